@@ -1,0 +1,1 @@
+"""Synthesise stimuli by gradient: controller images, metamers, and the experiments that show them."""

@@ -1,0 +1,90 @@
+"""The columns of stimuli.tsv: their order, their types and what they mean."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import pandas as pd
+
+SCHEMA_VERSION = 1
+MISSING = "n/a"
+
+
+class Column(NamedTuple):
+    """One column: how its values are read back, and its entry in stimuli.json."""
+
+    kind: str
+    description: str
+    units: str = ""
+
+
+COLUMNS: dict[str, Column] = {
+    "stimulus_id": Column("text", "Unique name of the stimulus: a letter, then letters, digits, _ or -; 64 at most"),
+    "file": Column("text", "The stimulus, relative to this directory"),
+    "sha256": Column("text", "Checksum of the file's bytes"),
+    "name": Column("text", "Entry of the recipe that the stimulus comes from"),
+    "kind": Column("text", "metamer, controller, natural or control"),
+    "goal": Column("text", "match, drive, suppress, level or one_hot"),
+    "observer": Column("text", "Model the stimulus was made on"),
+    "layer": Column("text", "Layer or layers of the observer, joined by +"),
+    "unit": Column("text", "Unit of the layer that a controller controls"),
+    "others": Column("text", "Units held down by a one_hot controller"),
+    "level": Column("number", "Activation that a level controller was asked for", "activation"),
+    "reference": Column("text", "Image that a metamer matches, as the observer saw it, relative to this directory"),
+    "reference_sha256": Column("text", "Checksum of the reference's bytes"),
+    "copy": Column("count", "Number of this copy, from 0"),
+    "seed": Column("count", "Seed of the item's own random generator"),
+    "start": Column("text", "What synthesis started from"),
+    "parametrisation": Column("text", "What was optimised: the latents behind the image"),
+    "optimiser": Column("text", "Optimiser and its main setting"),
+    "evaluations": Column("count", "Forward and backward passes spent", "count"),
+    "converged": Column("flag", "true if the target or a plateau ended synthesis, false if a budget did"),
+    "target_db": Column("number", "Match at which synthesis was to stop", "dB (20 log10)"),
+    "match_db": Column("number", "-20 log10(|features - reference features| / |reference features|), of the saved file", "dB (20 log10)"),
+    "pearson": Column("number", "Pearson correlation of the features with the reference's, of the saved file"),
+    "spearman": Column("number", "Spearman correlation of the features with the reference's, of the saved file"),
+    "null_percentile": Column(
+        "number", "Least of the three measures' percentiles among pairs of different natural images", "percent"
+    ),
+    "pixel_distance": Column("number", "|image - reference| / |reference| in display values, of the saved file"),
+    "status": Column("text", "passed or failed, by the criteria in provenance.json"),
+    "reason": Column("text", "Why the status is failed"),
+    "same_class": Column("flag", "true if the observer's most active output is the reference's"),
+    "activation": Column("number", "Activation of the unit (for one_hot: of its target), of the saved file", "activation"),
+    "best_natural": Column("number", "Most extreme activation over the natural pool, in the goal's direction", "activation"),
+    "mean_luminance": Column("number", "Mean relative luminance (linear light, sRGB decoding), of the saved file", "0 to 1"),
+    "rms_contrast": Column("number", "Standard deviation over mean of the luminance (linear light), of the saved file"),
+}
+
+_READERS = {"text": "string", "number": "float64", "count": "Int64", "flag": "boolean"}
+
+
+def format_value(value: object) -> str:
+    """Write one cell: n/a for what does not apply, true/false, seven significant digits."""
+    if value is None or value is pd.NA or (isinstance(value, float) and value != value):
+        return MISSING
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return f"{value:.7g}" if isinstance(value, float) else str(value)
+
+
+def typed(table: pd.DataFrame) -> pd.DataFrame:
+    """Give a table of text cells the columns' types; n/a becomes a missing value."""
+    out = {}
+    for name in table.columns:
+        cells = table[name].replace(MISSING, pd.NA)
+        kind = COLUMNS[name].kind if name in COLUMNS else "text"
+        if kind == "flag":
+            cells = cells.map({"true": True, "false": False}, na_action="ignore")
+        if kind in ("number", "count"):
+            cells = pd.to_numeric(cells)
+        out[name] = cells.astype(_READERS[kind])
+    return pd.DataFrame(out)
+
+
+def sidecar() -> dict[str, dict[str, str]]:
+    """The content of stimuli.json."""
+    entries = {}
+    for name, column in COLUMNS.items():
+        entries[name] = {"Description": column.description} | ({"Units": column.units} if column.units else {})
+    return entries

@@ -1,0 +1,122 @@
+"""Reading a stimulus set: a directory with a table of stimuli and a provenance file."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from synthstim.errors import InputError
+from synthstim.images import FloatImage, read_image, sha256_of
+from synthstim.stimulus_set.columns import COLUMNS, SCHEMA_VERSION, typed
+from synthstim.stimulus_set.paths import check_ids, inside
+
+_NEEDED = ("stimulus_id", "file", "sha256", "kind")
+
+
+@dataclass(frozen=True, repr=False)
+class StimulusSet:
+    """A stimulus set on disk, read and checked for form.
+
+    Attributes:
+        root: the set's directory.
+        table: one row a stimulus, in the order of ``stimuli.tsv``; see ``synthstim.stimulus_set.columns``.
+        provenance: the recipe, observer, versions, seeds and device the set was made with.
+
+    Example:
+        >>> stimuli = StimulusSet.read("demo/set")                                   # doctest: +SKIP
+        >>> stimuli.table.loc[stimuli.table.kind == "metamer", ["stimulus_id", "match_db"]]  # doctest: +SKIP
+    """
+
+    root: Path
+    table: pd.DataFrame
+    provenance: dict[str, Any]
+
+    @classmethod
+    def read(cls, directory: str | Path) -> StimulusSet:
+        """Read a set; ids and paths are checked here, checksums by ``damaged``.
+
+        Raises:
+            InputError: the directory is no set, its schema is newer, or an id or path breaks the rules.
+        """
+        root = Path(directory)
+        provenance = _read_json(root, "provenance.json")
+        version = provenance.get("schema_version")
+        if not isinstance(version, int) or not 1 <= version <= SCHEMA_VERSION:
+            raise InputError(f"{root} has schema version {version!r}, this synthstim reads up to {SCHEMA_VERSION}: update it")
+        table = _read_table(root)
+        check_ids(table["stimulus_id"])
+        for relative in (*table["file"], *table["reference"].dropna().unique()):
+            inside(root, relative)
+        return cls(root, table, provenance)
+
+    def __len__(self) -> int:
+        return len(self.table)
+
+    def __repr__(self) -> str:
+        kinds = ", ".join(f"{count} {kind}" for kind, count in self.table["kind"].value_counts().items())
+        return f"StimulusSet({str(self.root)!r}: {kinds})"
+
+    def path(self, relative: str) -> Path:
+        """The absolute path of a file named in the table."""
+        return inside(self.root, relative)
+
+    def image(self, relative: str) -> FloatImage:
+        """Read an image of the set as display values, (channel, y, x) in [0, 1]."""
+        return read_image(self.path(relative))
+
+    def curves(self) -> pd.DataFrame:
+        """Scores during synthesis: columns stimulus_id, evaluation, score; empty for an adopted set."""
+        path = self.root / "curves.tsv.gz"
+        if not path.exists():
+            return pd.DataFrame({"stimulus_id": [], "evaluation": [], "score": []})
+        return pd.read_csv(path, sep="\t")
+
+    def damaged(self) -> list[str]:
+        """One sentence for each stimulus or reference whose bytes differ from its recorded sha256."""
+        recorded = dict(zip(self.table["file"], self.table["sha256"], strict=True))
+        matched = self.table.dropna(subset=["reference"])
+        recorded |= dict(zip(matched["reference"], matched["reference_sha256"], strict=True))
+        return [
+            f"{relative} has changed since it was made (sha256 {found[:12]}..., recorded {str(wanted)[:12]}...)"
+            for relative, wanted in recorded.items()
+            if (found := sha256_of(self.path(relative))) != wanted
+        ]
+
+    def require_intact(self) -> None:
+        """Raise InputError if any file differs from its checksum."""
+        if problems := self.damaged():
+            raise InputError(f"{self.root}: {problems[0]}" + (f" and {len(problems) - 1} more" if problems[1:] else ""))
+
+
+def _read_json(root: Path, name: str) -> dict[str, Any]:
+    try:
+        content = json.loads(inside(root, name).read_text(encoding="utf-8"))
+    except (InputError, OSError):
+        raise InputError(f"{root} is not a stimulus set: it has no {name}") from None
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"{root / name} is not valid JSON ({error})") from None
+    if not isinstance(content, dict):
+        raise InputError(f"{root / name} should hold one JSON object")
+    return content
+
+
+def _read_table(root: Path) -> pd.DataFrame:
+    try:
+        text = pd.read_csv(inside(root, "stimuli.tsv"), sep="\t", dtype=str, keep_default_na=False, na_filter=False)
+    except InputError:
+        raise InputError(f"{root} is not a stimulus set: it has no stimuli.tsv") from None
+    except (ValueError, UnicodeDecodeError) as error:
+        raise InputError(f"{root / 'stimuli.tsv'} cannot be read as a table ({error})") from None
+    if absent := [name for name in _NEEDED if name not in text]:
+        raise InputError(f"{root / 'stimuli.tsv'} lacks the column {absent[0]}")
+    for name in COLUMNS:
+        if name not in text:
+            text[name] = "n/a"
+    try:
+        return typed(text)
+    except (ValueError, TypeError) as error:
+        raise InputError(f"{root / 'stimuli.tsv'} has a cell that does not fit its column ({error})") from None

@@ -1,0 +1,112 @@
+"""Writing a stimulus set: everything into a hidden directory beside it, renamed when complete."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import os
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from synthstim.errors import InputError
+from synthstim.images import FloatImage, sha256_of, write_png
+from synthstim.stimulus_set.columns import COLUMNS, MISSING, SCHEMA_VERSION, format_value, sidecar
+from synthstim.stimulus_set.paths import check_ids, inside, safe_id
+
+
+def require_absent(directory: str | Path) -> Path:
+    """Return the directory's path after checking that nothing is there yet and that its parent can be written."""
+    root = Path(directory)
+    if root.exists() or root.is_symlink():
+        raise InputError(f"{root} exists already: choose another name or remove it")
+    root.parent.mkdir(parents=True, exist_ok=True)
+    if not os.access(root.parent, os.W_OK):
+        raise InputError(f"{root.parent} cannot be written: choose another place")
+    return root
+
+
+class SetWriter:
+    """Collects a set's files in a hidden directory; ``commit`` makes them appear at once, complete.
+
+    Example:
+        >>> writer = SetWriter("my_set")                                            # doctest: +SKIP
+        >>> writer.add_image("grating", image, name="grating", kind="control")      # doctest: +SKIP
+        >>> writer.commit({"made_by": "hand"})                                      # doctest: +SKIP
+    """
+
+    def __init__(self, directory: str | Path, *, description: str = "Stimuli made with synthstim") -> None:
+        self.root = require_absent(directory)
+        self.staging = self.root.parent / f".{self.root.name}.staging"
+        self.description = description
+        self.rows: list[dict[str, object]] = []
+        self.curves: list[pd.DataFrame] = []
+        # A run that was killed may have left its staging behind; it was never visible as a set.
+        shutil.rmtree(self.staging, ignore_errors=True)
+        for folder in ("stimuli", "references"):
+            (self.staging / folder).mkdir(parents=True)
+
+    def add_reference(self, image: FloatImage, stem: str) -> tuple[str, str]:
+        """Save a reference as the observer saw it; return its relative path and sha256.
+
+        The same image is stored once; a colliding stem gains 8 characters of the sha256.
+        """
+        write_png(temporary := self.staging / "references" / ".new.png", image)
+        digest = sha256_of(temporary)
+        stem = safe_id(stem)
+        taken = {path.stem.lower(): path for path in (self.staging / "references").glob("[!.]*.png")}
+        known = taken.get(stem.lower())
+        if known is not None and sha256_of(known) != digest:
+            stem = f"{stem[:55]}_{digest[:8]}"
+        path = taken.get(stem.lower(), self.staging / "references" / f"{stem}.png")
+        temporary.replace(path)
+        return f"references/{path.name}", digest
+
+    def add_image(self, stimulus_id: str, image: FloatImage, *, bits: int = 8, **columns: object) -> Path:
+        """Save one stimulus and its row; return the file's path in the hidden directory."""
+        check_ids([*(str(row["stimulus_id"]) for row in self.rows), stimulus_id])
+        if unknown := [name for name in columns if name not in COLUMNS]:
+            raise InputError(f"stimuli.tsv has no column {unknown[0]!r}")
+        path = self.staging / "stimuli" / f"{stimulus_id}.png"
+        write_png(path, image, bits=bits)
+        self.rows.append({"stimulus_id": stimulus_id, "file": f"stimuli/{path.name}", "sha256": sha256_of(path), **columns})
+        return path
+
+    def add_curve(self, stimulus_id: str, evaluations: list[int], scores: list[float]) -> None:
+        """Keep one item's scores during synthesis."""
+        self.curves.append(pd.DataFrame({"stimulus_id": stimulus_id, "evaluation": evaluations, "score": scores}))
+
+    def path(self, relative: str) -> Path:
+        """The path of a file already added, before the set is committed."""
+        return inside(self.staging, relative)
+
+    def commit(self, provenance: dict[str, Any]) -> Path:
+        """Write the tables, flush everything to disk and rename the directory into place."""
+        table = pd.DataFrame({name: [format_value(row.get(name)) for row in self.rows] for name in COLUMNS}, dtype=str)
+        table.to_csv(self.staging / "stimuli.tsv", sep="\t", index=False, lineterminator="\n")
+        self._write_json("stimuli.json", sidecar())
+        self._write_json("provenance.json", {"schema_version": SCHEMA_VERSION, **provenance})
+        self._write_json(
+            "dataset_description.json",
+            {"Name": self.description, "BIDSVersion": "1.10.0", "DatasetType": "derivative", "MissingValue": MISSING,
+             "GeneratedBy": [{"Name": "synthstim", "Version": provenance.get("versions", {}).get("synthstim", "unknown")}]},
+        )  # fmt: skip
+        if self.curves:
+            text = pd.concat(self.curves).to_csv(sep="\t", index=False, lineterminator="\n", float_format="%.7g")
+            # mtime 0: the same run writes the same bytes.
+            (self.staging / "curves.tsv.gz").write_bytes(gzip.compress(text.encode(), mtime=0))
+        for path in self.staging.rglob("*"):
+            if path.is_file():
+                with open(path, "rb") as stream:
+                    os.fsync(stream.fileno())
+        self.staging.rename(self.root)
+        return self.root
+
+    def discard(self) -> None:
+        """Remove what was staged."""
+        shutil.rmtree(self.staging, ignore_errors=True)
+
+    def _write_json(self, name: str, content: dict[str, Any]) -> None:
+        (self.staging / name).write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
