@@ -128,7 +128,9 @@ def fit_image(image: FloatImage, channels: int, size: tuple[int, int], how: str 
     if (height, width) == tuple(size):
         return image
     if how == "exact":
-        raise InputError(f"the image is {height} x {width}, fit 'exact' wants {size[0]} x {size[1]}: resize it or choose fit 'crop'")
+        raise InputError(
+            f"the image is {height} x {width}, fit 'exact' wants {size[0]} x {size[1]}: resize it or choose fit 'crop'"
+        )
     if how == "stretch":
         return resize(image, size)
     scales = (size[0] / height, size[1] / width)
@@ -156,7 +158,9 @@ def _match_channels(image: FloatImage, channels: int) -> FloatImage:
 def resize(image: FloatImage, size: tuple[int, int]) -> FloatImage:
     """Resize with an antialiased bicubic filter; overshoot is brought back to [0, 1]."""
     batch = torch.from_numpy(np.ascontiguousarray(image))[None]
-    resized = torch.nn.functional.interpolate(batch, size=tuple(size), mode="bicubic", antialias=True, align_corners=False)
+    resized = torch.nn.functional.interpolate(
+        batch, size=tuple(size), mode="bicubic", antialias=True, align_corners=False
+    )
     return resized[0].clamp(0, 1).numpy()
 
 

@@ -1,8 +1,17 @@
 """Stimulus sets on disk: a directory that people and any language can read."""
 
-from synthstim.stimulus_set.columns import COLUMNS, SCHEMA_VERSION
+from synthstim.stimulus_set.columns import COLUMNS, COMPANIONS, SCHEMA_VERSION
 from synthstim.stimulus_set.paths import check_ids, safe_id
 from synthstim.stimulus_set.read import StimulusSet
 from synthstim.stimulus_set.write import SetWriter, require_absent
 
-__all__ = ["COLUMNS", "SCHEMA_VERSION", "SetWriter", "StimulusSet", "check_ids", "require_absent", "safe_id"]
+__all__ = [
+    "COLUMNS",
+    "COMPANIONS",
+    "SCHEMA_VERSION",
+    "SetWriter",
+    "StimulusSet",
+    "check_ids",
+    "require_absent",
+    "safe_id",
+]

@@ -40,7 +40,11 @@ COLUMNS: dict[str, Column] = {
     "evaluations": Column("count", "Forward and backward passes spent", "count"),
     "converged": Column("flag", "true if the target or a plateau ended synthesis, false if a budget did"),
     "target_db": Column("number", "Match at which synthesis was to stop", "dB (20 log10)"),
-    "match_db": Column("number", "-20 log10(|features - reference features| / |reference features|), of the saved file", "dB (20 log10)"),
+    "match_db": Column(
+        "number",
+        "-20 log10(|features - reference features| / |reference features|), of the saved file",
+        "dB (20 log10)",
+    ),
     "pearson": Column("number", "Pearson correlation of the features with the reference's, of the saved file"),
     "spearman": Column("number", "Spearman correlation of the features with the reference's, of the saved file"),
     "null_percentile": Column(
@@ -50,10 +54,27 @@ COLUMNS: dict[str, Column] = {
     "status": Column("text", "passed or failed, by the criteria in provenance.json"),
     "reason": Column("text", "Why the status is failed"),
     "same_class": Column("flag", "true if the observer's most active output is the reference's"),
-    "activation": Column("number", "Activation of the unit (for one_hot: of its target), of the saved file", "activation"),
-    "best_natural": Column("number", "Most extreme activation over the natural pool, in the goal's direction", "activation"),
-    "mean_luminance": Column("number", "Mean relative luminance (linear light, sRGB decoding), of the saved file", "0 to 1"),
+    "activation": Column(
+        "number", "Activation of the unit (for one_hot: of its target), of the saved file", "activation"
+    ),
+    "best_natural": Column(
+        "number", "Most extreme activation over the natural pool, in the goal's direction", "activation"
+    ),
+    "mean_luminance": Column(
+        "number", "Mean relative luminance (linear light, sRGB decoding), of the saved file", "0 to 1"
+    ),
     "rms_contrast": Column("number", "Standard deviation over mean of the luminance (linear light), of the saved file"),
+}
+
+COMPANIONS: dict[str, tuple[str, ...]] = {
+    # Scores during synthesis.
+    "curves.tsv.gz": ("stimulus_id", "evaluation", "score"),
+    # Quantiles of each measure among pairs of different natural photographs, one distribution a reference and layer.
+    "null.tsv.gz": ("reference", "layer", "measure", "percentile", "value"),
+    # The pool's most extreme images for each controlled unit, rank 0 first.
+    "best_natural.tsv": ("unit", "layer", "goal", "rank", "file", "sha256", "activation", "photograph"),
+    # Quantiles of each controlled unit's activation over the pool.
+    "pool_activations.tsv.gz": ("unit", "layer", "percentile", "activation"),
 }
 
 _READERS = {"text": "string", "number": "float64", "count": "Int64", "flag": "boolean"}

@@ -41,7 +41,9 @@ def inside(root: Path, relative: str) -> Path:
     path = PurePosixPath(relative)
     windows = PureWindowsPath(relative)
     if not relative or path.is_absolute() or ".." in path.parts or "\\" in relative or windows.drive:
-        raise InputError(f"the path {relative!r} is not a relative path inside {root.name}: sets hold their own files only")
+        raise InputError(
+            f"the path {relative!r} is not a relative path inside {root.name}: sets hold their own files only"
+        )
     current = root
     for part in path.parts:
         current = current / part

@@ -11,7 +11,7 @@ import pandas as pd
 
 from synthstim.errors import InputError
 from synthstim.images import FloatImage, read_image, sha256_of
-from synthstim.stimulus_set.columns import COLUMNS, SCHEMA_VERSION, typed
+from synthstim.stimulus_set.columns import COLUMNS, COMPANIONS, SCHEMA_VERSION, typed
 from synthstim.stimulus_set.paths import check_ids, inside
 
 _NEEDED = ("stimulus_id", "file", "sha256", "kind")
@@ -46,7 +46,9 @@ class StimulusSet:
         provenance = _read_json(root, "provenance.json")
         version = provenance.get("schema_version")
         if not isinstance(version, int) or not 1 <= version <= SCHEMA_VERSION:
-            raise InputError(f"{root} has schema version {version!r}, this synthstim reads up to {SCHEMA_VERSION}: update it")
+            raise InputError(
+                f"{root} has schema version {version!r}, this synthstim reads up to {SCHEMA_VERSION}: update it"
+            )
         table = _read_table(root)
         check_ids(table["stimulus_id"])
         for relative in (*table["file"], *table["reference"].dropna().unique()):
@@ -68,12 +70,11 @@ class StimulusSet:
         """Read an image of the set as display values, (channel, y, x) in [0, 1]."""
         return read_image(self.path(relative))
 
-    def curves(self) -> pd.DataFrame:
-        """Scores during synthesis: columns stimulus_id, evaluation, score; empty for an adopted set."""
-        path = self.root / "curves.tsv.gz"
-        if not path.exists():
-            return pd.DataFrame({"stimulus_id": [], "evaluation": [], "score": []})
-        return pd.read_csv(path, sep="\t")
+    def companion(self, name: str) -> pd.DataFrame:
+        """Read a further table of the set (see ``COMPANIONS``); empty, with its columns, where the set has none."""
+        if not (self.root / name).exists():
+            return pd.DataFrame({column: [] for column in COMPANIONS[name]})
+        return pd.read_csv(inside(self.root, name), sep="\t", keep_default_na=False, na_values=["n/a"])
 
     def damaged(self) -> list[str]:
         """One sentence for each stimulus or reference whose bytes differ from its recorded sha256."""

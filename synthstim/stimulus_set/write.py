@@ -13,7 +13,7 @@ import pandas as pd
 
 from synthstim.errors import InputError
 from synthstim.images import FloatImage, sha256_of, write_png
-from synthstim.stimulus_set.columns import COLUMNS, MISSING, SCHEMA_VERSION, format_value, sidecar
+from synthstim.stimulus_set.columns import COLUMNS, COMPANIONS, MISSING, SCHEMA_VERSION, format_value, sidecar
 from synthstim.stimulus_set.paths import check_ids, inside, safe_id
 
 
@@ -42,7 +42,7 @@ class SetWriter:
         self.staging = self.root.parent / f".{self.root.name}.staging"
         self.description = description
         self.rows: list[dict[str, object]] = []
-        self.curves: list[pd.DataFrame] = []
+        self.companions: dict[str, list[pd.DataFrame]] = {}
         # A run that was killed may have left its staging behind; it was never visible as a set.
         shutil.rmtree(self.staging, ignore_errors=True)
         for folder in ("stimuli", "references"):
@@ -71,12 +71,21 @@ class SetWriter:
             raise InputError(f"stimuli.tsv has no column {unknown[0]!r}")
         path = self.staging / "stimuli" / f"{stimulus_id}.png"
         write_png(path, image, bits=bits)
-        self.rows.append({"stimulus_id": stimulus_id, "file": f"stimuli/{path.name}", "sha256": sha256_of(path), **columns})
+        self.rows.append(
+            {"stimulus_id": stimulus_id, "file": f"stimuli/{path.name}", "sha256": sha256_of(path), **columns}
+        )
         return path
 
-    def add_curve(self, stimulus_id: str, evaluations: list[int], scores: list[float]) -> None:
-        """Keep one item's scores during synthesis."""
-        self.curves.append(pd.DataFrame({"stimulus_id": stimulus_id, "evaluation": evaluations, "score": scores}))
+    def add_rows(self, companion: str, rows: pd.DataFrame) -> None:
+        """Append rows to one of the set's further tables (see ``COMPANIONS``)."""
+        self.companions.setdefault(companion, []).append(rows[list(COMPANIONS[companion])])
+
+    def add_best_natural(self, image: FloatImage, stem: str) -> tuple[str, str]:
+        """Save one of the pool's best images for a unit; return its relative path and sha256."""
+        path = self.staging / "best_natural" / f"{safe_id(stem)}.png"
+        path.parent.mkdir(exist_ok=True)
+        write_png(path, image)
+        return f"best_natural/{path.name}", sha256_of(path)
 
     def path(self, relative: str) -> Path:
         """The path of a file already added, before the set is committed."""
@@ -93,10 +102,13 @@ class SetWriter:
             {"Name": self.description, "BIDSVersion": "1.10.0", "DatasetType": "derivative", "MissingValue": MISSING,
              "GeneratedBy": [{"Name": "synthstim", "Version": provenance.get("versions", {}).get("synthstim", "unknown")}]},
         )  # fmt: skip
-        if self.curves:
-            text = pd.concat(self.curves).to_csv(sep="\t", index=False, lineterminator="\n", float_format="%.7g")
+        for name, parts in self.companions.items():
+            text = pd.concat(parts).to_csv(
+                sep="\t", index=False, lineterminator="\n", float_format="%.7g", na_rep=MISSING
+            )
             # mtime 0: the same run writes the same bytes.
-            (self.staging / "curves.tsv.gz").write_bytes(gzip.compress(text.encode(), mtime=0))
+            data = gzip.compress(text.encode(), mtime=0) if name.endswith(".gz") else text.encode()
+            (self.staging / name).write_bytes(data)
         for path in self.staging.rglob("*"):
             if path.is_file():
                 with open(path, "rb") as stream:
