@@ -57,7 +57,7 @@ def _read_deep_colour(path: Path) -> FloatImage:
     values = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
     if values is None or values.ndim != 3 or values.shape[2] != 3:
         raise InputError(f"{path.name} is not 16-bit RGB without transparency: flatten it first")
-    return np.ascontiguousarray(values[..., ::-1].transpose(2, 0, 1), dtype=np.float32) / 65535
+    return np.ascontiguousarray(values[..., ::-1].transpose(2, 0, 1), dtype=np.float32) / np.float32(65535)
 
 
 def _to_display_values(opened: Image.Image, name: str) -> FloatImage:
@@ -71,10 +71,10 @@ def _to_display_values(opened: Image.Image, name: str) -> FloatImage:
     if opened.mode == "1":
         opened = opened.convert("L")
     if opened.mode.startswith("I"):
-        return np.asarray(opened, dtype=np.float32)[None] / 65535
+        return np.asarray(opened, dtype=np.float32)[None] / np.float32(65535)
     if opened.mode not in ("L", "RGB"):
         raise InputError(f"{name} is coded as {opened.mode}: save it as grey or RGB")
-    values = np.asarray(opened, dtype=np.float32) / 255
+    values = np.asarray(opened, dtype=np.float32) / np.float32(255)
     return values[None] if values.ndim == 2 else np.ascontiguousarray(values.transpose(2, 0, 1))
 
 
@@ -149,7 +149,7 @@ def _match_channels(image: FloatImage, channels: int) -> FloatImage:
     if image.shape[0] == channels:
         return image
     if channels == 1:
-        return np.tensordot(np.float32([0.299, 0.587, 0.114]), image, axes=1)[None].astype(np.float32)
+        return np.tensordot(np.array([0.299, 0.587, 0.114], dtype=np.float32), image, axes=1)[None].astype(np.float32)
     if image.shape[0] == 1:
         return np.repeat(image, channels, axis=0)
     raise InputError(f"the image has {image.shape[0]} channels, the observer wants {channels}")
