@@ -1,0 +1,55 @@
+"""Recipes: YAML files that say which stimuli to make, validated whole before anything runs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from synthstim.recipe.constraints import Aperture, Constraints, Fixed
+from synthstim.recipe.items import Item, expand
+from synthstim.recipe.making import Fourier, OptimiserSpec, Pixels
+from synthstim.recipe.problems import problem, raise_problems, validate
+from synthstim.recipe.schema import Criteria, ObserverSpec, Recipe
+from synthstim.recipe.stimuli import Controller, Metamer, Robustness
+from synthstim.recipe.units import OthersSpec, UnitSpec
+from synthstim.recipe.wanted import Wanted
+from synthstim.recipe.yaml_source import Source, parse_yaml, read_yaml
+
+__all__ = [
+    "Aperture",
+    "Constraints",
+    "Controller",
+    "Criteria",
+    "Fixed",
+    "Fourier",
+    "Item",
+    "Metamer",
+    "ObserverSpec",
+    "OptimiserSpec",
+    "OthersSpec",
+    "Pixels",
+    "Recipe",
+    "Robustness",
+    "Source",
+    "UnitSpec",
+    "Wanted",
+    "expand",
+    "parse_yaml",
+    "problem",
+    "raise_problems",
+    "read_recipe",
+    "read_yaml",
+    "validate",
+]
+
+
+def read_recipe(path: str | Path) -> Recipe:
+    """Read a recipe file and check all of it, the files that it names included.
+
+    Raises:
+        InputError: the file cannot be read, or the recipe has problems; each is on a line of its own, with the line
+            of the file, what came and what was wanted.
+
+    Example:
+        >>> recipe = read_recipe("recipe.yaml")  # doctest: +SKIP
+    """
+    return Recipe.from_source(read_yaml(path))

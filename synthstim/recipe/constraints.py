@@ -1,0 +1,66 @@
+"""What every image of an entry must keep to, whatever the goal."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field, model_validator
+from typing_extensions import Self
+
+from synthstim.recipe.fields import FilePath, Section
+from synthstim.recipe.problems import raise_problems
+
+
+class Aperture(Section):
+    """A window on the image; outside it the image is mid-grey.
+
+    Attributes:
+        shape: a circular window has a diameter, a gaussian one a sigma.
+        diameter: fraction of the image's smaller side.
+        sigma: fraction of the image's smaller side.
+    """
+
+    shape: Literal["circular", "gaussian"]
+    diameter: float | None = Field(default=None, gt=0, le=1)
+    sigma: float | None = Field(default=None, gt=0, le=1)
+
+    @model_validator(mode="after")
+    def _check_size(self) -> Self:
+        needed, other = ("diameter", "sigma") if self.shape == "circular" else ("sigma", "diameter")
+        problems = []
+        if getattr(self, needed) is None:
+            problems.append((("shape",), f"{self.shape!r} needs {needed}: give a fraction of the smaller side"))
+        if getattr(self, other) is not None:
+            problems.append(((other,), f"does not go with shape {self.shape!r}: remove it"))
+        raise_problems(problems)
+        return self
+
+
+class Fixed(Section):
+    """Pixels that stay as an image has them.
+
+    Attributes:
+        image: the image that the pixels come from.
+        mask: an image that is white where pixels are fixed, black where they are free.
+    """
+
+    image: FilePath
+    mask: FilePath
+
+
+class Constraints(Section):
+    """Hard limits on an image; None sets no limit.
+
+    Attributes:
+        mean_luminance: relative luminance (linear light), 0 to 1.
+        rms_contrast: standard deviation over mean of the luminance (linear light).
+        energy: root of the summed squared differences of the display values from mid-grey.
+        aperture: a window on the image.
+        fixed: pixels that stay as they are.
+    """
+
+    mean_luminance: float | None = Field(default=None, ge=0, le=1)
+    rms_contrast: float | None = Field(default=None, ge=0)
+    energy: float | None = Field(default=None, gt=0)
+    aperture: Aperture | None = None
+    fixed: Fixed | None = None

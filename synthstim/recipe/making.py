@@ -1,0 +1,87 @@
+"""How a stimulus is made: what is optimised, what it starts from, by which optimiser."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, model_validator
+from typing_extensions import Self
+
+from synthstim.recipe.fields import PathText, Section, check_file
+from synthstim.recipe.problems import raise_problems
+from synthstim.recipe.wanted import Wanted
+
+STARTS = ("pink", "white")
+
+
+class Fourier(Section):
+    """The image is optimised as its spatial frequencies.
+
+    Attributes:
+        decay: amplitudes fall as frequency to this power, so that 1 gives low frequencies the larger steps.
+        chroma: scale of the colour differences against the luminance.
+        bound: what brings the pixels into [0, 1].
+    """
+
+    kind: Literal["fourier"] = "fourier"
+    decay: float = Field(default=1.0, ge=0, le=3)
+    chroma: float = Field(default=1.0, gt=0)
+    bound: Literal["sigmoid"] = "sigmoid"
+
+
+class Pixels(Section):
+    """The image is optimised as its pixels.
+
+    Attributes:
+        bound: what brings the pixels into [0, 1]: a sigmoid of the latents, or a projection after each step.
+    """
+
+    kind: Literal["pixels"] = "pixels"
+    bound: Literal["sigmoid", "projection"] = "sigmoid"
+
+
+class OptimiserSpec(Section):
+    """An optimiser and its settings; None leaves a setting to the optimiser.
+
+    Attributes:
+        step: step size.
+        history: pairs of steps and gradients that lbfgs keeps.
+        schedule: how the step shrinks over the evaluations.
+    """
+
+    name: Literal["lbfgs", "adam", "gradient", "normalised_gradient"]
+    step: float | None = Field(default=None, gt=0)
+    history: int | None = Field(default=None, ge=1, le=500)
+    schedule: Literal["constant", "cosine", "halving"] = "constant"
+
+    @model_validator(mode="after")
+    def _check_history(self) -> Self:
+        if self.history is not None and self.name != "lbfgs":
+            raise_problems([(("history",), f"is for optimiser 'lbfgs' only, but this one is {self.name!r}: remove it")])
+        return self
+
+
+def _parametrisation(value: Any) -> Any:
+    return {"kind": value} if isinstance(value, str) else value
+
+
+def _optimiser(value: Any) -> Any:
+    return {"name": value} if isinstance(value, str) else value
+
+
+def _check_start(value: str, info: ValidationInfo) -> str:
+    return value if value in STARTS else check_file(value, info)
+
+
+Parametrisation = Annotated[
+    Fourier | Pixels,
+    Field(discriminator="kind"),
+    BeforeValidator(_parametrisation),
+    Wanted("'fourier', 'pixels', or a mapping with one of them as its kind"),
+]
+Optimiser = Annotated[
+    OptimiserSpec,
+    BeforeValidator(_optimiser),
+    Wanted("the name of an optimiser, or a mapping with the keys name, step, history and schedule"),
+]
+Start = Annotated[PathText, AfterValidator(_check_start), Wanted("'pink', 'white' or the path of an image")]

@@ -1,0 +1,182 @@
+"""A recipe: which observer, and which stimuli to make on it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import AfterValidator, BeforeValidator, Field, PrivateAttr, ValidationInfo, model_validator
+from typing_extensions import Self
+
+from synthstim.errors import InputError
+from synthstim.recipe.fields import FileOrFolderPath, PathText, Section, Text, check_file
+from synthstim.recipe.items import MAX_ITEMS, clashes, count
+from synthstim.recipe.problems import problem, raise_problems, validate
+from synthstim.recipe.stimuli import Entries
+from synthstim.recipe.wanted import Wanted
+from synthstim.recipe.yaml_source import Source, parse_yaml
+
+WEIGHTS = ("default", "random")
+SUFFIXES = (".safetensors", ".pth")
+
+
+def _check_weights(value: str, info: ValidationInfo) -> str:
+    if value in WEIGHTS:
+        return value
+    if not value.endswith(SUFFIXES):
+        raise problem(f"is {value[:100]!r}, wanted 'default', 'random' or the path of a .safetensors or .pth file")
+    return check_file(value, info)
+
+
+def _square(value: Any) -> Any:
+    return (value, value) if type(value) is int else value
+
+
+def _observer(value: Any) -> Any:
+    return {"name": value} if isinstance(value, str) else value
+
+
+Weights = Annotated[
+    PathText,
+    AfterValidator(_check_weights),
+    Wanted("'default', 'random' or the path of a .safetensors or .pth file"),
+]
+Side = Annotated[int, Field(ge=1, le=8192)]
+Size = Annotated[
+    tuple[Side, Side],
+    Field(strict=False),
+    BeforeValidator(_square),
+    Wanted("a whole number of pixels from 1 to 8192, or [height, width]"),
+]
+
+
+class ObserverSpec(Section):
+    """The model that stimuli are made on.
+
+    Attributes:
+        name: as the list of observers has it.
+        weights: ``default``, ``random``, or the path of a .safetensors or .pth file.
+        size: (height, width) in pixels; None takes the observer's own.
+    """
+
+    name: Text
+    weights: Weights = "default"
+    size: Size | None = None
+
+
+class Criteria(Section):
+    """When a saved stimulus passes.
+
+    Attributes:
+        null_percentile: a metamer's match must lie beyond this percentile of matches between different photographs;
+            100 wants it outside all of them.
+        same_class: whether a metamer must leave the observer's most active output as it is.
+    """
+
+    null_percentile: float = Field(default=100.0, ge=0, le=100)
+    same_class: bool = True
+
+
+class Recipe(Section):
+    """A stimulus set to make, checked whole; read one with :func:`synthstim.recipe.read_recipe`.
+
+    Attributes:
+        schema_version: of this layout.
+        observer: a recipe may give its name alone.
+        seed: from which each stimulus derives its own; see :func:`synthstim.recipe.expand`.
+        fit: how images are brought to the observer's size.
+        pool: natural images to compare with: a folder, or a file.
+        criteria: when a stimulus passes.
+        stimuli: what to make.
+    """
+
+    schema_version: Annotated[Literal[1], Wanted("1, the version that this synthstim reads")] = 1
+    observer: Annotated[
+        ObserverSpec,
+        BeforeValidator(_observer),
+        Wanted("the name of an observer, or a mapping with the keys name, weights and size"),
+    ]
+    seed: int = Field(default=0, ge=0, lt=2**63)
+    fit: Literal["crop", "pad", "stretch", "exact"] = "crop"
+    pool: FileOrFolderPath | None = None
+    criteria: Criteria = Criteria()
+    stimuli: Entries
+
+    _folder: Path = PrivateAttr(default=Path("."))
+    _text: str = PrivateAttr(default="")
+
+    @model_validator(mode="after")
+    def _check_stimuli(self) -> Self:
+        names: dict[str, str] = {}
+        for index, entry in enumerate(self.stimuli):
+            first = names.setdefault(entry.name.lower(), f"stimuli[{index}]")
+            if first != f"stimuli[{index}]":
+                why = f"is {entry.name!r}, which {first} is called already, whatever the case: choose another"
+                raise_problems([(("stimuli", index, "name"), why)])
+        if (total := count(self)) > MAX_ITEMS:
+            raise_problems([(("stimuli",), f"ask for {total:,} images, more than {MAX_ITEMS:,}: split the recipe")])
+        raise_problems((("stimuli", index, "name"), why) for index, why in clashes(self))
+        return self
+
+    @classmethod
+    def from_source(cls, source: Source) -> Recipe:
+        """Check what a YAML file holds.
+
+        Raises:
+            InputError: the recipe has problems; each is on a line of its own.
+        """
+        recipe = validate(source, cls)
+        recipe._folder = source.folder or Path(".")
+        recipe._text = source.text
+        return recipe
+
+    @classmethod
+    def from_text(cls, text: str, folder: str | Path = ".", *, name: str = "recipe") -> Recipe:
+        """Read a recipe from YAML text.
+
+        Args:
+            text: what a recipe file would hold.
+            folder: where its relative paths start.
+            name: how errors call the text.
+        """
+        return cls.from_source(parse_yaml(text, name=name, folder=Path(folder).absolute()))
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any], folder: str | Path = ".") -> Recipe:
+        """Read a recipe from what a YAML file would hold; paths may be ``pathlib.Path``.
+
+        Example:
+            >>> unit = {"layer": "blocks.4", "channel": 42}
+            >>> entry = {"name": "unit42", "kind": "controller", "goal": "drive", "unit": unit}
+            >>> Recipe.from_dict({"observer": "efficientnet-lite0", "stimuli": [entry]}).seed
+            0
+        """
+        if not isinstance(data, Mapping):
+            raise InputError(f"recipe: came a {type(data).__name__}, wanted a mapping")
+        recipe = cls.from_source(Source("recipe", Path(folder).absolute(), "", dict(data)))
+        plain = recipe.model_dump(mode="json", exclude_unset=True)
+        recipe._text = yaml.dump(plain, Dumper=_PlainDumper, sort_keys=False, allow_unicode=True)
+        return recipe
+
+    @property
+    def text(self) -> str:
+        """The recipe as it was written, for provenance."""
+        return self._text
+
+    @property
+    def folder(self) -> Path:
+        """Where the recipe's relative paths start."""
+        return self._folder
+
+    def resolve(self, path: str | Path) -> Path:
+        """The place of a path that the recipe names."""
+        return self._folder / path
+
+
+class _PlainDumper(yaml.SafeDumper):
+    """Writes values out each time: recipes have no anchors."""
+
+    def ignore_aliases(self, data: Any) -> bool:
+        return True

@@ -1,0 +1,126 @@
+"""What a schema wants at a location, in words."""
+
+from __future__ import annotations
+
+import types
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
+
+import annotated_types
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+
+from synthstim.recipe.yaml_source import Location
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """Words for an annotation that its type alone does not explain: ``Annotated[str, Wanted("an image file")]``."""
+
+    words: str
+
+
+@dataclass(frozen=True)
+class Option:
+    """One type that may stand at a location, with the constraints on it."""
+
+    annotation: Any
+    metadata: tuple[Any, ...] = ()
+
+    @property
+    def model(self) -> type[BaseModel] | None:
+        """The type, if it is a model."""
+        return self.annotation if isinstance(self.annotation, type) and issubclass(self.annotation, BaseModel) else None
+
+    @property
+    def kinds(self) -> tuple[Any, ...]:
+        """The values of the model's field ``kind``, which tells models of a union apart."""
+        return get_args(self.model.model_fields["kind"].annotation) if self.model and self._has("kind") else ()
+
+    def _has(self, key: str) -> bool:
+        return self.model is not None and key in self.model.model_fields
+
+
+def options_at(model: type[BaseModel], location: Location) -> list[Option]:
+    """The types that a model allows at one of pydantic's error locations; the last part may be an unknown key."""
+    options = [Option(model)]
+    for part in location:
+        found = list(_step(options, part))
+        options = found or options
+    return options
+
+
+def _step(options: Sequence[Option], part: str | int) -> Iterator[Option]:
+    # Pydantic puts the kind of a union's branch into its locations.
+    models = [option for option in options if option.model]
+    if len(models) > 1 and any(part in option.kinds for option in models):
+        yield from (option for option in models if part in option.kinds)
+        return
+    for option in options:
+        if option.model and part in option.model.model_fields:
+            field = option.model.model_fields[str(part)]
+            yield from expand_options(field.annotation, field.metadata)
+        elif isinstance(part, int) and get_origin(option.annotation) in (tuple, list):
+            inner = get_args(option.annotation)
+            yield from expand_options(inner[0] if len(inner) < 2 or inner[1] is ... else inner[part % len(inner)])
+
+
+def expand_options(annotation: Any, metadata: Sequence[Any] = ()) -> Iterator[Option]:
+    """Split unions and unwrap Annotated; None is no option, since nobody is told to write nothing."""
+    if get_origin(annotation) is Annotated:
+        inner, *own = get_args(annotation)
+        yield from expand_options(inner, [*metadata, *_flat(own)])
+    elif get_origin(annotation) in (Union, types.UnionType):
+        for part in get_args(annotation):
+            yield from expand_options(part, metadata)
+    elif annotation is not type(None):
+        yield Option(annotation, tuple(metadata))
+
+
+def _flat(metadata: Sequence[Any]) -> Iterator[Any]:
+    for item in metadata:
+        yield from item.metadata if isinstance(item, FieldInfo) else [item]
+
+
+def words_for(options: Sequence[Option]) -> str:
+    """Say what is wanted, such as ``a whole number from 1 to 1000``."""
+    return " or ".join(dict.fromkeys(_words(option) for option in options))
+
+
+def _words(option: Option) -> str:
+    for item in option.metadata:
+        if isinstance(item, Wanted):
+            return item.words
+    if option.model:
+        return f"a mapping with the keys {listed(option.model.model_fields)}"
+    if get_origin(option.annotation) is Literal:
+        return listed([repr(choice) for choice in get_args(option.annotation)], "or")
+    if option.annotation is bool:
+        return "true or false"
+    if option.annotation in (int, float):
+        return ("a whole number" if option.annotation is int else "a number") + _bounds(option.metadata)
+    if get_origin(option.annotation) in (tuple, list):
+        return "a list"
+    return "text" if option.annotation is str else "another value"
+
+
+def _bounds(metadata: Sequence[Any]) -> str:
+    at_least = next((item.ge for item in metadata if isinstance(item, annotated_types.Ge)), None)
+    at_most = next((item.le for item in metadata if isinstance(item, annotated_types.Le)), None)
+    above = next((item.gt for item in metadata if isinstance(item, annotated_types.Gt)), None)
+    if at_least is not None and at_most is not None:
+        return f" from {at_least} to {at_most}"
+    bounds = {"of at least": at_least, "above": above, "of at most" if above is None else "at most": at_most}
+    given = [f"{words} {bound}" for words, bound in bounds.items() if bound is not None]
+    return " " + " and ".join(given) if given else ""
+
+
+def listed(names: Sequence[str] | Any, last: str = "and") -> str:
+    """Join names as a sentence does.
+
+    >>> listed(["a", "b", "c"], "or")
+    'a, b or c'
+    """
+    *first, final = list(names)
+    return f"{', '.join(first)} {last} {final}" if first else final
