@@ -1,0 +1,175 @@
+"""Hard limits on stimuli: differentiable projections, each item on its own.
+
+Luminance and contrast are of linear light under sRGB decoding; energy is of display values.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from synthstim.errors import InputError
+from synthstim.images import display_values, linear_light, luminance
+
+ROUNDS = 4
+GREY = 0.5
+
+
+class Constraint(Protocol):
+    """The contract: ``project`` maps images (batch, channel, y, x) in [0, 1] to images that satisfy the constraint."""
+
+    def check(self, shape: tuple[int, int, int]) -> None:
+        """Raise InputError if no image of this shape can satisfy it."""
+
+    def project(self, images: Tensor) -> Tensor:
+        """The images, brought to satisfy it; differentiable, per item."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Luminance:
+    """Mean relative luminance, RMS contrast (standard deviation over mean), or both, of linear light.
+
+    Example:
+        >>> images = Luminance(mean=0.2, rms_contrast=0.3).project(torch.rand(1, 3, 32, 32))
+        >>> round(luminance(images).mean().item(), 2)
+        0.2
+    """
+
+    mean: float | None = None
+    rms_contrast: float | None = None
+
+    def check(self, shape: tuple[int, int, int]) -> None:
+        """Bounded values in [0, 1] with mean m have a contrast of at most sqrt((1 - m) / m)."""
+        if self.mean is not None and not 0 < self.mean < 1:
+            raise InputError(f"mean luminance {self.mean:g} cannot be reached: wanted between 0 and 1, relative to white")
+        if self.rms_contrast is not None and self.rms_contrast < 0:
+            raise InputError(f"RMS contrast {self.rms_contrast:g} is negative")
+        if self.mean is not None and self.rms_contrast is not None:
+            most = ((1 - self.mean) / self.mean) ** 0.5
+            if self.rms_contrast >= most:
+                raise InputError(
+                    f"RMS contrast {self.rms_contrast:g} cannot be reached at mean luminance {self.mean:g}: "
+                    f"a black and white image has {most:.3g}, ask for less"
+                )
+
+    def project(self, images: Tensor) -> Tensor:
+        """Shift and scale linear light about its mean; what leaves the range is cut and the rest shifted again."""
+        linear = linear_light(images)
+        for _ in range(ROUNDS):
+            seen = luminance(display_values(linear))
+            mean = seen.mean((1, 2)).view(-1, 1, 1, 1)
+            wanted = mean if self.mean is None else torch.full_like(mean, self.mean)
+            gain = torch.ones_like(mean)
+            if self.rms_contrast is not None:
+                spread = seen.flatten(1).std(1, unbiased=False).view(-1, 1, 1, 1)
+                gain = self.rms_contrast * wanted / spread.clamp_min(1e-6)
+            elif self.mean is not None:
+                # Scaling keeps the contrast and never cuts blacks.
+                gain = wanted / mean.clamp_min(1e-6)
+            linear = ((linear - mean) * gain + wanted).clamp(0, 1)
+        return display_values(linear)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Energy:
+    """Root-mean-square deviation from mid-grey, in display values, held at or below ``most``."""
+
+    most: float
+
+    def check(self, shape: tuple[int, int, int]) -> None:
+        """No display value is further than 0.5 from mid-grey."""
+        if not 0 < self.most <= 0.5:
+            raise InputError(f"energy {self.most:g} came: wanted an RMS deviation from mid-grey above 0, at most 0.5")
+
+    def project(self, images: Tensor) -> Tensor:
+        """Scale towards mid-grey where the deviation is too large."""
+        deviation = images - GREY
+        size = deviation.square().mean((1, 2, 3), keepdim=True).clamp_min(1e-12).sqrt()
+        return GREY + deviation * (self.most / size).clamp_max(1)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Aperture:
+    """A window on a mid-grey surround.
+
+    Attributes:
+        shape: ``circular`` (edge softened over one pixel) or ``gaussian``.
+        size: circular, the diameter; gaussian, the standard deviation; as a fraction of the smaller side.
+    """
+
+    shape: str = "circular"
+    size: float = 1.0
+
+    def check(self, shape: tuple[int, int, int]) -> None:
+        """The window must show something."""
+        if self.shape not in ("circular", "gaussian"):
+            raise InputError(f"aperture {self.shape!r} is unknown: choose circular or gaussian")
+        if not 0 < self.size <= 1 or self.size * min(shape[1:]) < 2:
+            raise InputError(f"an aperture of {self.size:g} of {min(shape[1:])} pixels came: wanted at least 2 pixels, at most 1")
+
+    def project(self, images: Tensor) -> Tensor:
+        """Blend into mid-grey outside the window."""
+        return GREY + (images - GREY) * self.window(images)
+
+    def window(self, images: Tensor) -> Tensor:
+        """Weights (y, x) in [0, 1]."""
+        height, width = images.shape[-2:]
+        y = torch.arange(height, device=images.device, dtype=images.dtype) - (height - 1) / 2
+        x = torch.arange(width, device=images.device, dtype=images.dtype) - (width - 1) / 2
+        radius = (y[:, None] ** 2 + x[None] ** 2).sqrt()
+        size = self.size * min(height, width)
+        return torch.exp(-0.5 * (radius / size) ** 2) if self.shape == "gaussian" else (size / 2 + 0.5 - radius).clamp(0, 1)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fixed:
+    """A region that keeps given display values.
+
+    Attributes:
+        image: (channel, y, x) display values.
+        mask: (y, x), 1 where the image is held, 0 where synthesis is free.
+    """
+
+    image: Tensor
+    mask: Tensor
+
+    def check(self, shape: tuple[int, int, int]) -> None:
+        """Image and mask must have the stimulus's size, and leave something free."""
+        if tuple(self.image.shape) != tuple(shape) or tuple(self.mask.shape) != tuple(shape[1:]):
+            raise InputError(
+                f"the fixed region's image is {tuple(self.image.shape)} and its mask {tuple(self.mask.shape)}, "
+                f"the stimulus is {tuple(shape)}: give them the stimulus's size"
+            )
+        if bool((self.mask >= 1).all()):
+            raise InputError("the fixed region covers the whole image: leave something free")
+
+    def project(self, images: Tensor) -> Tensor:
+        """Put the held values in place."""
+        return torch.lerp(images, self.image.to(images), self.mask.to(images))
+
+
+def check_all(constraints: Sequence[Constraint], shape: tuple[int, int, int]) -> None:
+    """Raise InputError, before any work, if a constraint cannot be met by an image of this shape, alone or with the rest."""
+    for constraint in constraints:
+        constraint.check(shape)
+    probe = torch.rand((2, *shape), generator=torch.Generator().manual_seed(0))
+    for constraint, off in zip(constraints, violations(constraints, project_all(constraints, probe)), strict=True):
+        if off > 0.05:
+            raise InputError(f"{constraint} cannot be met together with the other constraints: it stays off by {off:.2f}, relax one")
+
+
+def project_all(constraints: Sequence[Constraint], images: Tensor) -> Tensor:
+    """Project onto every constraint in turn, several times round when there are several; the last holds best."""
+    for _ in range(ROUNDS if len(constraints) > 1 else 1):
+        for constraint in constraints:
+            images = constraint.project(images)
+    return images
+
+
+def violations(constraints: Sequence[Constraint], images: Tensor) -> list[float]:
+    """How far images are from each constraint: the largest change, in display values, that projecting makes."""
+    return [float((constraint.project(images) - images).abs().max()) for constraint in constraints]

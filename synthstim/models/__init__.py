@@ -1,0 +1,8 @@
+"""Observers: networks whose layers and units can be read, each with its own preprocessing."""
+
+from synthstim.models.capture import OUTPUT
+from synthstim.models.observer import ImageInput, Observer
+from synthstim.models.units import Unit, gather_table, read_units
+from synthstim.models.zoo import DEFAULT, load_model, model_names
+
+__all__ = ["DEFAULT", "OUTPUT", "ImageInput", "Observer", "Unit", "gather_table", "load_model", "model_names", "read_units"]

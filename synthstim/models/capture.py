@@ -1,0 +1,130 @@
+"""Reading layers of any module: no further than the last layer asked for, and no hook left behind."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import ExitStack
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from synthstim.errors import InputError, nearest
+
+RECTIFIERS = (nn.ReLU, nn.ReLU6)
+OUTPUT = "output"
+
+
+class _LastLayerRead(BaseException):
+    """Ends a forward pass; a BaseException, so that no ``except Exception`` in a user's module swallows it."""
+
+
+class _PassGradient(torch.autograd.Function):
+    """A rectifier whose backward pass is the identity (Feather et al. 2023), so that dead units can recover."""
+
+    @staticmethod
+    def forward(ctx: Any, before: Tensor, top: float) -> Tensor:  # noqa: ARG004
+        return before.clamp(0, top)
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:  # type: ignore[override]  # noqa: ARG004
+        return gradient, None
+
+
+def read_layers(module: nn.Module, inputs: Tensor, layers: Sequence[str], *, through: Sequence[str] = ()) -> dict[str, Tensor]:
+    """Run a module up to the last of the layers and return what each put out.
+
+    Args:
+        module: any module, whatever its control flow.
+        inputs: what its ``forward`` takes.
+        layers: names as ``named_modules`` gives them, ``name@2`` for the second call of a module that runs
+            more than once, ``output`` for the module's own output.
+        through: those layers that, if they are rectifiers, pass gradients on unchanged.
+
+    Returns:
+        Activations by layer, batch first; later in-place operations of the module do not alter them.
+
+    Raises:
+        InputError: a layer is unknown, was never called, or put out something other than one tensor.
+    """
+    waiting: dict[tuple[str, int], str] = {_split(layer): layer for layer in layers if layer != OUTPUT}
+    found: dict[str, Tensor] = {}
+
+    def keep(key: tuple[str, int], value: Any) -> None:
+        layer = waiting.pop(key)
+        if not isinstance(value, Tensor):
+            raise InputError(f"layer {layer!r} puts out a {type(value).__name__}, not a tensor: choose a layer inside it")
+        last = not waiting and OUTPUT not in layers
+        # The clone shields what was read from in-place operations further on.
+        found[layer] = value if last else value.clone()
+        if last:
+            raise _LastLayerRead
+
+    with ExitStack() as hooks:
+        for name in {name for name, _ in waiting}:
+            _hook(module.get_submodule(name), name, waiting, keep, set(through), hooks)
+        try:
+            output = module(inputs)
+            if OUTPUT in layers:
+                found[OUTPUT] = output
+        except _LastLayerRead:
+            pass
+    if waiting:
+        raise InputError(f"layer {next(iter(waiting.values()))!r} was never called on this input: choose another layer")
+    return {layer: found[layer] for layer in layers}
+
+
+def _hook(part: nn.Module, name: str, waiting: dict, keep: Any, through: set[str], hooks: ExitStack) -> None:
+    calls = 0
+
+    def before(_module: nn.Module, args: tuple) -> None:
+        nonlocal calls
+        calls += 1
+        layer = waiting.get((name, calls))
+        if layer in through and isinstance(part, RECTIFIERS):
+            # Read here, because an in-place rectifier overwrites its input.
+            keep((name, calls), _PassGradient.apply(args[0], 6.0 if isinstance(part, nn.ReLU6) else torch.inf))
+
+    def after(_module: nn.Module, _args: tuple, output: Any) -> None:
+        if (name, calls) in waiting:
+            keep((name, calls), output)
+
+    hooks.callback(part.register_forward_pre_hook(before).remove)
+    hooks.callback(part.register_forward_hook(after).remove)
+
+
+def layer_shapes(module: nn.Module, inputs: Tensor) -> dict[str, tuple[int, ...]]:
+    """The layers of a module in the order they finish, with their shapes for one item (batch axis left out)."""
+    calls: dict[str, int] = {}
+    shapes: dict[tuple[str, int], tuple[int, ...]] = {}
+    with ExitStack() as hooks, torch.no_grad():
+        for name, part in module.named_modules():
+            if name:
+                hooks.callback(part.register_forward_hook(_recorder(name, calls, shapes)).remove)
+        output = module(inputs)
+    out = {name if calls[name] == 1 else f"{name}@{call}": shape for (name, call), shape in shapes.items()}
+    if isinstance(output, Tensor):
+        out[OUTPUT] = tuple(output.shape[1:])
+    return out
+
+
+def _recorder(name: str, calls: dict[str, int], shapes: dict[tuple[str, int], tuple[int, ...]]) -> Any:
+    def record(_module: nn.Module, _args: tuple, output: Any) -> None:
+        calls[name] = calls.get(name, 0) + 1
+        if isinstance(output, Tensor):
+            shapes[name, calls[name]] = tuple(output.shape[1:])
+
+    return record
+
+
+def _split(layer: str) -> tuple[str, int]:
+    name, _, call = layer.partition("@")
+    return name, int(call) if call else 1
+
+
+def require_layer(layer: str, shapes: dict[str, tuple[int, ...]], owner: str) -> None:
+    """Raise InputError, with the nearest names, unless the layer is one of those listed."""
+    if layer not in shapes:
+        repeated = [name for name in shapes if name.startswith(f"{layer}@")]
+        hint = f"it is called {len(repeated)} times, choose {' or '.join(repeated)}" if repeated else nearest(layer, shapes)
+        raise InputError(f"{owner} has no layer {layer!r}: {hint} (synthstim layers lists all {len(shapes)})")

@@ -1,0 +1,104 @@
+"""Observers by name: the embedded default, and any image network of torchvision or timm."""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import replace
+from pathlib import Path
+from urllib.error import URLError
+
+import timm
+import torchvision
+from torch import nn
+
+from synthstim.errors import InputError, nearest
+from synthstim.models import efficientnet_lite0
+from synthstim.models.observer import ImageInput, Observer
+from synthstim.models.weights import load_into, read_weights
+
+DEFAULT = "efficientnet-lite0"
+
+
+def model_names() -> dict[str, list[str]]:
+    """Names that ``load_model`` knows, by where they come from."""
+    return {
+        "embedded": [DEFAULT],
+        "torchvision": torchvision.models.list_models(module=torchvision.models),
+        "timm": timm.list_models(),
+    }
+
+
+def load_model(
+    name: str = DEFAULT, *, weights: str | Path = "default", size: tuple[int, int] | None = None, download: bool = True
+) -> Observer:
+    """Return an observer by name, with the preprocessing its network was trained with.
+
+    Args:
+        name: ``efficientnet-lite0``, or a network of torchvision or timm; ``timm:`` or ``torchvision:`` in front
+            chooses where both have the name.
+        weights: ``default`` (trained; a download unless embedded), a .safetensors or .pth file, or ``random``.
+        size: (height, width) of the stimuli, if not the one the network was trained at.
+        download: whether a hub may be called.
+
+    Raises:
+        InputError: the name is unknown, the weights do not fit, or a download is needed and not allowed or impossible.
+
+    Example:
+        >>> load_model().layers["blocks.2"]
+        (40, 28, 28)
+    """
+    library, short = _find(name)
+    if weights == "random":
+        warnings.warn(f"{name} has RANDOM weights: its stimuli say nothing about a trained model", stacklevel=2)
+    if library == "embedded":
+        trained = weights == "default"
+        network = efficientnet_lite0.embedded_network() if trained else efficientnet_lite0.bare_network()
+        shown = efficientnet_lite0.INPUT
+    elif weights == "default" and not download:
+        raise InputError(f"the weights of {name} are on a hub: allow it with --allow-download, or give a weights file")
+    else:
+        network, shown = (_torchvision if library == "torchvision" else _timm)(short, trained=weights == "default")
+    source = str(weights)
+    if source not in ("default", "random"):
+        load_into(network, read_weights(weights), Path(weights).name)
+        source = Path(weights).name
+    return Observer(network, input=replace(shown, size=tuple(size)) if size else shown, name=name, weights=source)
+
+
+def _find(name: str) -> tuple[str, str]:
+    library, _, short = name.rpartition(":")
+    known = model_names()
+    for place in [library] if library in known else known:
+        if short in known[place]:
+            return place, short
+    raise InputError(f"no model is called {name!r}: {nearest(short, sorted({n for names in known.values() for n in names}))}")
+
+
+def _torchvision(name: str, *, trained: bool) -> tuple[nn.Module, ImageInput]:
+    best = torchvision.models.get_model_weights(name).DEFAULT
+    try:
+        network = torchvision.models.get_model(name, weights=best if trained else None)
+    except (URLError, OSError) as error:
+        raise _no_download(name, error) from None
+    steps = best.transforms()
+    size = steps.crop_size[0]
+    return network, ImageInput(size=(size, size), mean=tuple(steps.mean), std=tuple(steps.std))
+
+
+def _timm(name: str, *, trained: bool) -> tuple[nn.Module, ImageInput]:
+    try:
+        network = timm.create_model(name, pretrained=trained)
+    except RuntimeError as error:
+        if "pretrained" not in str(error):
+            raise
+        raise InputError(f"timm has no trained weights for {name}: give a weights file or weights random") from None
+    except (URLError, OSError) as error:
+        raise _no_download(name, error) from None
+    config = network.pretrained_cfg
+    channels, height, width = config["input_size"]
+    return network, ImageInput(size=(height, width), channels=channels, mean=tuple(config["mean"]), std=tuple(config["std"]))
+
+
+def _no_download(name: str, error: Exception) -> InputError:
+    reason = str(error).splitlines()[0][:120]
+    return InputError(f"the weights of {name} could not be downloaded ({reason}): give a weights file, or use {DEFAULT}")

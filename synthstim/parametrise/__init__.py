@@ -1,0 +1,31 @@
+"""Parametrisations: latents that an optimiser moves, and the stimuli that they render to."""
+
+from typing import Protocol
+
+from torch import Tensor
+
+from synthstim.parametrise.fourier import Fourier
+from synthstim.parametrise.pixels import Pixels
+from synthstim.parametrise.start import noise
+
+
+class Parametrisation(Protocol):
+    """The contract: ``render`` is differentiable, ``invert`` undoes it, ``project`` keeps latents renderable."""
+
+    shape: tuple[int, int, int]
+
+    @property
+    def latent_shape(self) -> tuple[int, ...]:
+        """Shape of one item's latents."""
+
+    def render(self, latents: Tensor) -> Tensor:
+        """Latents (batch, ...) -> stimuli (batch, channel, y, x), display values in [0, 1]."""
+
+    def invert(self, images: Tensor) -> Tensor:
+        """Latents that render to these display values."""
+
+    def project(self, latents: Tensor) -> Tensor:
+        """Bring latents back to where they render in range, in place."""
+
+
+__all__ = ["Fourier", "Parametrisation", "Pixels", "noise"]

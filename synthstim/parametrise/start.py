@@ -1,0 +1,38 @@
+"""Where synthesis starts: noise from each item's own generator, or an image."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from synthstim.errors import InputError
+
+# Standard deviation of the initial noise before the sigmoid: about 2.5 % of the display range around mid-grey.
+# Weak noise reached a match sooner than strong noise (docs/optimiser_study.md).
+AMPLITUDE = 0.1
+
+
+def noise(kind: str, shape: tuple[int, int, int], generators: Sequence[torch.Generator]) -> Tensor:
+    """Images of weak noise around mid-grey, one for each generator.
+
+    Args:
+        kind: ``pink`` (1/f amplitude) or ``white``.
+        shape: (channel, y, x).
+        generators: CPU generators, so that a seed gives the same noise on every device.
+
+    Returns:
+        (batch, channel, y, x) display values in (0, 1), float64.
+    """
+    white = torch.stack([torch.randn(shape, generator=generator, dtype=torch.float64) for generator in generators])
+    if kind == "white":
+        return torch.sigmoid(AMPLITUDE * white)
+    if kind != "pink":
+        raise InputError(f"start {kind!r} is unknown: choose pink, white or an image")
+    height, width = shape[1:]
+    fy, fx = torch.fft.fftfreq(height, dtype=torch.float64), torch.fft.rfftfreq(width, dtype=torch.float64)
+    radius = (fy[:, None] ** 2 + fx[None] ** 2).sqrt()
+    amplitude = torch.where(radius > 0, 1 / radius.clamp_min(1e-9), torch.zeros(()))
+    pink = torch.fft.irfft2(torch.fft.rfft2(white) * amplitude, s=(height, width))
+    return torch.sigmoid(AMPLITUDE * pink / pink.flatten(1).std(1).view(-1, 1, 1, 1).clamp_min(1e-12))

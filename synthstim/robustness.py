@@ -1,0 +1,50 @@
+"""Random jitter, scale and rotation, so that a controller's effect does not hang on a pixel."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import kornia.geometry.transform as geometry
+import torch
+from torch import Tensor
+
+from synthstim.errors import InputError
+
+
+@dataclass(frozen=True, kw_only=True)
+class Robustness:
+    """How far an image is moved before each evaluation; each item draws from its own generator.
+
+    Attributes:
+        jitter: largest shift along each axis, in pixels (Bashivan et al. 2019 used 19 of 299).
+        scale: largest relative change of size, 0.1 for 0.9 to 1.1.
+        rotation: largest rotation, in degrees.
+        settled: share of the budget at the end that is run without moving; the amounts fall towards it.
+    """
+
+    jitter: int = 0
+    scale: float = 0.0
+    rotation: float = 0.0
+    settled: float = 0.1
+
+    def __post_init__(self) -> None:
+        if self.jitter < 0 or not 0 <= self.scale < 1 or not 0 <= self.rotation <= 180 or not 0 < self.settled <= 1:
+            raise InputError(f"{self} is out of range: jitter from 0, scale 0 to 1, rotation 0 to 180 degrees, settled 0 to 1")
+
+    def moving(self, fraction: float) -> bool:
+        """Whether images still move when this fraction of the budget is spent."""
+        return fraction < 1 - self.settled and bool(self.jitter or self.scale or self.rotation)
+
+    def move(self, images: Tensor, generators: Sequence[torch.Generator], fraction: float) -> Tensor:
+        """Move each image (batch, channel, y, x) at random; the border is reflected."""
+        draws = torch.stack([torch.rand(4, generator=generator) for generator in generators]) * 2 - 1
+        draws = (draws * (1 - fraction / (1 - self.settled))).to(images)
+        height, width = images.shape[-2:]
+        centre = images.new_tensor([(width - 1) / 2, (height - 1) / 2]).expand(len(images), 2)
+        size = (1 + self.scale * draws[:, 2:3]).expand(-1, 2)
+        matrix = geometry.get_rotation_matrix2d(centre, self.rotation * draws[:, 3], size)
+        # Whole pixels while only jittering, so that no interpolation blurs the image.
+        shift = self.jitter * draws[:, :2]
+        matrix = matrix + torch.nn.functional.pad((shift if self.scale or self.rotation else shift.round())[..., None], (2, 0))
+        return geometry.warp_affine(images, matrix, (height, width), padding_mode="reflection", align_corners=True)
