@@ -1,0 +1,180 @@
+"""The page's sections: metamers by reference, controllers by unit, everything else as a gallery."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import TypeVar
+
+import pandas as pd
+
+from synthstim.report.cards import GOALS, Card, Row, layer_of, make_card, rows_of, status_of, stem
+from synthstim.report.distributions import Distribution
+from synthstim.report.numbers import known, number, text
+from synthstim.report.pictures import Picture, Pictures
+from synthstim.report.strips import Strip, make_strip
+from synthstim.stimulus_set import StimulusSet
+
+Key = TypeVar("Key")
+
+
+@dataclass(frozen=True)
+class ReferenceGroup:
+    """The metamers of one reference; ``columns`` holds (layer, cards) in the table's order."""
+
+    title: str
+    picture: Picture | None
+    columns: tuple[tuple[str, tuple[Card, ...]], ...]
+
+    @property
+    def most(self) -> int:
+        """Cards in the longest column."""
+        return max(len(cards) for _, cards in self.columns)
+
+
+@dataclass(frozen=True)
+class Natural:
+    """One of the pool's best images for a unit."""
+
+    picture: Picture
+    rank: str
+    activation: str
+    photograph: str
+
+
+@dataclass(frozen=True)
+class UnitGroup:
+    """The controller images of one unit, the best natural images by goal, and the pool's activations."""
+
+    unit: str
+    layer: str
+    cards: tuple[Card, ...]
+    naturals: tuple[tuple[str, tuple[Natural, ...]], ...]
+    strip: Strip | None
+
+    @property
+    def levelled(self) -> bool:
+        """Whether a level is marked on the strip."""
+        return self.strip is not None and any(mark.role == "level" for mark in self.strip.marks)
+
+
+@dataclass(frozen=True)
+class Gallery:
+    """The stimuli of one further kind."""
+
+    kind: str
+    cards: tuple[Card, ...]
+
+
+def files_shown(stimuli: StimulusSet) -> set[str]:
+    """Every image file that the page shows, relative to the set."""
+    shown = set(stimuli.table["file"]) | set(stimuli.table["reference"].dropna())
+    return shown | {str(file) for file in stimuli.companion("best_natural.tsv")["file"]}
+
+
+def reference_groups(stimuli: StimulusSet, pictures: Pictures) -> list[ReferenceGroup]:
+    """Metamers grouped by their reference, then by layer."""
+    nulls = null_distributions(stimuli.companion("null.tsv.gz"))
+    groups = []
+    for reference, rows in _grouped(_of_kind(stimuli, "metamer"), lambda row: text(row["reference"])):
+        cards: dict[str, list[Card]] = {}
+        for row in rows:
+            strip = _null_strip(row, nulls.get((stem(reference), layer_of(row), "match_db")))
+            cards.setdefault(layer_of(row), []).append(make_card(row, pictures, strip))
+        columns = tuple((layer, tuple(column)) for layer, column in cards.items())
+        picture = pictures[reference] if reference else None
+        groups.append(ReferenceGroup(stem(reference) or "no reference recorded", picture, columns))
+    return groups
+
+
+def unit_groups(stimuli: StimulusSet, pictures: Pictures) -> list[UnitGroup]:
+    """Controllers grouped by the unit that they control."""
+    best = _by_unit(stimuli.companion("best_natural.tsv"))
+    pool = _by_unit(stimuli.companion("pool_activations.tsv.gz"))
+    groups = []
+    for (unit, layer), rows in _grouped(
+        _of_kind(stimuli, "controller"), lambda row: (text(row["unit"], "no unit"), layer_of(row))
+    ):
+        naturals = _naturals(best.get((unit, layer)), pictures)
+        strip = _pool_strip(f"unit {unit} of {layer}", rows, pool.get((unit, layer)))
+        groups.append(UnitGroup(unit, layer, tuple(make_card(row, pictures) for row in rows), naturals, strip))
+    return groups
+
+
+def galleries(stimuli: StimulusSet, pictures: Pictures) -> list[Gallery]:
+    """The kinds that are neither metamers nor controllers."""
+    others = (row for row in rows_of(stimuli) if row["kind"] not in ("metamer", "controller"))
+    return [
+        Gallery(kind, tuple(make_card(row, pictures) for row in rows))
+        for kind, rows in _grouped(others, lambda row: text(row["kind"], "unknown"))
+    ]
+
+
+def null_distributions(table: pd.DataFrame) -> dict[tuple[str, str, str], Distribution]:
+    """The null distributions, by (reference's stem, layer, measure)."""
+    found = {}
+    for key, rows in table.groupby(["reference", "layer", "measure"], sort=False):
+        if distribution := Distribution.of(rows):
+            found[stem(text(key[0])), text(key[1]), text(key[2])] = distribution
+    return found
+
+
+def _of_kind(stimuli: StimulusSet, kind: str) -> list[Row]:
+    return [row for row in rows_of(stimuli) if row["kind"] == kind]
+
+
+def _grouped(rows: Iterable[Row], key: Callable[[Row], Key]) -> list[tuple[Key, list[Row]]]:
+    groups: dict[Key, list[Row]] = {}
+    for row in rows:
+        groups.setdefault(key(row), []).append(row)
+    return list(groups.items())
+
+
+def _by_unit(table: pd.DataFrame) -> dict[tuple[str, str], pd.DataFrame]:
+    return {(text(unit), text(layer)): rows for (unit, layer), rows in table.groupby(["unit", "layer"], sort=False)}
+
+
+def _null_strip(row: Row, null: Distribution | None) -> Strip | None:
+    if null is None or not known(row["match_db"]):
+        return None
+    value = float(row["match_db"])
+    label = (
+        f"Null distribution, 5 to 95 %: {number(null.at(5), '.1f')} to {number(null.at(95), '.1f')} dB; "
+        f"this metamer: {number(value, '.1f')} dB"
+    )
+    return make_strip(null, [(value, "synthetic", status_of(row), "")], label=label)
+
+
+def _pool_strip(name: str, rows: list[Row], table: pd.DataFrame | None) -> Strip | None:
+    pool = None if table is None else Distribution.of(table, "activation")
+    if pool is None:
+        return None
+    marks = []
+    for row in rows:
+        goal = GOALS.get(text(row["goal"]), text(row["goal"]))
+        if known(row["level"]):
+            marks.append((float(row["level"]), "level", "", f"level asked: {number(row['level'])}"))
+        if known(row["best_natural"]):
+            marks.append(
+                (float(row["best_natural"]), "natural", "", f"best natural, {goal}: {number(row['best_natural'])}")
+            )
+        if known(row["activation"]):
+            label = f"{row['stimulus_id']}, {goal}: {number(row['activation'])}"
+            marks.append((float(row["activation"]), "synthetic", status_of(row), label))
+    label = f"Activations of {name} over the pool, with its controller images and best natural images marked"
+    return make_strip(pool, marks, label=label, width=580, height=112, ticks=7)
+
+
+def _naturals(table: pd.DataFrame | None, pictures: Pictures) -> tuple[tuple[str, tuple[Natural, ...]], ...]:
+    if table is None:
+        return ()
+    return tuple(
+        (
+            text(goal),
+            tuple(
+                Natural(pictures[str(row.file)], text(row.rank), number(row.activation), text(row.photograph))
+                for row in rows.sort_values("rank").itertuples(index=False)
+            ),
+        )
+        for goal, rows in table.groupby("goal", sort=False)
+    )

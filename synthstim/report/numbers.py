@@ -1,0 +1,53 @@
+"""Numbers and missing values as people read them."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import pandas as pd
+
+DASH = "–"
+
+
+def known(value: Any) -> bool:
+    """Whether a cell holds something: not None, NaN or NA."""
+    return value is not None and value is not pd.NA and not (isinstance(value, float) and math.isnan(value))
+
+
+def text(value: Any, missing: str = "") -> str:
+    """A cell as text; a whole number that pandas read as a float loses its point."""
+    if not known(value):
+        return missing
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
+    return str(value)
+
+
+def number(value: Any, style: str = ".4g") -> str:
+    """A number in the given format with a true minus sign; a dash where it is missing, other text as it stands."""
+    if not known(value):
+        return DASH
+    try:
+        shown = format(float(value), style)
+    except ValueError:
+        return str(value)
+    # Minus zero is zero to a reader.
+    return shown.removeprefix("-") if float(shown) == 0 else shown.replace("-", "−")
+
+
+def percent(value: Any) -> str:
+    """A percentile with one decimal, rounded down: 100 only where it is 100."""
+    return f"{math.floor(float(value) * 10) / 10:g} %" if known(value) else DASH
+
+
+def yes_no(value: Any) -> str:
+    """A flag as yes or no; a dash where it is missing."""
+    if not known(value):
+        return DASH
+    return "yes" if value else "no"
+
+
+def noun(count: int, kind: str) -> str:
+    """What to call that many stimuli of a kind: metamer, controllers, natural images."""
+    return (f"{kind} image" if kind in ("natural", "control") else kind) + ("" if count == 1 else "s")

@@ -1,0 +1,132 @@
+"""Writing the page: one HTML file with its images, figures, styles and scripts inside."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import math
+import os
+import secrets
+from pathlib import Path
+from typing import Any
+
+import jinja2
+from plotly.offline import get_plotlyjs
+
+from synthstim.errors import InputError
+from synthstim.report import figures, groups
+from synthstim.report.cards import layer_of, rows_of, status_of
+from synthstim.report.numbers import text
+from synthstim.report.pictures import Pictures
+from synthstim.report.summary import summarise
+from synthstim.report.table import make_table
+from synthstim.stimulus_set import StimulusSet
+
+_HERE = Path(__file__).parent
+
+
+def write_report(stimulus_set: StimulusSet | str | Path, out: str | Path | None = None) -> Path:
+    """Write the page of a stimulus set: one HTML file that opens offline.
+
+    Args:
+        stimulus_set: the set, or its directory.
+        out: where the page goes; ``report.html`` in the set by default. An existing page is replaced at once.
+
+    Returns:
+        The page's path.
+
+    Raises:
+        InputError: the set cannot be read, a path in it leaves it, passes a link or has no file, or the page
+            cannot be written.
+
+    Example:
+        >>> write_report("demo/set")                                                # doctest: +SKIP
+    """
+    stimuli = stimulus_set if isinstance(stimulus_set, StimulusSet) else StimulusSet.read(stimulus_set)
+    path = stimuli.root / "report.html" if out is None else Path(out)
+    if path.is_dir():
+        raise InputError(f"{path} is a directory: give the name of the page, such as {path / 'report.html'}")
+    return _write_at_once(path, render(stimuli))
+
+
+def render(stimuli: StimulusSet) -> str:
+    """The page's HTML."""
+    pictures = Pictures.of(stimuli, groups.files_shown(stimuli))
+    plotly, script = _script(get_plotlyjs()), _script((_HERE / "report.js").read_text(encoding="utf-8"))
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(_HERE),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    return environment.get_template("report.html.j2").render(
+        summary=summarise(stimuli),
+        references=groups.reference_groups(stimuli, pictures),
+        units=groups.unit_groups(stimuli, pictures),
+        galleries=groups.galleries(stimuli, pictures),
+        table=make_table(stimuli),
+        filters=_filters(stimuli),
+        previews=pictures.previews,
+        figures=_plain(_figures(stimuli)),
+        measures=figures.MEASURES,
+        css=(_HERE / "report.css").read_text(encoding="utf-8"),
+        scripts=(plotly, script),
+        policy=_policy(plotly, script),
+    )
+
+
+def _figures(stimuli: StimulusSet) -> dict[str, figures.Figure]:
+    drawn = {f"null-{measure}": figure for measure, figure in figures.null_figures(stimuli).items()}
+    for name, figure in {
+        "controllers": figures.controller_figure(stimuli),
+        "curves": figures.curves_figure(stimuli),
+    }.items():
+        if figure is not None:
+            drawn[name] = figure
+    return drawn
+
+
+def _filters(stimuli: StimulusSet) -> dict[str, list[str]]:
+    rows = list(rows_of(stimuli))
+    return {
+        "kind": list(dict.fromkeys(text(row["kind"], "unknown") for row in rows)),
+        "layer": list(dict.fromkeys(map(layer_of, rows))),
+        "status": list(dict.fromkeys(map(status_of, rows))),
+    }
+
+
+def _plain(value: Any) -> Any:
+    """The same value with null for numbers that JSON does not have."""
+    if isinstance(value, dict):
+        return {key: _plain(inner) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_plain(inner) for inner in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _script(source: str) -> str:
+    """A script that may stand inline: nothing in it ends the element or opens a comment."""
+    return source.replace("\r\n", "\n").replace("</script", "<\\/script").replace("<!--", "<\\!--")
+
+
+def _policy(*scripts: str) -> str:
+    """The page's content security policy: these scripts by their hashes, embedded images, no request to any host."""
+    hashes = (base64.b64encode(hashlib.sha256(script.encode()).digest()).decode() for script in scripts)
+    allowed = " ".join(f"'sha256-{digest}'" for digest in hashes)
+    return f"default-src 'none'; script-src {allowed}; style-src 'unsafe-inline'; img-src data: blob:; base-uri 'none'"
+
+
+def _write_at_once(path: Path, html: str) -> Path:
+    hidden = path.parent / f".{path.name}.{secrets.token_hex(4)}"
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with open(hidden, "x", encoding="utf-8", newline="\n") as stream:
+            stream.write(html)
+            stream.flush()
+            os.fsync(stream.fileno())
+        hidden.replace(path)
+    except OSError as error:
+        hidden.unlink(missing_ok=True)
+        raise InputError(f"{path} cannot be written ({error.strerror}): choose another place") from None
+    return path

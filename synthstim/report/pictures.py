@@ -1,0 +1,112 @@
+"""Images of a set as data URIs, so that the page needs no other file."""
+
+from __future__ import annotations
+
+import base64
+import io
+import warnings
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from synthstim.images import MAX_PIXELS
+from synthstim.stimulus_set import StimulusSet
+
+# A page beyond this opens slowly; above it, reduced previews stand in for the files.
+BUDGET_BYTES = 32 << 20
+PREVIEW_EDGE = 384
+SHOWN_EDGE = 208
+_MIME = {"PNG": "image/png", "JPEG": "image/jpeg", "WEBP": "image/webp", "BMP": "image/bmp"}
+_ORIENTATION = 0x0112
+
+
+@dataclass(frozen=True)
+class Picture:
+    """One image as the page shows it.
+
+    Attributes:
+        file: path relative to the set.
+        uri: data URI; empty where the file cannot be shown, and ``problem`` says why.
+        width, height: of the file, in pixels.
+        shown_width, shown_height: on the page, in CSS pixels; an integer multiple of the file's where it is small.
+    """
+
+    file: str
+    uri: str = ""
+    width: int = 0
+    height: int = 0
+    shown_width: int = SHOWN_EDGE
+    shown_height: int = SHOWN_EDGE
+    pixelated: bool = False
+    problem: str = ""
+
+
+@dataclass
+class Pictures:
+    """Embeds a set's images: the files' own bytes, or previews where all of them would make too large a page."""
+
+    stimuli: StimulusSet
+    previews: bool = False
+    _known: dict[str, Picture] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, stimuli: StimulusSet, files: set[str], budget: int = BUDGET_BYTES) -> Pictures:
+        """Choose between files and previews by the bytes that they take together.
+
+        Raises:
+            InputError: a path leaves the set, passes a link, or has no file.
+        """
+        return cls(stimuli, previews=sum(stimuli.path(file).stat().st_size for file in files) > budget)
+
+    def __getitem__(self, relative: str) -> Picture:
+        if relative not in self._known:
+            self._known[relative] = _embed(self.stimuli.path(relative), relative, self.previews)
+        return self._known[relative]
+
+
+def _embed(path: Path, relative: str, preview: bool) -> Picture:
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", Image.DecompressionBombWarning)
+            with Image.open(path) as opened:
+                return _picture(opened, path, relative, preview)
+    except (UnidentifiedImageError, OSError, SyntaxError, ValueError) as error:
+        # Pillow quotes the path of this machine; the page names the file itself.
+        return Picture(relative, problem="no image that can be shown" if str(path) in str(error) else str(error))
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning):
+        return Picture(relative, problem="declares too many pixels to be shown")
+
+
+def _picture(opened: Image.Image, path: Path, relative: str, preview: bool) -> Picture:
+    width, height = opened.size
+    if width * height > MAX_PIXELS:
+        return Picture(relative, problem="declares too many pixels to be shown")
+    if opened.getexif().get(_ORIENTATION, 1) >= 5:
+        width, height = height, width
+    mime = _MIME.get(opened.format or "")
+    if mime is None or (preview and max(width, height) > 64):
+        mime, data = "image/webp", _preview(opened)
+    else:
+        data = path.read_bytes()
+    scale = max(1, SHOWN_EDGE // max(width, height))
+    shrink = min(1.0, SHOWN_EDGE / max(width, height)) if max(width, height) > 256 else 1.0
+    return Picture(
+        relative,
+        uri=f"data:{mime};base64,{base64.b64encode(data).decode('ascii')}",
+        width=width,
+        height=height,
+        shown_width=max(1, round(width * scale * shrink)),
+        shown_height=max(1, round(height * scale * shrink)),
+        pixelated=scale > 1,
+    )
+
+
+def _preview(opened: Image.Image) -> bytes:
+    image = ImageOps.exif_transpose(opened)
+    if image.mode.startswith("I"):
+        image = image.point(lambda level: level / 256).convert("L")
+    image = image.convert("RGB")
+    image.thumbnail((PREVIEW_EDGE, PREVIEW_EDGE))
+    image.save(stream := io.BytesIO(), "WEBP", quality=88)
+    return stream.getvalue()

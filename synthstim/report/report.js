@@ -1,0 +1,141 @@
+"use strict";
+(() => {
+  const all = (selector, root = document) => [...root.querySelectorAll(selector)];
+  const specs = JSON.parse(document.getElementById("figures").textContent);
+  const dark = matchMedia("(prefers-color-scheme: dark)");
+
+  // Filters: a card, a table row or a trace shows if its kind, layer and status are all chosen.
+  const form = document.getElementById("filters");
+  const cards = all(".card"), rows = all(".sortable tbody tr");
+  const words = new Map(rows.map((row) => [row.dataset.id, row.textContent.toLowerCase()]));
+  const chosen = () => Object.fromEntries(all("fieldset[data-filter]", form).map((set) =>
+    [set.dataset.filter, new Set(all("input:checked", set).map((input) => input.value))]));
+  const fits = (item, wanted) => Object.entries(wanted).every(([field, values]) => item[field] === undefined || values.has(item[field]));
+
+  function filter() {
+    const wanted = chosen(), find = document.getElementById("find").value.trim().toLowerCase();
+    const shows = (id, data) => fits(data, wanted) && (!find || words.get(id).includes(find));
+    for (const card of cards) card.hidden = !shows(card.id, card.dataset);
+    for (const row of rows) row.hidden = !shows(row.dataset.id, row.dataset);
+    for (const box of [...all(".column"), ...all(".group"), ...all(".filtered")])
+      box.hidden = !box.querySelector(".card:not([hidden])");
+    document.getElementById("shown").value = `${rows.filter((row) => !row.hidden).length} of ${rows.length} shown`;
+    for (const figure of all(".figure")) if (figure.drawn) draw(figure);
+  }
+  form.addEventListener("input", filter);
+  form.addEventListener("reset", () => setTimeout(filter));
+  form.addEventListener("submit", (event) => event.preventDefault());
+
+  // A link to a stimulus that is filtered away brings everything back first.
+  addEventListener("click", (event) => {
+    const link = event.target.closest('a[href^="#"]');
+    const target = link && document.getElementById(link.getAttribute("href").slice(1));
+    if (target && target.hidden) { form.reset(); filter(); }
+  });
+
+  // Figures: colours by name, drawn when they come into view, drawn again when the scheme changes.
+  function coloured(value, style) {
+    if (Array.isArray(value)) return value;
+    if (!value || typeof value !== "object") return value;
+    return Object.fromEntries(Object.entries(value).map(([key, inner]) =>
+      [key, /color$/.test(key) && /^--[\w-]+$/.test(inner) ? style.getPropertyValue(inner).trim() : coloured(inner, style)]));
+  }
+  function dressed(layout, style) {
+    const colour = (name) => style.getPropertyValue(name).trim();
+    const axis = { gridcolor: colour("--line"), linecolor: colour("--null-line"), automargin: true, tickfont: { size: 12 }, ticks: "outside", tickcolor: colour("--line") };
+    const out = {
+      paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)", hovermode: "closest", margin: { l: 60, r: 28, t: 44, b: 50 },
+      font: { family: getComputedStyle(document.body).fontFamily, size: 13, color: colour("--ink") },
+      legend: { orientation: "h", x: 0, y: 1, yanchor: "top", xanchor: "left", yref: "container" },
+      modebar: { bgcolor: "rgba(0,0,0,0)", color: colour("--muted"), activecolor: colour("--accent") },
+      hoverlabel: { bgcolor: colour("--card"), bordercolor: colour("--line"), font: { color: colour("--ink") }, align: "left" },
+      ...layout,
+    };
+    for (const key of Object.keys(out)) if (/^[xy]axis\d*$/.test(key)) out[key] = { ...axis, ...out[key], title: { font: { size: 13 }, ...out[key].title } };
+    return out;
+  }
+  function draw(figure) {
+    const spec = specs[figure.dataset.figure], style = getComputedStyle(document.documentElement), wanted = chosen();
+    const data = spec.data.map((trace) => ({ ...coloured(trace, style), visible: fits(trace.meta, wanted) }));
+    // The legend entry of a group goes with its first trace that shows.
+    const named = new Set();
+    for (const trace of data) {
+      const group = trace.legendgroup ?? trace.name;
+      trace.showlegend = trace.visible && !named.has(group);
+      if (trace.visible) named.add(group);
+    }
+    figure.drawn = true;
+    Plotly.react(figure, data, dressed(spec.layout, style), {
+      // Named one by one: plotly adds a button that uploads the chart to its cloud.
+      responsive: true, displaylogo: false, plotlyServerURL: "", modeBarButtons: [["toImage", "zoom2d", "pan2d", "resetScale2d"]],
+    });
+  }
+  const watcher = new IntersectionObserver((entries) => {
+    for (const entry of entries) if (entry.isIntersecting) { watcher.unobserve(entry.target); draw(entry.target); }
+  }, { rootMargin: "600px" });
+  for (const figure of all(".figure")) {
+    figure.style.minHeight = `${specs[figure.dataset.figure].layout.height + 22}px`;
+    watcher.observe(figure);
+  }
+  dark.addEventListener("change", () => { for (const figure of all(".figure")) if (figure.drawn) draw(figure); });
+  addEventListener("beforeprint", () => { for (const figure of all(".figure")) draw(figure); });
+  for (const button of all("[data-show]")) button.addEventListener("click", () => {
+    for (const other of all("[data-show]")) other.setAttribute("aria-pressed", String(other === button));
+    const figure = document.getElementById("figure-null");
+    figure.dataset.figure = button.dataset.show;
+    draw(figure);
+  });
+
+  // Sorting: missing values stay last, whichever way.
+  for (const head of all(".sortable th")) head.querySelector("button").addEventListener("click", () => {
+    const column = head.cellIndex, up = head.getAttribute("aria-sort") !== "ascending", numeric = "numeric" in head.dataset;
+    for (const other of all(".sortable th")) other.removeAttribute("aria-sort");
+    head.setAttribute("aria-sort", up ? "ascending" : "descending");
+    const key = (row) => row.cells[column].dataset.key;
+    const order = (a, b) => (numeric ? Number(a) - Number(b) : a.localeCompare(b, "en", { numeric: true }));
+    const body = head.closest("table").tBodies[0];
+    body.append(...[...rows].sort((a, b) => (key(a) === "") - (key(b) === "") || (up ? 1 : -1) * order(key(a), key(b))));
+  });
+
+  // Enlarging: the image at the largest whole multiple that fits, a metamer beside its reference.
+  const dialog = document.getElementById("large");
+  let order = [], place = 0;
+  const partner = (button) => {
+    const reference = button.closest(".card") && button.closest(".group")?.querySelector(".reference .picture img");
+    return reference ? [reference] : [];
+  };
+  function enlarge(index) {
+    place = (index + order.length) % order.length;
+    const button = order[place], images = [...partner(button), button.querySelector("img")];
+    const width = (innerWidth * 0.9 - 40 * images.length) / images.length, height = innerHeight * 0.9 - 120;
+    dialog.querySelector(".pair").replaceChildren(...images.map((image) => larger(image, width, height)));
+    document.getElementById("large-title").textContent = images.at(-1).dataset.caption;
+    if (!dialog.open) dialog.showModal();
+  }
+  function larger(image, width, height) {
+    const copy = new Image(), figure = document.createElement("figure"), caption = document.createElement("figcaption");
+    const fit = Math.min(width / image.dataset.width, height / image.dataset.height), scale = fit >= 1 ? Math.floor(fit) : fit;
+    copy.src = image.src;
+    copy.alt = image.alt;
+    copy.width = Math.max(1, Math.round(image.dataset.width * scale));
+    copy.height = Math.max(1, Math.round(image.dataset.height * scale));
+    copy.className = scale >= 2 ? "pixelated" : "";
+    caption.textContent = `${image.dataset.caption} · ${image.dataset.width} × ${image.dataset.height} pixels, shown ${scale >= 1 ? scale : scale.toFixed(2)} ×`;
+    figure.append(copy, caption);
+    return figure;
+  }
+  addEventListener("click", (event) => {
+    const button = event.target.closest("button.picture");
+    if (!button) return;
+    order = all("button.picture").filter((one) => one.getClientRects().length);
+    enlarge(order.indexOf(button));
+  });
+  document.getElementById("large-before").addEventListener("click", () => enlarge(place - 1));
+  document.getElementById("large-after").addEventListener("click", () => enlarge(place + 1));
+  document.getElementById("large-close").addEventListener("click", () => dialog.close());
+  dialog.addEventListener("click", (event) => { if (event.target === dialog) dialog.close(); });
+  dialog.addEventListener("keydown", (event) => {
+    if (event.key === "ArrowLeft") enlarge(place - 1);
+    if (event.key === "ArrowRight") enlarge(place + 1);
+  });
+})();
