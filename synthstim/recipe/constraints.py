@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Literal
 
 from pydantic import Field, model_validator
@@ -52,15 +53,27 @@ class Constraints(Section):
     """Hard limits on an image; None sets no limit.
 
     Attributes:
-        mean_luminance: relative luminance (linear light), 0 to 1.
+        mean_luminance: relative luminance (linear light), between 0 and 1.
         rms_contrast: standard deviation over mean of the luminance (linear light).
-        energy: root of the summed squared differences of the display values from mid-grey.
+        energy: the largest root-mean-square deviation from mid-grey, in display values.
         aperture: a window on the image.
         fixed: pixels that stay as they are.
     """
 
-    mean_luminance: float | None = Field(default=None, ge=0, le=1)
+    mean_luminance: float | None = Field(default=None, gt=0, lt=1)
     rms_contrast: float | None = Field(default=None, ge=0)
-    energy: float | None = Field(default=None, gt=0)
+    energy: float | None = Field(default=None, gt=0, le=0.5)
     aperture: Aperture | None = None
     fixed: Fixed | None = None
+
+    @model_validator(mode="after")
+    def _check_contrast(self) -> Self:
+        if self.mean_luminance is not None and self.rms_contrast is not None:
+            # Values in [0, 1] with mean m spread most when they are 0 or 1 only.
+            most = math.sqrt((1 - self.mean_luminance) / self.mean_luminance)
+            if self.rms_contrast >= most:
+                why = (
+                    f"is {self.rms_contrast:g}, but at mean luminance {self.mean_luminance:g} it stays below {most:.3g}"
+                )
+                raise_problems([(("rms_contrast",), f"{why}: ask for less")])
+        return self

@@ -30,6 +30,13 @@ def _check_name(name: str) -> str:
     return name
 
 
+def check_whole(value: Any) -> Any:
+    """Refuse true and 1.0 where 1 is wanted: to Python, and to Literal, they are equal."""
+    if isinstance(value, (bool, float)):
+        raise ValueError
+    return value
+
+
 def in_a_list(value: Any) -> Any:
     """Let one name stand for a list of one."""
     return (value,) if isinstance(value, (str, os.PathLike)) else value

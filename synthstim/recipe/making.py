@@ -10,22 +10,23 @@ from typing_extensions import Self
 from synthstim.recipe.fields import PathText, Section, check_file
 from synthstim.recipe.problems import raise_problems
 from synthstim.recipe.wanted import Wanted
+from synthstim.recipe.yaml_source import Location
 
 STARTS = ("pink", "white")
 
 
 class Fourier(Section):
-    """The image is optimised as its spatial frequencies.
+    """The image is optimised as its spatial frequencies; None leaves a setting to the parametrisation.
 
     Attributes:
-        decay: amplitudes fall as frequency to this power, so that 1 gives low frequencies the larger steps.
-        chroma: scale of the colour differences against the luminance.
+        decay: exponent of the amplitude spectrum, 1/f^decay; 0 is white.
+        chroma: amplitude of the colour differences against the mean of the channels.
         bound: what brings the pixels into [0, 1].
     """
 
     kind: Literal["fourier"] = "fourier"
-    decay: float = Field(default=1.0, ge=0, le=3)
-    chroma: float = Field(default=1.0, gt=0)
+    decay: float | None = Field(default=None, ge=0, le=3)
+    chroma: float | None = Field(default=None, gt=0)
     bound: Literal["sigmoid"] = "sigmoid"
 
 
@@ -44,20 +45,26 @@ class OptimiserSpec(Section):
     """An optimiser and its settings; None leaves a setting to the optimiser.
 
     Attributes:
-        step: step size.
-        history: pairs of steps and gradients that lbfgs keeps.
-        schedule: how the step shrinks over the evaluations.
+        step: step size; for lbfgs, of the first step.
+        history: pairs of differences that lbfgs keeps.
+        schedule: how the step shrinks over the evaluations; lbfgs has none.
     """
 
     name: Literal["lbfgs", "adam", "gradient", "normalised_gradient"]
     step: float | None = Field(default=None, gt=0)
     history: int | None = Field(default=None, ge=1, le=500)
-    schedule: Literal["constant", "cosine", "halving"] = "constant"
+    schedule: Literal["constant", "cosine", "halving"] | None = None
 
     @model_validator(mode="after")
-    def _check_history(self) -> Self:
+    def _check_settings(self) -> Self:
+        problems: list[tuple[Location, str]] = []
         if self.history is not None and self.name != "lbfgs":
-            raise_problems([(("history",), f"is for optimiser 'lbfgs' only, but this one is {self.name!r}: remove it")])
+            problems.append((("history",), f"goes with optimiser 'lbfgs', but this one is {self.name!r}: remove it"))
+        if self.schedule is not None and self.name == "lbfgs":
+            problems.append(
+                (("schedule",), "does not go with optimiser 'lbfgs', which searches for its steps: remove it")
+            )
+        raise_problems(problems)
         return self
 
 

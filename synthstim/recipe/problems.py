@@ -98,6 +98,8 @@ def _sentence(source: Source, model: type[BaseModel], detail: ErrorDetails, loca
         return f" {detail['ctx']['sentence']}"
     if detail["type"] == "extra_forbidden":
         return _unknown(str(location[-1]), model, detail["loc"])
+    if detail["type"] == "invalid_key":
+        return " is no key: wanted text"
     options = options_at(model, detail["loc"])
     wanted = words_for(options)
     if detail["type"].startswith("union_tag"):
@@ -139,6 +141,8 @@ def _value_at(data: Any, location: Location) -> tuple[bool, Any]:
 
 
 def _hint(value: Any, kind: str, options: Sequence[Option]) -> str:
+    if kind == "string_unicode":
+        return ": it holds half a character"
     choices = [choice for option in options for choice in _choices(option)]
     if isinstance(value, str):
         near = difflib.get_close_matches(value, choices, n=1, cutoff=0.6)

@@ -11,7 +11,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, PrivateAttr, Valida
 from typing_extensions import Self
 
 from synthstim.errors import InputError
-from synthstim.recipe.fields import FileOrFolderPath, PathText, Section, Text, check_file
+from synthstim.recipe.fields import FileOrFolderPath, PathText, Section, Text, check_file, check_whole
 from synthstim.recipe.items import MAX_ITEMS, clashes, count
 from synthstim.recipe.problems import problem, raise_problems, validate
 from synthstim.recipe.stimuli import Entries
@@ -92,13 +92,15 @@ class Recipe(Section):
         stimuli: what to make.
     """
 
-    schema_version: Annotated[Literal[1], Wanted("1, the version that this synthstim reads")] = 1
+    schema_version: Annotated[
+        Literal[1], BeforeValidator(check_whole), Wanted("1, the version that this synthstim reads")
+    ] = 1
     observer: Annotated[
         ObserverSpec,
         BeforeValidator(_observer),
         Wanted("the name of an observer, or a mapping with the keys name, weights and size"),
     ]
-    seed: int = Field(default=0, ge=0, lt=2**63)
+    seed: int = Field(default=0, ge=0, le=2**63 - 1)
     fit: Literal["crop", "pad", "stretch", "exact"] = "crop"
     pool: FileOrFolderPath | None = None
     criteria: Criteria = Criteria()

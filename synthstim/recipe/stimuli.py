@@ -8,7 +8,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 from typing_extensions import Self
 
 from synthstim.recipe.constraints import Constraints
-from synthstim.recipe.fields import FilePath, LayerName, Name, Section, check_different, in_a_list
+from synthstim.recipe.fields import FilePath, LayerName, Name, Section, check_different, check_whole, in_a_list
 from synthstim.recipe.making import Fourier, Optimiser, Parametrisation, Start
 from synthstim.recipe.problems import raise_problems
 from synthstim.recipe.units import OthersSpec, UnitSpec
@@ -57,7 +57,7 @@ class Stimulus(Section):
 
     name: Name
     copies: int = Field(default=1, ge=1, le=1000)
-    bits: Literal[8, 16] = 8
+    bits: Annotated[Literal[8, 16], BeforeValidator(check_whole)] = 8
     parametrisation: Parametrisation = Fourier()
     start: Start = "pink"
     optimiser: Optimiser | None = None

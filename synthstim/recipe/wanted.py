@@ -13,6 +13,8 @@ from pydantic.fields import FieldInfo
 
 from synthstim.recipe.yaml_source import Location
 
+_BOUNDS = {"ge": annotated_types.Ge, "gt": annotated_types.Gt, "le": annotated_types.Le, "lt": annotated_types.Lt}
+
 
 @dataclass(frozen=True)
 class Wanted:
@@ -106,14 +108,18 @@ def _words(option: Option) -> str:
 
 
 def _bounds(metadata: Sequence[Any]) -> str:
-    at_least = next((item.ge for item in metadata if isinstance(item, annotated_types.Ge)), None)
-    at_most = next((item.le for item in metadata if isinstance(item, annotated_types.Le)), None)
-    above = next((item.gt for item in metadata if isinstance(item, annotated_types.Gt)), None)
-    if at_least is not None and at_most is not None:
-        return f" from {at_least} to {at_most}"
-    bounds = {"of at least": at_least, "above": above, "of at most" if above is None else "at most": at_most}
-    given = [f"{words} {bound}" for words, bound in bounds.items() if bound is not None]
-    return " " + " and ".join(given) if given else ""
+    bounds = {
+        name: getattr(item, name)
+        for item in metadata
+        for name in ("ge", "gt", "le", "lt")
+        if isinstance(item, _BOUNDS[name])
+    }
+    if "ge" in bounds and "le" in bounds:
+        return f" from {bounds['ge']} to {bounds['le']}"
+    words = {"ge": "at least", "gt": "above", "le": "at most", "lt": "below"}
+    given = [f"{words[name]} {bounds[name]}" for name in words if name in bounds]
+    of = " of " if len(given) == 1 and given[0].startswith("at") else " "
+    return of + " and ".join(given) if given else ""
 
 
 def listed(names: Sequence[str] | Any, last: str = "and") -> str:
