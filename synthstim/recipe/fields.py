@@ -76,11 +76,12 @@ def missing_file(text: str, folder: Path, *, or_folder: bool = False) -> str | N
         beside = [entry.name for entry in path.parent.iterdir()] if path.parent.is_dir() else []
     except (OSError, ValueError):
         return f"cannot be opened: wanted the path of {wanted}"
+    if "\\" in text:
+        return "does not exist: write / between folders"
     near = difflib.get_close_matches(path.name, beside, n=1, cutoff=0.6)
     if near:
         return f"does not exist: did you mean {str(PurePosixPath(text).with_name(near[0]))!r}?"
-    slash = ": write / between folders" if "\\" in text else ""
-    return f"does not exist: paths start at the recipe's folder{slash}"
+    return "does not exist: paths start at the recipe's folder"
 
 
 def climbs_out(text: str) -> bool:

@@ -68,7 +68,7 @@ def _location(data: Any, detail: ErrorDetails) -> Location:
         elif not (last and isinstance(data, dict) and detail["type"] == "missing"):
             continue
         location.append(part)
-    if detail["type"].startswith("union_tag"):
+    if detail["type"].startswith("union_tag") and isinstance(data, dict):
         location.append("kind")
     return tuple(location)
 

@@ -142,11 +142,12 @@ class _Composer(yaml.SafeLoader):
         if event.tag is not None:
             tag = event.tag.replace("tag:yaml.org,2002:", "!!")
             self._refuse(event, f"the tag {tag} is not allowed: write plain values only")
-        self._depth += 1
+        nested = isinstance(event, yaml.CollectionStartEvent)
+        self._depth += nested
         if self._depth > MAX_DEPTH:
             self._refuse(event, f"values are nested deeper than {MAX_DEPTH} levels: settings never need that")
         node = super().compose_node(parent, index)
-        self._depth -= 1
+        self._depth -= nested
         return node
 
     def _refuse(self, event: yaml.Event, sentence: str) -> NoReturn:

@@ -1,0 +1,340 @@
+"""Bad recipes: each problem is named with its line, what came and what was wanted."""
+
+import re
+
+import pytest
+
+from synthstim.errors import InputError
+from synthstim.recipe import read_recipe
+
+# The entry under test starts on line 3; "|" stands for the start of its next line.
+DRIVE = "name: a|kind: controller|goal: drive|unit: {layer: l, channel: 1}"
+HOT = "name: a|kind: controller|goal: one_hot|unit: {layer: l, channel: 1}"
+METAMER = "name: a|kind: metamer|reference: cat.png|layers: [l]"
+OTHERS = "others: {layer: l, channels: [2]}"
+
+ENTRIES = [
+    # What every entry says.
+    (f"{DRIVE}|copeis: 2", 7, "stimuli[0].copeis is unknown: did you mean 'copies'?"),
+    (f"{DRIVE}|xyzzy: 2", 7, "xyzzy is unknown: known here are name, copies"),
+    (f"{DRIVE}|copies: two", 7, "copies: came 'two' (text), wanted a whole number from 1 to 1000"),
+    (f"{DRIVE}|copies: '2'", 7, "came '2' (text), wanted a whole number from 1 to 1000: remove the quotes"),
+    (f"{DRIVE}|copies: 0", 7, "came 0 (whole number), wanted a whole number from 1"),
+    (f"{DRIVE}|copies: 1001", 7, "came 1001 (whole number)"),
+    (f"{DRIVE}|copies: 2.0", 7, "came 2.0 (number), wanted a whole number"),
+    (f"{DRIVE}|copies: on", 7, "came on, which YAML reads as true, wanted a whole number"),
+    (f"{DRIVE}|copies:", 7, "copies: came nothing, wanted a whole number"),
+    (f"{DRIVE}|copies: [1, 2]", 7, "copies: came a list of 2, wanted a whole number"),
+    (f"{DRIVE}|copies: {{n: 1}}", 7, "copies: came a mapping with n, wanted a whole number"),
+    (f"{DRIVE}|bits: 12", 7, "bits: came 12 (whole number), wanted 8 or 16"),
+    (f"{DRIVE}|bits: 8.0", 7, "bits: came 8.0 (number), wanted 8 or 16"),
+    (DRIVE.replace("name: a", "name: 1a"), 3, "name: came '1a' (text), wanted a letter, then letters"),
+    (DRIVE.replace("name: a", "name: " + "a" * 41), 3, "40 at most"),
+    (DRIVE.replace("name: a", "name: ../a"), 3, "came '../a' (text), wanted a letter"),
+    (DRIVE.replace("name: a", "name: nul"), 3, "name is 'nul', a device name on Windows"),
+    (DRIVE.replace("name: a", "name: no"), 3, "came no, which YAML reads as false, wanted a letter"),
+    (DRIVE.replace("name: a|", "bits: 8|"), 3, "stimuli[0].name is missing: wanted a letter"),
+    (DRIVE.replace("controller", "controler"), 4, "wanted 'metamer' or 'controller': did you mean 'controller'?"),
+    (DRIVE.replace("kind: controller|", ""), 3, "stimuli[0].kind is missing: wanted 'metamer' or 'controller'"),
+    (DRIVE.replace("controller", "[a]"), 4, "kind: came a list of 1, wanted 'metamer' or 'controller'"),
+    (f"{DRIVE}|start: pnik", 7, "start names 'pnik', which does not exist"),
+    (f"{DRIVE}|seconds: 0", 7, "came 0 (whole number), wanted a number above 0"),
+    (f"{DRIVE}|seconds: .inf", 7, "came .inf (number), wanted a number above 0"),
+    (f"{DRIVE}|plateau: .nan", 7, "came .nan (number), wanted a number of at least 0"),
+    (f"{DRIVE}|evaluations: 1e3", 7, "came 1e3 (number), wanted a whole number of at least 1"),
+    # How it is made.
+    (
+        f"{DRIVE}|parametrisation: furier",
+        7,
+        "parametrisation: came 'furier' (text), wanted 'fourier' or 'pixels': did you mean 'fourier'?",
+    ),
+    (f"{DRIVE}|parametrisation: 3", 7, "came 3 (whole number), wanted 'fourier', 'pixels', or a mapping"),
+    (
+        f"{DRIVE}|parametrisation:|  kind: fourier|  decay: 4",
+        9,
+        "decay: came 4 (whole number), wanted a number from 0 to 3",
+    ),
+    (
+        f"{DRIVE}|parametrisation:|  kind: fourier|  chroma: 0",
+        9,
+        "chroma: came 0 (whole number), wanted a number above 0",
+    ),
+    (
+        f"{DRIVE}|parametrisation:|  kind: pixels|  decay: 1",
+        9,
+        "decay goes with kind 'fourier', but the kind here is 'pixels'",
+    ),
+    (
+        f"{DRIVE}|parametrisation: {{kind: fourier, bound: projection}}",
+        7,
+        "bound: came 'projection' (text), wanted 'sigmoid'",
+    ),
+    (f"{DRIVE}|optimiser: adm", 7, "did you mean 'adam'?"),
+    (f"{DRIVE}|optimiser: {{step: 1}}", 7, "optimiser.name is missing: wanted 'lbfgs'"),
+    (f"{DRIVE}|optimiser:|  name: adam|  history: 5", 9, "history goes with optimiser 'lbfgs', but this one is 'adam'"),
+    (f"{DRIVE}|optimiser:|  name: lbfgs|  schedule: cosine", 9, "schedule does not go with optimiser 'lbfgs'"),
+    (f"{DRIVE}|optimiser: {{name: lbfgs, history: 501}}", 7, "wanted a whole number from 1 to 500"),
+    # Constraints.
+    (f"{DRIVE}|constraints:|  mean_luminance: 1", 8, "came 1 (whole number), wanted a number above 0 and below 1"),
+    (f"{DRIVE}|constraints:|  energy: 0.6", 8, "wanted a number above 0 and at most 0.5"),
+    (f"{DRIVE}|constraints:|  mean_luminance: 0.5|  rms_contrast: 1", 9, "at mean luminance 0.5 it stays below 1"),
+    (f"{DRIVE}|constraints:|  aperture:|    shape: circular", 9, "shape 'circular' needs diameter"),
+    (
+        f"{DRIVE}|constraints:|  aperture:|    shape: gaussian|    diameter: 1",
+        10,
+        "diameter does not go with shape 'gaussian'",
+    ),
+    (
+        f"{DRIVE}|constraints: {{aperture: {{shape: circular, diameter: 1.5}}}}",
+        7,
+        "wanted a number above 0 and at most 1",
+    ),
+    (
+        f"{DRIVE}|constraints:|  fixed: {{image: cat.png}}",
+        8,
+        "constraints.fixed.mask is missing: wanted the path of a file",
+    ),
+    (
+        f"{DRIVE}|constraints:|  fixed:|    image: cat.png|    mask: msk.png",
+        10,
+        "'msk.png', which does not exist: did you mean 'mask.png'?",
+    ),
+    # Metamers.
+    (
+        METAMER.replace("cat.png", "cta.png"),
+        5,
+        "reference names 'cta.png', which does not exist: did you mean 'cat.png'?",
+    ),
+    (METAMER.replace("cat.png", "../cat.png"), 5, "'../cat.png', which climbs out of the recipe's folder"),
+    (METAMER.replace("cat.png", "photos/../../cat.png"), 5, "climbs out of the recipe's folder"),
+    (METAMER.replace("cat.png", "photos"), 5, "reference names 'photos', which is a folder: wanted a file"),
+    (METAMER.replace("cat.png", "'photos\\cat.png'"), 5, "write / between folders"),
+    (METAMER.replace("cat.png", "x" * 5000), 5, "which cannot be opened"),
+    (METAMER.replace("cat.png", '"\\0"'), 5, "which does not exist"),
+    (METAMER.replace("cat.png", "[]"), 5, "came an empty list, wanted the path of an image, or a list of them"),
+    (METAMER.replace("cat.png", "[cat.png, 5]"), 5, "reference[1]: came 5 (whole number), wanted the path of"),
+    (METAMER.replace("cat.png", "[cat.png, cat.png]"), 5, "reference[1] repeats 'cat.png'"),
+    (METAMER.replace("reference: cat.png|", ""), 3, "stimuli[0].reference is missing: wanted the path of an image"),
+    (METAMER.replace("[l]", "blocks.0"), 6, "layers: came 'blocks.0' (text), wanted a list of layers"),
+    (METAMER.replace("[l]", "[]"), 6, "layers: came an empty list, wanted a list of layers"),
+    (METAMER.replace("[l]", "[[]]"), 6, "layers[0]: came an empty list, wanted the name of a layer, or a list"),
+    (METAMER.replace("[l]", "[l, [l]]"), 6, "layers[1] repeats [l]"),
+    (METAMER.replace("[l]", "[[l, l]]"), 6, "layers[0][1] repeats 'l'"),
+    (
+        METAMER.replace("[l]", "|  - l|  - 1.0"),
+        8,
+        "layers[1]: came 1.0 (number), wanted the name of a layer, or a list",
+    ),
+    (
+        METAMER.replace("[l]", "|  -|    - l|    - 2"),
+        9,
+        "layers[0][1]: came 2 (whole number), wanted the name of a layer: put it in quotes",
+    ),
+    (METAMER.replace("[l]", "['a b']"), 6, "came 'a b' (text), wanted the name of a layer"),
+    (f"{METAMER}|metric: l1", 7, "metric: came 'l1' (text), wanted 'l2' or 'pearson'"),
+    (f"{METAMER}|goal: drive", 7, "goal goes with kind 'controller', but the kind here is 'metamer'"),
+    # Controllers.
+    (f"{DRIVE}|target_db: 40", 7, "target_db goes with kind 'metamer', but the kind here is 'controller': remove it"),
+    (DRIVE.replace("drive", "drvie"), 5, "did you mean 'drive'?"),
+    (DRIVE.replace("drive", "level"), 5, "goal 'level' needs level: give the activation"),
+    (f"{DRIVE}|level: 3", 7, "level goes with goal 'level', but the goal here is 'drive': remove it"),
+    (f"{DRIVE}|temperature: 1", 7, "temperature goes with goal 'one_hot', but the goal here is 'drive'"),
+    (f"{DRIVE}|zscore: true", 7, "zscore goes with goal 'one_hot'"),
+    (f"{DRIVE}|{OTHERS}", 7, "others goes with goal 'one_hot', but the goal here is 'drive'"),
+    (HOT, 5, "goal 'one_hot' needs others"),
+    (f"{HOT}|others:|  layer: l|  channels: [2, 1]", 9, "others.channels[1] is 1, which the unit to drive has too"),
+    (f"{HOT}|others: {{layer: l, channels: [1], position: mean}}", 7, "others.channels[0] is 1"),
+    (f"{HOT}|others: {{layer: l}}", 7, "others says no unit of l: give exactly one of channels or indices"),
+    (f"{HOT}|{OTHERS}|temperature: 0", 8, "temperature: came 0 (whole number), wanted a number above 0"),
+    (DRIVE.replace("channel", "chanel"), 6, "unit.chanel is unknown: did you mean 'channel'?"),
+    (
+        DRIVE.replace(", channel: 1", ""),
+        6,
+        "unit says no unit of l: give exactly one of channel, channels, index or indices",
+    ),
+    (DRIVE.replace("channel: 1", "channel: 1, index: 1"), 6, "unit.index does not go with channel: give exactly one"),
+    (DRIVE.replace("channel: 1", "index: 1, position: mean"), 6, "unit.position goes with channels only"),
+    (DRIVE.replace("channel: 1", "channel: 1, position: center"), 6, "position is 'center': write 'centre'"),
+    (
+        DRIVE.replace("channel: 1", "channel: 1, position: [1, -2]"),
+        6,
+        "position is [1, -2], wanted 'centre', 'mean' or [y, x]",
+    ),
+    (
+        DRIVE.replace("channel: 1", "channel: 1, position: left"),
+        6,
+        "position: came 'left' (text), wanted 'centre', 'mean' or [y, x]",
+    ),
+    (DRIVE.replace("channel: 1", "channel: -1"), 6, "came -1 (whole number), wanted a whole number of at least 0"),
+    (
+        DRIVE.replace("channel: 1", "channels: []"),
+        6,
+        "channels: came an empty list, wanted a list of one whole number or more",
+    ),
+    (DRIVE.replace("channel: 1", "channels: [1, 2, 1]"), 6, "channels[2] repeats 1"),
+    (DRIVE.replace("layer: l, ", ""), 6, "unit.layer is missing: wanted the name of a layer"),
+    (
+        DRIVE.replace("{layer: l, channel: 1}", "42"),
+        6,
+        "unit: came 42 (whole number), wanted a mapping with the keys layer",
+    ),
+    (f"{DRIVE}|robustness: {{scale: 1}}", 7, "robustness.scale: came 1 (whole number), wanted a number from 0 to 0.9"),
+    (
+        f"{DRIVE}|robustness: {{jitter: 1.5}}",
+        7,
+        "robustness.jitter: came 1.5 (number), wanted a whole number of at least 0",
+    ),
+]
+
+ENTRY = "stimuli:\n  - {name: a, kind: controller, goal: drive, unit: {layer: l, channel: 1}}\n"
+WHOLES = [
+    (ENTRY, 1, "observer is missing: wanted the name of an observer"),
+    ("observer: x", 1, "stimuli is missing: wanted a list of stimuli"),
+    ("observer: x\nstimuli: []", 2, "stimuli: came an empty list, wanted a list of stimuli"),
+    ("observer: x\nstimuli: {name: a}", 2, "stimuli: came a mapping with name, wanted a list of stimuli"),
+    ("observer: x\nstimuli:\n  - 5", 3, "stimuli[0]: came 5 (whole number), wanted a mapping"),
+    ("observer: x\nstimulus: 3\n" + ENTRY, 2, "stimulus is unknown: did you mean 'stimuli'?"),
+    ("observer: ''\n" + ENTRY, 1, "observer: came empty text, wanted"),
+    ("observer: 5\n" + ENTRY, 1, "observer: came 5 (whole number), wanted the name of an observer, or a mapping"),
+    ("observer:\n  nam: x\n" + ENTRY, 2, "observer.nam is unknown: did you mean 'name'?"),
+    ("observer:\n  name: x\n  size: [1]\n" + ENTRY, 3, "size: came a list of 1, wanted a whole number of pixels"),
+    ("observer:\n  name: x\n  size: [1, 2, 3]\n" + ENTRY, 3, "size: came a list of 3, wanted"),
+    (
+        "observer:\n  name: x\n  size: [1, 0]\n" + ENTRY,
+        3,
+        "size[1]: came 0 (whole number), wanted a whole number from 1",
+    ),
+    ("observer:\n  name: x\n  size: 0\n" + ENTRY, 3, "size: came 0 (whole number), wanted a whole number from 1"),
+    (
+        "observer:\n  name: x\n  weights: net.pkl\n" + ENTRY,
+        3,
+        "weights is 'net.pkl', wanted 'default', 'random' or the path",
+    ),
+    ("observer:\n  name: x\n  weights: net.pth\n" + ENTRY, 3, "weights names 'net.pth', which does not exist"),
+    ("observer: x\nschema_version: 2\n" + ENTRY, 2, "came 2 (whole number), wanted 1, the version that this"),
+    ("observer: x\nschema_version: yes\n" + ENTRY, 2, "came yes, which YAML reads as true, wanted 1"),
+    ("observer: x\nseed: -1\n" + ENTRY, 2, "seed: came -1 (whole number), wanted a whole number from 0"),
+    ("observer: x\nseed: 0x10\n" + ENTRY, 2, "seed: came '0x10' (text), wanted a whole number"),
+    (
+        "observer: x\nfit: Crop\n" + ENTRY,
+        2,
+        "fit: came 'Crop' (text), wanted 'crop', 'pad', 'stretch' or 'exact': did you mean 'crop'?",
+    ),
+    (
+        "observer: x\npool: nowhere\n" + ENTRY,
+        2,
+        "pool names 'nowhere', which does not exist: paths start at the recipe's",
+    ),
+    ("observer: x\npool: ../\n" + ENTRY, 2, "pool names '../', which climbs out"),
+    ("observer: x\ncriteria:\n  null_percentile: 101\n" + ENTRY, 3, "wanted a number from 0 to 100"),
+    ("observer: x\ncriteria:\n  same_class: 1\n" + ENTRY, 3, "came 1 (whole number), wanted true or false"),
+    (
+        "observer: x\n" + ENTRY + ENTRY.split("\n")[1].replace("a,", "A,"),
+        4,
+        "stimuli[1].name is 'A', which stimuli[0] is called",
+    ),
+]
+
+
+@pytest.fixture
+def read(tmp_path):
+    for name in ("cat.png", "mask.png"):
+        (tmp_path / name).write_bytes(b"")
+    (tmp_path / "photos").mkdir()
+
+    def write_and_read(text):
+        (tmp_path / "recipe.yaml").write_text(text)
+        return read_recipe(tmp_path / "recipe.yaml")
+
+    return write_and_read
+
+
+def written(entry):
+    return "observer: x\nstimuli:\n  - " + entry.replace("|", "\n    ")
+
+
+@pytest.mark.parametrize("entry", [DRIVE, f"{HOT}|{OTHERS}", METAMER])
+def test_the_entries_that_the_bad_ones_start_from_are_good(read, entry):
+    read(written(entry))
+
+
+BAD = [(written(entry), line, fragment) for entry, line, fragment in ENTRIES] + WHOLES
+
+
+@pytest.mark.parametrize(("text", "line", "fragment"), BAD, ids=[str(number) for number, _ in enumerate(BAD)])
+def test_each_problem_is_told_once_with_its_line(read, text, line, fragment):
+    with pytest.raises(InputError) as error:
+        read(text)
+    told = str(error.value).splitlines()
+    hits = [sentence for sentence in told if fragment in sentence]
+    assert len(hits) == 1, told
+    assert hits[0].startswith(f"recipe.yaml, line {line}: "), told
+    assert all(re.match(r"recipe\.yaml, line \d+: ", sentence) for sentence in told)
+    assert not re.search(r"pydantic|validation error|Input should|type=", str(error.value))
+
+
+def test_all_problems_are_told_in_the_order_of_the_file(read):
+    text = written(f"{DRIVE}|copies: two|bits: 9").replace("observer: x", "observer: x\nsede: 1\nfit: Crop")
+    with pytest.raises(InputError) as error:
+        read(text)
+    assert str(error.value).splitlines() == [
+        "recipe.yaml, line 2: sede is unknown: did you mean 'seed'?",
+        "recipe.yaml, line 3: fit: came 'Crop' (text), wanted 'crop', 'pad', 'stretch' or 'exact': did you mean 'crop'?",
+        "recipe.yaml, line 9: stimuli[0].copies: came 'two' (text), wanted a whole number from 1 to 1000",
+        "recipe.yaml, line 10: stimuli[0].bits: came 9 (whole number), wanted 8 or 16",
+    ]
+
+
+def test_a_flood_of_problems_is_cut(read):
+    with pytest.raises(InputError) as error:
+        read("observer: x\n" + "".join(f"key{n}: 1\n" for n in range(1000)) + ENTRY)
+    told = str(error.value).splitlines()
+    assert len(told) == 51
+    assert told[-1] == "recipe.yaml: and 950 more problems"
+
+
+def test_long_values_are_cut(read):
+    with pytest.raises(InputError) as error:
+        read(written(f"{DRIVE}|copies: {'x' * 100_000}|{'k' * 1000}: 1"))
+    assert max(map(len, str(error.value).splitlines())) < 400
+
+
+def test_no_prefix_of_a_good_recipe_escapes_as_another_error(read):
+    text = written(f"{HOT}|{OTHERS}|optimiser: {{name: adam, step: 1e-3}}")
+    messages = []
+    for end in range(len(text)):
+        try:
+            read(text[:end])
+        except InputError as error:
+            messages += str(error).splitlines()
+    assert len(messages) > 100
+    assert all(message.startswith("recipe.yaml, line ") for message in messages)
+
+
+@pytest.mark.parametrize(
+    "value", ["~", "3", "yes", ".nan", "''", "x", "[]", "[[]]", "[~]", "{}", "{kind: ~}", "{a: {b: 1}}"]
+)
+def test_any_value_anywhere_is_a_sentence(read, value):
+    # Each key of the entries and of the recipe in turn takes a value of the wrong kind.
+    for entry in (DRIVE, f"{HOT}|{OTHERS}", METAMER):
+        keys = ["start", "optimiser", "parametrisation", "constraints", "robustness", "target_db", "seconds"]
+        lines = [line for line in entry.split("|") if not line.startswith("kind")]
+        for key in dict.fromkeys([*(line.split(":")[0] for line in lines), *keys]):
+            changed = [line for line in entry.split("|") if not line.startswith(f"{key}:")]
+            _refused_well(read, written("|".join([*changed, f"{key}: {value}"])))
+    for key in ("schema_version", "observer", "seed", "fit", "pool", "criteria", "stimuli"):
+        _refused_well(
+            read,
+            "\n".join(
+                [f"{key}: {value}", *([] if key == "observer" else ["observer: x"]), ENTRY if key != "stimuli" else ""]
+            ),
+        )
+
+
+def _refused_well(read, text):
+    try:
+        read(text)
+    except InputError as error:
+        for sentence in str(error).splitlines():
+            assert re.match(r"recipe\.yaml, line \d+: \S", sentence)
+            assert "another value" not in sentence
