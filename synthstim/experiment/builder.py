@@ -1,0 +1,158 @@
+"""A protocol as a PsychoPy Builder experiment: settings, routines, flow; then the .psyexp file and the script."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from synthstim.errors import InputError
+from synthstim.experiment.pieces import Stage, add_piece
+from synthstim.experiment.protocol import Protocol, Routine, Step
+
+_BEFORE = """\
+import os
+import sys
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from runtime.session import Session
+session = Session(os.path.dirname(os.path.abspath(__file__)))
+"""
+_BEGIN = """\
+session.begin(win, thisExp, expInfo)
+runAtExit.append(session.finish)
+"""
+
+
+def build_experiment(protocol: Protocol, stage: Stage, *, blocks: int, background: int) -> Any:
+    """Assemble the experiment.
+
+    Args:
+        protocol: what is shown, when.
+        stage: the rig, the settings' values and the durations in frames.
+        blocks: number of blocks.
+        background: level of the grey screen, 0 to 255.
+
+    Returns:
+        A ``psychopy.experiment.Experiment``.
+    """
+    from psychopy import experiment as builder
+
+    experiment = builder.Experiment()
+    _set_up(experiment, protocol, stage, background)
+    used = _used(protocol.flow, stage)
+    for number, name in enumerate(used):
+        _add_routine(experiment, name, protocol.routines[name], stage, first=number == 0)
+    _add_steps(experiment, protocol.flow, 0, stage, blocks)
+    return experiment
+
+
+def write_experiment(experiment: Any, directory: Path, name: str) -> None:
+    """Write NAME.psyexp, read it back as Builder would, and compile what was read to NAME.py.
+
+    Raises:
+        InputError: the compiled script is not valid Python.
+    """
+    from psychopy import experiment as builder
+
+    path = directory / f"{name}.psyexp"
+    experiment.saveToXML(str(path))
+    # A relative path: the script would carry the folder of the computer that exported it.
+    script = builder.Experiment.fromFile(str(path)).writeScript(expPath=f"{name}.py", target="PsychoPy")
+    try:
+        compile(script, f"{name}.py", "exec")
+    except SyntaxError as error:
+        raise InputError(f"PsychoPy compiled {name} to a script that is not valid ({error}): update PsychoPy") from None
+    (directory / f"{name}.py").write_text(script, encoding="utf-8", newline="\n")
+
+
+def _set_up(experiment: Any, protocol: Protocol, stage: Stage, background: int) -> None:
+    monitor = stage.rig.monitor
+    values: dict[str, Any] = {
+        "expName": protocol.name,
+        "runMode": 1,
+        "Show info dlg": False,
+        "Experiment info": "{}",
+        "Full-screen window": monitor.fullscreen,
+        "Window size (pixels)": f"[{monitor.width_px}, {monitor.height_px}]",
+        "Screen": monitor.screen,
+        # A name that Monitor Center does not know: a calibration stored there would bring its own gamma correction.
+        "Monitor": "synthstim_without_gamma",
+        "color": f"#{background:02x}{background:02x}{background:02x}",
+        "colorSpace": "hex",
+        "Units": "pix",
+        "Data filename": "'data/' + expName + '_' + expInfo['date']",
+        "Save psydat file": False,
+        "frameRateMsg": "Measuring the refresh rate",
+    }
+    for name, value in values.items():
+        experiment.settings.params[name].val = value
+
+
+def _used(flow: tuple[Step, ...], stage: Stage) -> list[str]:
+    names: list[str] = []
+    for step in flow:
+        if not step.when or stage.settings[step.when]:
+            names += _used(step.each, stage) if step.loop else [step.routine]
+    return list(dict.fromkeys(names))
+
+
+def _add_routine(experiment: Any, name: str, routine: Routine, stage: Stage, *, first: bool) -> None:
+    made = experiment.addRoutine(name)
+    experiment.namespace.add(name)
+    made.settings.params["saveStartStop"].val = False
+    if routine.skip_first:
+        made.settings.params["skipIf"].val = "blocks.thisN == 0"
+    if first:
+        _add_code(experiment, name, "set_up", {"Before Experiment": _BEFORE, "Begin Experiment": _BEGIN})
+    logged, frames = [], 0
+    for piece in routine.pieces:
+        if piece.when and not stage.settings[piece.when]:
+            continue
+        if add_piece(experiment, name, piece, stage) is not None and piece.piece not in ("key", "blank"):
+            logged.append(f"{'image' if piece.piece == 'image' else piece.name}={piece.name}")
+            frames = (stage.span(piece)[1] or 0) if piece.piece == "image" else frames
+    present = f"session.present(presentation, block_number, trial_number, item, {frames})\n" if frames else ""
+    # Last in its routine: it runs when every other component has settled what the coming flip draws.
+    _add_code(
+        experiment,
+        name,
+        f"log_{name}",
+        {
+            "Begin Routine": f'session.enter("{name}", "{routine.marker}")\n{present}',
+            "Each Frame": f"session.frame({', '.join(logged)})\n",
+            "End Routine": "session.leave()\n",
+        },
+    )
+
+
+def _add_code(experiment: Any, routine: str, name: str, code: dict[str, str]) -> None:
+    from psychopy.experiment.components.code import CodeComponent
+
+    component = CodeComponent(experiment, routine, name, codeType="Py")
+    for field, text in code.items():
+        component.params[field].val = text
+    experiment.routines[routine].addComponent(component)
+    experiment.namespace.add(name)
+
+
+def _add_steps(experiment: Any, flow: tuple[Step, ...], position: int, stage: Stage, blocks: int) -> int:
+    from psychopy.experiment.loops import TrialHandler
+
+    for step in flow:
+        if step.when and not stage.settings[step.when]:
+            continue
+        if not step.loop:
+            experiment.flow.addRoutine(experiment.routines[step.routine], position)
+            position += 1
+            continue
+        end = _add_steps(experiment, step.each, position, stage, blocks)
+        loop = TrialHandler(experiment, step.loop, loopType="sequential", nReps=1, isTrials=step.loop == "trials")
+        if step.loop == "blocks":
+            loop.params["nReps"].val = blocks
+        else:
+            # With a $: read back from the file, Builder takes this field for text.
+            loop.params["conditionsFile"].val = "conditions.csv"
+            loop.params["Selected rows"].val = "$session.rows_of_block(blocks.thisN)"
+        experiment.flow.addLoop(loop, position, end)
+        experiment.namespace.add(step.loop)
+        position = end + 2
+    return position

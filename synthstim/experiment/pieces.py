@@ -1,0 +1,139 @@
+"""The pieces of routines: each adds a Builder component whose fields hold fixed text and numbers, nothing a user wrote."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from synthstim.errors import InputError, nearest
+from synthstim.experiment.placement import photodiode_box
+from synthstim.experiment.protocol import Piece
+from synthstim.experiment.rig import Rig
+
+FIXATION_COLOUR = "#ff0000"
+
+
+@dataclass(frozen=True)
+class Stage:
+    """What pieces need to know: the rig, the settings' values, and each duration in frames."""
+
+    rig: Rig
+    settings: Mapping[str, Any]
+    frames: Mapping[str, int]
+
+    def span(self, piece: Piece) -> tuple[int, int | None]:
+        """The frame at which a piece starts and how many it lasts; None for until the routine ends."""
+        start = sum(self.frames[name] for name in piece.start)
+        return start, sum(self.frames[name] for name in piece.frames) if piece.frames else None
+
+
+def add_piece(experiment: Any, routine: str, piece: Piece, stage: Stage) -> Any:
+    """Add a piece to a routine; return its component, or None where it would last no frame or the rig has no such thing.
+
+    Raises:
+        InputError: there is no such kind of piece.
+    """
+    if piece.piece not in PIECES:
+        raise InputError(f"the piece {piece.piece!r} of {routine} is unknown, {nearest(piece.piece, PIECES)}")
+    if stage.span(piece)[1] == 0:
+        return None
+    component = PIECES[piece.piece](experiment, routine, piece, stage)
+    if component is not None:
+        experiment.routines[routine].addComponent(component)
+        experiment.namespace.add(piece.name)
+    return component
+
+
+def _timing(piece: Piece, stage: Stage) -> dict[str, Any]:
+    start, frames = stage.span(piece)
+    stop = "" if frames is None else frames
+    return {"startType": "frame N", "startVal": start, "stopType": "duration (frames)", "stopVal": stop}
+
+
+def _text(experiment: Any, routine: str, piece: Piece, stage: Stage) -> Any:
+    from psychopy.experiment.components.text import TextComponent
+
+    height, width = stage.rig.monitor.height_px, stage.rig.monitor.width_px
+    # The protocol's own name for the text, an identifier; the words themselves are read at the rig.
+    component = TextComponent(
+        experiment, routine, piece.name, text=f'$session.text("{piece.text}")', units="pix",
+        letterHeight=max(12, height // 32), color="white", **_timing(piece, stage),
+    )  # fmt: skip
+    component.params["wrapWidth"].val = int(0.9 * width)
+    return _every_repeat(component, "text")
+
+
+def _key(experiment: Any, routine: str, piece: Piece, stage: Stage) -> Any:
+    from psychopy.experiment.components.keyboard import KeyboardComponent
+
+    component = KeyboardComponent(experiment, routine, piece.name, allowedKeys=f"'{piece.key}'", store="nothing")
+    component.params["stopVal"].val = ""
+    return component
+
+
+def _blank(experiment: Any, routine: str, piece: Piece, stage: Stage) -> Any:
+    from psychopy.experiment.components.text import TextComponent
+
+    return _plain(TextComponent(experiment, routine, piece.name, text="", units="pix", **_timing(piece, stage)))
+
+
+def _image(experiment: Any, routine: str, piece: Piece, stage: Stage) -> Any:
+    from psychopy.experiment.components.image import ImageComponent
+
+    component = ImageComponent(
+        experiment, routine, piece.name, image="$session.image(item)", pos="$(x_px, y_px)",
+        size="$(width_px, height_px)", units="pix", interpolate="nearest", **_timing(piece, stage),
+    )  # fmt: skip
+    return _plain(_every_repeat(component, "image", "pos", "size"))
+
+
+def _fixation(experiment: Any, routine: str, piece: Piece, stage: Stage) -> Any:
+    diameter = round(max(2.0, stage.rig.pixels(stage.settings["fixation_deg"])))
+    return _polygon(experiment, routine, piece, stage, "circle", (0, 0), diameter, FIXATION_COLOUR)
+
+
+def _photodiode(colour: str) -> Callable[[Any, str, Piece, Stage], Any]:
+    def add(experiment: Any, routine: str, piece: Piece, stage: Stage) -> Any:
+        box = photodiode_box(stage.rig)
+        if box is None:
+            return None
+        return _polygon(experiment, routine, piece, stage, "rectangle", box.centre(stage.rig), box.width, colour)
+
+    return add
+
+
+def _polygon(
+    experiment: Any, routine: str, piece: Piece, stage: Stage, shape: str, centre: tuple[float, float], size: int, colour: str
+) -> Any:  # fmt: skip
+    from psychopy.experiment.components.polygon import PolygonComponent
+
+    component = PolygonComponent(
+        experiment, routine, piece.name, shape=shape, pos=centre, size=(size, size), units="pix", fillColor=colour,
+        interpolate="nearest", **_timing(piece, stage),
+    )  # fmt: skip
+    component.params["lineColor"].val = ""
+    return _plain(component)
+
+
+def _every_repeat(component: Any, *names: str) -> Any:
+    for name in names:
+        component.params[name].updates = "set every repeat"
+    return component
+
+
+def _plain(component: Any) -> Any:
+    # Our own tables log these, flip by flip; PsychoPy's start and stop columns would only cost time between flips.
+    component.params["saveStartStop"].val = False
+    return component
+
+
+PIECES: dict[str, Callable[[Any, str, Piece, Stage], Any]] = {
+    "text": _text,
+    "key": _key,
+    "blank": _blank,
+    "image": _image,
+    "fixation": _fixation,
+    "photodiode_on": _photodiode("#ffffff"),
+    "photodiode_off": _photodiode("#000000"),
+}

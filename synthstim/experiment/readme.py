@@ -1,0 +1,68 @@
+"""The README of an exported experiment, for the person at the rig."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import jinja2
+
+from synthstim.experiment.pieces import Stage
+from synthstim.experiment.plan import CODES, FIRST_STIMULUS
+from synthstim.experiment.protocol import Protocol, protocols_folder
+from synthstim.experiment.stimuli import Stimulus
+
+
+def write_readme(
+    path: Path,
+    protocol: Protocol,
+    stage: Stage,
+    stimuli: tuple[Stimulus, ...],
+    facts: dict[str, Any],
+    *,
+    set_name: str,
+    default_rig: bool,
+) -> None:
+    """Fill the protocol's README.md.j2."""
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(protocols_folder() / protocol.name),
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        # The template escapes by itself, with the filter below: the page is Markdown, not HTML.
+        autoescape=False,
+    )
+    environment.filters["plain"] = plain
+    rig = stage.rig
+    widths = sorted({shown.box.width for shown in stimuli})
+    text = environment.get_template("README.md.j2").render(
+        facts,
+        protocol=protocol,
+        warnings=[warning.format_map(facts) for warning in protocol.warnings],
+        settings=stage.settings,
+        durations={name: (frames, rig.milliseconds(frames)) for name, frames in stage.frames.items()},
+        rig=rig,
+        default_rig=default_rig,
+        set_name=set_name,
+        kinds=Counter(shown.kind for shown in stimuli),
+        failed=sum(shown.status == "failed" for shown in stimuli),
+        sizes=[(width, rig.degrees(width)) for width in widths],
+        centre=stimuli[0].box.centre(rig),
+        codes=CODES,
+        first_code=FIRST_STIMULUS,
+        last_code=stimuli[-1].marker_code,
+    )
+    path.write_text(text, encoding="utf-8", newline="\n")
+
+
+def plain(value: object) -> str:
+    """A value from a set or a rig as harmless Markdown text: one line, with every mark of Markdown escaped.
+
+    >>> plain("a*b <script>")
+    'a\\\\*b \\\\<script\\\\>'
+    """
+    line = " ".join("".join(c if c.isprintable() else " " for c in str(value)).split())
+    return re.sub(r"([\\`*_{}\[\]()<>#+!|~$&])", r"\\\1", line)

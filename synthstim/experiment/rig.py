@@ -1,0 +1,142 @@
+"""The rig: monitor, photodiode and markers, read from rig.yaml; degrees and durations in its pixels and frames."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from synthstim.errors import InputError
+from synthstim.experiment.yaml_file import Strict, read_model
+
+# Farther from a whole number of frames than this, a duration counts as impossible on the display.
+FRAME_TOLERANCE = 0.1
+_NAME = r"^[^\x00-\x1f\x7f]{1,200}$"
+
+
+class Monitor(Strict):
+    """The display: its image area is ``width_cm`` wide, its pixels are square, the eye is ``distance_cm`` away.
+
+    ``gamma`` is the display's own: about 2.2, or 1 where something linearises it. ``check`` stops the experiment at its
+    start if the window's size or the refresh rate differ.
+    """
+
+    width_cm: float = Field(gt=0, le=2000)
+    distance_cm: float = Field(gt=0, le=10000)
+    width_px: int = Field(ge=64, le=16384)
+    height_px: int = Field(ge=64, le=16384)
+    refresh_hz: float = Field(ge=10, le=1000)
+    gamma: float = Field(default=2.2, ge=0.5, le=4)
+    screen: int = Field(default=1, ge=1, le=10)
+    fullscreen: bool = True
+    check: bool = True
+
+
+class Photodiode(Strict):
+    """A square in a corner: white while an image is shown, black otherwise."""
+
+    corner: Literal["top_left", "top_right", "bottom_left", "bottom_right"]
+    size_px: int = Field(default=64, ge=4, le=1000)
+
+
+class NoMarkers(Strict):
+    """No event markers."""
+
+    kind: Literal["none"]
+
+
+class Serial(Strict):
+    """Codes on a serial port: ``byte`` sends 1 to 255 as one byte, ``line`` any number as ASCII digits and a newline."""
+
+    kind: Literal["serial"]
+    port: str = Field(pattern=_NAME)
+    baud: int = Field(default=115200, ge=50, le=12_000_000)
+    encoding: Literal["byte", "line"] = "byte"
+
+
+class Lsl(Strict):
+    """Codes on a Lab Streaming Layer stream of type Markers."""
+
+    kind: Literal["lsl"]
+    stream: str = Field(default="synthstim", pattern=_NAME)
+
+
+Markers = Annotated[NoMarkers | Serial | Lsl, Field(discriminator="kind")]
+
+
+class Rig(Strict):
+    """A rig, as rig.yaml describes it.
+
+    Example:
+        >>> rig = DEFAULT_RIG
+        >>> round(rig.degrees(256), 2), rig.frames(100, "on_ms")
+        (7.11, 6)
+    """
+
+    monitor: Monitor
+    photodiode: Photodiode | None = None
+    markers: Markers = NoMarkers(kind="none")
+    subject: str = Field(default="", max_length=200)
+
+    @property
+    def linearised(self) -> bool:
+        """Whether the display's light is proportional to its pixel values."""
+        return 0.9 <= self.monitor.gamma <= 1.1
+
+    @property
+    def cm_per_px(self) -> float:
+        """The width of a pixel in cm."""
+        return self.monitor.width_cm / self.monitor.width_px
+
+    def degrees(self, pixels: float) -> float:
+        """The visual angle of a length centred straight ahead, in degrees."""
+        return math.degrees(2 * math.atan(pixels * self.cm_per_px / 2 / self.monitor.distance_cm))
+
+    def pixels(self, degrees: float) -> float:
+        """The length in pixels that, centred straight ahead, spans a visual angle."""
+        return 2 * self.monitor.distance_cm * math.tan(math.radians(degrees) / 2) / self.cm_per_px
+
+    def offset(self, eccentricity: float) -> float:
+        """How far from the point straight ahead an eccentricity in degrees lies on the flat screen, in pixels."""
+        if not 0 <= eccentricity < 80:
+            raise InputError(f"an eccentricity of {eccentricity:g} deg is not on a flat screen: give 0 to 80")
+        return self.monitor.distance_cm * math.tan(math.radians(eccentricity)) / self.cm_per_px
+
+    def frames(self, milliseconds: float, name: str) -> int:
+        """The whole number of frames that a duration takes.
+
+        Raises:
+            InputError: the duration is not within 0.1 frame of a whole number; names the durations on either side.
+        """
+        exact = milliseconds * self.monitor.refresh_hz / 1000
+        if abs(exact - round(exact)) <= FRAME_TOLERANCE and (round(exact) > 0 or milliseconds == 0):
+            return round(exact)
+        below, above = max(1, math.floor(exact)), max(1, math.ceil(exact))
+        choices = " or ".join(f"{self.milliseconds(n):.4g} ms ({n} frames)" for n in sorted({below, above}))
+        raise InputError(
+            f"{name} of {milliseconds:g} ms is {exact:.3g} frames at {self.monitor.refresh_hz:g} Hz: give {choices}"
+        )
+
+    def milliseconds(self, frames: int) -> float:
+        """How long a number of frames lasts, in ms."""
+        return frames * 1000 / self.monitor.refresh_hz
+
+
+# A 24-inch desktop monitor at arm's length.
+DEFAULT_RIG = Rig(monitor=Monitor(width_cm=53.1, distance_cm=57, width_px=1920, height_px=1080, refresh_hz=60))
+
+
+def read_rig(path: str | Path) -> Rig:
+    """Read rig.yaml.
+
+    Raises:
+        InputError: the file cannot be read, or a key or a value is wrong; says which and what was wanted.
+    """
+    rig = read_model(Path(path), Rig)
+    if not rig.linearised and not 1.6 <= rig.monitor.gamma <= 2.8:
+        raise InputError(
+            f"{Path(path).name}: monitor.gamma is {rig.monitor.gamma:g}: wanted the display's own, 1.6 to 2.8, or 1 if it is linearised"
+        )
+    return rig

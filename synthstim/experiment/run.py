@@ -1,0 +1,141 @@
+"""Running an exported experiment in a process of its own."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from synthstim.errors import InputError
+
+_START_S = 240.0
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run of an experiment, and where its data are.
+
+    Attributes:
+        status: ``completed``, ``stopped early`` (Escape) or ``error``.
+        record: what ran where, as JSON.
+        presentations: a row a presentation, as TSV.
+        frames: a row a flip, as TSV.
+        data: PsychoPy's own table, as CSV.
+    """
+
+    status: str
+    record: Path
+    presentations: Path
+    frames: Path
+    data: Path
+
+
+def run_experiment(directory: str | Path, simulate: bool = False, *, time_limit_s: float | None = None) -> Run:
+    """Run an exported experiment with this Python.
+
+    Args:
+        directory: the exported folder.
+        simulate: press the keys that it waits for, tolerate another display, and use Xvfb where there is none.
+        time_limit_s: stop it after so long; by default a simulated run may take three times its duration and 4 minutes,
+            and a real one as long as it needs.
+
+    Raises:
+        InputError: the folder is no experiment, there is no display, the run failed or took too long; the last line of
+            its output is in the message, all of it in ``run.log`` of the folder's ``data``.
+    """
+    root = Path(directory).resolve()
+    manifest = _manifest(root)
+    data = root / "data"
+    data.mkdir(exist_ok=True)
+    before = set(data.glob("*_session.json"))
+    if time_limit_s is None and simulate:
+        time_limit_s = _START_S + 180 * manifest["minutes"]
+    with _display(manifest["rig"]["monitor"], simulate) as environment:
+        if simulate:
+            environment |= {"SYNTHSTIM_SIMULATE": "1"}
+        code = _run(root, f"{manifest['protocol']}.py", environment, data / "run.log", time_limit_s)
+    made = sorted(set(data.glob("*_session.json")) - before)
+    if code != 0 or not made:
+        raise InputError(f"the experiment stopped before its end: {_last_line(data / 'run.log')} (see data/run.log)")
+    stem = str(made[-1]).removesuffix("_session.json")
+    status = json.loads(made[-1].read_text(encoding="utf-8"))["status"]
+    return Run(status, made[-1], Path(f"{stem}_presentations.tsv"), Path(f"{stem}_frames.tsv"), Path(f"{stem}.csv"))
+
+
+def _manifest(root: Path) -> dict[str, Any]:
+    try:
+        return dict(json.loads((root / "manifest.json").read_text(encoding="utf-8")))
+    except (OSError, ValueError):
+        raise InputError(f"{root} is no exported experiment: it has no readable manifest.json") from None
+
+
+@contextlib.contextmanager
+def _display(monitor: dict[str, Any], simulate: bool) -> Iterator[dict[str, str]]:
+    environment = dict(os.environ)
+    if not sys.platform.startswith("linux") or environment.get("DISPLAY") or environment.get("WAYLAND_DISPLAY"):
+        yield environment
+        return
+    if not simulate:
+        raise InputError("there is no display: run this at the rig, or with --simulate")
+    if shutil.which("Xvfb") is None:
+        raise InputError("there is no display and Xvfb is not installed: install the package xvfb")
+    reader, writer = os.pipe()
+    screen = f"{monitor['width_px']}x{monitor['height_px']}x24"
+    server = subprocess.Popen(
+        ["Xvfb", "-displayfd", str(writer), "-screen", "0", screen, "-nolisten", "tcp"],
+        pass_fds=[writer], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    os.close(writer)
+    try:
+        # Xvfb finds a free number, and writes it when it is ready.
+        with os.fdopen(reader) as stream:
+            number = stream.readline().strip()
+        if not number:
+            raise InputError("Xvfb did not start: try it by hand")
+        yield environment | {"DISPLAY": f":{number}"}
+    finally:
+        _end(server)
+
+
+def _run(root: Path, script: str, environment: dict[str, str], log: Path, time_limit_s: float | None) -> int:
+    with open(log, "wb") as stream:
+        process = subprocess.Popen(
+            # -B: the folder stays as it was exported, without compiled files.
+            [sys.executable, "-B", script], cwd=root, env=environment, stdin=subprocess.DEVNULL, stdout=stream,
+            stderr=subprocess.STDOUT, start_new_session=os.name == "posix",
+        )  # fmt: skip
+        try:
+            return process.wait(time_limit_s)
+        except subprocess.TimeoutExpired:
+            raise InputError(f"the experiment was still running after {time_limit_s:.0f} s: see {log.name}") from None
+        finally:
+            _end(process)
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    if process.poll() is not None:
+        return
+    process.terminate()
+    try:
+        process.wait(5)
+    except subprocess.TimeoutExpired:
+        if os.name == "posix" and os.getpgid(process.pid) == process.pid:
+            os.killpg(process.pid, signal.SIGKILL)
+        else:
+            process.kill()
+        process.wait()
+
+
+def _last_line(log: Path) -> str:
+    text = log.read_text(encoding="utf-8", errors="replace")
+    # PsychoPy writes its warnings when it exits, after what ended it.
+    lines = [line.strip() for line in text.splitlines() if line.strip() and "WARNING" not in line]
+    return lines[-1] if lines else "it wrote nothing"

@@ -1,0 +1,155 @@
+"""The images of a set as an experiment shows them: copied byte for byte, or resampled, then checksummed."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+
+from synthstim.errors import InputError
+from synthstim.experiment.placement import Box, photodiode_box, place, position
+from synthstim.experiment.plan import FIRST_STIMULUS
+from synthstim.experiment.rig import Rig
+from synthstim.images import FloatImage, linear_light, read_image, resize, sha256_of, write_png
+from synthstim.stimulus_set import StimulusSet, check_ids, safe_id
+
+# The rig keeps every image decoded in memory, so that none is read from disk between two flips.
+MAX_DECODED_BYTES = 4 * 2**30
+_PNG = b"\x89PNG\r\n\x1a\n"
+
+
+@dataclass(frozen=True)
+class Stimulus:
+    """An image of the experiment: its file, checksums, place on the screen and marker code."""
+
+    stimulus_id: str
+    file: str
+    sha256: str
+    source_sha256: str
+    kind: str
+    status: str
+    box: Box
+    marker_code: int
+
+
+def prepare_images(
+    stimulus_set: StimulusSet, settings: Mapping[str, Any], rig: Rig, directory: Path
+) -> tuple[Stimulus, ...]:
+    """Write the images into ``directory/stimuli`` and say where each is shown.
+
+    Raises:
+        InputError: no image remains, one has 16 bits or leaves the screen, or the options contradict one another.
+    """
+    _check_options(settings, rig)
+    stimulus_set.require_intact()
+    (directory / "stimuli").mkdir(parents=True)
+    centre, patch = position(settings, rig), photodiode_box(rig)
+    prepared, decoded = [], 0
+    for number, row in enumerate(_chosen(stimulus_set, settings)):
+        source = stimulus_set.path(row["file"])
+        target = directory / "stimuli" / f"{row['stimulus_id']}.png"
+        height, width = _write(source, target, settings, rig)
+        box = place(row["stimulus_id"], width, height, centre, rig)
+        if patch is not None and box.overlaps(patch):
+            raise InputError(f"{row['stimulus_id']} would cover the photodiode's patch: move one of them")
+        decoded += 3 * width * height
+        prepared.append(
+            Stimulus(row["stimulus_id"], f"stimuli/{target.name}", sha256_of(target), row["sha256"], row["kind"],
+                     row["status"], box, FIRST_STIMULUS + number)
+        )  # fmt: skip
+    if decoded > MAX_DECODED_BYTES:
+        raise InputError(f"the images need {decoded / 2**30:.1f} GiB at the rig, more than 4: export the set in parts")
+    _check_codes(prepared, rig)
+    return tuple(prepared)
+
+
+def _check_options(settings: Mapping[str, Any], rig: Rig) -> None:
+    if (settings["size"] == "size_deg") != (settings["size_deg"] is not None):
+        raise InputError("resampling needs both size=size_deg and a value for size_deg: give both, or neither for 1:1")
+    if rig.linearised and not settings["convert_for_linear"]:
+        raise InputError(
+            f"the rig's gamma is {rig.monitor.gamma:g} (linearised) but the images are coded for sRGB and would look too"
+            " bright: stop linearising the display, or set convert_for_linear=true to decode them at export"
+        )
+    if settings["convert_for_linear"] and not rig.linearised:
+        raise InputError(
+            f"convert_for_linear is for a display of gamma 1, the rig says {rig.monitor.gamma:g}: correct one of them"
+        )
+
+
+def _chosen(stimulus_set: StimulusSet, settings: Mapping[str, Any]) -> list[dict[str, str]]:
+    table = stimulus_set.table
+    if settings["include"] == "passed":
+        table = table[table["status"].fillna("") != "failed"]
+    rows = [
+        {name: _text(row[name]) for name in ("stimulus_id", "file", "sha256", "kind", "status")}
+        for row in table.to_dict("records")
+    ]
+    if settings["references"]:
+        rows += _references(table, {row["stimulus_id"].lower() for row in rows})
+    if not rows:
+        raise InputError(f"no stimulus of {stimulus_set.root.name} remains to be shown: choose include=all")
+    check_ids(row["stimulus_id"] for row in rows)
+    return rows
+
+
+def _references(table: pd.DataFrame, taken: set[str]) -> list[dict[str, str]]:
+    rows = []
+    unique = table.dropna(subset=["reference"]).drop_duplicates("reference")
+    for file, digest in zip(unique["reference"], unique["reference_sha256"], strict=True):
+        name = stem = safe_id(f"ref_{Path(file).stem}")
+        number = 2
+        while name.lower() in taken:
+            name, number = f"{stem[:58]}_{number}", number + 1
+        taken.add(name.lower())
+        rows.append({"stimulus_id": name, "file": file, "sha256": digest, "kind": "natural", "status": "n/a"})
+    return rows
+
+
+def _text(value: object) -> str:
+    return "n/a" if value is None or value is pd.NA else str(value)
+
+
+def _write(source: Path, target: Path, settings: Mapping[str, Any], rig: Rig) -> tuple[int, int]:
+    with open(source, "rb") as stream:
+        header = stream.read(26)
+    if header[:8] != _PNG:
+        raise InputError(f"{source.name} is no PNG: an experiment shows 8-bit PNG files, save it as one")
+    if header[24] == 16:
+        raise InputError(f"{source.name} has 16 bits, for analysis only: displays show 8, write the set with bits=8")
+    image = read_image(source)
+    if settings["size"] == "native" and not settings["convert_for_linear"]:
+        shutil.copyfile(source, target)
+    else:
+        image = _converted(image, settings, rig)
+        write_png(target, image)
+    return int(image.shape[1]), int(image.shape[2])
+
+
+def _converted(image: FloatImage, settings: Mapping[str, Any], rig: Rig) -> FloatImage:
+    if settings["size"] == "size_deg":
+        width = max(1, round(rig.pixels(settings["size_deg"])))
+        height = max(1, round(width * image.shape[1] / image.shape[2]))
+        # A width beyond the screen is refused by place(), with the same sentence as any other; do not compute it.
+        if width <= rig.monitor.width_px and height <= rig.monitor.height_px:
+            image = resize(image, (height, width))
+        else:
+            image = np.zeros((1, height, width), dtype=np.float32)
+    if settings["convert_for_linear"]:
+        image = linear_light(torch.from_numpy(image)).numpy()
+    return image
+
+
+def _check_codes(stimuli: list[Stimulus], rig: Rig) -> None:
+    markers = rig.markers
+    if markers.kind == "serial" and markers.encoding == "byte" and stimuli[-1].marker_code > 255:
+        raise InputError(
+            f"{len(stimuli)} stimuli need codes up to {stimuli[-1].marker_code}, more than a byte holds:"
+            " set markers.encoding to line in rig.yaml, or export the set in parts"
+        )
