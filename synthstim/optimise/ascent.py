@@ -19,7 +19,9 @@ class Adam:
     squared = False
     stochastic = True
 
-    def __init__(self, *, step: float = 0.05, schedule: str = "cosine", decay: tuple[float, float] = (0.9, 0.999)) -> None:
+    def __init__(
+        self, *, step: float = 0.05, schedule: str = "cosine", decay: tuple[float, float] = (0.9, 0.999)
+    ) -> None:
         require_schedule(schedule)
         self.step, self.schedule, self.decay = step, schedule, decay
         self.state: State = {}

@@ -49,7 +49,7 @@ class LBFGS:
         """Prepare for a batch of flat latents (batch, latent)."""
         items, size = latents.shape
         pairs = self.history + 1  # the last slot takes what is not to be kept
-        small = {"dtype": torch.float64, "device": latents.device}
+        small = latents.new_zeros((), dtype=_precise(latents))
         self.state = {
             "point": latents.clone(),
             "loss": torch.full_like(latents[:, 0], torch.inf),
@@ -60,10 +60,10 @@ class LBFGS:
             "high": torch.full_like(latents[:, 0], torch.inf),
             "tries": torch.zeros(items, dtype=torch.long, device=latents.device),
             "pairs": latents.new_zeros(items, 2 * pairs, size),
-            "sy": torch.zeros(items, pairs, pairs, **small),
-            "yy": torch.zeros(items, pairs, pairs, **small),
+            "sy": small.new_zeros(items, pairs, pairs),
+            "yy": small.new_zeros(items, pairs, pairs),
             "age": torch.full((items, pairs), -1, dtype=torch.long, device=latents.device),
-            "scale": torch.ones(items, **small),
+            "scale": small.new_ones(items),
         }
 
     def advance(self, latents: Tensor, loss: Tensor, gradient: Tensor, _fraction: float) -> Tensor:
@@ -96,21 +96,21 @@ class LBFGS:
         slot = torch.where(keep, oldest, self.history)
         s["pairs"][rows, slot] = change
         s["pairs"][rows, slots + slot] = bend
-        products = torch.bmm(s["pairs"], torch.stack([change, bend, gradient], 2)).double()
+        products = torch.bmm(s["pairs"], torch.stack([change, bend, gradient], 2)).to(_precise(change))
         with_s, with_y = products[:, :slots], products[:, slots:]
         s["sy"][rows, slot] = with_y[..., 0]
         s["sy"][rows, :, slot] = with_s[..., 1]
         s["yy"][rows, slot] = with_y[..., 1]
         s["yy"][rows, :, slot] = with_y[..., 1]
         s["age"][rows, slot] = torch.where(keep, s["age"].amax(1) + 1, -1)
-        s["scale"] = torch.where(keep, (curvature / norm.clamp_min(1e-38)).double(), s["scale"])
+        s["scale"] = torch.where(keep, (curvature / norm.clamp_min(1e-38)).to(s["scale"]), s["scale"])
         return products[..., 2]
 
     def _direction(self, gradient: Tensor, products: Tensor) -> Tensor:
         """Minus the inverse Hessian times the gradient, for every item."""
         s, m = self.state, self.history
         age, order = s["age"][:, :-1].sort(1)
-        held = (age >= 0).double()
+        held = (age >= 0).to(s["scale"])
         both = held[:, :, None] * held[:, None]
         square = order[:, :, None].expand(-1, -1, m)
         sy, yy = ((s[name][:, :-1, :-1].gather(1, square).gather(2, square.mT) * both) for name in ("sy", "yy"))
@@ -118,7 +118,9 @@ class LBFGS:
         scale = s["scale"][:, None]
         upper = sy.triu() + torch.diag_embed(1 - held)
         u = torch.linalg.solve_triangular(upper, s_g[..., None], upper=True)
-        middle = (torch.diag_embed(sy.diagonal(dim1=1, dim2=2)) + scale[..., None] * yy) @ u - scale[..., None] * y_g[..., None]
+        middle = (torch.diag_embed(sy.diagonal(dim1=1, dim2=2)) + scale[..., None] * yy) @ u - scale[..., None] * y_g[
+            ..., None
+        ]
         on_s = torch.linalg.solve_triangular(upper.mT, middle, upper=False)[..., 0]
         weights = torch.zeros_like(products)
         weights[:, :m].scatter_(1, order, on_s * held)
@@ -138,7 +140,9 @@ class LBFGS:
         # The minimum of the parabola through both losses and the slope, kept away from the ends.
         parabola = -slope * step / (2 * (loss - s["loss"] - slope))
         parabola = torch.where(torch.isfinite(parabola), parabola, 0.1 * step)
-        shorter = torch.where(s["low"] > 0, (s["low"] + s["high"]) / 2, torch.minimum(parabola.maximum(0.1 * step), 0.5 * step))
+        shorter = torch.where(
+            s["low"] > 0, (s["low"] + s["high"]) / 2, torch.minimum(parabola.maximum(0.1 * step), 0.5 * step)
+        )
         longer = torch.where(torch.isfinite(s["high"]), (s["low"] + s["high"]) / 2, 2.5 * step)
         s["step"] = torch.where(accepted, 1.0, torch.where(decreased, longer, shorter))
         s["tries"] = torch.where(accepted, 0, s["tries"] + 1)
@@ -156,3 +160,8 @@ class LBFGS:
         s["low"] = torch.where(lost, 0.0, s["low"])
         s["high"] = torch.where(lost, torch.inf, s["high"])
         s["tries"] = torch.where(lost, 0, s["tries"])
+
+
+def _precise(like: Tensor) -> torch.dtype:
+    # The small systems are solved in double precision where the device has it.
+    return torch.float32 if like.device.type == "mps" else torch.float64

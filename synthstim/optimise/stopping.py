@@ -28,7 +28,9 @@ class Stopping:
 
     def __post_init__(self) -> None:
         if self.evaluations < 1 or self.window < 1:
-            raise InputError(f"a budget of {self.evaluations} evaluations and a window of {self.window} came: at least 1 each is wanted")
+            raise InputError(
+                f"a budget of {self.evaluations} evaluations and a window of {self.window} came: at least 1 each is wanted"
+            )
         if self.plateau < 0 or (self.seconds is not None and self.seconds <= 0):
             raise InputError(f"a plateau of {self.plateau} and {self.seconds} seconds came: they cannot be negative")
 

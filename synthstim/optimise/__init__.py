@@ -1,0 +1,9 @@
+"""Optimisers, the loop that runs them on a batch of independent items, stopping and checkpoints."""
+
+from synthstim.optimise.ascent import Adam, GradientAscent
+from synthstim.optimise.base import Optimiser
+from synthstim.optimise.lbfgs import LBFGS
+from synthstim.optimise.loop import Progress, Synthesis, Synthesiser
+from synthstim.optimise.stopping import Stopping
+
+__all__ = ["LBFGS", "Adam", "GradientAscent", "Optimiser", "Progress", "Stopping", "Synthesis", "Synthesiser"]

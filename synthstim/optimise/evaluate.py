@@ -1,0 +1,125 @@
+"""One evaluation: latents -> stimuli -> activations -> scores, and back to a gradient."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from synthstim.constraints import Constraint, project_all
+from synthstim.models import Observer
+from synthstim.objectives import Scorer
+from synthstim.parametrise import Parametrisation
+from synthstim.robustness import Robustness
+
+
+class Evaluator:
+    """Scores a batch of flat latents and differentiates each item's score with respect to its own latents.
+
+    When memory runs out the batch is evaluated in halves from then on; scores are per item, so nothing else changes.
+    """
+
+    def __init__(
+        self,
+        observer: Observer,
+        scorer: Scorer,
+        parametrisation: Parametrisation,
+        constraints: Sequence[Constraint] = (),
+        robustness: Robustness | None = None,
+        levels: int | None = None,
+    ) -> None:
+        self.observer = observer
+        self.scorer = scorer
+        self.parametrisation = parametrisation
+        self.constraints = tuple(constraints)
+        self.robustness = robustness
+        self.levels = levels
+        self.at_once: int | None = None
+
+    def __call__(
+        self, latents: Tensor, generators: Sequence[torch.Generator], fraction: float
+    ) -> tuple[Tensor, Tensor, str]:
+        """Scores (batch,), gradient (batch, latent), and a message if memory ran out."""
+        message = ""
+        while True:
+            # Drawn again after a failure, so the states of the generators are put back.
+            states = [generator.get_state() for generator in generators] if self.moving(fraction) else []
+            try:
+                scores, gradient = self._in_parts(latents, generators, fraction)
+                return scores, gradient, message
+            except RuntimeError as error:
+                size = self.at_once or len(latents)
+                if not _out_of_memory(error) or size == 1 or self.scorer.coupled:
+                    raise
+                self.at_once = (size + 1) // 2
+                message = f"memory ran out with {size} items at once: going on with {self.at_once}"
+            for generator, state in zip(generators, states, strict=False):
+                generator.set_state(state)
+
+    def _in_parts(
+        self, latents: Tensor, generators: Sequence[torch.Generator], fraction: float
+    ) -> tuple[Tensor, Tensor]:
+        size = self.at_once or len(latents)
+        if size >= len(latents):
+            return self._once(latents, self.scorer, generators, fraction)
+        parts = []
+        for at in range(0, len(latents), size):
+            part = slice(at, at + size)
+            parts.append(self._once(latents[part], self.scorer.select(part), generators[part], fraction))
+        scores, gradients = zip(*parts, strict=True)
+        return torch.cat(scores), torch.cat(gradients)
+
+    def _once(
+        self, latents: Tensor, scorer: Scorer, generators: Sequence[torch.Generator], fraction: float
+    ) -> tuple[Tensor, Tensor]:
+        leaf = latents.detach().view(-1, *self.parametrisation.latent_shape).requires_grad_()
+        stimuli = self._stimuli(leaf)
+        seen = stimuli
+        if self.robustness is not None and self.moving(fraction):
+            seen = self.robustness.move(stimuli, generators, fraction)
+        scores = scorer(stimuli, self.observer.activations(seen, scorer.layers, through=scorer.through))
+        (gradient,) = torch.autograd.grad(scores.sum(), leaf)
+        return scores.detach(), gradient.flatten(1)
+
+    def _stimuli(self, latents: Tensor) -> Tensor:
+        stimuli = self.parametrisation.render(latents)
+        if self.constraints:
+            stimuli = project_all(self.constraints, stimuli)
+        return _round(stimuli, self.levels) if self.levels else stimuli
+
+    def render(self, latents: Tensor) -> Tensor:
+        """Stimuli of flat latents, without gradients."""
+        with torch.no_grad():
+            return self._stimuli(latents.view(-1, *self.parametrisation.latent_shape))
+
+    def project(self, latents: Tensor) -> Tensor:
+        """Keep flat latents where they render in range."""
+        return self.parametrisation.project(latents.view(-1, *self.parametrisation.latent_shape)).flatten(1)
+
+    def rounded_scores(self, latents: Tensor, scorer: Scorer, levels: int = 255) -> list[float]:
+        """Scores of flat latents once their stimuli are rounded to a file's levels."""
+        out: list[float] = []
+        with torch.no_grad():
+            for at in range(0, len(latents), self.at_once or len(latents)):
+                part = slice(at, at + (self.at_once or len(latents)))
+                stimuli = _round(self.render(latents[part]), levels)
+                out += scorer.select(part)(stimuli, self.observer.activations(stimuli, scorer.layers)).tolist()
+        return out
+
+    def moving(self, fraction: float) -> bool:
+        """Whether images are moved at random when this fraction of the budget is spent."""
+        return self.robustness is not None and self.robustness.moving(fraction)
+
+    def moved_until_now(self, fraction: float, step: float) -> bool:
+        """Whether this is the first evaluation with still images after moving ones."""
+        return self.robustness is not None and not self.moving(fraction) and self.moving(fraction - step)
+
+
+def _round(stimuli: Tensor, levels: int) -> Tensor:
+    """Round to a file's levels; the gradient passes straight through."""
+    return stimuli + (torch.round(stimuli.detach() * levels) / levels - stimuli.detach())
+
+
+def _out_of_memory(error: RuntimeError) -> bool:
+    return isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error)

@@ -1,0 +1,207 @@
+"""Measuring a stimulus as its file holds it: the same code makes the table and checks it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, fields
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from scipy.stats import pearsonr, spearmanr
+from torch import Tensor
+
+from synthstim.errors import InputError
+from synthstim.images import FloatImage, luminance_statistics
+from synthstim.models import OUTPUT, Observer, Unit, read_units
+from synthstim.verify.null import MEASURES, FloatArray, Null, joined, null_distribution
+from synthstim.verify.pool import NaturalPool
+
+Measured = dict[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Aim:
+    """What one stimulus is meant to do, as the provenance keeps it.
+
+    Attributes:
+        goal: match, drive, suppress, level or one_hot.
+        layers: a metamer's, matched jointly.
+        unit: a controller's.
+        others: held down by a one_hot controller.
+        level: asked for by a level controller.
+    """
+
+    goal: str
+    layers: tuple[str, ...] = ()
+    unit: Unit | None = None
+    others: tuple[Unit, ...] = ()
+    level: float | None = None
+
+    def facts(self) -> dict[str, Any]:
+        """The aim as plain data; a unit that is a function keeps its label only."""
+        plain = {"goal": self.goal, "layers": list(self.layers), "level": self.level}
+        units = [_plain_unit(unit) for unit in (*([self.unit] if self.unit else []), *self.others)]
+        return {name: value for name, value in {**plain, "units": units}.items() if value not in (None, [], ())}
+
+    @classmethod
+    def from_facts(cls, facts: dict[str, Any]) -> Aim:
+        """Rebuild an aim from a provenance file."""
+        try:
+            units = [_unit(unit) for unit in facts.get("units", [])]
+            level = facts.get("level")
+            return cls(
+                goal=str(facts["goal"]), layers=tuple(map(str, facts.get("layers", []))),
+                unit=units[0] if units else None, others=tuple(units[1:]), level=None if level is None else float(level),
+            )  # fmt: skip
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise InputError(f"provenance.json describes a stimulus that cannot be read ({error})") from None
+
+
+def _plain_unit(unit: Unit) -> dict[str, Any]:
+    plain = {name: value for name, value in asdict(unit).items() if name != "reader" and value not in (None, "")}
+    return {**plain, "label": unit.name} if unit.reader is not None else plain
+
+
+def _unit(facts: dict[str, Any]) -> Unit:
+    known = {field.name for field in fields(Unit)} - {"reader"}
+    given = {name: tuple(value) if isinstance(value, list) else value for name, value in facts.items() if name in known}
+    if "channel" not in given and "indices" not in given:
+        raise InputError(f"the unit {facts.get('label')!r} is a function: only the program that made it can measure it")
+    return Unit(**given)
+
+
+class Measurer:
+    """Measures saved images against references, units and the natural pool; what is costly is computed once.
+
+    Args:
+        observer: the model.
+        pool: natural crops at the observer's size.
+    """
+
+    def __init__(self, observer: Observer, pool: NaturalPool) -> None:
+        self.observer = observer
+        self.pool = pool
+        self._nulls: dict[tuple[str, ...], Null] = {}
+        self._unit_values: dict[Unit, FloatArray] = {}
+
+    def image(self, image: FloatImage) -> Measured:
+        """Mean luminance and RMS contrast: what every kind of stimulus has."""
+        mean, contrast = luminance_statistics(image)
+        return {"mean_luminance": mean, "rms_contrast": contrast}
+
+    def metamer(self, image: FloatImage, reference: FloatImage, layers: Sequence[str]) -> Measured:
+        """Match in dB, Pearson, Spearman, percentile in the null, same class and pixel distance."""
+        both = self._tensor(np.stack([image, reference]))
+        with torch.no_grad():
+            read = self.observer.activations(both, list(layers))
+        values = [_compare(*read[layer].flatten(1).double().cpu().numpy()) for layer in layers]
+        measured: Measured = {measure: float(joined(measure, [value[measure] for value in values])) for measure in MEASURES}
+        leave_out = self.pool.photographs_of(reference)
+        null = self.null(layers)
+        measured["null_percentile"] = min(_percentile(null.values(name, leave_out), measured[name]) for name in MEASURES)
+        distance = np.linalg.norm((image - reference).ravel()) / max(float(np.linalg.norm(reference.ravel())), 1e-12)
+        decided = self.observer.decide(both).tolist() if OUTPUT in self.observer.layers else None
+        return measured | {"pixel_distance": float(distance), "same_class": None if decided is None else decided[0] == decided[1]}
+
+    def controller(self, image: FloatImage, aim: Aim) -> Measured:
+        """Activation of the unit, and the most extreme of the pool in the goal's direction."""
+        assert aim.unit is not None
+        units = [aim.unit, *aim.others]
+        values = read_units(self.observer, self._tensor(image[None]), units)[0].double().cpu().numpy()
+        return {"activation": float(values[0]), "best_natural": float(self.natural_order(aim)[1][0]),
+                "wins": bool(self._z(units, values)[0] > self._z(units, values)[1:].max()) if aim.others else None}  # fmt: skip
+
+    def null(self, layers: Sequence[str]) -> Null:
+        """The null distribution at these layers."""
+        key = tuple(layers)
+        if key not in self._nulls:
+            self._nulls[key] = null_distribution(self.observer, key, self.pool)
+        return self._nulls[key]
+
+    def natural_order(self, aim: Aim) -> tuple[np.ndarray, FloatArray]:
+        """Crops of the pool, most extreme in the goal's direction first, and their activations of the unit."""
+        assert aim.unit is not None
+        values = self.natural_activations([aim.unit])[:, 0]
+        if aim.goal == "level":
+            order = np.argsort(np.abs(values - (aim.level or 0.0)), kind="stable")
+        else:
+            order = np.argsort(values if aim.goal == "suppress" else -values, kind="stable")
+        return order, values[order]
+
+    def natural_activations(self, units: Sequence[Unit]) -> FloatArray:
+        """Activations (crop, unit) over the pool."""
+        new = list(dict.fromkeys(unit for unit in units if unit not in self._unit_values))
+        if new:
+            rows = [read_units(self.observer, batch, new).double().cpu().numpy() for batch in self.pool.batches(self.observer)]
+            self._unit_values |= dict(zip(new, np.concatenate(rows).T, strict=True))
+        return np.stack([self._unit_values[unit] for unit in units], 1)
+
+    def standardisation(self, units: Sequence[Unit]) -> tuple[FloatArray, FloatArray]:
+        """Mean and standard deviation (unit,) over the pool, to z-score units."""
+        values = self.natural_activations(units)
+        return values.mean(0), np.maximum(values.std(0), 1e-6)
+
+    def null_rows(self, reference: str, image: FloatImage, layers: Sequence[str]) -> pd.DataFrame:
+        """Quantiles of the null for the set's null.tsv.gz."""
+        percentile = np.linspace(0, 100, 201)
+        parts = []
+        for measure in MEASURES:
+            values = np.percentile(self.null(layers).values(measure, self.pool.photographs_of(image)), percentile)
+            parts.append(pd.DataFrame({"measure": measure, "percentile": percentile, "value": values}))
+        return pd.concat(parts).assign(reference=reference, layer="+".join(layers))
+
+    def _z(self, units: Sequence[Unit], values: FloatArray) -> FloatArray:
+        mean, std = self.standardisation(units)
+        return (values - mean) / std
+
+    def _tensor(self, images: FloatImage) -> Tensor:
+        return torch.from_numpy(images).to(self.observer.device, self.observer.dtype)
+
+
+def _compare(features: FloatArray, wanted: FloatArray) -> dict[str, FloatArray]:
+    error = np.linalg.norm(features - wanted) / max(float(np.linalg.norm(wanted)), 1e-30)
+    constant = np.ptp(features) == 0 or np.ptp(wanted) == 0
+    return {
+        "match_db": np.float64(-20 * np.log10(max(error, 1e-12))),
+        "pearson": np.float64(0.0 if constant else pearsonr(features, wanted)[0]),
+        "spearman": np.float64(0.0 if constant else spearmanr(features, wanted)[0]),
+    }
+
+
+def _percentile(sorted_values: FloatArray, value: float) -> float:
+    return 100.0 * float(np.searchsorted(sorted_values, value, side="left")) / max(len(sorted_values), 1)
+
+
+def judge(kind: str, aim: Aim | None, measured: Measured, criteria: dict[str, Any], target_db: float | None = None) -> tuple[str, str]:
+    """Whether a stimulus passes, and why not.
+
+    A metamer must lie beyond the null's percentile and keep its class (Feather et al. 2023), and reach its own target
+    if it had one; drive and suppress must go beyond the pool, a level come within 5 % of the pool's spread of it,
+    one_hot make its target the most driven.
+    """
+    reasons = []
+    if kind == "metamer":
+        if measured["null_percentile"] < criteria["null_percentile"]:
+            reasons.append(f"the match is at percentile {measured['null_percentile']:.2f} of the null, {criteria['null_percentile']:g} was wanted")
+        if criteria["same_class"] and measured["same_class"] is False:
+            reasons.append("the observer's most active output is another than the reference's")
+        if target_db is not None and measured["match_db"] < target_db:
+            reasons.append(f"the match is {measured['match_db']:.1f} dB, {target_db:g} was wanted")
+    elif kind == "controller" and aim is not None:
+        reasons += _control_problems(aim, measured)
+    return ("failed", "; ".join(reasons)) if reasons else ("passed", "")
+
+
+def _control_problems(aim: Aim, measured: Measured) -> list[str]:
+    activation, natural = measured["activation"], measured["best_natural"]
+    if aim.goal == "drive" and activation <= natural:
+        return [f"the activation {activation:.3g} is not above the best natural {natural:.3g}"]
+    if aim.goal == "suppress" and activation > natural:
+        return [f"the activation {activation:.3g} is not below the least natural {natural:.3g}"]
+    if aim.goal == "level" and aim.level is not None and abs(activation - aim.level) > measured["tolerance"]:
+        return [f"the activation {activation:.3g} is not within {measured['tolerance']:.2g} of the level {aim.level:.3g}"]
+    if aim.goal == "one_hot" and not measured["wins"]:
+        return ["the target is not the most driven unit of its set (z-scored over the pool)"]
+    return []

@@ -1,0 +1,93 @@
+"""Matches expected by chance: every pair of crops of different photographs, at a layer.
+
+Feather et al. 2023 accept a metamer whose match lies outside the distribution of random pairs of natural stimuli,
+by decibels, Pearson and Spearman correlation at the matched layer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from scipy.stats import rankdata
+
+from synthstim.models import Observer
+from synthstim.verify.pool import NaturalPool
+
+MOST_CROPS = 128
+MOST_NUMBERS = 120_000_000
+MEASURES = ("match_db", "pearson", "spearman")
+FloatArray = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Null:
+    """Every pair's measures, before a reference's own photograph is left out.
+
+    Attributes:
+        pairs: measure -> (crop, crop) matrix; the second crop is the reference of the pair.
+        photograph: (crop,) number of the photograph.
+    """
+
+    pairs: dict[str, FloatArray]
+    photograph: NDArray[np.int64]
+
+    def values(self, measure: str, leave_out: set[int]) -> FloatArray:
+        """Sorted values of one measure over pairs of different photographs, none of them left out."""
+        kept = ~np.isin(self.photograph, list(leave_out))
+        different = self.photograph[:, None] != self.photograph[None]
+        return np.sort(self.pairs[measure][different & kept[:, None] & kept[None]])
+
+    def facts(self, leave_out: set[int]) -> dict[str, int]:
+        """How many pairs of how many photographs."""
+        return {
+            "pairs": len(self.values("match_db", leave_out)),
+            "photographs": len(set(self.photograph.tolist()) - leave_out),
+            "crops": int((~np.isin(self.photograph, list(leave_out))).sum()),
+        }
+
+
+def null_distribution(observer: Observer, layers: Sequence[str], pool: NaturalPool) -> Null:
+    """Measure all pairs of crops at the layers, jointly when there are several.
+
+    Args:
+        observer: the model.
+        layers: of the metamers that will be compared.
+        pool: at most 128 of its crops are used, fewer at very large layers.
+    """
+    sizes = [int(np.prod(observer.layers[layer])) for layer in layers]
+    crops = pool.subset(max(2 * len(pool.names), min(MOST_CROPS, MOST_NUMBERS // sum(sizes))))
+    features: dict[str, list[torch.Tensor]] = {layer: [] for layer in layers}
+    with torch.no_grad():
+        for batch in pool.batches(observer, crops):
+            for layer, values in observer.activations(batch, layers).items():
+                features[layer].append(values.flatten(1).float().cpu())
+    parts = [_pairs(torch.cat(features.pop(layer)).numpy()) for layer in layers]
+    return Null({measure: joined(measure, [part[measure] for part in parts]) for measure in MEASURES}, pool.photograph[crops])
+
+
+def joined(measure: str, values: Sequence[FloatArray]) -> FloatArray:
+    """A measure over several layers: the root mean squared ratio for dB, the mean for correlations."""
+    if measure != "match_db":
+        return np.mean(values, axis=0)
+    return -10 * np.log10(np.mean([10 ** (-value / 10) for value in values], axis=0))
+
+
+def _pairs(features: NDArray[np.float32]) -> dict[str, FloatArray]:
+    gram = (features @ features.T).astype(np.float64)
+    power = np.diag(gram)
+    error = np.maximum(power[:, None] + power[None] - 2 * gram, 1e-12 * power[None])
+    decibels = -10 * np.log10(error / np.maximum(power[None], 1e-30))
+    pearson = _correlations(features)
+    for row in range(len(features)):
+        features[row] = rankdata(features[row])
+    return {"match_db": decibels, "pearson": pearson, "spearman": _correlations(features)}
+
+
+def _correlations(rows: NDArray[np.float32]) -> FloatArray:
+    centred = rows - rows.mean(1, keepdims=True)
+    centred /= np.maximum(np.linalg.norm(centred, axis=1, keepdims=True), 1e-12)
+    return (centred @ centred.T).astype(np.float64)
