@@ -33,6 +33,7 @@ class Card:
     kind: str
     layer: str
     status: str
+    goal: str
     badge: str
     picture: Picture
     alt: str
@@ -69,6 +70,7 @@ def make_card(row: Row, pictures: Pictures, strip: Strip | None = None) -> Card:
         kind=text(row["kind"], "unknown"),
         layer=layer_of(row),
         status=status_of(row),
+        goal=goal,
         badge=GOALS.get(goal, goal) if row["kind"] == "controller" else "",
         picture=pictures[row["file"]],
         alt=_alt(row),

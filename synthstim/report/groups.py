@@ -8,13 +8,15 @@ from typing import TypeVar
 
 import pandas as pd
 
-from synthstim.report.cards import GOALS, Card, Row, layer_of, make_card, rows_of, status_of, stem
+from synthstim.report.cards import GOALS, NO_LAYER, Card, Row, layer_of, make_card, rows_of, status_of, stem
+from synthstim.report.companions import read_companion
 from synthstim.report.distributions import Distribution
 from synthstim.report.numbers import known, number, text
 from synthstim.report.pictures import Picture, Pictures
 from synthstim.report.strips import Strip, make_strip
 from synthstim.stimulus_set import StimulusSet
 
+NO_UNIT = "no unit"
 Key = TypeVar("Key")
 
 
@@ -69,12 +71,12 @@ class Gallery:
 def files_shown(stimuli: StimulusSet) -> set[str]:
     """Every image file that the page shows, relative to the set."""
     shown = set(stimuli.table["file"]) | set(stimuli.table["reference"].dropna())
-    return shown | {str(file) for file in stimuli.companion("best_natural.tsv")["file"]}
+    return shown | {str(file) for file in read_companion(stimuli, "best_natural.tsv")["file"]}
 
 
 def reference_groups(stimuli: StimulusSet, pictures: Pictures) -> list[ReferenceGroup]:
     """Metamers grouped by their reference, then by layer."""
-    nulls = null_distributions(stimuli.companion("null.tsv.gz"))
+    nulls = null_distributions(read_companion(stimuli, "null.tsv.gz"))
     groups = []
     for reference, rows in _grouped(_of_kind(stimuli, "metamer"), lambda row: text(row["reference"])):
         cards: dict[str, list[Card]] = {}
@@ -89,11 +91,11 @@ def reference_groups(stimuli: StimulusSet, pictures: Pictures) -> list[Reference
 
 def unit_groups(stimuli: StimulusSet, pictures: Pictures) -> list[UnitGroup]:
     """Controllers grouped by the unit that they control."""
-    best = _by_unit(stimuli.companion("best_natural.tsv"))
-    pool = _by_unit(stimuli.companion("pool_activations.tsv.gz"))
+    best = _by_unit(read_companion(stimuli, "best_natural.tsv"))
+    pool = _by_unit(read_companion(stimuli, "pool_activations.tsv.gz"))
     groups = []
     for (unit, layer), rows in _grouped(
-        _of_kind(stimuli, "controller"), lambda row: (text(row["unit"], "no unit"), layer_of(row))
+        _of_kind(stimuli, "controller"), lambda row: (text(row["unit"], NO_UNIT), layer_of(row))
     ):
         naturals = _naturals(best.get((unit, layer)), pictures)
         strip = _pool_strip(f"unit {unit} of {layer}", rows, pool.get((unit, layer)))
@@ -113,9 +115,9 @@ def galleries(stimuli: StimulusSet, pictures: Pictures) -> list[Gallery]:
 def null_distributions(table: pd.DataFrame) -> dict[tuple[str, str, str], Distribution]:
     """The null distributions, by (reference's stem, layer, measure)."""
     found = {}
-    for key, rows in table.groupby(["reference", "layer", "measure"], sort=False):
+    for key, rows in table.groupby(["reference", "layer", "measure"], sort=False, dropna=False):
         if distribution := Distribution.of(rows):
-            found[stem(text(key[0])), text(key[1]), text(key[2])] = distribution
+            found[stem(text(key[0])), text(key[1], NO_LAYER), text(key[2])] = distribution
     return found
 
 
@@ -131,7 +133,8 @@ def _grouped(rows: Iterable[Row], key: Callable[[Row], Key]) -> list[tuple[Key, 
 
 
 def _by_unit(table: pd.DataFrame) -> dict[tuple[str, str], pd.DataFrame]:
-    return {(text(unit), text(layer)): rows for (unit, layer), rows in table.groupby(["unit", "layer"], sort=False)}
+    parts = table.groupby(["unit", "layer"], sort=False, dropna=False)
+    return {(text(unit, NO_UNIT), text(layer, NO_LAYER)): rows for (unit, layer), rows in parts}
 
 
 def _null_strip(row: Row, null: Distribution | None) -> Strip | None:
@@ -176,5 +179,5 @@ def _naturals(table: pd.DataFrame | None, pictures: Pictures) -> tuple[tuple[str
                 for row in rows.sort_values("rank").itertuples(index=False)
             ),
         )
-        for goal, rows in table.groupby("goal", sort=False)
+        for goal, rows in table.groupby("goal", sort=False, dropna=False)
     )

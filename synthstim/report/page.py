@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import hashlib
 import math
 import os
@@ -68,6 +69,7 @@ def render(stimuli: StimulusSet) -> str:
         table=make_table(stimuli),
         filters=_filters(stimuli),
         previews=pictures.previews,
+        depths=" or ".join(f"{bits}-bit" for bits in sorted({pictures[file].bits for file in stimuli.table["file"]})),
         figures=_plain(_figures(stimuli)),
         measures=figures.MEASURES,
         css=(_HERE / "report.css").read_text(encoding="utf-8"),
@@ -127,6 +129,7 @@ def _write_at_once(path: Path, html: str) -> Path:
             os.fsync(stream.fileno())
         hidden.replace(path)
     except OSError as error:
-        hidden.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            hidden.unlink()
         raise InputError(f"{path} cannot be written ({error.strerror}): choose another place") from None
     return path

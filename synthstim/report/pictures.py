@@ -17,6 +17,7 @@ from synthstim.stimulus_set import StimulusSet
 BUDGET_BYTES = 32 << 20
 PREVIEW_EDGE = 384
 SHOWN_EDGE = 208
+THUMB_EDGE = 112
 _MIME = {"PNG": "image/png", "JPEG": "image/jpeg", "WEBP": "image/webp", "BMP": "image/bmp"}
 _ORIENTATION = 0x0112
 
@@ -29,6 +30,7 @@ class Picture:
         file: path relative to the set.
         uri: data URI; empty where the file cannot be shown, and ``problem`` says why.
         width, height: of the file, in pixels.
+        bits: of each channel.
         shown_width, shown_height: on the page, in CSS pixels; an integer multiple of the file's where it is small.
     """
 
@@ -39,7 +41,15 @@ class Picture:
     shown_width: int = SHOWN_EDGE
     shown_height: int = SHOWN_EDGE
     pixelated: bool = False
+    bits: int = 8
     problem: str = ""
+
+    @property
+    def thumb(self) -> tuple[int, int]:
+        """Width and height as a thumbnail: a whole multiple of the file's, or reduced."""
+        scale = THUMB_EDGE / max(self.width, self.height, 1)
+        scale = float(int(scale)) if scale >= 1 else scale
+        return max(1, round(self.width * scale)), max(1, round(self.height * scale))
 
 
 @dataclass
@@ -51,13 +61,13 @@ class Pictures:
     _known: dict[str, Picture] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, stimuli: StimulusSet, files: set[str], budget: int = BUDGET_BYTES) -> Pictures:
+    def of(cls, stimuli: StimulusSet, files: set[str]) -> Pictures:
         """Choose between files and previews by the bytes that they take together.
 
         Raises:
             InputError: a path leaves the set, passes a link, or has no file.
         """
-        return cls(stimuli, previews=sum(stimuli.path(file).stat().st_size for file in files) > budget)
+        return cls(stimuli, previews=sum(stimuli.path(file).stat().st_size for file in files) > BUDGET_BYTES)
 
     def __getitem__(self, relative: str) -> Picture:
         if relative not in self._known:
@@ -80,6 +90,8 @@ def _embed(path: Path, relative: str, preview: bool) -> Picture:
 
 def _picture(opened: Image.Image, path: Path, relative: str, preview: bool) -> Picture:
     width, height = opened.size
+    # Before anything decodes the file: Pillow then forgets how it was coded.
+    bits = 16 if any("16" in str(tile[3]) for tile in getattr(opened, "tile", [])) else 8
     if width * height > MAX_PIXELS:
         return Picture(relative, problem="declares too many pixels to be shown")
     if opened.getexif().get(_ORIENTATION, 1) >= 5:
@@ -99,6 +111,7 @@ def _picture(opened: Image.Image, path: Path, relative: str, preview: bool) -> P
         shown_width=max(1, round(width * scale * shrink)),
         shown_height=max(1, round(height * scale * shrink)),
         pixelated=scale > 1,
+        bits=bits,
     )
 
 

@@ -97,12 +97,15 @@
     body.append(...[...rows].sort((a, b) => (key(a) === "") - (key(b) === "") || (up ? 1 : -1) * order(key(a), key(b))));
   });
 
-  // Enlarging: the image at the largest whole multiple that fits, a metamer beside its reference.
+  // Enlarging: the image at the largest whole multiple that fits, a metamer beside its reference, a controller
+  // image beside the best natural image for its goal.
   const dialog = document.getElementById("large");
   let order = [], place = 0;
   const partner = (button) => {
-    const reference = button.closest(".card") && button.closest(".group")?.querySelector(".reference .picture img");
-    return reference ? [reference] : [];
+    const card = button.closest(".card"), group = button.closest(".group");
+    if (!card) return [];
+    const thumbs = all(".thumbs", group), suited = thumbs.find((set) => set.dataset.goal === card.dataset.goal) ?? thumbs[0];
+    return [group.querySelector(".reference .picture img") ?? suited?.querySelector("img")].filter(Boolean);
   };
   function enlarge(index) {
     place = (index + order.length) % order.length;
