@@ -247,6 +247,13 @@ def test_the_page_names_the_depth_of_the_files(tmp_path):
     assert "re-measured from the saved 16-bit file" in write_report(writer.commit({})).read_text(encoding="utf-8")
 
 
+def test_a_long_provenance_is_folded_away(tmp_path):
+    writer = SetWriter(tmp_path / "long")
+    writer.add_image("grey", np.full((1, 8, 8), 0.5, np.float32), kind="control")
+    html = write_report(writer.commit({"aims": {f"item_{n}": {"goal": "drive"} for n in range(40)}}))
+    assert "<summary>Aims (40)</summary>" in html.read_text(encoding="utf-8")
+
+
 def test_a_density_stays_where_values_were_seen():
     normal = Distribution(
         np.array(PERCENTILES, float), np.percentile(np.random.default_rng(0).normal(size=4000), PERCENTILES)
@@ -280,5 +287,5 @@ def test_numbers_read_as_people_write_them(value, style, shown):
 
 
 def test_a_percentile_is_100_only_where_it_is():
-    assert (percent(99.99), percent(100.0), percent(pd.NA)) == ("99.9 %", "100 %", "–")
+    assert (percent(99.999), percent(100.0), percent(pd.NA)) == ("99.99 %", "100 %", "–")
     assert (text(12.0), text(1.5), text(None, "none")) == ("12", "1.5", "none")

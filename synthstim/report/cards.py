@@ -135,7 +135,10 @@ def _activation_facts(row: Row) -> Iterator[Fact]:
     yield Fact("activation", number(row["activation"]), "Of the unit, in the saved file")
     if known(row["level"]):
         yield Fact("level asked", number(row["level"]))
-    yield Fact("best natural", number(row["best_natural"]), "Most extreme of the pool, in the goal's direction")
+    if row["goal"] == "level":
+        yield Fact("nearest natural", number(row["best_natural"]), "Of the pool's, the one nearest to the level")
+    else:
+        yield Fact("best natural", number(row["best_natural"]), "Most extreme of the pool, in the goal's direction")
     if ratio := _ratio(row):
         yield Fact("ratio", ratio, "Activation over the best natural image's")
 

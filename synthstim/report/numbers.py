@@ -37,8 +37,8 @@ def number(value: Any, style: str = ".4g") -> str:
 
 
 def percent(value: Any) -> str:
-    """A percentile with one decimal, rounded down: 100 only where it is 100."""
-    return f"{math.floor(float(value) * 10) / 10:g} %" if known(value) else DASH
+    """A percentile with up to two decimals, rounded down: 100 only where it is 100."""
+    return f"{math.floor(float(value) * 100 + 1e-9) / 100:g} %" if known(value) else DASH
 
 
 def yes_no(value: Any) -> str:
