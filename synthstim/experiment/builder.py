@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import warnings
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -34,15 +37,15 @@ def build_experiment(protocol: Protocol, stage: Stage, *, blocks: int, backgroun
     Returns:
         A ``psychopy.experiment.Experiment``.
     """
-    from psychopy import experiment as builder
+    with _quiet():
+        from psychopy import experiment as builder
 
-    experiment = builder.Experiment()
-    _set_up(experiment, protocol, stage, background)
-    used = _used(protocol.flow, stage)
-    for number, name in enumerate(used):
-        _add_routine(experiment, name, protocol.routines[name], stage, first=number == 0)
-    _add_steps(experiment, protocol.flow, 0, stage, blocks)
-    return experiment
+        experiment = builder.Experiment()
+        _set_up(experiment, protocol, stage, background)
+        for number, name in enumerate(_used(protocol.flow, stage)):
+            _add_routine(experiment, name, protocol.routines[name], stage, first=number == 0)
+        _add_steps(experiment, protocol.flow, 0, stage, blocks)
+        return experiment
 
 
 def write_experiment(experiment: Any, directory: Path, name: str) -> None:
@@ -51,17 +54,26 @@ def write_experiment(experiment: Any, directory: Path, name: str) -> None:
     Raises:
         InputError: the compiled script is not valid Python.
     """
-    from psychopy import experiment as builder
-
     path = directory / f"{name}.psyexp"
-    experiment.saveToXML(str(path))
-    # A relative path: the script would carry the folder of the computer that exported it.
-    script = builder.Experiment.fromFile(str(path)).writeScript(expPath=f"{name}.py", target="PsychoPy")
+    with _quiet():
+        from psychopy import experiment as builder
+
+        experiment.saveToXML(str(path))
+        # A relative path: the script would carry the folder of the computer that exported it.
+        script = builder.Experiment.fromFile(str(path)).writeScript(expPath=f"{name}.py", target="PsychoPy")
     try:
         compile(script, f"{name}.py", "exec")
     except SyntaxError as error:
         raise InputError(f"PsychoPy compiled {name} to a script that is not valid ({error}): update PsychoPy") from None
     (directory / f"{name}.py").write_text(script, encoding="utf-8", newline="\n")
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    # PsychoPy leaves files open for Python to close, and uses what other packages have deprecated.
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
 
 
 def _set_up(experiment: Any, protocol: Protocol, stage: Stage, background: int) -> None:

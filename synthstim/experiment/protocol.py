@@ -7,18 +7,24 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from synthstim.errors import InputError, nearest
 from synthstim.experiment.plan import CODES
-from synthstim.experiment.yaml_file import Strict, read_model
+from synthstim.recipe import read_yaml, validate
 
 _IDENTIFIER = r"^[a-z][a-z0-9_]{0,39}$"
 Identifier = Annotated[str, Field(pattern=_IDENTIFIER)]
 Value = float | int | str | bool | None
 
 
-class Setting(Strict):
+class Part(BaseModel):
+    """A part of protocol.yaml: it never changes and refuses unknown keys."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Setting(Part):
     """Something the user can set. A number in ``ms`` is a duration: pieces name it, the rig makes it whole frames."""
 
     type: Literal["number", "integer", "flag", "choice"]
@@ -37,11 +43,11 @@ class Setting(Strict):
         if self.type == "choice":
             return "one of " + ", ".join(self.choices)
         noun = "a whole number" if self.type == "integer" else "a number"
-        limits = [f"from {self.min:g}"] * (self.min is not None) + [f"up to {self.max:g}"] * (self.max is not None)
+        limits = [f"from {self.min:g}"] * (self.min is not None) + [f"to {self.max:g}"] * (self.max is not None)
         return " ".join([noun, *limits, self.units]).strip()
 
 
-class Piece(Strict):
+class Piece(Part):
     """A reusable component of a routine; see ``synthstim.experiment.pieces`` for the kinds.
 
     ``start`` and ``frames`` name durations among the settings; a list is their sum. Without ``frames`` it stays until
@@ -57,7 +63,7 @@ class Piece(Strict):
     when: str = ""
 
 
-class Routine(Strict):
+class Routine(Part):
     """One routine: its pieces in the order of drawing, and the marker sent at its first flip."""
 
     pieces: tuple[Piece, ...]
@@ -65,7 +71,7 @@ class Routine(Strict):
     skip_first: bool = False
 
 
-class Step(Strict):
+class Step(Part):
     """A routine, or a loop over further steps."""
 
     routine: str = ""
@@ -80,7 +86,7 @@ class Step(Strict):
         return self
 
 
-class Protocol(Strict):
+class Protocol(Part):
     """A protocol as protocol.yaml describes it.
 
     Example:
@@ -176,7 +182,7 @@ def read_protocol(name: str) -> Protocol:
     if name not in list_protocols():
         raise InputError(f"there is no protocol {name!r}, {nearest(name, list_protocols())}")
     path = protocols_folder() / name / "protocol.yaml"
-    protocol = read_model(path, Protocol)
+    protocol = validate(read_yaml(path), Protocol)
     if protocol.name != name:
         raise InputError(f"{path.name} of {name} calls itself {protocol.name!r}: give both the same name")
     _check_references(protocol)

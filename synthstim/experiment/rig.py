@@ -9,14 +9,15 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from synthstim.errors import InputError
-from synthstim.experiment.yaml_file import Strict, read_model
+from synthstim.recipe import read_yaml, validate
+from synthstim.recipe.fields import Section
 
 # Farther from a whole number of frames than this, a duration counts as impossible on the display.
 FRAME_TOLERANCE = 0.1
 _NAME = r"^[^\x00-\x1f\x7f]{1,200}$"
 
 
-class Monitor(Strict):
+class Monitor(Section):
     """The display: its image area is ``width_cm`` wide, its pixels are square, the eye is ``distance_cm`` away.
 
     ``gamma`` is the display's own: about 2.2, or 1 where something linearises it. ``check`` stops the experiment at its
@@ -34,20 +35,20 @@ class Monitor(Strict):
     check: bool = True
 
 
-class Photodiode(Strict):
+class Photodiode(Section):
     """A square in a corner: white while an image is shown, black otherwise."""
 
     corner: Literal["top_left", "top_right", "bottom_left", "bottom_right"]
     size_px: int = Field(default=64, ge=4, le=1000)
 
 
-class NoMarkers(Strict):
+class NoMarkers(Section):
     """No event markers."""
 
     kind: Literal["none"]
 
 
-class Serial(Strict):
+class Serial(Section):
     """Codes on a serial port: ``byte`` sends 1 to 255 as one byte, ``line`` any number as ASCII digits and a newline."""
 
     kind: Literal["serial"]
@@ -56,7 +57,7 @@ class Serial(Strict):
     encoding: Literal["byte", "line"] = "byte"
 
 
-class Lsl(Strict):
+class Lsl(Section):
     """Codes on a Lab Streaming Layer stream of type Markers."""
 
     kind: Literal["lsl"]
@@ -66,7 +67,7 @@ class Lsl(Strict):
 Markers = Annotated[NoMarkers | Serial | Lsl, Field(discriminator="kind")]
 
 
-class Rig(Strict):
+class Rig(Section):
     """A rig, as rig.yaml describes it.
 
     Example:
@@ -114,9 +115,11 @@ class Rig(Strict):
         if abs(exact - round(exact)) <= FRAME_TOLERANCE and (round(exact) > 0 or milliseconds == 0):
             return round(exact)
         below, above = max(1, math.floor(exact)), max(1, math.ceil(exact))
-        choices = " or ".join(f"{self.milliseconds(n):.4g} ms ({n} frames)" for n in sorted({below, above}))
+        choices = " or ".join(
+            f"{self.milliseconds(n):.4g} ms ({n} frame{'s' * (n > 1)})" for n in sorted({below, above})
+        )
         raise InputError(
-            f"{name} of {milliseconds:g} ms is {exact:.3g} frames at {self.monitor.refresh_hz:g} Hz: give {choices}"
+            f"{name} of {milliseconds:g} ms is {exact:.4g} frames at {self.monitor.refresh_hz:g} Hz: give {choices}"
         )
 
     def milliseconds(self, frames: int) -> float:
@@ -134,7 +137,7 @@ def read_rig(path: str | Path) -> Rig:
     Raises:
         InputError: the file cannot be read, or a key or a value is wrong; says which and what was wanted.
     """
-    rig = read_model(Path(path), Rig)
+    rig = validate(read_yaml(path), Rig)
     if not rig.linearised and not 1.6 <= rig.monitor.gamma <= 2.8:
         raise InputError(
             f"{Path(path).name}: monitor.gamma is {rig.monitor.gamma:g}: wanted the display's own, 1.6 to 2.8, or 1 if it is linearised"

@@ -85,22 +85,32 @@ def _display(monitor: dict[str, Any], simulate: bool) -> Iterator[dict[str, str]
         return
     if not simulate:
         raise InputError("there is no display: run this at the rig, or with --simulate")
+    with virtual_display(monitor["width_px"], monitor["height_px"]) as number:
+        yield environment | {"DISPLAY": number}
+
+
+@contextlib.contextmanager
+def virtual_display(width_px: int, height_px: int) -> Iterator[str]:
+    """Start Xvfb on a free display number; yields the number as DISPLAY wants it.
+
+    Raises:
+        InputError: Xvfb is not installed or does not start.
+    """
     if shutil.which("Xvfb") is None:
         raise InputError("there is no display and Xvfb is not installed: install the package xvfb")
     reader, writer = os.pipe()
-    screen = f"{monitor['width_px']}x{monitor['height_px']}x24"
     server = subprocess.Popen(
-        ["Xvfb", "-displayfd", str(writer), "-screen", "0", screen, "-nolisten", "tcp"],
-        pass_fds=[writer], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        ["Xvfb", "-displayfd", str(writer), "-screen", "0", f"{width_px}x{height_px}x24", "-nolisten", "tcp"],
+        pass_fds=[writer], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
     )  # fmt: skip
     os.close(writer)
     try:
-        # Xvfb finds a free number, and writes it when it is ready.
+        # Xvfb finds a free number by itself, and writes it when it is ready.
         with os.fdopen(reader) as stream:
             number = stream.readline().strip()
         if not number:
-            raise InputError("Xvfb did not start: try it by hand")
-        yield environment | {"DISPLAY": f":{number}"}
+            raise InputError("Xvfb did not start: run it by hand to see why")
+        yield f":{number}"
     finally:
         _end(server)
 

@@ -70,8 +70,10 @@ def prepare_images(
 
 
 def _check_options(settings: Mapping[str, Any], rig: Rig) -> None:
-    if (settings["size"] == "size_deg") != (settings["size_deg"] is not None):
-        raise InputError("resampling needs both size=size_deg and a value for size_deg: give both, or neither for 1:1")
+    if settings["size"] == "native" and settings["size_deg"] is not None:
+        raise InputError("size=native shows images 1:1 and size_deg resamples them: give one of the two")
+    if settings["size"] == "size_deg" and settings["size_deg"] is None:
+        raise InputError("size=size_deg resamples the images to a width: give size_deg as well, in degrees")
     if rig.linearised and not settings["convert_for_linear"]:
         raise InputError(
             f"the rig's gamma is {rig.monitor.gamma:g} (linearised) but the images are coded for sRGB and would look too"
@@ -124,7 +126,7 @@ def _write(source: Path, target: Path, settings: Mapping[str, Any], rig: Rig) ->
     if header[24] == 16:
         raise InputError(f"{source.name} has 16 bits, for analysis only: displays show 8, write the set with bits=8")
     image = read_image(source)
-    if settings["size"] == "native" and not settings["convert_for_linear"]:
+    if settings["size_deg"] is None and not settings["convert_for_linear"]:
         shutil.copyfile(source, target)
     else:
         image = _converted(image, settings, rig)
@@ -133,7 +135,7 @@ def _write(source: Path, target: Path, settings: Mapping[str, Any], rig: Rig) ->
 
 
 def _converted(image: FloatImage, settings: Mapping[str, Any], rig: Rig) -> FloatImage:
-    if settings["size"] == "size_deg":
+    if settings["size_deg"] is not None:
         width = max(1, round(rig.pixels(settings["size_deg"])))
         height = max(1, round(width * image.shape[1] / image.shape[2]))
         # A width beyond the screen is refused by place(), with the same sentence as any other; do not compute it.

@@ -89,6 +89,7 @@ class Session:
             "system": platform.platform(),
         }
         self._write_record()
+        _warm_up(window, self._images)
         # Escape leaves the script by a path that no code component sees.
         atexit.register(self.finish)
         if simulated():
@@ -195,6 +196,15 @@ def _decode(path: Path) -> Any:
     # Grey images become RGB here: PsychoPy would send a grey one through floating point.
     with Image.open(path) as opened:
         return opened.convert("RGB")
+
+
+def _warm_up(window: Any, images: list[Any]) -> None:
+    from psychopy import visual
+
+    # Graphics drivers take far longer over the first texture of a size: they do it here, on a buffer never shown.
+    for image in {image.size: image for image in images}.values():
+        visual.ImageStim(window, image=image, size=image.size, units="pix", interpolate=False, autoLog=False).draw()
+    window.clearBuffer()
 
 
 def _now() -> str:
