@@ -42,6 +42,7 @@ class Scorer:
     coupled: bool = False
 
     def __call__(self, stimuli: Tensor, activations: Activations) -> Tensor:
+        """Scores (batch,) of stimuli and what the observer made of them."""
         return self.function(stimuli, activations, self.constants)
 
     def select(self, items: Tensor | slice) -> Scorer:
@@ -69,7 +70,9 @@ class Objective:
             one, two = self.bind(observer, items), other.bind(observer, items)
             split = len(one.constants)
             return Scorer(
-                lambda stimuli, read, held: one.function(stimuli, read, held[:split]) + two.function(stimuli, read, held[split:]),
+                lambda stimuli, read, held: (
+                    one.function(stimuli, read, held[:split]) + two.function(stimuli, read, held[split:])
+                ),
                 tuple(dict.fromkeys((*one.layers, *two.layers))),
                 tuple(dict.fromkeys((*one.through, *two.through))),
                 (*one.constants, *two.constants),
@@ -84,7 +87,9 @@ class Objective:
 
         def bind(observer: Observer, items: int) -> Scorer:
             one = self.bind(observer, items)
-            scaled = replace(one, function=lambda *given: factor * one.function(*given), decibels=one.decibels and factor == 1)
+            scaled = replace(
+                one, function=lambda *given: factor * one.function(*given), decibels=one.decibels and factor == 1
+            )
             return scaled
 
         return Objective(bind, f"{factor:g} * ({self})")
@@ -137,7 +142,12 @@ def level(units: Unit | Sequence[Unit], value: float | Sequence[float]) -> Objec
 
 
 def one_hot(
-    target: Unit, others: Sequence[Unit], *, temperature: float = 1.0, mean: Tensor | None = None, std: Tensor | None = None
+    target: Unit,
+    others: Sequence[Unit],
+    *,
+    temperature: float = 1.0,
+    mean: Tensor | None = None,
+    std: Tensor | None = None,
 ) -> Objective:
     """Drive one unit while others stay down; the score is the logarithm of the target's softmax share.
 
@@ -176,7 +186,9 @@ def one_hot(
     return Objective(bind, f"one_hot({target.name}, {len(others)} others)")
 
 
-def match(references: Tensor, layers: Sequence[str], *, metric: str = "l2", through_rectifiers: bool = True) -> Objective:
+def match(
+    references: Tensor, layers: Sequence[str], *, metric: str = "l2", through_rectifiers: bool = True
+) -> Objective:
     """Make the observer unable to tell a stimulus from its reference: a metamer (Feather et al. 2019, 2023).
 
     The score is the match in dB, -20 log10(|features - reference features| / |reference features|), joined over the
@@ -196,7 +208,9 @@ def match(references: Tensor, layers: Sequence[str], *, metric: str = "l2", thro
 
     def bind(observer: Observer, items: int) -> Scorer:
         if references.shape[0] not in (1, items):
-            raise InputError(f"{references.shape[0]} references came for {items} items: give one for all or one for each")
+            raise InputError(
+                f"{references.shape[0]} references came for {items} items: give one for all or one for each"
+            )
         with torch.no_grad():
             features = observer.activations(references.to(observer.device, observer.dtype), layers)
         targets = [features[layer].expand(items, *features[layer].shape[1:]) for layer in layers]
@@ -204,7 +218,9 @@ def match(references: Tensor, layers: Sequence[str], *, metric: str = "l2", thro
             targets = [_standardised(target) for target in targets]
         powers = torch.stack([target.flatten(1).square().sum(1) for target in targets], 1)
         if (powers <= 0).any():
-            raise InputError(f"the reference evokes no activity in {layers[int((powers <= 0).any(0).int().argmax())]}: choose another layer")
+            raise InputError(
+                f"the reference evokes no activity in {layers[int((powers <= 0).any(0).int().argmax())]}: choose another layer"
+            )
 
         def decibels(_stimuli: Tensor, read: Activations, held: tuple[Tensor, ...]) -> Tensor:
             errors = [(read[layer] - held[at]).flatten(1).square().sum(1) for at, layer in enumerate(layers)]
@@ -212,10 +228,14 @@ def match(references: Tensor, layers: Sequence[str], *, metric: str = "l2", thro
             return -10 * torch.log10(ratio.clamp_min(torch.finfo(ratio.dtype).tiny))
 
         def correlation(_stimuli: Tensor, read: Activations, held: tuple[Tensor, ...]) -> Tensor:
-            return torch.stack([(_standardised(read[layer]) * held[at]).flatten(1).sum(1) for at, layer in enumerate(layers)]).mean(0)
+            return torch.stack(
+                [(_standardised(read[layer]) * held[at]).flatten(1).sum(1) for at, layer in enumerate(layers)]
+            ).mean(0)
 
         function = decibels if metric == "l2" else correlation
-        return Scorer(function, layers, layers if through_rectifiers else (), (*targets, powers), decibels=metric == "l2")
+        return Scorer(
+            function, layers, layers if through_rectifiers else (), (*targets, powers), decibels=metric == "l2"
+        )
 
     return Objective(bind, f"match({' + '.join(layers)})")
 
@@ -278,7 +298,11 @@ def _read_each(observer: Observer, units: Unit | Sequence[Unit], items: int) -> 
         return Scorer(lambda _stimuli, read, _held: reader(read[layer]), (layer,))
     indices, weights = gather_table(each, observer.layers[layer])
     constants = (indices.to(observer.device), weights.to(observer.device, observer.dtype))
-    return Scorer(lambda _stimuli, read, held: (read[layer].flatten(1).gather(1, held[0]) * held[1]).sum(1), (layer,), constants=constants)
+    return Scorer(
+        lambda _stimuli, read, held: (read[layer].flatten(1).gather(1, held[0]) * held[1]).sum(1),
+        (layer,),
+        constants=constants,
+    )
 
 
 def _standardised(values: Tensor) -> Tensor:

@@ -2,8 +2,21 @@
 
 from synthstim.optimise.ascent import Adam, GradientAscent
 from synthstim.optimise.base import Optimiser
+from synthstim.optimise.checkpoint import load_checkpoint, save_checkpoint, write_whole
 from synthstim.optimise.lbfgs import LBFGS
 from synthstim.optimise.loop import Progress, Synthesis, Synthesiser
 from synthstim.optimise.stopping import Stopping
 
-__all__ = ["LBFGS", "Adam", "GradientAscent", "Optimiser", "Progress", "Stopping", "Synthesis", "Synthesiser"]
+__all__ = [
+    "LBFGS",
+    "Adam",
+    "GradientAscent",
+    "Optimiser",
+    "Progress",
+    "Stopping",
+    "Synthesis",
+    "Synthesiser",
+    "load_checkpoint",
+    "save_checkpoint",
+    "write_whole",
+]

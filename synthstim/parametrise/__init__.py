@@ -12,7 +12,9 @@ from synthstim.parametrise.start import noise
 class Parametrisation(Protocol):
     """The contract: ``render`` is differentiable, ``invert`` undoes it, ``project`` keeps latents renderable."""
 
-    shape: tuple[int, int, int]
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """(channel, y, x) of a stimulus."""
 
     @property
     def latent_shape(self) -> tuple[int, ...]:

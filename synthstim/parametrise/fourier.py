@@ -78,4 +78,4 @@ class Fourier:
         steps = torch.arange(channels, dtype=torch.float64)
         basis = torch.cos(torch.pi * steps[:, None] * (steps[None] + 0.5) / channels)
         basis /= basis.norm(dim=1, keepdim=True)
-        return amplitude.to(like), basis.to(like)
+        return amplitude.to(like.dtype).to(like.device), basis.to(like.dtype).to(like.device)

@@ -19,6 +19,8 @@ from synthstim.verify.null import MEASURES, FloatArray, Null, joined, null_distr
 from synthstim.verify.pool import NaturalPool
 
 Measured = dict[str, Any]
+# A level is reached within this share of the unit's standard deviation over the pool.
+LEVEL_TOLERANCE = 0.05
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,7 +68,7 @@ def _plain_unit(unit: Unit) -> dict[str, Any]:
 
 def _unit(facts: dict[str, Any]) -> Unit:
     known = {field.name for field in fields(Unit)} - {"reader"}
-    given = {name: tuple(value) if isinstance(value, list) else value for name, value in facts.items() if name in known}
+    given: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in facts.items() if name in known}
     if "channel" not in given and "indices" not in given:
         raise InputError(f"the unit {facts.get('label')!r} is a function: only the program that made it can measure it")
     return Unit(**given)
@@ -97,21 +99,33 @@ class Measurer:
         with torch.no_grad():
             read = self.observer.activations(both, list(layers))
         values = [_compare(*read[layer].flatten(1).double().cpu().numpy()) for layer in layers]
-        measured: Measured = {measure: float(joined(measure, [value[measure] for value in values])) for measure in MEASURES}
+        measured: Measured = {
+            measure: float(joined(measure, [value[measure] for value in values])) for measure in MEASURES
+        }
         leave_out = self.pool.photographs_of(reference)
         null = self.null(layers)
-        measured["null_percentile"] = min(_percentile(null.values(name, leave_out), measured[name]) for name in MEASURES)
+        measured["null_percentile"] = min(
+            _percentile(null.values(name, leave_out), measured[name]) for name in MEASURES
+        )
         distance = np.linalg.norm((image - reference).ravel()) / max(float(np.linalg.norm(reference.ravel())), 1e-12)
         decided = self.observer.decide(both).tolist() if OUTPUT in self.observer.layers else None
-        return measured | {"pixel_distance": float(distance), "same_class": None if decided is None else decided[0] == decided[1]}
+        return measured | {
+            "pixel_distance": float(distance),
+            "same_class": None if decided is None else decided[0] == decided[1],
+        }
 
     def controller(self, image: FloatImage, aim: Aim) -> Measured:
         """Activation of the unit, and the most extreme of the pool in the goal's direction."""
         assert aim.unit is not None
         units = [aim.unit, *aim.others]
         values = read_units(self.observer, self._tensor(image[None]), units)[0].double().cpu().numpy()
-        return {"activation": float(values[0]), "best_natural": float(self.natural_order(aim)[1][0]),
-                "wins": bool(self._z(units, values)[0] > self._z(units, values)[1:].max()) if aim.others else None}  # fmt: skip
+        z = self._z(units, values)
+        return {
+            "activation": float(values[0]),
+            "best_natural": float(self.natural_order(aim)[1][0]),
+            "wins": bool(z[0] > z[1:].max()) if aim.others else None,
+            "tolerance": LEVEL_TOLERANCE * float(self.standardisation([aim.unit])[1][0]),
+        }
 
     def null(self, layers: Sequence[str]) -> Null:
         """The null distribution at these layers."""
@@ -134,7 +148,10 @@ class Measurer:
         """Activations (crop, unit) over the pool."""
         new = list(dict.fromkeys(unit for unit in units if unit not in self._unit_values))
         if new:
-            rows = [read_units(self.observer, batch, new).double().cpu().numpy() for batch in self.pool.batches(self.observer)]
+            rows = [
+                read_units(self.observer, batch, new).double().cpu().numpy()
+                for batch in self.pool.batches(self.observer)
+            ]
             self._unit_values |= dict(zip(new, np.concatenate(rows).T, strict=True))
         return np.stack([self._unit_values[unit] for unit in units], 1)
 
@@ -174,7 +191,9 @@ def _percentile(sorted_values: FloatArray, value: float) -> float:
     return 100.0 * float(np.searchsorted(sorted_values, value, side="left")) / max(len(sorted_values), 1)
 
 
-def judge(kind: str, aim: Aim | None, measured: Measured, criteria: dict[str, Any], target_db: float | None = None) -> tuple[str, str]:
+def judge(
+    kind: str, aim: Aim | None, measured: Measured, criteria: dict[str, Any], target_db: float | None = None
+) -> tuple[str, str]:
     """Whether a stimulus passes, and why not.
 
     A metamer must lie beyond the null's percentile and keep its class (Feather et al. 2023), and reach its own target
@@ -184,7 +203,9 @@ def judge(kind: str, aim: Aim | None, measured: Measured, criteria: dict[str, An
     reasons = []
     if kind == "metamer":
         if measured["null_percentile"] < criteria["null_percentile"]:
-            reasons.append(f"the match is at percentile {measured['null_percentile']:.2f} of the null, {criteria['null_percentile']:g} was wanted")
+            reasons.append(
+                f"the match is at percentile {measured['null_percentile']:.2f} of the null, {criteria['null_percentile']:g} was wanted"
+            )
         if criteria["same_class"] and measured["same_class"] is False:
             reasons.append("the observer's most active output is another than the reference's")
         if target_db is not None and measured["match_db"] < target_db:
@@ -201,7 +222,9 @@ def _control_problems(aim: Aim, measured: Measured) -> list[str]:
     if aim.goal == "suppress" and activation > natural:
         return [f"the activation {activation:.3g} is not below the least natural {natural:.3g}"]
     if aim.goal == "level" and aim.level is not None and abs(activation - aim.level) > measured["tolerance"]:
-        return [f"the activation {activation:.3g} is not within {measured['tolerance']:.2g} of the level {aim.level:.3g}"]
+        return [
+            f"the activation {activation:.3g} is not within {measured['tolerance']:.2g} of the level {aim.level:.3g}"
+        ]
     if aim.goal == "one_hot" and not measured["wins"]:
         return ["the target is not the most driven unit of its set (z-scored over the pool)"]
     return []

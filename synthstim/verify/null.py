@@ -66,7 +66,9 @@ def null_distribution(observer: Observer, layers: Sequence[str], pool: NaturalPo
             for layer, values in observer.activations(batch, layers).items():
                 features[layer].append(values.flatten(1).float().cpu())
     parts = [_pairs(torch.cat(features.pop(layer)).numpy()) for layer in layers]
-    return Null({measure: joined(measure, [part[measure] for part in parts]) for measure in MEASURES}, pool.photograph[crops])
+    return Null(
+        {measure: joined(measure, [part[measure] for part in parts]) for measure in MEASURES}, pool.photograph[crops]
+    )
 
 
 def joined(measure: str, values: Sequence[FloatArray]) -> FloatArray:

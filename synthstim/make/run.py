@@ -1,0 +1,245 @@
+"""Making a set: jobs are synthesised one after the other, the files measured, the set renamed into place."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from synthstim.errors import InputError
+from synthstim.images import sha256_of
+from synthstim.make.jobs import Job, objective_of, plan_jobs
+from synthstim.make.observer import check_device, open_observer
+from synthstim.make.work import Made, WorkDirectory
+from synthstim.make.write import write_set
+from synthstim.models import Observer
+from synthstim.optimise import Synthesiser
+from synthstim.recipe import Metamer, Recipe
+from synthstim.stimulus_set import StimulusSet, require_absent
+from synthstim.verify import Measurer, NaturalPool
+
+
+@dataclass(frozen=True)
+class MakeProgress:
+    """Where a run stands.
+
+    Attributes:
+        done, total: stimuli synthesised, and asked for.
+        label: the entry in work and its layer or unit.
+        best: best score of each item in work; dB for metamers.
+        share: of the evaluations that the run may spend, 0 to 1.
+        message: something the user should know, or "".
+    """
+
+    done: int
+    total: int
+    label: str
+    best: list[float]
+    share: float
+    message: str = ""
+
+
+Watch = Callable[[MakeProgress], None]
+
+
+def make(
+    recipe: Recipe | Mapping[str, Any],
+    out: str | Path,
+    *,
+    observer: Observer | None = None,
+    device: str | None = None,
+    budget: int | None = None,
+    at_once: int | None = None,
+    resume: bool = False,
+    allow_code: bool = False,
+    allow_download: bool = False,
+    watch: Watch | None = None,
+) -> StimulusSet:
+    """Make the stimulus set that a recipe describes.
+
+    Args:
+        recipe: a Recipe, or the mapping that a recipe file would hold.
+        out: directory of the set; it must not exist yet.
+        observer: an observer of your own, instead of the one that the recipe names.
+        device: ``cpu``, ``cuda``, ``mps``; by default the observer's.
+        budget: cap on the evaluations of each stimulus, for a quick look.
+        at_once: stimuli in a batch.
+        resume: go on with an interrupted run of the same recipe.
+        allow_code, allow_download: what the recipe's observer may do.
+        watch: called with the progress, several times a second at most.
+
+    Returns:
+        The set, read back from disk.
+
+    Raises:
+        InputError: said before the first evaluation, unless the disk fills up.
+
+    Example:
+        >>> make({"observer": "efficientnet-lite0", "stimuli": [{"name": "unit42", "kind": "controller", "goal": "drive",
+        ...       "unit": {"layer": "blocks.4", "channel": 42}}]}, "my_set")  # doctest: +SKIP
+        StimulusSet('my_set': 1 controller)
+    """
+    recipe = recipe if isinstance(recipe, Recipe) else Recipe.from_dict(recipe)
+    out = Path(out)
+    if resume and out.exists():
+        return StimulusSet.read(out)
+    require_absent(out)
+    check_device(device)
+    if observer is None:
+        asked = recipe.observer
+        weights = asked.weights if asked.weights in ("default", "random") else recipe.resolve(asked.weights)
+        observer = open_observer(
+            asked.name,
+            weights=weights,
+            size=asked.size,
+            device=device,
+            allow_code=allow_code,
+            allow_download=allow_download,
+        )
+    elif device is not None:
+        observer = observer.to(device)
+    if observer.input.channels not in (1, 3):
+        raise InputError(
+            f"{observer.name} is shown {observer.input.channels} channels, a PNG holds 1 or 3: use Synthesiser and keep the arrays"
+        )
+    jobs = plan_jobs(recipe, observer, budget=budget, at_once=at_once)
+    measurer = Measurer(
+        observer, NaturalPool.for_observer(observer, recipe.resolve(recipe.pool) if recipe.pool else None)
+    )
+    work = WorkDirectory(out, _fingerprint(recipe, observer, jobs, budget), resume=resume)
+    try:
+        results = _run_jobs(jobs, observer, measurer, work, watch)
+        write_set(out, recipe, observer, measurer, jobs, results)
+    except OSError as error:
+        raise InputError(
+            f"the set could not be written ({error.strerror or error}): make room, then go on with --resume"
+        ) from error
+    work.remove()
+    return StimulusSet.read(out)
+
+
+def _run_jobs(
+    jobs: list[Job], observer: Observer, measurer: Measurer, work: WorkDirectory, watch: Watch | None
+) -> list[Made]:
+    tracker = _Tracker(jobs, watch)
+    results = []
+    for number, job in enumerate(jobs):
+        made = work.load_made(number)
+        for index in range(made.phases if made else 0, len(job.phases)):
+            made = _run_phase(number, job, index, made, observer, measurer, work, tracker)
+            work.save_made(number, made)
+        assert made is not None
+        results.append(made)
+        tracker.finish(job)
+    return results
+
+
+def _run_phase(
+    number: int,
+    job: Job,
+    index: int,
+    made: Made | None,
+    observer: Observer,
+    measurer: Measurer,
+    work: WorkDirectory,
+    tracker: _Tracker,
+) -> Made:
+    phase = job.phases[index]
+    # What has reached its target is left as it is.
+    rows = [row for row in range(len(job.items)) if made is None or not made.converged[row]]
+    if not rows:
+        assert made is not None
+        return Made(**{**vars(made), "phases": index + 1})
+    start = phase.start if phase.start is not None else made.stimuli[rows] if made else "pink"
+    synthesiser = Synthesiser(
+        observer,
+        objective_of(job, rows, measurer),
+        phase.parametrisation,
+        seeds=[job.items[row].seed for row in rows],
+        start=start,
+        optimiser=phase.optimiser(),
+        stopping=phase.stopping,
+        constraints=job.constraints,
+        robustness=phase.robustness,
+        levels=phase.levels,
+    )
+    work.restore(number, index, synthesiser)
+    for progress in synthesiser:
+        tracker.step(job, index, progress.evaluations, progress.best, progress.message)
+        work.maybe_save(number, index, synthesiser)
+    return _joined(made, rows, synthesiser, len(job.items), index + 1)
+
+
+def _joined(made: Made | None, rows: list[int], synthesiser: Synthesiser, items: int, phases: int) -> Made:
+    """The results of all phases up to now."""
+    result = synthesiser.result()
+    if made is None:
+        return Made(result.stimuli.float(), result.scores, result.evaluations, result.converged, result.curves, phases)
+    stimuli = made.stimuli.clone()
+    stimuli[rows] = result.stimuli.float()
+    joined = Made(
+        stimuli, list(made.scores), list(made.evaluations), list(made.converged), [list(c) for c in made.curves], phases
+    )
+    for at, row in enumerate(rows):
+        before = made.evaluations[row]
+        joined.curves[row] += [(before + step, score) for step, score in result.curves[at]]
+        joined.evaluations[row] += result.evaluations[at]
+        joined.scores[row], joined.converged[row] = result.scores[at], result.converged[at]
+    return joined
+
+
+class _Tracker:
+    """Turns a job's progress into the run's."""
+
+    def __init__(self, jobs: list[Job], watch: Watch | None) -> None:
+        self.watch = watch
+        self.total = sum(len(job.items) for job in jobs)
+        self.work = sum(self._work(job) for job in jobs)
+        self.done, self.spent = 0, 0.0
+        self._last = 0.0
+
+    @staticmethod
+    def _work(job: Job) -> float:
+        return float(len(job.items) * sum(phase.stopping.evaluations for phase in job.phases))
+
+    def step(self, job: Job, index: int, evaluations: int, best: list[float], message: str) -> None:
+        now = time.monotonic()
+        if self.watch is None or (now - self._last < 0.2 and not message):
+            return
+        self._last = now
+        before = sum(phase.stopping.evaluations for phase in job.phases[:index])
+        share = (self.spent + len(job.items) * (before + evaluations)) / self.work
+        self.watch(MakeProgress(self.done, self.total, _label(job), best, share, message))
+
+    def finish(self, job: Job) -> None:
+        self.done += len(job.items)
+        self.spent += self._work(job)
+        if self.watch is not None:
+            self.watch(MakeProgress(self.done, self.total, _label(job), [], self.spent / self.work))
+
+
+def _label(job: Job) -> str:
+    aim, name = job.aims[0], job.items[0].entry.name
+    return f"{name} {'+'.join(aim.layers) if aim.layers else f'{aim.goal} {aim.unit.layer if aim.unit else str()}'}"
+
+
+def _fingerprint(recipe: Recipe, observer: Observer, jobs: list[Job], budget: int | None) -> str:
+    """What must be the same for a resumed run to give the same set."""
+    entries = recipe.stimuli
+    files = [path for entry in entries if isinstance(entry, Metamer) for path in entry.reference]
+    files += [entry.start for entry in entries if entry.start not in ("pink", "white")]
+    files += [
+        path
+        for entry in entries
+        if entry.constraints.fixed
+        for path in (entry.constraints.fixed.image, entry.constraints.fixed.mask)
+    ]
+    facts = [recipe.text, observer.weights_sha256, repr(observer.input), observer.device.type, str(observer.dtype), budget,
+             [len(job.items) for job in jobs], torch.__version__, [sha256_of(recipe.resolve(path)) for path in files]]  # fmt: skip
+    return hashlib.sha256(json.dumps(facts).encode()).hexdigest()

@@ -1,0 +1,161 @@
+"""From results to a set: every file is written, read back and measured; the table holds what was measured."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Mapping
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import torch
+
+from synthstim.images import read_image
+from synthstim.make.jobs import Job, reference_stem
+from synthstim.make.work import Made
+from synthstim.models import Observer
+from synthstim.recipe import Metamer, Recipe
+from synthstim.stimulus_set import SetWriter
+from synthstim.verify import Aim, Measurer, judge
+
+BEST_SHOWN = 4
+
+
+def write_set(
+    out: Path, recipe: Recipe, observer: Observer, measurer: Measurer, jobs: list[Job], results: list[Made]
+) -> None:
+    """Write a set and its tables; nothing appears under its name until all of it is there."""
+    writer = SetWriter(out)
+    try:
+        rows: dict[str, dict[str, Any]] = {}
+        aims: dict[str, Aim] = {}
+        nulls: dict[str, dict[str, int]] = {}
+        for job, made in zip(jobs, results, strict=True):
+            for at, item in enumerate(job.items):
+                row = _synthesis_columns(job, at, made, observer)
+                _add_item(writer, measurer, recipe, job, at, made, row, nulls)
+                rows[item.stimulus_id], aims[item.stimulus_id] = row, job.aims[at]
+                steps, scores = zip(*made.curves[at], strict=True)
+                curve = pd.DataFrame({"stimulus_id": item.stimulus_id, "evaluation": steps, "score": scores})
+                writer.add_rows("curves.tsv.gz", curve)
+        _add_natural(writer, measurer, list(aims.values()))
+        writer.commit(provenance(recipe, observer, measurer, aims, nulls))
+    except BaseException:
+        writer.discard()
+        raise
+
+
+def _synthesis_columns(job: Job, at: int, made: Made, observer: Observer) -> dict[str, Any]:
+    item, aim = job.items[at], job.aims[at]
+    entry = item.entry
+    columns: dict[str, Any] = {
+        "name": entry.name,
+        "kind": entry.kind,
+        "goal": aim.goal,
+        "observer": observer.name,
+        "layer": "+".join(aim.layers) if aim.layers else aim.unit.layer if aim.unit else None,
+        "unit": aim.unit.name if aim.unit else None,
+        "others": "; ".join(unit.name for unit in aim.others) or None,
+        "level": aim.level,
+        "copy": item.copy,
+        "seed": item.seed,
+        "start": entry.start if entry.start in ("pink", "white") else Path(entry.start).name,
+        "parametrisation": entry.parametrisation.kind,
+        "optimiser": ", then ".join(phase.label for phase in job.phases),
+        "evaluations": made.evaluations[at],
+        "converged": made.converged[at],
+    }
+    return columns | ({"target_db": entry.target_db} if isinstance(entry, Metamer) else {})
+
+
+def _add_item(
+    writer: SetWriter,
+    measurer: Measurer,
+    recipe: Recipe,
+    job: Job,
+    at: int,
+    made: Made,
+    row: dict[str, Any],
+    nulls: dict[str, Any],
+) -> None:
+    """Write one stimulus, measure the file, and add both to its row."""
+    item, aim = job.items[at], job.aims[at]
+    if item.reference is not None and job.references is not None:
+        seen = job.references[at].numpy()
+        row["reference"], row["reference_sha256"] = writer.add_reference(seen, reference_stem(item.reference))
+    path = writer.add_image(item.stimulus_id, made.stimuli[at].numpy(), bits=item.entry.bits)
+    writer.rows[-1].update(row)
+    image = read_image(path)
+    measured = measurer.image(image)
+    if item.reference is not None:
+        reference = read_image(writer.path(row["reference"]))
+        measured |= measurer.metamer(image, reference, aim.layers)
+        layer = "+".join(aim.layers)
+        if f"{row['reference']} {layer}" not in nulls:
+            nulls[f"{row['reference']} {layer}"] = measurer.null(aim.layers).facts(
+                measurer.pool.photographs_of(reference)
+            )
+            writer.add_rows("null.tsv.gz", measurer.null_rows(row["reference"], reference, aim.layers))
+    else:
+        measured |= measurer.controller(image, aim)
+    measured["status"], measured["reason"] = judge(
+        item.entry.kind, aim, measured, recipe.criteria.model_dump(), row.get("target_db")
+    )
+    row.update(measured)
+    writer.rows[-1].update({name: value for name, value in measured.items() if name not in ("wins", "tolerance")})
+
+
+def _add_natural(writer: SetWriter, measurer: Measurer, aims: list[Aim]) -> None:
+    """The pool's best images for each controlled unit and goal, and the unit's activations over the pool."""
+    seen: set[tuple[object, ...]] = set()
+    for aim in aims:
+        if aim.unit is None or (key := (aim.unit, aim.goal, aim.level)) in seen:
+            continue
+        seen.add(key)
+        order, activations = measurer.natural_order(aim)
+        where = {"unit": aim.unit.name, "layer": aim.unit.layer, "goal": aim.goal}
+        for rank in range(min(BEST_SHOWN, len(order))):
+            stem = f"{aim.goal}_{len(seen):03d}_{rank}"
+            file, sha256 = writer.add_best_natural(measurer.pool.image(order[rank]), stem)
+            photograph = measurer.pool.names[measurer.pool.photograph[order[rank]]]
+            facts = {**where, "rank": rank, "file": file, "sha256": sha256, "activation": activations[rank]}
+            writer.add_rows("best_natural.tsv", pd.DataFrame([{**facts, "photograph": photograph}]))
+        if (aim.unit, None) not in seen:
+            seen.add((aim.unit, None))
+            steps = [percentile / 2 for percentile in range(201)]
+            values = pd.Series(activations).quantile([step / 100 for step in steps]).tolist()
+            spread = pd.DataFrame(
+                {"unit": aim.unit.name, "layer": aim.unit.layer, "percentile": steps, "activation": values}
+            )
+            writer.add_rows("pool_activations.tsv.gz", spread)
+
+
+def provenance(
+    recipe: Recipe, observer: Observer, measurer: Measurer, aims: Mapping[str, Aim], nulls: Mapping[str, dict[str, int]]
+) -> dict[str, Any]:
+    """How a set was made, as plain data."""
+    shown = observer.input
+    return {
+        "recipe": recipe.text,
+        "seed": recipe.seed,
+        "observer": {
+            "name": observer.name,
+            "weights": observer.weights,
+            "weights_sha256": observer.weights_sha256,
+            "input": {name: getattr(shown, name) for name in ("size", "channels", "mean", "std", "resize", "order")},
+        },
+        "fit": recipe.fit,
+        "coding": "sRGB (IEC 61966-2-1) display values; luminance and contrast are of decoded, linear light",
+        "match_convention": "dB = -20 log10(|features - reference features| / |reference features|)",
+        "criteria": recipe.criteria.model_dump(),
+        "pool": measurer.pool.facts(),
+        "null": dict(nulls),
+        "device": {"type": observer.device.type, "dtype": str(observer.dtype), "threads": torch.get_num_threads()},
+        "versions": {"python": platform.python_version()}
+        | {
+            name: version(name)
+            for name in ("synthstim", "torch", "timm", "kornia", "numpy", "scikit-image", "scikit-learn")
+        },
+        "stimuli": {stimulus_id: aim.facts() for stimulus_id, aim in aims.items()},
+    }
