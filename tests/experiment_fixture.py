@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import select
 from pathlib import Path
 
 import skimage.data
@@ -39,3 +41,11 @@ def write_rig(folder: Path, text: str = RIG) -> Path:
     path = folder / "rig.yaml"
     path.write_text(text, encoding="utf-8")
     return path
+
+
+def read_bytes(descriptor: int, count: int) -> bytes:
+    """Read so many bytes, which may come in pieces; fewer if nothing comes for five seconds."""
+    received = b""
+    while len(received) < count and select.select([descriptor], [], [], 5)[0]:
+        received += os.read(descriptor, count - len(received))
+    return received

@@ -92,7 +92,7 @@ def test_unknown_protocols_are_refused_with_the_nearest() -> None:
         (("routines", "trial", "pieces", 0, "name"), "blank"),
         (("routines", "trial", "pieces", 0, "name"), "trial"),
         (("routines", "trial", "pieces", 0, "name"), "os.system('ls')"),
-        (("routines", "start", "pieces", 1, "key"), "space', __import__('os')"),
+        (("routines", "start", "pieces", 1, "keys"), ["space', __import__('os')"]),
         (("routines", "start", "pieces", 0, "text"), "no_such_text"),
     ],
 )

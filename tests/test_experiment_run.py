@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+import textwrap
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,12 +16,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from experiment_fixture import RIG, make_set, write_rig
+from experiment_fixture import RIG, make_set, read_bytes, write_rig
 from numpy.typing import NDArray
 from PIL import Image
 
 from synthstim.errors import InputError
-from synthstim.experiment import Run, export_experiment, run_experiment
+from synthstim.experiment import Run, export_experiment, protocol, readme, run_experiment
 from synthstim.experiment.run import virtual_display
 
 OBSERVER = Path(__file__).with_name("experiment_observer.py")
@@ -200,8 +201,7 @@ def test_images_at_the_fixation_point_back_to_back_with_serial_markers(stimuli: 
     rig = RIG + f"markers: {{kind: serial, port: '{os.ttyname(writer)}'}}\n"
     folder = export(stimuli, tmp_path, rig, off_ms=0, wait_for_start=False, repeats_per_block=2)
     run = simulated(folder)
-    os.set_blocking(reader, False)
-    received = os.read(reader, 1000)
+    received = read_bytes(reader, 16 + 6)
     os.close(reader)
     os.close(writer)
 
@@ -214,6 +214,34 @@ def test_images_at_the_fixation_point_back_to_back_with_serial_markers(stimuli: 
     assert [int(code) for code in frames["marker"] if code != "n/a"] == list(received)[1:-1]
     assert "start" not in set(frames["routine"])
     assert frames.loc[frames["routine"] == "trial", "drawn"].str.contains("fixation_point").all()
+
+
+def page() -> str:
+    """The protocol that protocols/README.md gives as an example."""
+    text = (protocol.protocols_folder() / "README.md").read_text(encoding="utf-8")
+    start = text.index("    name: self_paced")
+    return textwrap.dedent(text[start : text.index("\n1. ", start)])
+
+
+def test_a_protocol_is_a_page_of_yaml(stimuli: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "protocols").mkdir()
+    for shared in ("settings.yaml", "rig_readme.md.j2"):
+        shutil.copy(protocol.protocols_folder() / shared, tmp_path / "protocols")
+    (tmp_path / "protocols" / "self_paced").mkdir()
+    (tmp_path / "protocols" / "self_paced" / "protocol.yaml").write_text(page(), encoding="utf-8")
+    for module in (protocol, readme):
+        monkeypatch.setattr(module, "protocols_folder", lambda: tmp_path / "protocols")
+    folder = export_experiment(
+        stimuli, "self_paced", out=tmp_path / "exp", rig=write_rig(tmp_path), settings={"blocks": 1, "y_deg": 2}
+    )
+    run = simulated(folder)
+    assert run.status == "completed"
+    shown = pd.read_csv(run.presentations, sep="\t", keep_default_na=False)
+    assert len(shown) == 4
+    assert (shown["frames_shown"] >= 1).all()
+    answers = pd.read_csv(run.data, encoding="utf-8-sig")
+    assert list(answers["answer.keys"].dropna()) == ["space"] * 4
+    assert answers["answer.rt"].notna().sum() == 4
 
 
 def simulated(folder: Path) -> Run:

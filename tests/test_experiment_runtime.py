@@ -11,6 +11,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
+from experiment_fixture import read_bytes
 
 from synthstim.experiment.runtime import display, markers
 from synthstim.experiment.runtime.checksums import damaged
@@ -136,7 +137,7 @@ def test_serial_markers_arrive(encoding: str, sent: bytes) -> None:
     port.send(10)
     port.send(255)
     port.close()
-    assert os.read(reader, 100) == sent
+    assert read_bytes(reader, len(sent)) == sent
     os.close(reader)
     os.close(writer)
 

@@ -42,7 +42,7 @@ def build_experiment(protocol: Protocol, stage: Stage, *, blocks: int, backgroun
 
         experiment = builder.Experiment()
         _set_up(experiment, protocol, stage, background)
-        for number, name in enumerate(_used(protocol.flow, stage)):
+        for number, name in enumerate(used_routines(protocol.flow, stage)):
             _add_routine(experiment, name, protocol.routines[name], stage, first=number == 0)
         _add_steps(experiment, protocol.flow, 0, stage, blocks)
         return experiment
@@ -99,12 +99,20 @@ def _set_up(experiment: Any, protocol: Protocol, stage: Stage, background: int) 
         experiment.settings.params[name].val = value
 
 
-def _used(flow: tuple[Step, ...], stage: Stage) -> list[str]:
+def used_routines(flow: tuple[Step, ...], stage: Stage, loop: str = "") -> list[str]:
+    """The routines that take part, in order, each once; with ``loop``, only those inside the loop of that name."""
     names: list[str] = []
     for step in flow:
         if not step.when or stage.settings[step.when]:
-            names += _used(step.each, stage) if step.loop else [step.routine]
+            inner = "" if step.loop == loop else loop
+            names += used_routines(step.each, stage, inner) if step.loop else [step.routine] * (not loop)
     return list(dict.fromkeys(names))
+
+
+def duration(routine: Routine, stage: Stage) -> int:
+    """How many frames a routine lasts; 0 where it waits for a key."""
+    spans = [stage.span(piece) for piece in routine.pieces]
+    return 0 if any(frames is None for _, frames in spans) else max(start + (frames or 0) for start, frames in spans)
 
 
 def _add_routine(experiment: Any, name: str, routine: Routine, stage: Stage, *, first: bool) -> None:
@@ -115,14 +123,18 @@ def _add_routine(experiment: Any, name: str, routine: Routine, stage: Stage, *, 
         made.settings.params["skipIf"].val = "blocks.thisN == 0"
     if first:
         _add_code(experiment, name, "set_up", {"Before Experiment": _BEFORE, "Begin Experiment": _BEGIN})
-    logged, frames = [], 0
+    logged, present = [], ""
     for piece in routine.pieces:
         if piece.when and not stage.settings[piece.when]:
             continue
-        if add_piece(experiment, name, piece, stage) is not None and piece.piece not in ("key", "blank"):
+        if add_piece(experiment, name, piece, stage) is None:
+            continue
+        if piece.piece == "image":
+            # 0 frames: until the routine ends.
+            frames = stage.span(piece)[1] or 0
+            present = f"session.present(presentation, block_number, trial_number, item, {frames})\n"
+        if piece.piece not in ("key", "response", "blank"):
             logged.append(f"{'image' if piece.piece == 'image' else piece.name}={piece.name}")
-            frames = (stage.span(piece)[1] or 0) if piece.piece == "image" else frames
-    present = f"session.present(presentation, block_number, trial_number, item, {frames})\n" if frames else ""
     # Last in its routine: it runs when every other component has settled what the coming flip draws.
     _add_code(
         experiment,

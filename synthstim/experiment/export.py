@@ -5,14 +5,14 @@ from __future__ import annotations
 import json
 import platform
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from synthstim.experiment.builder import build_experiment, write_experiment
+from synthstim.experiment.builder import build_experiment, duration, used_routines, write_experiment
 from synthstim.experiment.pieces import Stage
 from synthstim.experiment.plan import CODES, randomised_blocks, write_conditions, write_markers
 from synthstim.experiment.protocol import Protocol, read_protocol
@@ -21,6 +21,14 @@ from synthstim.experiment.rig import DEFAULT_RIG, Rig, read_rig
 from synthstim.experiment.stimuli import Stimulus, prepare_images
 from synthstim.images import linear_light
 from synthstim.stimulus_set import StimulusSet, require_absent
+
+# What a protocol may name: how its stimuli are prepared, and how presentations are ordered, a list of items a block.
+STIMULI = {"images": prepare_images}
+PLANS: dict[str, Callable[[int, Mapping[str, Any]], list[list[int]]]] = {
+    "randomised_blocks": lambda items, values: randomised_blocks(
+        items, blocks=values["blocks"], repeats=values["repeats_per_block"], seed=values["seed"]
+    ),
+}
 
 
 def export_experiment(
@@ -67,40 +75,38 @@ def export_experiment(
 
 
 def _fill(directory: Path, source: StimulusSet, protocol: Protocol, stage: Stage, *, default_rig: bool) -> None:
-    stimuli = prepare_images(source, stage.settings, stage.rig, directory)
+    stimuli = STIMULI[protocol.stimuli](source, stage.settings, stage.rig, directory)
     values = stage.settings
-    orders = randomised_blocks(
-        len(stimuli), blocks=values["blocks"], repeats=values["repeats_per_block"], seed=values["seed"]
-    )
+    orders = PLANS[protocol.plan](len(stimuli), values)
     write_conditions(directory / "conditions.csv", orders, stimuli, stage.rig)
     write_markers(directory / "markers.tsv", stimuli)
-    facts = _facts(protocol, stage, stimuli)
+    facts = _facts(protocol, stage, len(stimuli), len(orders), len(orders[0]))
     _write_json(directory / "manifest.json", _manifest(source, protocol, stage, stimuli, facts))
     _write_json(directory / "settings.json", _settings(stage.rig))
     (directory / "rig.yaml").write_text(
         yaml.safe_dump(stage.rig.model_dump(mode="json"), sort_keys=False, allow_unicode=True), encoding="utf-8"
     )
     _copy_runtime(directory)
-    experiment = build_experiment(protocol, stage, blocks=values["blocks"], background=_background(stage))
+    experiment = build_experiment(protocol, stage, blocks=len(orders), background=_background(stage))
     write_experiment(experiment, directory, protocol.name)
     write_readme(
         directory / "README.md", protocol, stage, stimuli, facts, set_name=source.root.name, default_rig=default_rig
     )
 
 
-def _facts(protocol: Protocol, stage: Stage, stimuli: tuple[Stimulus, ...]) -> dict[str, Any]:
+def _facts(protocol: Protocol, stage: Stage, n_stimuli: int, blocks: int, trials: int) -> dict[str, Any]:
     """Figures that the protocol's texts may name."""
-    values, frames = stage.settings, stage.frames
-    count = len(stimuli) * values["repeats_per_block"]
-    one = frames["on_ms"] + frames["off_ms"]
-    total = values["blocks"] * (count * one + frames["lead_ms"] + frames["rest_ms"])
+    trial = sum(duration(protocol.routines[name], stage) for name in used_routines(protocol.flow, stage, "trials"))
+    block = sum(duration(protocol.routines[name], stage) for name in used_routines(protocol.flow, stage, "blocks"))
+    total = blocks * (block + (trials - 1) * trial)
     return {
         "title": protocol.title,
-        "n_stimuli": len(stimuli),
-        "n_presentations": count * values["blocks"],
-        "trials_per_block": count,
+        "n_stimuli": n_stimuli,
+        "n_blocks": blocks,
+        "n_presentations": blocks * trials,
+        "trials_per_block": trials,
         "minutes": f"{stage.rig.milliseconds(total) / 60000:.1f}",
-        "rate_hz": f"{1000 / stage.rig.milliseconds(one):.3g}",
+        "rate_hz": f"{1000 / stage.rig.milliseconds(trial):.3g}" if trial else "at most 1",
     }
 
 
@@ -108,7 +114,7 @@ def _manifest(
     source: StimulusSet, protocol: Protocol, stage: Stage, stimuli: tuple[Stimulus, ...], facts: dict[str, Any]
 ) -> dict[str, Any]:
     waiting = [
-        (name, piece.key) for name, routine in protocol.routines.items() for piece in routine.pieces if piece.key
+        (name, piece.keys[0]) for name, routine in protocol.routines.items() for piece in routine.pieces if piece.keys
     ]
     return {
         "protocol": protocol.name,

@@ -64,12 +64,18 @@ def _text(experiment: Any, routine: str, piece: Piece, stage: Stage) -> Any:
     return _every_repeat(component, "text")
 
 
-def _key(experiment: Any, routine: str, piece: Piece, stage: Stage) -> Any:
-    from psychopy.experiment.components.keyboard import KeyboardComponent
+def _key(store: str) -> Callable[[Any, str, Piece, Stage], Any]:
+    def add(experiment: Any, routine: str, piece: Piece, stage: Stage) -> Any:
+        from psychopy.experiment.components.keyboard import KeyboardComponent
 
-    component = KeyboardComponent(experiment, routine, piece.name, allowedKeys=f"'{piece.key}'", store="nothing")
-    component.params["stopVal"].val = ""
-    return component
+        # Names of keys from the protocol, letters and digits only.
+        allowed = ", ".join(f"'{key}'" for key in piece.keys)
+        component = KeyboardComponent(
+            experiment, routine, piece.name, allowedKeys=allowed, store=store, **_timing(piece, stage)
+        )
+        return component if store != "nothing" else _plain(component)
+
+    return add
 
 
 def _blank(experiment: Any, routine: str, piece: Piece, stage: Stage) -> Any:
@@ -130,7 +136,8 @@ def _plain(component: Any) -> Any:
 
 PIECES: dict[str, Callable[[Any, str, Piece, Stage], Any]] = {
     "text": _text,
-    "key": _key,
+    "key": _key("nothing"),
+    "response": _key("last key"),
     "blank": _blank,
     "image": _image,
     "fixation": _fixation,

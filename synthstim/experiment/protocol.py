@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, RootModel, model_validator
 
 from synthstim.errors import InputError, nearest
 from synthstim.experiment.plan import CODES
@@ -59,7 +59,7 @@ class Piece(Part):
     start: tuple[str, ...] = ()
     frames: tuple[str, ...] = ()
     text: str = ""
-    key: str = Field(default="", pattern=r"^[a-z0-9_]*$")
+    keys: tuple[Annotated[str, Field(pattern=r"^[a-z0-9_]+$")], ...] = ()
     when: str = ""
 
 
@@ -86,8 +86,15 @@ class Step(Part):
         return self
 
 
+class Groups(RootModel[dict[Identifier, dict[Identifier, Setting]]]):
+    """Settings that protocols share, by group: protocols/settings.yaml."""
+
+
 class Protocol(Part):
     """A protocol as protocol.yaml describes it.
+
+    ``stimuli`` and ``plan`` name what prepares the files and what orders the presentations; ``shared`` names groups of
+    settings of protocols/settings.yaml, which ``read_protocol`` adds to its own.
 
     Example:
         >>> protocol = read_protocol("passive_fixation")
@@ -99,6 +106,9 @@ class Protocol(Part):
     title: str
     summary: str
     warnings: tuple[str, ...] = ()
+    stimuli: Literal["images"]
+    plan: Literal["randomised_blocks"]
+    shared: tuple[str, ...] = ()
     settings: dict[Identifier, Setting]
     texts: dict[Identifier, str] = Field(default_factory=dict)
     routines: dict[Identifier, Routine]
@@ -185,8 +195,18 @@ def read_protocol(name: str) -> Protocol:
     protocol = validate(read_yaml(path), Protocol)
     if protocol.name != name:
         raise InputError(f"{path.name} of {name} calls itself {protocol.name!r}: give both the same name")
+    protocol = _with_shared(protocol)
     _check_references(protocol)
     return protocol
+
+
+def _with_shared(protocol: Protocol) -> Protocol:
+    groups = validate(read_yaml(protocols_folder() / "settings.yaml"), Groups).root
+    settings = dict(protocol.settings)
+    for group in dict.fromkeys((protocol.stimuli, protocol.plan, *protocol.shared)):
+        _require(protocol, group, groups, "group of settings")
+        settings |= {name: setting for name, setting in groups[group].items() if name not in settings}
+    return protocol.model_copy(update={"settings": settings})
 
 
 def _check_references(protocol: Protocol) -> None:

@@ -25,9 +25,10 @@ def write_readme(
     set_name: str,
     default_rig: bool,
 ) -> None:
-    """Fill the protocol's README.md.j2."""
+    """Fill the protocol's README.md.j2, or the one that protocols share where it has none."""
+    folder = protocols_folder()
     environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(protocols_folder() / protocol.name),
+        loader=jinja2.FileSystemLoader([folder / protocol.name, folder]),
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
@@ -38,7 +39,7 @@ def write_readme(
     environment.filters["plain"] = plain
     rig = stage.rig
     widths = sorted({shown.box.width for shown in stimuli})
-    text = environment.get_template("README.md.j2").render(
+    text = environment.select_template(["README.md.j2", "rig_readme.md.j2"]).render(
         facts,
         protocol=protocol,
         warnings=[warning.format_map(facts) for warning in protocol.warnings],
