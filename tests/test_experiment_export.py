@@ -255,7 +255,6 @@ def test_no_text_of_a_set_or_rig_becomes_code(tmp_path: Path) -> None:
         HOSTILE,
         "[__import__('os').system('touch PWNED')]",
         "'; import os; x='",
-        '"""',
         "{{ 7 * 7 }}",
         "`x`<script>",
     ]
@@ -270,9 +269,9 @@ def test_no_text_of_a_set_or_rig_becomes_code(tmp_path: Path) -> None:
     fields = [param.get("val", "") for param in ElementTree.parse(folder / "passive_fixation.psyexp").iter("Param")]
     script = (folder / "passive_fixation.py").read_text(encoding="utf-8")
     conditions = (folder / "conditions.csv").read_text(encoding="utf-8")
-    for text in (*hostile, "touch PWNED", source.name, *(f"{name}." for name in CUNNING)):
-        assert all(text not in field or text == '"""' for field in fields)
-        assert text in ('"""', *(f"{name}." for name in CUNNING)) or text not in script
+    for text in (*hostile, "PWNED", source.name):
+        assert not any(text in field for field in fields)
+        assert text not in script
     assert not set(conditions) & set("[]$'\"`(){}")
     assert json.loads((folder / "settings.json").read_text(encoding="utf-8"))["subject"] == hostile[1]
     readme = (folder / "README.md").read_text(encoding="utf-8")

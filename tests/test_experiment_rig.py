@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import textwrap
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from experiment_fixture import RIG, write_rig
 from synthstim.errors import InputError
 from synthstim.experiment import DEFAULT_RIG, read_rig
 from synthstim.experiment.placement import Box, place, position
+from synthstim.experiment.protocol import protocols_folder
 
 MONITOR = "monitor: {width_cm: 30, distance_cm: 57, width_px: 480, height_px: 360, refresh_hz: 60}\n"
 NOWHERE = {"x_deg": None, "y_deg": None, "eccentricity_deg": None, "polar_angle_deg": None}
@@ -107,6 +109,14 @@ def test_an_image_that_leaves_the_screen_is_refused(tmp_path: Path) -> None:
 def test_boxes_overlap_where_they_share_a_pixel() -> None:
     assert Box(0, 0, 10, 10).overlaps(Box(9, 9, 5, 5))
     assert not Box(0, 0, 10, 10).overlaps(Box(10, 0, 5, 5))
+
+
+def test_the_rig_in_the_readme_is_one(tmp_path: Path) -> None:
+    text = (protocols_folder() / "README.md").read_text(encoding="utf-8")
+    start = text.index("    monitor:")
+    rig = read_rig(write_rig(tmp_path, textwrap.dedent(text[start : text.index("\nOnly ", start)])))
+    assert rig.markers.kind == "serial"
+    assert rig.monitor.width_cm == DEFAULT_RIG.monitor.width_cm
 
 
 def test_the_rig_of_the_tests_has_defaults(tmp_path: Path) -> None:
