@@ -1,1 +1,46 @@
-"""Synthesise stimuli by gradient: controller images, metamers, and the experiments that show them."""
+"""Synthesise stimuli by gradient: controller images, metamers, and the experiments that show them.
+
+Everything public can be reached from here; a name is imported when it is first used, so that this package, and the
+command line, open without waiting for torch.
+
+Example:
+    >>> import synthstim
+    >>> observer = synthstim.load_model("efficientnet-lite0")
+    >>> observer.layers["blocks.4"]
+    (112, 14, 14)
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+_PLACES = {
+    "errors": ("InputError",),
+    "models": ("ImageInput", "Observer", "Unit", "load_model", "model_names", "read_units"),
+    "objectives": ("diversity", "drive", "level", "match", "one_hot", "smooth", "suppress"),
+    "parametrise": ("Fourier", "Pixels"),
+    "constraints": ("Aperture", "Energy", "Fixed", "Luminance"),
+    "robustness": ("Robustness",),
+    "optimise": ("LBFGS", "Adam", "GradientAscent", "Stopping", "Synthesiser"),
+    "recipe": ("Recipe", "read_recipe"),
+    "stimulus_set": ("SetWriter", "StimulusSet", "adopt"),
+    "verify": ("NaturalPool", "check_set"),
+    "production": ("make",),
+    "experiment": ("export_experiment", "list_protocols", "read_rig", "run_experiment"),
+    "report": ("write_report",),
+}
+_HOMES = {name: f"synthstim.{place}" for place, names in _PLACES.items() for name in names}
+
+__version__ = "0.1.0"
+__all__ = sorted(_HOMES)
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"synthstim has no {name!r}")
+    return getattr(importlib.import_module(_HOMES[name]), name)
+
+
+def __dir__() -> list[str]:
+    return [*__all__, "__version__"]

@@ -1,5 +1,6 @@
 """Stimulus sets on disk: a directory that people and any language can read."""
 
+from synthstim.stimulus_set.adopt import adopt
 from synthstim.stimulus_set.columns import COLUMNS, COMPANIONS, SCHEMA_VERSION
 from synthstim.stimulus_set.paths import check_ids, safe_id
 from synthstim.stimulus_set.read import StimulusSet
@@ -11,6 +12,7 @@ __all__ = [
     "SCHEMA_VERSION",
     "SetWriter",
     "StimulusSet",
+    "adopt",
     "check_ids",
     "require_absent",
     "safe_id",

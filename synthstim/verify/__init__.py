@@ -1,7 +1,20 @@
 """Checks: saved files are measured again, against references, units, natural images and chance."""
 
-from synthstim.verify.measure import Aim, Measurer, judge
+from synthstim.verify.check import Check, check_set
+from synthstim.verify.measure import Aim, Measurer, image_statistics, judge, match_of
 from synthstim.verify.null import Null, null_distribution
-from synthstim.verify.pool import NaturalPool
+from synthstim.verify.pool import CARRIED, NaturalPool
 
-__all__ = ["Aim", "Measurer", "NaturalPool", "Null", "judge", "null_distribution"]
+__all__ = [
+    "CARRIED",
+    "Aim",
+    "Check",
+    "Measurer",
+    "NaturalPool",
+    "Null",
+    "check_set",
+    "image_statistics",
+    "judge",
+    "match_of",
+    "null_distribution",
+]

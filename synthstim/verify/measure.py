@@ -10,7 +10,6 @@ import numpy as np
 import pandas as pd
 import torch
 from scipy.stats import pearsonr, spearmanr
-from torch import Tensor
 
 from synthstim.errors import InputError
 from synthstim.images import FloatImage, luminance_statistics
@@ -68,7 +67,9 @@ def _plain_unit(unit: Unit) -> dict[str, Any]:
 
 def _unit(facts: dict[str, Any]) -> Unit:
     known = {field.name for field in fields(Unit)} - {"reader"}
-    given: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in facts.items() if name in known}
+    given: dict[str, Any] = {
+        name: tuple(value) if isinstance(value, list) else value for name, value in facts.items() if name in known
+    }
     if "channel" not in given and "indices" not in given:
         raise InputError(f"the unit {facts.get('label')!r} is a function: only the program that made it can measure it")
     return Unit(**given)
@@ -88,37 +89,21 @@ class Measurer:
         self._nulls: dict[tuple[str, ...], Null] = {}
         self._unit_values: dict[Unit, FloatArray] = {}
 
-    def image(self, image: FloatImage) -> Measured:
-        """Mean luminance and RMS contrast: what every kind of stimulus has."""
-        mean, contrast = luminance_statistics(image)
-        return {"mean_luminance": mean, "rms_contrast": contrast}
-
     def metamer(self, image: FloatImage, reference: FloatImage, layers: Sequence[str]) -> Measured:
-        """Match in dB, Pearson, Spearman, percentile in the null, same class and pixel distance."""
-        both = self._tensor(np.stack([image, reference]))
-        with torch.no_grad():
-            read = self.observer.activations(both, list(layers))
-        values = [_compare(*read[layer].flatten(1).double().cpu().numpy()) for layer in layers]
-        measured: Measured = {
-            measure: float(joined(measure, [value[measure] for value in values])) for measure in MEASURES
-        }
+        """What ``match_of`` measures, with the percentile in the null and the pixel distance."""
+        measured = match_of(self.observer, image, reference, layers)
         leave_out = self.pool.photographs_of(reference)
         null = self.null(layers)
-        measured["null_percentile"] = min(
-            _percentile(null.values(name, leave_out), measured[name]) for name in MEASURES
-        )
+        ranks = [_percentile(null.values(measure, leave_out), measured[measure]) for measure in MEASURES]
         distance = np.linalg.norm((image - reference).ravel()) / max(float(np.linalg.norm(reference.ravel())), 1e-12)
-        decided = self.observer.decide(both).tolist() if OUTPUT in self.observer.layers else None
-        return measured | {
-            "pixel_distance": float(distance),
-            "same_class": None if decided is None else decided[0] == decided[1],
-        }
+        return measured | {"null_percentile": min(ranks), "pixel_distance": float(distance)}
 
     def controller(self, image: FloatImage, aim: Aim) -> Measured:
         """Activation of the unit, and the most extreme of the pool in the goal's direction."""
         assert aim.unit is not None
         units = [aim.unit, *aim.others]
-        values = read_units(self.observer, self._tensor(image[None]), units)[0].double().cpu().numpy()
+        batch = torch.from_numpy(image[None]).to(self.observer.device, self.observer.dtype)
+        values = read_units(self.observer, batch, units)[0].double().cpu().numpy()
         z = self._z(units, values)
         return {
             "activation": float(values[0]),
@@ -173,8 +158,22 @@ class Measurer:
         mean, std = self.standardisation(units)
         return (values - mean) / std
 
-    def _tensor(self, images: FloatImage) -> Tensor:
-        return torch.from_numpy(images).to(self.observer.device, self.observer.dtype)
+
+def image_statistics(image: FloatImage) -> Measured:
+    """Mean luminance and RMS contrast: what every kind of stimulus has."""
+    mean, contrast = luminance_statistics(image)
+    return {"mean_luminance": mean, "rms_contrast": contrast}
+
+
+def match_of(observer: Observer, image: FloatImage, reference: FloatImage, layers: Sequence[str]) -> Measured:
+    """Match in dB, Pearson and Spearman of an observer's layers, and whether it decides the same on both images."""
+    both = torch.from_numpy(np.stack([image, reference])).to(observer.device, observer.dtype)
+    with torch.no_grad():
+        read = observer.activations(both, list(layers))
+    values = [_compare(*read[layer].flatten(1).double().cpu().numpy()) for layer in layers]
+    measured: Measured = {name: float(joined(name, [value[name] for value in values])) for name in MEASURES}
+    decided = observer.decide(both).tolist() if OUTPUT in observer.layers else None
+    return measured | {"same_class": None if decided is None else decided[0] == decided[1]}
 
 
 def _compare(features: FloatArray, wanted: FloatArray) -> dict[str, FloatArray]:

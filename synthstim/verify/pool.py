@@ -18,6 +18,7 @@ from synthstim.images import SUFFIXES, FloatImage, fit_image, read_image, resize
 from synthstim.models import Observer
 
 CROPS = 576
+CARRIED = "scikit-image and scikit-learn"
 MOST_PHOTOGRAPHS = 2000
 # Photographs and texture photographs that the packages carry; drawings, text and second views of a scene are left out.
 _CARRIED = {
@@ -71,7 +72,7 @@ class NaturalPool:
                 crops.append(np.rint(crop * 255).astype(np.uint8))
                 photograph.append(number)
         digest = hashlib.sha256("".join(map(sha256_of, paths)).encode()).hexdigest()
-        source = "scikit-image and scikit-learn" if folder is None else Path(folder).name
+        source = CARRIED if folder is None else Path(folder).name
         return cls(np.stack(crops), np.array(photograph), tuple(path.name for path in paths), source, digest)
 
     def __len__(self) -> int:

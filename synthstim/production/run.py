@@ -14,12 +14,12 @@ import torch
 
 from synthstim.errors import InputError
 from synthstim.images import sha256_of
-from synthstim.make.jobs import Job, objective_of, plan_jobs
-from synthstim.make.observer import check_device, open_observer
-from synthstim.make.work import Made, WorkDirectory
-from synthstim.make.write import write_set
 from synthstim.models import Observer
 from synthstim.optimise import Synthesiser
+from synthstim.production.jobs import Job, objective_of, plan_jobs
+from synthstim.production.observer import check_device, open_observer
+from synthstim.production.work import Made, WorkDirectory
+from synthstim.production.write import write_set
 from synthstim.recipe import Metamer, Recipe
 from synthstim.stimulus_set import StimulusSet, require_absent
 from synthstim.verify import Measurer, NaturalPool

@@ -12,12 +12,12 @@ import pandas as pd
 import torch
 
 from synthstim.images import read_image
-from synthstim.make.jobs import Job, reference_stem
-from synthstim.make.work import Made
 from synthstim.models import Observer
+from synthstim.production.jobs import Job, reference_stem
+from synthstim.production.work import Made
 from synthstim.recipe import Metamer, Recipe
 from synthstim.stimulus_set import SetWriter
-from synthstim.verify import Aim, Measurer, judge
+from synthstim.verify import Aim, Measurer, image_statistics, judge
 
 BEST_SHOWN = 4
 
@@ -87,7 +87,7 @@ def _add_item(
     path = writer.add_image(item.stimulus_id, made.stimuli[at].numpy(), bits=item.entry.bits)
     writer.rows[-1].update(row)
     image = read_image(path)
-    measured = measurer.image(image)
+    measured = image_statistics(image)
     if item.reference is not None:
         reference = read_image(writer.path(row["reference"]))
         measured |= measurer.metamer(image, reference, aim.layers)

@@ -13,9 +13,9 @@ import torch
 from synthstim import constraints as limits
 from synthstim.errors import InputError
 from synthstim.images import FloatImage, fit_image, read_image
-from synthstim.make.phases import Phase, phases_of
 from synthstim.models import Observer, Unit
 from synthstim.objectives import Objective, diversity, drive, level, match, one_hot, smooth, suppress
+from synthstim.production.phases import Phase, phases_of
 from synthstim.recipe import Controller, Item, Metamer, Recipe, expand
 from synthstim.verify import Aim, Measurer
 

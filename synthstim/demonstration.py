@@ -1,0 +1,78 @@
+"""The demonstration: the whole way from photographs to a rehearsed experiment, in a few minutes on two cores."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+from rich.console import Console
+from rich.markup import escape
+
+from synthstim.errors import InputError
+from synthstim.experiment import export_experiment, run_experiment
+from synthstim.production import make, observer_of_set, pool_of_set
+from synthstim.production.demo import EXPERIMENT, write_recipe
+from synthstim.progress import ProgressDisplay
+from synthstim.recipe import read_recipe
+from synthstim.report import write_report
+from synthstim.stimulus_set import StimulusSet
+from synthstim.verify import check_set
+
+
+def demonstrate(out: Path, console: Console, *, budget: int | None = None, quiet: bool = False) -> None:
+    """Make, check, report, export and rehearse; what is there already and unchanged is kept.
+
+    Args:
+        out: gets ``recipe.yaml``, ``set`` and ``experiment``.
+        budget: cap on the evaluations of each stimulus.
+    """
+    recipe = read_recipe(write_recipe(out))
+    stimuli = _made(out / "set", recipe.text)
+    if stimuli is None:
+        with ProgressDisplay(console, quiet=quiet) as display:
+            stimuli = make(recipe, out / "set", budget=budget, resume=True, watch=display.making)
+        shutil.rmtree(out / "experiment", ignore_errors=True)
+    _say(console, f"stimulus set  {out / 'set'}: {len(stimuli)} stimuli")
+    observer = observer_of_set(stimuli)
+    with ProgressDisplay(console, quiet=quiet) as display:
+        found = check_set(
+            stimuli, observer, pool=pool_of_set(stimuli, observer) if observer else None, watch=display.checking
+        )
+    if found.problems:
+        raise InputError(
+            f"the check found {len(found.problems)} differences, first: {found.problems[0]}; remove {out} and start again"
+        )
+    _say(
+        console,
+        f"check         {found.measured} files measured again, no differences, {len(found.failed)} marked failed",
+    )
+    _say(console, f"report        {write_report(stimuli)}: open it in a browser")
+    if not (out / "experiment").exists():
+        export_experiment(stimuli, "passive_fixation", out=out / "experiment", settings=EXPERIMENT)
+    _say(console, f"experiment    {out / 'experiment'}: its README.md is for the person at the rig")
+    _rehearse(out / "experiment", console)
+
+
+def _made(directory: Path, recipe: str) -> StimulusSet | None:
+    """The set that is there, if it is of this recipe."""
+    if not directory.exists():
+        return None
+    stimuli = StimulusSet.read(directory)
+    if stimuli.provenance.get("recipe") != recipe:
+        raise InputError(
+            f"{directory} is of another recipe than the demonstration's: remove it or choose another --out"
+        )
+    return stimuli
+
+
+def _rehearse(experiment: Path, console: Console) -> None:
+    if not shutil.which("Xvfb") and not os.environ.get("DISPLAY"):
+        _say(console, "rehearsal     skipped: there is no display and no Xvfb (Debian: apt-get install xvfb)")
+        return
+    ran = run_experiment(experiment, simulate=True)
+    _say(console, f"rehearsal     {ran.status}: every presentation is in {ran.presentations}")
+
+
+def _say(console: Console, line: str) -> None:
+    console.print(escape(line), highlight=False, soft_wrap=True)

@@ -1,0 +1,122 @@
+"""The observer that a recipe names, with what the recipe may not do by itself."""
+
+from __future__ import annotations
+
+import importlib
+from pathlib import Path
+from typing import Any
+
+from synthstim.errors import InputError
+from synthstim.models import ImageInput, Observer, load_model
+from synthstim.stimulus_set import StimulusSet
+from synthstim.verify import CARRIED, NaturalPool
+
+LIBRARIES = ("timm", "torchvision")
+
+
+def open_observer(
+    name: str,
+    *,
+    weights: str | Path = "default",
+    size: tuple[int, int] | None = None,
+    device: str | None = None,
+    allow_code: bool = False,
+    allow_download: bool = False,
+) -> Observer:
+    """Return the observer of this name on a device.
+
+    Args:
+        name: a model's name, or ``package.module:function`` for a function of the user's that returns an Observer.
+        allow_code: whether that function may be imported and called.
+        allow_download: whether a hub may be called for weights.
+
+    Raises:
+        InputError: the name asks for what is not allowed, or the device is not there.
+    """
+    place, colon, function = name.partition(":")
+    if not colon or place in LIBRARIES:
+        observer = load_model(name, weights=weights, size=size, download=allow_download)
+    elif not allow_code:
+        raise InputError(f"the observer {name!r} is code of yours: allow it with --allow-code")
+    else:
+        observer = _call(place, function)
+    return observer.to(device) if device else observer
+
+
+def _call(module: str, function: str) -> Observer:
+    try:
+        made = getattr(importlib.import_module(module), function)()
+    except (ImportError, AttributeError) as error:
+        raise InputError(
+            f"the observer {module}:{function} cannot be imported ({error}): check the name and PYTHONPATH"
+        ) from None
+    if not isinstance(made, Observer):
+        raise InputError(f"{module}:{function} returned a {type(made).__name__}: wanted a synthstim.Observer")
+    return made
+
+
+def check_device(device: str | None) -> None:
+    """Raise InputError unless the device can be used."""
+    import torch
+
+    if device is None:
+        return
+    try:
+        torch.zeros(1, device=device).sum()
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        raise InputError(f"the device {device!r} cannot be used here ({str(error).splitlines()[0]}): try cpu") from None
+
+
+def observer_of_set(
+    stimuli: StimulusSet,
+    *,
+    weights: str | Path | None = None,
+    device: str | None = None,
+    allow_code: bool = False,
+    allow_download: bool = False,
+) -> Observer | None:
+    """The observer that a set was made on, from its provenance; None for an adopted set.
+
+    Args:
+        weights: the weights file, if the set was made with one.
+
+    Raises:
+        InputError: the provenance names no observer that can be opened, or a weights file is needed.
+    """
+    facts = stimuli.provenance.get("observer")
+    if facts is None:
+        return None
+    try:
+        name, recorded, shown = str(facts["name"]), str(facts["weights"]), dict(facts["input"])
+        known: dict[str, Any] = {
+            key: tuple(value) if isinstance(value, list) else value for key, value in shown.items()
+        }
+        input = ImageInput(**known)
+    except (KeyError, TypeError, ValueError) as error:
+        raise InputError(f"{stimuli.root}/provenance.json does not describe an observer ({error})") from None
+    if weights is None and recorded not in ("default", "random"):
+        raise InputError(f"{stimuli.root} was made with the weights file {recorded}: name it with --weights")
+    check_device(device)
+    observer = open_observer(
+        name,
+        weights=weights or recorded,
+        size=input.size,
+        device=device,
+        allow_code=allow_code,
+        allow_download=allow_download,
+    )
+    return Observer(observer.module, input=input, name=name, weights=recorded)
+
+
+def pool_of_set(stimuli: StimulusSet, observer: Observer, folder: str | Path | None = None) -> NaturalPool:
+    """The natural pool that a set was made with: the carried photographs, or the folder of them.
+
+    Raises:
+        InputError: the set was made with a folder, and none is given.
+    """
+    source = stimuli.provenance.get("pool", {}).get("source")
+    if folder is None and source not in (None, CARRIED):
+        raise InputError(
+            f"{stimuli.root} was made with the natural images of the folder {source!r}: name it with --pool"
+        )
+    return NaturalPool.for_observer(observer, folder)

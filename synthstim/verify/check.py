@@ -1,0 +1,154 @@
+"""Checking a set: checksums, and every figure of the table measured again from the saved files."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+import pandas as pd
+
+from synthstim.errors import InputError
+from synthstim.images import sha256_of
+from synthstim.models import OUTPUT, Observer
+from synthstim.stimulus_set import StimulusSet
+from synthstim.verify.measure import Aim, Measured, Measurer, image_statistics, match_of
+from synthstim.verify.pool import NaturalPool
+
+DECIBELS = 0.1
+DECIBELS_ELSEWHERE = 0.5
+# Limits on the other figures, in the same proportion: 0.1 dB is 1.2 % of an amplitude.
+_RELATIVE = {"activation": 0.012, "best_natural": 0.012, "pixel_distance": 0.012}
+_ABSOLUTE = {"pearson": 0.002, "spearman": 0.002, "null_percentile": 0.5, "mean_luminance": 1e-4, "rms_contrast": 1e-3}
+_FROM_POOL = ("null_percentile", "best_natural")
+
+
+@dataclass(frozen=True)
+class Check:
+    """What a check found.
+
+    Attributes:
+        problems: one sentence for each file or figure that is not as the table says.
+        failed: (stimulus_id, reason) of stimuli marked failed: no problem of the set, and never hidden.
+        measured: number of stimuli measured again.
+        elsewhere: stimulus_id, match_db, pearson and same_class on the second observer, if one was asked for.
+    """
+
+    problems: list[str]
+    failed: list[tuple[str, str]]
+    measured: int
+    elsewhere: pd.DataFrame
+
+
+def check_set(
+    stimuli: StimulusSet,
+    observer: Observer | None,
+    *,
+    pool: NaturalPool | None = None,
+    second: Observer | None = None,
+    second_layer: str = OUTPUT,
+    watch: Callable[[int, int], None] | None = None,
+) -> Check:
+    """Verify a set's checksums and measure every file again.
+
+    Args:
+        stimuli: the set.
+        observer: what it was made on; None for an adopted set, of which only files and luminance are checked.
+        pool: the natural pool it was made with; by default the carried photographs.
+        second: measure metamers on this observer too, shown the same images.
+        second_layer: where.
+        watch: called with (measured, total).
+
+    Raises:
+        InputError: the observer's weights are not those the set was made on.
+    """
+    problems = stimuli.damaged() + _damaged_naturals(stimuli)
+    damaged = {problem.split(" ", 1)[0] for problem in problems}
+    measurer = None
+    if observer is not None:
+        _require_same(stimuli, observer)
+        pool = pool or NaturalPool.for_observer(observer)
+        measurer = Measurer(observer, pool)
+    same_pool = pool is None or pool.sha256 == stimuli.provenance.get("pool", {}).get("sha256")
+    if not same_pool:
+        problems.append(
+            "the natural pool is another than the one the set was made with: percentiles and best naturals are not compared"
+        )
+    device = stimuli.provenance.get("device", {}).get("type")
+    limit = DECIBELS if observer is None or device == observer.device.type else DECIBELS_ELSEWHERE
+    rows = [{str(name): value for name, value in row.items()} for row in stimuli.table.to_dict("records")]
+    measured, elsewhere = 0, []
+    for number, row in enumerate(rows):
+        if row["file"] not in damaged and (pd.isna(row["reference"]) or row["reference"] not in damaged):
+            again = _measure(stimuli, row, measurer)
+            problems += _differences(row, again, limit, same_pool)
+            measured += 1
+            if second is not None and not pd.isna(row["reference"]):
+                elsewhere.append({"stimulus_id": row["stimulus_id"], **_elsewhere(stimuli, row, second, second_layer)})
+        if watch is not None:
+            watch(number + 1, len(rows))
+    failed = stimuli.table[stimuli.table["status"] == "failed"]
+    return Check(
+        problems, list(zip(failed["stimulus_id"], failed["reason"], strict=True)), measured, pd.DataFrame(elsewhere)
+    )
+
+
+def _require_same(stimuli: StimulusSet, observer: Observer) -> None:
+    recorded = stimuli.provenance.get("observer", {}).get("weights_sha256")
+    if recorded != observer.weights_sha256:
+        raise InputError(
+            f"{stimuli.root} was made on {stimuli.provenance.get('observer', {}).get('name')} with weights "
+            f"{str(recorded)[:12]}..., {observer.name} here has {observer.weights_sha256[:12]}...: give the same weights"
+        )
+
+
+def _damaged_naturals(stimuli: StimulusSet) -> list[str]:
+    naturals = stimuli.companion("best_natural.tsv")
+    return [
+        f"{file} has changed since it was made"
+        for file, sha256 in zip(naturals["file"], naturals["sha256"], strict=True)
+        if sha256_of(stimuli.path(file)) != sha256
+    ]
+
+
+def _measure(stimuli: StimulusSet, row: dict[str, Any], measurer: Measurer | None) -> Measured:
+    image = stimuli.image(row["file"])
+    if measurer is None or row["kind"] not in ("metamer", "controller"):
+        return image_statistics(image)
+    facts = stimuli.provenance.get("stimuli", {}).get(row["stimulus_id"])
+    if not isinstance(facts, dict):
+        raise InputError(f"provenance.json does not describe {row['stimulus_id']}: the set is damaged")
+    aim = Aim.from_facts(facts)
+    measured = image_statistics(image)
+    if row["kind"] == "metamer":
+        return measured | measurer.metamer(image, stimuli.image(row["reference"]), aim.layers)
+    return measured | measurer.controller(image, aim)
+
+
+def _differences(row: dict[str, Any], again: Measured, decibels: float, same_pool: bool) -> list[str]:
+    limits = (
+        {"match_db": decibels}
+        | _ABSOLUTE
+        | {name: share * abs(again.get(name) or 0.0) for name, share in _RELATIVE.items()}
+    )
+    out = []
+    for name, limit in limits.items():
+        value = again.get(name)
+        if value is None or (name in _FROM_POOL and not same_pool):
+            continue
+        if pd.isna(row[name]) or abs(row[name] - value) > limit:
+            out.append(f"{row['stimulus_id']}: {name} is {value:.6g} in the file, the table says {row[name]:.6g}")
+    decided = again.get("same_class")
+    if decided is not None and (pd.isna(row["same_class"]) or bool(row["same_class"]) != decided):
+        out.append(f"{row['stimulus_id']}: same_class is {decided} in the file, the table says {row['same_class']}")
+    return out
+
+
+def _elsewhere(stimuli: StimulusSet, row: dict[str, Any], second: Observer, layer: str) -> Measured:
+    image, reference = stimuli.image(row["file"]), stimuli.image(row["reference"])
+    size = (image.shape[1], image.shape[2])
+    shown = second
+    if second.input.size != size:
+        resized = replace(second.input, size=size, resize=second.input.resize or second.input.size)
+        shown = Observer(second.module, input=resized, name=second.name, weights=second.weights)
+    return {"observer": second.name, "layer": layer, **match_of(shown, image, reference, [layer])}
