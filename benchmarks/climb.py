@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import torch
-from tables import photograph_path
+from material import photograph_path
 from torch import Tensor
 
 from synthstim.models import Observer
@@ -48,14 +49,15 @@ def climb(
         rounded: whether the match is that of the 8-bit image, or of the floating-point one.
         seed: of the first item; the others follow.
     """
-    watched, stimuli, before = Climb(), None, 0
+    watched, before = Climb(), 0
+    start: str | Tensor = "pink"
     for phase in phases:
         run = Synthesiser(
             observer,
             match(references, [layer]),
             phase.parametrisation,
             seeds=range(seed, seed + len(references)),
-            start=stimuli if phase.start is None else phase.start,
+            start=start if phase.start is None else phase.start,
             optimiser=phase.optimiser(),
             stopping=phase.stopping,
             levels=phase.levels,
@@ -66,15 +68,20 @@ def climb(
             best = torch.stack(kept) if kept else run.best_latents
             watched.evaluations.append(before + progress.evaluations)
             watched.decibels.append(run.evaluator.rounded_scores(best, scorer) if rounded else progress.best)
-        stimuli, before = run.result().stimuli, before + phase.stopping.evaluations
+        start, before = run.result().stimuli, before + phase.stopping.evaluations
     return watched
 
 
 def shipped_phases(observer: Observer, layer: str, evaluations: int | None = None) -> list[Phase]:
     """The phases by which a recipe's metamer is made when the recipe does not say how."""
-    entry = {"name": "study", "kind": "metamer", "reference": str(photograph_path("chelsea.png")), "layers": [layer]}
+    entry: dict[str, Any] = {
+        "name": "study",
+        "kind": "metamer",
+        "reference": str(photograph_path("chelsea.png")),
+        "layers": [layer],
+    }
     if evaluations is not None:
-        entry["evaluations"] = evaluations  # type: ignore[assignment]
+        entry["evaluations"] = evaluations
     recipe = Recipe.from_dict({"observer": observer.name, "stimuli": [entry]})
     metamer = recipe.stimuli[0]
     assert isinstance(metamer, Metamer)

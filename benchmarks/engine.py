@@ -32,7 +32,7 @@ def main() -> None:
 
         figures |= run_study(QUICK if arguments.quick else Plan())
     if "settings" in arguments.parts:
-        from settings import run_settings
+        from variants import run_settings
 
         figures |= run_settings(quick=arguments.quick)
     if arguments.json:

@@ -11,19 +11,19 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from tables import PHOTOGRAPHS, photographs, show
+from material import PHOTOGRAPHS, photographs, show
 from torch import Tensor
 
 from synthstim.models import Observer, load_model
 from synthstim.objectives import match
 from synthstim.optimise import LBFGS, Adam, Optimiser, Stopping, Synthesiser
-from synthstim.parametrise import Fourier, Parametrisation, Pixels, noise
+from synthstim.parametrise import Fourier, Pixels, noise
 
 LAYER, STAGE = "blocks.2", 2
 # The loop comes up for air every ten evaluations; the bare loop is timed over as many.
 BLOCK = 10
-Block = Callable[[], None]
-OURS: dict[str, tuple[type[Optimiser], type[Parametrisation]]] = {
+Block = Callable[[], object]
+OURS: dict[str, tuple[Callable[[], Optimiser], type[Pixels | Fourier]]] = {
     "Adam, pixels": (Adam, Pixels),
     "L-BFGS, pixels": (LBFGS, Pixels),
     "Adam, Fourier": (Adam, Fourier),
@@ -118,7 +118,7 @@ def _block(name: str, observer: Observer, batch: int) -> Block:
             stopping=Stopping(evaluations=10**6),
         )
         steps = iter(run)
-        return lambda: next(steps) and None
+        return lambda: next(steps)
     generators = [torch.Generator().manual_seed(item) for item in range(batch)]
     stimuli = noise("pink", observer.input.shape, generators).to(observer.dtype)
     with torch.no_grad():
@@ -140,7 +140,8 @@ def _bare(observer: Observer, stimuli: Tensor, target: Tensor, *, whole: bool) -
 
 def _to_layer(observer: Observer, stimuli: Tensor) -> Tensor:
     """The network's parts up to the layer, called one after the other."""
-    network, shown = observer.module, observer.input
+    network: Any = observer.module
+    shown = observer.input
     mean, std = (torch.tensor(values).view(1, -1, 1, 1) for values in (shown.mean, shown.std))
     features = network.bn1(network.conv_stem((stimuli - mean) / std))
     for stage in network.blocks[: STAGE + 1]:
@@ -150,7 +151,7 @@ def _to_layer(observer: Observer, stimuli: Tensor) -> Tensor:
 
 def _beyond_layer(observer: Observer, features: Tensor) -> Tensor:
     """The rest of the network, as a loop runs it that calls the whole model and reads the layer by a hook."""
-    network = observer.module
+    network: Any = observer.module
     for stage in network.blocks[STAGE + 1 :]:
         features = stage(features)
     return network.classifier(network.global_pool(network.bn2(network.conv_head(features))))

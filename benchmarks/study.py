@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 from climb import Climb, climb, lasting, shipped_phases
-from tables import PHOTOGRAPHS, TUNED_ON, photographs, show
+from material import PHOTOGRAPHS, TUNED_ON, photographs, show
 from torch import Tensor
 
 from synthstim.models import Observer, load_model

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import torch
 from climb import climb, lasting, shipped_phases
-from tables import PHOTOGRAPHS, photographs, show
+from material import PHOTOGRAPHS, photographs, show
 
 from synthstim.models import Observer, load_model
 from synthstim.optimise import LBFGS, Adam
@@ -22,7 +23,11 @@ Change = Callable[[list[Phase]], list[Phase]]
 def run_settings(*, quick: bool = False) -> dict[str, Any]:
     """Run and print the variants of the default, on small images at its own budget and on large ones at half of it."""
     budget = METAMER_EVALUATIONS
-    runs = (("blocks.0", 96, budget), ("blocks.2", 96, budget), ("blocks.2", 224, budget // 2))
+    runs: tuple[tuple[str, int, int], ...] = (
+        ("blocks.0", 96, budget),
+        ("blocks.2", 96, budget),
+        ("blocks.2", 224, budget // 2),
+    )
     if quick:
         runs = (("blocks.0", 48, 40), ("blocks.2", 48, 40))
     return {f"settings_{layer}_{size}px_{count}": _run_at(layer, size, count) for layer, size, count in runs}
@@ -69,17 +74,15 @@ def _variants(observer: Observer) -> dict[str, Change]:
             variants[f"initial noise {amplitude:g}"] = _first(start=_noise(observer, amplitude))
     for history in (10, 20, 50):
         if history != LBFGS().history:
-            variants[f"L-BFGS history {history}"] = _first(optimiser=lambda history=history: LBFGS(history=history))
+            variants[f"L-BFGS history {history}"] = _first(optimiser=partial(LBFGS, history=history))
     for share in (0.1, 0.3, 0.6, 1.0):
         variants[f"L-BFGS for {share:.0%} of the evaluations"] = _shared(share)
     for levels in (0.5, 1, 2, 4, 8):
         if levels / 255 != FINISH_STEP:
-            variants[f"finish step {levels:g} levels"] = _finish(
-                lambda levels=levels: Adam(step=levels / 255, decay=(0.9, 0.99))
-            )
-    variants["finish with Adam's usual decay .999"] = _finish(lambda: Adam(step=FINISH_STEP))
+            variants[f"finish step {levels:g} levels"] = _finish(partial(Adam, step=levels / 255, decay=(0.9, 0.99)))
+    variants["finish with Adam's usual decay .999"] = _finish(partial(Adam, step=FINISH_STEP))
     for share, levels in ((0.5, 2), (0.6, 2), (0.6, 1), (0.8, 1)):
-        narrow = _finish(lambda levels=levels: Adam(step=levels / 255, decay=(0.9, 0.99)))
+        narrow = _finish(partial(Adam, step=levels / 255, decay=(0.9, 0.99)))
         variants[f"L-BFGS for {share:.0%}, finish step {levels} levels"] = _both(_shared(share), narrow)
     return variants
 
