@@ -13,9 +13,13 @@ import torch
 from torch import Tensor
 
 from synthstim.errors import InputError
-from synthstim.images import display_values, linear_light, luminance
+from synthstim.images import display_values, linear_light, linear_luminance
 
 ROUNDS = 4
+# Several constraints are met in turn this often: then they stand within a level of an 8-bit file of one another.
+TOGETHER = 8
+# What may be left, in display values, before constraints are said to be impossible.
+TOLERANCE = 0.02
 GREY = 0.5
 
 
@@ -45,7 +49,9 @@ class Luminance:
     def check(self, shape: tuple[int, int, int]) -> None:
         """Bounded values in [0, 1] with mean m have a contrast of at most sqrt((1 - m) / m)."""
         if self.mean is not None and not 0 < self.mean < 1:
-            raise InputError(f"mean luminance {self.mean:g} cannot be reached: wanted between 0 and 1, relative to white")
+            raise InputError(
+                f"mean luminance {self.mean:g} cannot be reached: wanted between 0 and 1, relative to white"
+            )
         if self.rms_contrast is not None and self.rms_contrast < 0:
             raise InputError(f"RMS contrast {self.rms_contrast:g} is negative")
         if self.mean is not None and self.rms_contrast is not None:
@@ -60,13 +66,14 @@ class Luminance:
         """Shift and scale linear light about its mean; what leaves the range is cut and the rest shifted again."""
         linear = linear_light(images)
         for _ in range(ROUNDS):
-            seen = luminance(display_values(linear))
+            seen = linear_luminance(linear)
             mean = seen.mean((1, 2)).view(-1, 1, 1, 1)
             wanted = mean if self.mean is None else torch.full_like(mean, self.mean)
             gain = torch.ones_like(mean)
             if self.rms_contrast is not None:
-                spread = seen.flatten(1).std(1, unbiased=False).view(-1, 1, 1, 1)
-                gain = self.rms_contrast * wanted / spread.clamp_min(1e-6)
+                # The square root of 0 has no slope: a uniform image would give NaN.
+                spread = seen.flatten(1).var(1, unbiased=False).clamp_min(1e-12).sqrt().view(-1, 1, 1, 1)
+                gain = self.rms_contrast * wanted / spread
             elif self.mean is not None:
                 # Scaling keeps the contrast and never cuts blacks.
                 gain = wanted / mean.clamp_min(1e-6)
@@ -94,7 +101,10 @@ class Energy:
 
 @dataclass(frozen=True, kw_only=True)
 class Aperture:
-    """A window on a mid-grey surround.
+    """A window on a mid-grey surround: the window bounds how far from mid-grey a pixel may be.
+
+    Windowing what is windowed already would narrow a soft window again and again, so images are cut to the bound,
+    which every image multiplied by the window respects, rather than multiplied by it.
 
     Attributes:
         shape: ``circular`` (edge softened over one pixel) or ``gaussian``.
@@ -109,11 +119,14 @@ class Aperture:
         if self.shape not in ("circular", "gaussian"):
             raise InputError(f"aperture {self.shape!r} is unknown: choose circular or gaussian")
         if not 0 < self.size <= 1 or self.size * min(shape[1:]) < 2:
-            raise InputError(f"an aperture of {self.size:g} of {min(shape[1:])} pixels came: wanted at least 2 pixels, at most 1")
+            raise InputError(
+                f"an aperture of {self.size:g} of {min(shape[1:])} pixels came: wanted at least 2 pixels, at most 1"
+            )
 
     def project(self, images: Tensor) -> Tensor:
-        """Blend into mid-grey outside the window."""
-        return GREY + (images - GREY) * self.window(images)
+        """Cut deviations from mid-grey to the window, half the display range at its centre."""
+        most = GREY * self.window(images)
+        return GREY + torch.minimum(torch.maximum(images - GREY, -most), most)
 
     def window(self, images: Tensor) -> Tensor:
         """Weights (y, x) in [0, 1]."""
@@ -122,7 +135,11 @@ class Aperture:
         x = torch.arange(width, device=images.device, dtype=images.dtype) - (width - 1) / 2
         radius = (y[:, None] ** 2 + x[None] ** 2).sqrt()
         size = self.size * min(height, width)
-        return torch.exp(-0.5 * (radius / size) ** 2) if self.shape == "gaussian" else (size / 2 + 0.5 - radius).clamp(0, 1)
+        return (
+            torch.exp(-0.5 * (radius / size) ** 2)
+            if self.shape == "gaussian"
+            else (size / 2 + 0.5 - radius).clamp(0, 1)
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -158,13 +175,14 @@ def check_all(constraints: Sequence[Constraint], shape: tuple[int, int, int]) ->
         constraint.check(shape)
     probe = torch.rand((2, *shape), generator=torch.Generator().manual_seed(0))
     for constraint, off in zip(constraints, violations(constraints, project_all(constraints, probe)), strict=True):
-        if off > 0.05:
-            raise InputError(f"{constraint} cannot be met together with the other constraints: it stays off by {off:.2f}, relax one")
+        if not off <= TOLERANCE:
+            others = " together with the other constraints" if len(constraints) > 1 else ""
+            raise InputError(f"{constraint} cannot be met{others}: it stays off by {off:.2f} display values, relax it")
 
 
 def project_all(constraints: Sequence[Constraint], images: Tensor) -> Tensor:
     """Project onto every constraint in turn, several times round when there are several; the last holds best."""
-    for _ in range(ROUNDS if len(constraints) > 1 else 1):
+    for _ in range(TOGETHER if len(constraints) > 1 else 1):
         for constraint in constraints:
             images = constraint.project(images)
     return images

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import warnings
 from pathlib import Path
 
 import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import ExifTags, Image, ImageOps
 
 from synthstim.errors import InputError
 
@@ -35,28 +36,51 @@ def read_image(path: str | Path) -> FloatImage:
     if not path.is_file():
         raise InputError(f"no image file at {path}: check the path")
     try:
-        with Image.open(path) as opened:
+        with _opened(path) as opened:
             width, height = opened.size
             if width * height > MAX_PIXELS:
                 raise InputError(
                     f"{path.name} declares {width} x {height} pixels, more than the {MAX_PIXELS:,} that are read: make it smaller"
                 )
             if _is_deep_colour(opened):
-                return _read_deep_colour(path)
+                return _read_deep_colour(path, opened)
             return _to_display_values(ImageOps.exif_transpose(opened), path.name)
-    except (UnidentifiedImageError, Image.DecompressionBombError, OSError, SyntaxError) as error:
+    except InputError:
+        raise
+    except Exception as error:  # a damaged file makes decoders raise anything
         raise InputError(f"{path.name} cannot be read as an image ({error}): give a PNG, JPEG or TIFF file") from None
+
+
+def bit_depth(path: str | Path) -> int:
+    """8 or 16: how finely an image file that ``read_image`` reads is coded."""
+    with _opened(Path(path)) as opened:
+        return 16 if opened.mode.startswith("I") or _is_deep_colour(opened) else 8
+
+
+def _opened(path: Path) -> Image.Image:
+    with warnings.catch_warnings():
+        # MAX_PIXELS is checked instead, before anything is decoded.
+        warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+        return Image.open(path)
 
 
 def _is_deep_colour(opened: Image.Image) -> bool:
     # Pillow would round 16-bit colour to 8 bits without a word.
-    return opened.mode in ("RGB", "RGBA") and any("16" in str(tile[3]) for tile in getattr(opened, "tile", []))
+    coded = [
+        tile[3] if isinstance(tile[3], str) else str(tile[3][0]) for tile in getattr(opened, "tile", []) if tile[3]
+    ]
+    return opened.mode in ("RGB", "RGBA", "LA") and any(";16" in raw for raw in coded)
 
 
-def _read_deep_colour(path: Path) -> FloatImage:
-    values = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
-    if values is None or values.ndim != 3 or values.shape[2] != 3:
+def _read_deep_colour(path: Path, opened: Image.Image) -> FloatImage:
+    # From memory: OpenCV cannot open every name on Windows.
+    values = cv2.imdecode(np.fromfile(path, np.uint8), cv2.IMREAD_UNCHANGED)
+    if values is None or values.ndim != 3 or values.shape[2] != 3 or values.dtype != np.uint16:
         raise InputError(f"{path.name} is not 16-bit RGB without transparency: flatten it first")
+    if opened.getexif().get(ExifTags.Base.Orientation, 1) != 1:
+        raise InputError(
+            f"{path.name} is turned by an orientation tag, which is not applied to 16-bit colour: save it upright"
+        )
     return np.ascontiguousarray(values[..., ::-1].transpose(2, 0, 1), dtype=np.float32) / np.float32(65535)
 
 
@@ -71,7 +95,12 @@ def _to_display_values(opened: Image.Image, name: str) -> FloatImage:
     if opened.mode == "1":
         opened = opened.convert("L")
     if opened.mode.startswith("I"):
-        return np.asarray(opened, dtype=np.float32)[None] / np.float32(65535)
+        levels = np.asarray(opened)
+        if levels.min() < 0 or levels.max() > 65535:
+            raise InputError(
+                f"{name} holds whole numbers from {levels.min()} to {levels.max()}: save it with 8 or 16 bits"
+            )
+        return levels[None].astype(np.float32) / np.float32(65535)
     if opened.mode not in ("L", "RGB"):
         raise InputError(f"{name} is coded as {opened.mode}: save it as grey or RGB")
     values = np.asarray(opened, dtype=np.float32) / np.float32(255)
@@ -101,7 +130,7 @@ def as_image(values: object, name: str = "the image") -> FloatImage:
     """
     array = values.detach().cpu().numpy() if isinstance(values, torch.Tensor) else np.asarray(values)
     array = array[None] if array.ndim == 2 else array
-    if array.ndim != 3 or array.shape[0] not in (1, 3):
+    if array.ndim != 3 or array.shape[0] not in (1, 3) or not array.size:
         raise InputError(f"{name} has shape {tuple(array.shape)}: wanted (channel, y, x) with 1 or 3 channels")
     if array.dtype.kind != "f":
         raise InputError(f"{name} holds {array.dtype}: wanted display values, floats from 0 to 1")
@@ -135,10 +164,10 @@ def fit_image(image: FloatImage, channels: int, size: tuple[int, int], how: str 
         return resize(image, size)
     scales = (size[0] / height, size[1] / width)
     if how == "crop":
-        rows, columns = round(size[0] / max(scales)), round(size[1] / max(scales))
+        rows, columns = (max(1, round(side / max(scales))) for side in size)
         top, left = (height - rows) // 2, (width - columns) // 2
         return resize(image[:, top : top + rows, left : left + columns], size)
-    rows, columns = min(size[0], round(height * min(scales))), min(size[1], round(width * min(scales)))
+    rows, columns = (max(1, round(side * min(scales))) for side in (height, width))
     padded = np.full((channels, *size), 0.5, dtype=np.float32)
     top, left = (size[0] - rows) // 2, (size[1] - columns) // 2
     padded[:, top : top + rows, left : left + columns] = resize(image, (rows, columns))
@@ -176,10 +205,14 @@ def display_values(linear: torch.Tensor) -> torch.Tensor:
 
 def luminance(images: torch.Tensor) -> torch.Tensor:
     """Relative luminance (batch, y, x) in [0, 1] of sRGB images (batch, channel, y, x): linear light, Rec. 709 weights."""
-    linear = linear_light(images)
-    if images.shape[1] != 3:
+    return linear_luminance(linear_light(images))
+
+
+def linear_luminance(linear: torch.Tensor) -> torch.Tensor:
+    """Relative luminance (batch, y, x) of linear light (batch, channel, y, x); the mean where channels are not RGB."""
+    if linear.shape[1] != 3:
         return linear.mean(1)
-    return torch.einsum("nchw,c->nhw", linear, images.new_tensor([0.2126, 0.7152, 0.0722]))
+    return torch.einsum("nchw,c->nhw", linear, linear.new_tensor([0.2126, 0.7152, 0.0722]))
 
 
 def luminance_statistics(image: FloatImage) -> tuple[float, float]:

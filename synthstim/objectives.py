@@ -66,6 +66,9 @@ class Objective:
         return self.label
 
     def __add__(self, other: Objective) -> Objective:
+        if not isinstance(other, Objective):
+            raise InputError(f"only an objective can be added to {self}, {other!r} came")
+
         def bind(observer: Observer, items: int) -> Scorer:
             one, two = self.bind(observer, items), other.bind(observer, items)
             split = len(one.constants)
@@ -131,7 +134,10 @@ def level(units: Unit | Sequence[Unit], value: float | Sequence[float]) -> Objec
 
     def bind(observer: Observer, items: int) -> Scorer:
         read = _read_each(observer, units, items)
-        wanted = torch.as_tensor(value, dtype=observer.dtype, device=observer.device).expand(items)
+        wanted = torch.as_tensor(value, dtype=observer.dtype, device=observer.device)
+        if wanted.shape not in ((), (items,)) or not torch.isfinite(wanted).all():
+            raise InputError(f"level {value} came for {items} items: give one finite number for all or one for each")
+        wanted = wanted.expand(items)
         return replace(
             read,
             function=lambda stimuli, seen, held: -(read.function(stimuli, seen, held[:-1]) - held[-1]).abs(),
@@ -287,15 +293,15 @@ def _read_each(observer: Observer, units: Unit | Sequence[Unit], items: int) -> 
     if len(each) != items:
         raise InputError(f"{len(each)} units came for {items} items: give one for all or one for each")
     layers = {unit.layer for unit in each}
+    if any(unit.reader is not each[0].reader for unit in each):
+        raise InputError("a unit that is a function is read in a batch of its own: run it apart")
     if len(layers) > 1:
         raise InputError(f"the items of one batch read one layer, {' and '.join(sorted(layers))} came: run them apart")
     (layer,) = layers
     observer.require([layer])
     if each[0].reader is not None:
-        reader = each[0].reader
-        if any(unit.reader is not reader for unit in each):
-            raise InputError("a unit that is a function is read in a batch of its own: run it apart")
-        return Scorer(lambda _stimuli, read, _held: reader(read[layer]), (layer,))
+        unit = each[0]
+        return Scorer(lambda _stimuli, read, _held: unit.read_by_function(read[layer]), (layer,))
     indices, weights = gather_table(each, observer.layers[layer])
     constants = (indices.to(observer.device), weights.to(observer.device, observer.dtype))
     return Scorer(

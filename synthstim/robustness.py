@@ -30,7 +30,9 @@ class Robustness:
 
     def __post_init__(self) -> None:
         if self.jitter < 0 or not 0 <= self.scale < 1 or not 0 <= self.rotation <= 180 or not 0 < self.settled <= 1:
-            raise InputError(f"{self} is out of range: jitter from 0, scale 0 to 1, rotation 0 to 180 degrees, settled 0 to 1")
+            raise InputError(
+                f"{self} is out of range: jitter from 0, scale 0 to 1, rotation 0 to 180 degrees, settled 0 to 1"
+            )
 
     def moving(self, fraction: float) -> bool:
         """Whether images still move when this fraction of the budget is spent."""
@@ -46,5 +48,7 @@ class Robustness:
         matrix = geometry.get_rotation_matrix2d(centre, self.rotation * draws[:, 3], size)
         # Whole pixels while only jittering, so that no interpolation blurs the image.
         shift = self.jitter * draws[:, :2]
-        matrix = matrix + torch.nn.functional.pad((shift if self.scale or self.rotation else shift.round())[..., None], (2, 0))
+        matrix = matrix + torch.nn.functional.pad(
+            (shift if self.scale or self.rotation else shift.round())[..., None], (2, 0)
+        )
         return geometry.warp_affine(images, matrix, (height, width), padding_mode="reflection", align_corners=True)

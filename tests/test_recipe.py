@@ -10,7 +10,6 @@ from pydantic import ValidationError
 
 from synthstim.errors import InputError
 from synthstim.recipe import Controller, Fourier, Metamer, Pixels, Recipe, expand, read_recipe
-from synthstim.recipe.fields import RESERVED
 
 EXAMPLE = """\
 observer: efficientnet-lite0
@@ -208,9 +207,7 @@ def test_reading_a_recipe_loads_nothing_heavy():
 
 def test_recipes_agree_with_the_rest_of_the_package():
     from synthstim.images import FITS
-    from synthstim.stimulus_set import paths
 
-    assert RESERVED == paths._RESERVED
     assert recipe_of(DRIVE, fit="pad").fit in FITS
     for fit in FITS:
         recipe_of(DRIVE, fit=fit)

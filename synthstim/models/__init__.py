@@ -5,4 +5,14 @@ from synthstim.models.observer import ImageInput, Observer
 from synthstim.models.units import Unit, gather_table, read_units
 from synthstim.models.zoo import DEFAULT, load_model, model_names
 
-__all__ = ["DEFAULT", "OUTPUT", "ImageInput", "Observer", "Unit", "gather_table", "load_model", "model_names", "read_units"]
+__all__ = [
+    "DEFAULT",
+    "OUTPUT",
+    "ImageInput",
+    "Observer",
+    "Unit",
+    "gather_table",
+    "load_model",
+    "model_names",
+    "read_units",
+]

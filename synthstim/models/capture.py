@@ -23,15 +23,17 @@ class _PassGradient(torch.autograd.Function):
     """A rectifier whose backward pass is the identity (Feather et al. 2023), so that dead units can recover."""
 
     @staticmethod
-    def forward(ctx: Any, before: Tensor, top: float) -> Tensor:  # noqa: ARG004
+    def forward(ctx: Any, before: Tensor, top: float) -> Tensor:
         return before.clamp(0, top)
 
     @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:  # type: ignore[override]  # noqa: ARG004
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
         return gradient, None
 
 
-def read_layers(module: nn.Module, inputs: Tensor, layers: Sequence[str], *, through: Sequence[str] = ()) -> dict[str, Tensor]:
+def read_layers(
+    module: nn.Module, inputs: Tensor, layers: Sequence[str], *, through: Sequence[str] = ()
+) -> dict[str, Tensor]:
     """Run a module up to the last of the layers and return what each put out.
 
     Args:
@@ -53,10 +55,12 @@ def read_layers(module: nn.Module, inputs: Tensor, layers: Sequence[str], *, thr
     def keep(key: tuple[str, int], value: Any) -> None:
         layer = waiting.pop(key)
         if not isinstance(value, Tensor):
-            raise InputError(f"layer {layer!r} puts out a {type(value).__name__}, not a tensor: choose a layer inside it")
+            raise InputError(
+                f"layer {layer!r} puts out a {type(value).__name__}, not a tensor: choose a layer inside it"
+            )
         last = not waiting and OUTPUT not in layers
-        # The clone shields what was read from in-place operations further on.
-        found[layer] = value if last else value.clone()
+        # The clone shields what was read from in-place operations further on, even of a module that catches everything.
+        found[layer] = value.clone()
         if last:
             raise _LastLayerRead
 
@@ -75,19 +79,20 @@ def read_layers(module: nn.Module, inputs: Tensor, layers: Sequence[str], *, thr
 
 
 def _hook(part: nn.Module, name: str, waiting: dict, keep: Any, through: set[str], hooks: ExitStack) -> None:
-    calls = 0
+    # Calls are counted as they finish, as ``layer_shapes`` does: one that fails, or calls itself, is not counted twice.
+    finished = 0
 
     def before(_module: nn.Module, args: tuple) -> None:
-        nonlocal calls
-        calls += 1
-        layer = waiting.get((name, calls))
-        if layer in through and isinstance(part, RECTIFIERS):
+        key = (name, finished + 1)
+        if waiting.get(key) in through and isinstance(part, RECTIFIERS) and args:
             # Read here, because an in-place rectifier overwrites its input.
-            keep((name, calls), _PassGradient.apply(args[0], 6.0 if isinstance(part, nn.ReLU6) else torch.inf))
+            keep(key, _PassGradient.apply(args[0], 6.0 if isinstance(part, nn.ReLU6) else torch.inf))
 
     def after(_module: nn.Module, _args: tuple, output: Any) -> None:
-        if (name, calls) in waiting:
-            keep((name, calls), output)
+        nonlocal finished
+        finished += 1
+        if (name, finished) in waiting:
+            keep((name, finished), output)
 
     hooks.callback(part.register_forward_pre_hook(before).remove)
     hooks.callback(part.register_forward_hook(after).remove)
@@ -118,13 +123,17 @@ def _recorder(name: str, calls: dict[str, int], shapes: dict[tuple[str, int], tu
 
 
 def _split(layer: str) -> tuple[str, int]:
-    name, _, call = layer.partition("@")
-    return name, int(call) if call else 1
+    name, at, call = layer.rpartition("@")
+    return (name, int(call)) if at and call.isdecimal() else (layer, 1)
 
 
 def require_layer(layer: str, shapes: dict[str, tuple[int, ...]], owner: str) -> None:
     """Raise InputError, with the nearest names, unless the layer is one of those listed."""
     if layer not in shapes:
         repeated = [name for name in shapes if name.startswith(f"{layer}@")]
-        hint = f"it is called {len(repeated)} times, choose {' or '.join(repeated)}" if repeated else nearest(layer, shapes)
+        hint = (
+            f"it is called {len(repeated)} times, choose {' or '.join(repeated)}"
+            if repeated
+            else nearest(layer, shapes)
+        )
         raise InputError(f"{owner} has no layer {layer!r}: {hint} (synthstim layers lists all {len(shapes)})")

@@ -54,5 +54,3 @@ def _part(name: str, *, expanded: bool) -> str:
     names |= {"_bn1": "bn2", "_bn2": "bn3"} if expanded else {"_bn1": "bn1", "_bn2": "bn2", "_project_conv": "conv_pw"}
     first, _, rest = name.partition(".")
     return f"{names[first]}.{rest}"
-
-

@@ -42,7 +42,9 @@ class ImageInput:
             raise InputError(f"an input of {self.channels} channels and size {self.size} is empty")
         for name in ("mean", "std"):
             if len(getattr(self, name)) not in (1, self.channels):
-                raise InputError(f"{name} has {len(getattr(self, name))} values for {self.channels} channels: give 1 or {self.channels}")
+                raise InputError(
+                    f"{name} has {len(getattr(self, name))} values for {self.channels} channels: give 1 or {self.channels}"
+                )
         if min(self.std) <= 0:
             raise InputError(f"std {self.std} holds a value that is not positive")
         if self.order not in ("RGB", "BGR"):
@@ -74,7 +76,9 @@ class Observer:
         torch.Size([2, 4, 14, 14])
     """
 
-    def __init__(self, module: nn.Module, *, input: ImageInput, name: str | None = None, weights: str = "as given") -> None:
+    def __init__(
+        self, module: nn.Module, *, input: ImageInput, name: str | None = None, weights: str = "as given"
+    ) -> None:
         self.module = module.eval().requires_grad_(False)
         self.input = input
         self.name = name or type(module).__name__
@@ -103,9 +107,11 @@ class Observer:
         grey = torch.full((1, *self.input.shape), 0.5, device=self.device, dtype=self.dtype)
         try:
             return layer_shapes(self.module, self.preprocess(grey))
-        except (RuntimeError, ValueError, TypeError) as error:
-            reason = str(error).splitlines()[0]
-            raise InputError(f"{self.name} does not run on {self.input.channels} x {self.input.size} stimuli: {reason}") from error
+        except Exception as error:  # a module that is shown the wrong size may raise anything
+            reason = str(error).partition("\n")[0] or type(error).__name__
+            raise InputError(
+                f"{self.name} does not run on {self.input.channels} x {self.input.size} stimuli: {reason}"
+            ) from error
 
     def require(self, layers: Sequence[str]) -> None:
         """Raise InputError, with the nearest names, unless all layers exist."""
@@ -115,7 +121,9 @@ class Observer:
     def preprocess(self, stimuli: Tensor) -> Tensor:
         """Turn display values (batch, channel, y, x) into the network's input; differentiable."""
         if self.input.resize is not None:
-            stimuli = nn.functional.interpolate(stimuli, self.input.resize, mode="bicubic", antialias=True, align_corners=False)
+            stimuli = nn.functional.interpolate(
+                stimuli, self.input.resize, mode="bicubic", antialias=True, align_corners=False
+            )
         stimuli = torch.addcmul(self._shift, stimuli, self._scale)
         return stimuli.flip(1) if self.input.order == "BGR" else stimuli
 
@@ -134,7 +142,9 @@ class Observer:
             InputError: a layer is unknown, or the stimuli have another shape than the input.
         """
         if tuple(stimuli.shape[1:]) != self.input.shape:
-            raise InputError(f"{self.name} is shown {self.input.shape} (channel, y, x), {tuple(stimuli.shape[1:])} came: resize or crop it")
+            raise InputError(
+                f"{self.name} is shown {self.input.shape} (channel, y, x), {tuple(stimuli.shape[1:])} came: resize or crop it"
+            )
         self.require(layers)
         return read_layers(self.module, self.preprocess(stimuli), layers, through=through)
 

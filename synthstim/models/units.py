@@ -40,6 +40,8 @@ class Unit:
     def __post_init__(self) -> None:
         if sum(way is not None for way in (self.channel, self.indices, self.reader)) != 1:
             raise InputError(f"a unit of {self.layer} needs exactly one of channel, indices or reader")
+        if self.indices is not None and not self.indices:
+            raise InputError(f"a unit of {self.layer} is the mean of no indices: give at least one")
 
     @property
     def name(self) -> str:
@@ -47,8 +49,26 @@ class Unit:
         if self.label or self.reader is not None:
             return self.label or "a function"
         if self.indices is not None:
-            return f"index {self.indices[0]}" if len(self.indices) == 1 else f"mean of indices {' '.join(map(str, self.indices))}"
+            return (
+                f"index {self.indices[0]}"
+                if len(self.indices) == 1
+                else f"mean of indices {' '.join(map(str, self.indices))}"
+            )
         return f"channel {self.channel} at {self.position if isinstance(self.position, str) else tuple(self.position)}"
+
+    def read_by_function(self, activations: Tensor) -> Tensor:
+        """What ``reader`` makes of activations, (batch,).
+
+        Raises:
+            InputError: the function does not give one number for each item.
+        """
+        assert self.reader is not None
+        values = self.reader(activations)
+        if tuple(values.shape) != (len(activations),):
+            raise InputError(
+                f"{self.name} of {self.layer} gave {tuple(values.shape)} for {len(activations)} items: wanted one number each"
+            )
+        return values
 
     def flat_indices(self, shape: tuple[int, ...]) -> list[int]:
         """The flat indices into a layer of this shape whose mean is the unit.
@@ -65,7 +85,9 @@ class Unit:
         # (token, channel) layers hold their channels last, (channel, y, x) layers first.
         axis = 1 if len(shape) == 2 else 0
         if not 0 <= self.channel < shape[axis]:
-            raise InputError(f"channel {self.channel} is outside {self.layer}, which has {shape[axis]} channels: 0 to {shape[axis] - 1}")
+            raise InputError(
+                f"channel {self.channel} is outside {self.layer}, which has {shape[axis]} channels: 0 to {shape[axis] - 1}"
+            )
         grid = torch.arange(total).view(shape).select(axis, self.channel)
         return grid[self._where(tuple(grid.shape))].flatten().tolist()
 
@@ -76,8 +98,12 @@ class Unit:
             return tuple(side // 2 for side in grid)
         if isinstance(self.position, str):
             raise InputError(f"position {self.position!r} is unknown: choose centre, mean or {len(grid)} coordinates")
-        if len(self.position) != len(grid) or any(not 0 <= at < side for at, side in zip(self.position, grid, strict=False)):
-            raise InputError(f"position {tuple(self.position)} is outside {self.layer}, which is {' x '.join(map(str, grid))}")
+        if len(self.position) != len(grid) or any(
+            not 0 <= at < side for at, side in zip(self.position, grid, strict=False)
+        ):
+            raise InputError(
+                f"position {tuple(self.position)} is outside {self.layer}, which is {' x '.join(map(str, grid))}"
+            )
         return tuple(self.position)
 
 
@@ -106,7 +132,7 @@ def read_units(observer: Observer, stimuli: Tensor, units: Sequence[Unit]) -> Te
     for unit in units:
         values = activations[unit.layer]
         if unit.reader is not None:
-            columns.append(unit.reader(values))
+            columns.append(unit.read_by_function(values))
         else:
             index = torch.tensor(unit.flat_indices(tuple(values.shape[1:])), device=values.device)
             columns.append(values.flatten(1)[:, index].mean(1))

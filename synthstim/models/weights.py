@@ -33,7 +33,9 @@ def read_weights(path: str | Path) -> dict[str, Tensor]:
         content = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # every reader has errors of its own for a damaged file
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise InputError(f"{path.name} cannot be read as plain weights ({reason}): save a state dict of tensors") from None
+        raise InputError(
+            f"{path.name} cannot be read as plain weights ({reason}): save a state dict of tensors"
+        ) from None
     for wrapper in _WRAPPERS:
         if isinstance(content, dict) and isinstance(content.get(wrapper), dict):
             content = content[wrapper]
@@ -49,13 +51,20 @@ def load_into(module: nn.Module, state: dict[str, Tensor], source: str) -> None:
         InputError: names or shapes differ; the first of each is named.
     """
     wanted = module.state_dict()
-    missing, extra = sorted(wanted.keys() - state.keys()), sorted(state.keys() - wanted.keys())
+    # Files from before torch 0.4.1 lack this counter, which eval mode does not use; torch fills it in.
+    missing = sorted(name for name in wanted.keys() - state.keys() if not name.endswith(".num_batches_tracked"))
+    extra = sorted(state.keys() - wanted.keys())
     if missing or extra:
-        parts = [f"lacks {missing[0]!r} ({len(missing)} in all)" if missing else "", f"has {extra[0]!r} too many" if extra else ""]
+        parts = [
+            f"lacks {missing[0]!r} ({len(missing)} in all)" if missing else "",
+            f"has {extra[0]!r} too many" if extra else "",
+        ]
         raise InputError(f"{source} does not fit the model: it {' and '.join(filter(None, parts))}")
     for name, value in state.items():
         if value.shape != wanted[name].shape:
-            raise InputError(f"{source} does not fit: {name!r} is {tuple(value.shape)}, the model wants {tuple(wanted[name].shape)}")
+            raise InputError(
+                f"{source} does not fit: {name!r} is {tuple(value.shape)}, the model wants {tuple(wanted[name].shape)}"
+            )
         if value.is_floating_point() and not torch.isfinite(value).all():
             raise InputError(f"{source} is damaged: {name!r} holds NaN or infinite values")
     module.load_state_dict(state)

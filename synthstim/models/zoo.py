@@ -5,9 +5,9 @@ from __future__ import annotations
 import warnings
 from dataclasses import replace
 from pathlib import Path
-from urllib.error import URLError
 
 import timm
+import torch
 import torchvision
 from torch import nn
 
@@ -50,36 +50,53 @@ def load_model(
     library, short = _find(name)
     if weights == "random":
         warnings.warn(f"{name} has RANDOM weights: its stimuli say nothing about a trained model", stacklevel=2)
-    if library == "embedded":
-        trained = weights == "default"
-        network = efficientnet_lite0.embedded_network() if trained else efficientnet_lite0.bare_network()
-        shown = efficientnet_lite0.INPUT
-    elif weights == "default" and not download:
+    if weights == "default" and library != "embedded" and not download:
         raise InputError(f"the weights of {name} are on a hub: allow it with --allow-download, or give a weights file")
-    else:
-        network, shown = (_torchvision if library == "torchvision" else _timm)(short, trained=weights == "default")
+    # Random weights are the same every time, so that a set made on them can be checked; nobody else's draws change.
+    with torch.random.fork_rng(devices=[]):
+        torch.default_generator.manual_seed(0)
+        network, shown = _BUILDERS[library](short, trained=weights == "default")
     source = str(weights)
     if source not in ("default", "random"):
         load_into(network, read_weights(weights), Path(weights).name)
         source = Path(weights).name
-    return Observer(network, input=replace(shown, size=tuple(size)) if size else shown, name=name, weights=source)
+    return Observer(
+        network, input=replace(shown, size=(size[0], size[1])) if size else shown, name=name, weights=source
+    )
 
 
 def _find(name: str) -> tuple[str, str]:
     library, _, short = name.rpartition(":")
     known = model_names()
-    for place in [library] if library in known else known:
-        if short in known[place]:
+    if library and library not in known:
+        raise InputError(f"{name!r} names the library {library!r}: choose torchvision or timm")
+    for place in [library] if library else known:
+        # timm's names may go on with a tag that chooses among its weights: resnet50.a1_in1k.
+        if (short.partition(".")[0] if place == "timm" else short) in known[place]:
             return place, short
-    raise InputError(f"no model is called {name!r}: {nearest(short, sorted({n for names in known.values() for n in names}))}")
+    raise InputError(
+        f"no model is called {name!r}: {nearest(short, sorted({n for names in known.values() for n in names}))}"
+    )
+
+
+def _embedded(_name: str, *, trained: bool) -> tuple[nn.Module, ImageInput]:
+    network = efficientnet_lite0.embedded_network() if trained else efficientnet_lite0.bare_network()
+    return network, efficientnet_lite0.INPUT
 
 
 def _torchvision(name: str, *, trained: bool) -> tuple[nn.Module, ImageInput]:
     best = torchvision.models.get_model_weights(name).DEFAULT
+    # Without this the two warn that their random weights are drawn slowly.
+    options = {"init_weights": True} if name in ("googlenet", "inception_v3") and not trained else {}
     try:
-        network = torchvision.models.get_model(name, weights=best if trained else None)
-    except (URLError, OSError) as error:
+        network = torchvision.models.get_model(name, weights=best if trained else None, **options)
+    except Exception as error:  # a hub may fail in any way: no connection, no space, a damaged file
+        if not trained:
+            raise
         raise _no_download(name, error) from None
+    if hasattr(network, "transform_input"):
+        # Inception and GoogLeNet bring ImageNet's normalisation to their own; torchvision does so with its weights only.
+        network.transform_input = True
     steps = best.transforms()
     size = steps.crop_size[0]
     return network, ImageInput(size=(size, size), mean=tuple(steps.mean), std=tuple(steps.std))
@@ -88,17 +105,26 @@ def _torchvision(name: str, *, trained: bool) -> tuple[nn.Module, ImageInput]:
 def _timm(name: str, *, trained: bool) -> tuple[nn.Module, ImageInput]:
     try:
         network = timm.create_model(name, pretrained=trained)
-    except RuntimeError as error:
-        if "pretrained" not in str(error):
+    except Exception as error:  # a hub may fail in any way: no connection, no space, a damaged file
+        if "pretrained tag" in str(error):
+            raise InputError(f"timm has no {name}: {error}, see timm.list_pretrained()") from None
+        if "No pretrained weights" in str(error):
+            raise InputError(f"timm has no trained weights for {name}: give a weights file or weights random") from None
+        if not trained:
             raise
-        raise InputError(f"timm has no trained weights for {name}: give a weights file or weights random") from None
-    except (URLError, OSError) as error:
         raise _no_download(name, error) from None
-    config = network.pretrained_cfg
+    config: dict = network.pretrained_cfg  # type: ignore[assignment]
     channels, height, width = config["input_size"]
-    return network, ImageInput(size=(height, width), channels=channels, mean=tuple(config["mean"]), std=tuple(config["std"]))
+    return network, ImageInput(
+        size=(height, width), channels=channels, mean=tuple(config["mean"]), std=tuple(config["std"])
+    )
 
 
 def _no_download(name: str, error: Exception) -> InputError:
-    reason = str(error).splitlines()[0][:120]
-    return InputError(f"the weights of {name} could not be downloaded ({reason}): give a weights file, or use {DEFAULT}")
+    reason = (str(error).partition("\n")[0] or type(error).__name__)[:120]
+    return InputError(
+        f"the weights of {name} could not be downloaded ({reason}): give a weights file, or use {DEFAULT}"
+    )
+
+
+_BUILDERS = {"embedded": _embedded, "torchvision": _torchvision, "timm": _timm}

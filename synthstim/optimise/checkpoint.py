@@ -44,7 +44,14 @@ def load_checkpoint(synthesiser: Synthesiser, path: Path) -> None:
             tensors = {name: stored.get_tensor(name) for name in stored.keys()}  # noqa: SIM118
     except Exception as error:
         raise InputError(f"the checkpoint {path} is damaged ({error}): remove it and start again") from None
-    if len(facts["curves"]) != len(synthesiser.curves):
+    wanted = {"latents", "best_latents", "best", *(f"optimiser.{name}" for name in synthesiser.optimiser.state)}
+    shape = (len(facts["running"]), synthesiser.latents.shape[1])
+    if (
+        len(facts["curves"]) != len(synthesiser.curves)
+        or not wanted <= tensors.keys()
+        or tuple(tensors["latents"].shape) != shape
+        or tensors["latents"].dtype != synthesiser.latents.dtype
+    ):
         raise InputError(f"the checkpoint {path} is of another batch: remove it and start again")
     device = synthesiser.latents.device
     synthesiser.running = facts["running"]

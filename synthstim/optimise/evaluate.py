@@ -111,10 +111,6 @@ class Evaluator:
         """Whether images are moved at random when this fraction of the budget is spent."""
         return self.robustness is not None and self.robustness.moving(fraction)
 
-    def moved_until_now(self, fraction: float, step: float) -> bool:
-        """Whether this is the first evaluation with still images after moving ones."""
-        return self.robustness is not None and not self.moving(fraction) and self.moving(fraction - step)
-
 
 def _round(stimuli: Tensor, levels: int) -> Tensor:
     """Round to a file's levels; the gradient passes straight through."""
@@ -122,4 +118,6 @@ def _round(stimuli: Tensor, levels: int) -> Tensor:
 
 
 def _out_of_memory(error: RuntimeError) -> bool:
-    return isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error)
+    # Only CUDA has a class of its own for it; the others say it in words.
+    told = ("out of memory", "can't allocate memory", "not enough memory")
+    return isinstance(error, torch.cuda.OutOfMemoryError) or any(words in str(error) for words in told)

@@ -94,8 +94,9 @@ class LBFGS:
         slots = self.history + 1
         oldest = s["age"][:, :-1].argmin(1)
         slot = torch.where(keep, oldest, self.history)
-        s["pairs"][rows, slot] = change
-        s["pairs"][rows, slots + slot] = bend
+        # The spare slot is left empty: a NaN in it would reach the direction, as 0 * NaN.
+        s["pairs"][rows, slot] = torch.where(keep[:, None], change, 0)
+        s["pairs"][rows, slots + slot] = torch.where(keep[:, None], bend, 0)
         products = torch.bmm(s["pairs"], torch.stack([change, bend, gradient], 2)).to(_precise(change))
         with_s, with_y = products[:, :slots], products[:, slots:]
         s["sy"][rows, slot] = with_y[..., 0]

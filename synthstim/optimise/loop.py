@@ -133,8 +133,9 @@ class Synthesiser:
         while self.running:
             before = time.monotonic()
             message = self._evaluate_some()
+            best = self.best.tolist()  # waits for the device, so that the time is the device's too
             self.elapsed += time.monotonic() - before
-            self._stop_some()
+            self._stop_some(best)
             yield Progress(self.spent, len(self.running), [curve[-1][1] for curve in self.curves], message)
 
     def result(self) -> Synthesis:
@@ -186,15 +187,15 @@ class Synthesiser:
             # A score under jitter is luck: the latest state stands until the images are still.
             self.best, self.best_latents = scores, self.latents
             return
-        if self.evaluator.moved_until_now(fraction, 1 / self.stopping.evaluations):
+        if self.spent > 1 and self.evaluator.moving((self.spent - 2) / self.stopping.evaluations):
+            # The first still images.
             self.best = torch.full_like(self.best, -torch.inf)
         better = scores > self.best
         self.best = torch.where(better, scores, self.best)
         self.best_latents = torch.where(better[:, None], self.latents, self.best_latents)
 
-    def _stop_some(self) -> None:
-        """Read the scores back, take out the items that have stopped, and go on with the rest."""
-        best = self.best.tolist()
+    def _stop_some(self, best: list[float]) -> None:
+        """Take out the items that have stopped, given the best score of each, and go on with the rest."""
         for item, score in zip(self.running, best, strict=True):
             if self.spent <= SYNC and not score > -float("inf"):
                 raise InputError(f"item {item} has no finite score at its start: the model or its input gives NaN")
@@ -222,10 +223,11 @@ class Synthesiser:
             return [False] * len(best)
         reached = [score >= target for score in best]
         if any(reached):
-            rows = [row for row, ready in enumerate(reached) if ready]
+            # Items that look at one another are scored together.
+            rows = [row for row, ready in enumerate(reached) if ready or self.scorer.coupled]
             rounded = self.evaluator.rounded_scores(self.best_latents[rows], self.scorer.select(torch.tensor(rows)))
             for row, score in zip(rows, rounded, strict=True):
-                reached[row] = score >= target
+                reached[row] = reached[row] and score >= target
         return reached
 
     def _go_on_with(self, rows: list[int]) -> None:

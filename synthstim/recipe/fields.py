@@ -11,11 +11,9 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo
 
+from synthstim.ids import RESERVED
 from synthstim.recipe.problems import problem, raise_problems
 from synthstim.recipe.wanted import Wanted
-
-# As in synthstim.stimulus_set.paths, which needs torch to import; a test holds the two together.
-RESERVED = {"con", "prn", "aux", "nul", *(f"{port}{n}" for port in ("com", "lpt") for n in range(10))}
 
 
 class Section(BaseModel):

@@ -1,8 +1,8 @@
 """Stimulus sets on disk: a directory that people and any language can read."""
 
+from synthstim.ids import check_ids, safe_id
 from synthstim.stimulus_set.adopt import adopt
 from synthstim.stimulus_set.columns import COLUMNS, COMPANIONS, SCHEMA_VERSION
-from synthstim.stimulus_set.paths import check_ids, safe_id
 from synthstim.stimulus_set.read import StimulusSet
 from synthstim.stimulus_set.write import SetWriter, require_absent
 

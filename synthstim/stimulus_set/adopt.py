@@ -6,11 +6,9 @@ import platform
 from importlib.metadata import version
 from pathlib import Path
 
-from PIL import Image
-
 from synthstim.errors import InputError
-from synthstim.images import SUFFIXES, luminance_statistics, read_image, sha256_of
-from synthstim.stimulus_set.paths import safe_id
+from synthstim.ids import safe_id
+from synthstim.images import SUFFIXES, bit_depth, luminance_statistics, read_image, sha256_of
 from synthstim.stimulus_set.read import StimulusSet
 from synthstim.stimulus_set.write import SetWriter
 
@@ -52,7 +50,13 @@ def adopt(folder: str | Path, out: str | Path, *, kind: str = "natural") -> tupl
             image = read_image(path)
             mean, contrast = luminance_statistics(image)
             writer.add_image(
-                stimulus_id, image, bits=_bits(path), name=stimulus_id, kind=kind, mean_luminance=mean, rms_contrast=contrast
+                stimulus_id,
+                image,
+                bits=bit_depth(path),
+                name=stimulus_id,
+                kind=kind,
+                mean_luminance=mean,
+                rms_contrast=contrast,
             )
             sources[stimulus_id] = {"file": path.name, "sha256": sha256_of(path)}
         versions = {"python": platform.python_version(), "synthstim": version("synthstim")}
@@ -68,12 +72,8 @@ def _free_id(path: Path, taken: set[str]) -> str:
     if stimulus_id.lower() in taken:
         stimulus_id = f"{stimulus_id[:55]}_{sha256_of(path)[:8]}"
     if stimulus_id.lower() in taken:
-        raise InputError(f"{path.name} is in the folder twice under names that differ only in what an id cannot hold: rename one")
+        raise InputError(
+            f"{path.name} is in the folder twice under names that differ only in what an id cannot hold: rename one"
+        )
     taken.add(stimulus_id.lower())
     return stimulus_id
-
-
-def _bits(path: Path) -> int:
-    with Image.open(path) as opened:
-        deep = opened.mode.startswith("I") or any("16" in str(tile[3]) for tile in getattr(opened, "tile", []))
-    return 16 if deep else 8

@@ -77,6 +77,11 @@ COMPANIONS: dict[str, tuple[str, ...]] = {
     "pool_activations.tsv.gz": ("unit", "layer", "percentile", "activation"),
 }
 
+# Columns of the companions that are text whatever they look like: a unit called 007 keeps its zeros.
+COMPANION_TEXT = frozenset(
+    ("stimulus_id", "reference", "layer", "measure", "unit", "goal", "file", "sha256", "photograph")
+)
+
 _READERS = {"text": "string", "number": "float64", "count": "Int64", "flag": "boolean"}
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,9 +11,10 @@ from typing import Any
 import pandas as pd
 
 from synthstim.errors import InputError
+from synthstim.ids import check_ids
 from synthstim.images import FloatImage, read_image, sha256_of
-from synthstim.stimulus_set.columns import COLUMNS, COMPANIONS, SCHEMA_VERSION, typed
-from synthstim.stimulus_set.paths import check_ids, inside
+from synthstim.stimulus_set.columns import COLUMNS, COMPANION_TEXT, COMPANIONS, MISSING, SCHEMA_VERSION, typed
+from synthstim.stimulus_set.paths import inside
 
 _NEEDED = ("stimulus_id", "file", "sha256", "kind")
 
@@ -50,6 +52,9 @@ class StimulusSet:
                 f"{root} has schema version {version!r}, this synthstim reads up to {SCHEMA_VERSION}: update it"
             )
         table = _read_table(root)
+        for name in _NEEDED:
+            if (empty := table[name].isna()).any():
+                raise InputError(f"{root / 'stimuli.tsv'}: row {int(empty.argmax()) + 1} has no {name}")
         check_ids(table["stimulus_id"])
         for relative in (*table["file"], *table["reference"].dropna().unique()):
             inside(root, relative)
@@ -71,19 +76,35 @@ class StimulusSet:
         return read_image(self.path(relative))
 
     def companion(self, name: str) -> pd.DataFrame:
-        """Read a further table of the set (see ``COMPANIONS``); empty, with its columns, where the set has none."""
+        """Read a further table of the set (see ``COMPANIONS``); empty, with its columns, where the set has none.
+
+        Raises:
+            InputError: the file is no such table, or passes a link.
+        """
         if not (self.root / name).exists():
             return pd.DataFrame({column: [] for column in COMPANIONS[name]})
-        return pd.read_csv(inside(self.root, name), sep="\t", keep_default_na=False, na_values=["n/a"])
+        text = {column: "string" for column in COMPANIONS[name] if column in COMPANION_TEXT}
+        path = inside(self.root, name)
+        try:
+            table = pd.read_csv(path, sep="\t", dtype=text, keep_default_na=False, na_values=[MISSING])
+        except (ValueError, OSError, EOFError, zlib.error) as error:
+            raise InputError(
+                f"{name} of {self.root.name} cannot be read as a table ({error}): make the set anew"
+            ) from None
+        if absent := [column for column in COMPANIONS[name] if column not in table]:
+            raise InputError(f"{name} of {self.root.name} lacks the column {absent[0]}: make the set anew")
+        return table
 
     def damaged(self) -> list[str]:
         """One sentence for each stimulus or reference whose bytes differ from its recorded sha256."""
-        recorded = dict(zip(self.table["file"], self.table["sha256"], strict=True))
-        matched = self.table.dropna(subset=["reference"])
-        recorded |= dict(zip(matched["reference"], matched["reference_sha256"], strict=True))
+        matched = self.table.dropna(subset=["reference"]).fillna({"reference_sha256": MISSING})
+        recorded = [
+            *zip(self.table["file"], self.table["sha256"], strict=True),
+            *zip(matched["reference"], matched["reference_sha256"], strict=True),
+        ]
         return [
-            f"{relative} has changed since it was made (sha256 {found[:12]}..., recorded {str(wanted)[:12]}...)"
-            for relative, wanted in recorded.items()
+            f"{relative} has changed since it was made (sha256 {found[:12]}..., recorded {wanted[:12]}...)"
+            for relative, wanted in dict.fromkeys(recorded)
             if (found := sha256_of(self.path(relative))) != wanted
         ]
 

@@ -12,9 +12,10 @@ from typing import Any
 import pandas as pd
 
 from synthstim.errors import InputError
+from synthstim.ids import check_ids, safe_id
 from synthstim.images import FloatImage, sha256_of, write_png
 from synthstim.stimulus_set.columns import COLUMNS, COMPANIONS, MISSING, SCHEMA_VERSION, format_value, sidecar
-from synthstim.stimulus_set.paths import check_ids, inside, safe_id
+from synthstim.stimulus_set.paths import inside
 
 
 def require_absent(directory: str | Path) -> Path:

@@ -1,0 +1,29 @@
+"""What tests share: the default observer and a small one."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from engine_fixture import small_network
+
+from synthstim.models import Observer, load_model
+
+torch.set_num_threads(2)
+
+
+@pytest.fixture(scope="session")
+def efficientnet() -> Observer:
+    """EfficientNet-Lite0 with its trained weights, shown 224 x 224 pixels."""
+    return load_model()
+
+
+@pytest.fixture(scope="session")
+def small_efficientnet() -> Observer:
+    """The same network in double precision, shown 64 x 64 pixels."""
+    return load_model(size=(64, 64)).to(dtype=torch.float64)
+
+
+@pytest.fixture(scope="session")
+def observer() -> Observer:
+    """A random convolutional network in double precision, shown colour images of 16 x 16 pixels."""
+    return small_network()

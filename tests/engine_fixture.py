@@ -1,0 +1,37 @@
+"""Small networks, photographs and generators for the tests of the engine."""
+
+from __future__ import annotations
+
+import numpy as np
+import skimage.data
+import torch
+from torch import nn
+
+from synthstim.images import FloatImage, fit_image
+from synthstim.models import ImageInput, Observer
+
+
+def small_network(channels: int = 3, size: tuple[int, int] = (16, 16), dtype: torch.dtype = torch.float64) -> Observer:
+    with torch.random.fork_rng():
+        torch.manual_seed(1)
+        network = nn.Sequential(
+            nn.Conv2d(channels, 8, 5, padding=2), nn.ReLU(), nn.Conv2d(8, 12, 3, stride=2), nn.ReLU(),
+            nn.Flatten(), nn.LazyLinear(10),
+        )  # fmt: skip
+        network(torch.zeros(1, channels, *size))
+    shown = ImageInput(size=size, channels=channels, mean=(0.5,), std=(0.25,))
+    return Observer(network, input=shown, name="small").to(dtype=dtype)
+
+
+def photograph(name: str, size: tuple[int, int] = (64, 64), channels: int = 3) -> FloatImage:
+    """One of scikit-image's photographs, (channel, y, x) in [0, 1]."""
+    values = getattr(skimage.data, name)().astype(np.float32) / np.float32(255)
+    return fit_image(values[None] if values.ndim == 2 else np.moveaxis(values, 2, 0), channels, size)
+
+
+def photographs(names: str, size: tuple[int, int] = (64, 64), channels: int = 3) -> torch.Tensor:
+    return torch.from_numpy(np.stack([photograph(name, size, channels) for name in names.split()]))
+
+
+def generators(*seeds: int) -> list[torch.Generator]:
+    return [torch.Generator().manual_seed(seed) for seed in seeds]
