@@ -190,4 +190,5 @@ def project_all(constraints: Sequence[Constraint], images: Tensor) -> Tensor:
 
 def violations(constraints: Sequence[Constraint], images: Tensor) -> list[float]:
     """How far images are from each constraint: the largest change, in display values, that projecting makes."""
+    images = images.detach()
     return [float((constraint.project(images) - images).abs().max()) for constraint in constraints]

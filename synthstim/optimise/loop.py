@@ -157,7 +157,9 @@ class Synthesiser:
     def _first(self, start: str | Tensor, latents: bool) -> Tensor:
         parametrisation = self.evaluator.parametrisation
         if isinstance(start, str):
-            return parametrisation.invert(noise(start, parametrisation.shape, self.generators))
+            # One by one, so that an item starts from the very same latents whoever shares the batch.
+            shape = parametrisation.shape
+            return torch.cat([parametrisation.invert(noise(start, shape, [own])) for own in self.generators])
         if start.shape[0] not in (1, len(self.generators)):
             raise InputError(
                 f"{start.shape[0]} starts came for {len(self.generators)} items: give one for all or one for each"

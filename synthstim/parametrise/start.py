@@ -25,14 +25,18 @@ def noise(kind: str, shape: tuple[int, int, int], generators: Sequence[torch.Gen
     Returns:
         (batch, channel, y, x) display values in (0, 1), float64.
     """
-    white = torch.stack([torch.randn(shape, generator=generator, dtype=torch.float64) for generator in generators])
-    if kind == "white":
-        return torch.sigmoid(AMPLITUDE * white)
-    if kind != "pink":
+    if kind not in ("pink", "white"):
         raise InputError(f"start {kind!r} is unknown: choose pink, white or an image")
-    height, width = shape[1:]
+    # One by one: a transform of several at once may round differently.
+    white = [torch.randn(shape, generator=generator, dtype=torch.float64) for generator in generators]
+    return torch.sigmoid(AMPLITUDE * torch.stack([_pink(one) if kind == "pink" else one for one in white]))
+
+
+def _pink(white: Tensor) -> Tensor:
+    """White noise (channel, y, x) filtered to 1/f, with a standard deviation of 1 and no mean."""
+    height, width = white.shape[1:]
     fy, fx = torch.fft.fftfreq(height, dtype=torch.float64), torch.fft.rfftfreq(width, dtype=torch.float64)
     radius = (fy[:, None] ** 2 + fx[None] ** 2).sqrt()
     amplitude = torch.where(radius > 0, 1 / radius.clamp_min(1e-9), torch.zeros(()))
     pink = torch.fft.irfft2(torch.fft.rfft2(white) * amplitude, s=(height, width))
-    return torch.sigmoid(AMPLITUDE * pink / pink.flatten(1).std(1).view(-1, 1, 1, 1).clamp_min(1e-12))
+    return pink / pink.std().clamp_min(1e-12)
