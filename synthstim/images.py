@@ -47,6 +47,8 @@ def read_image(path: str | Path) -> FloatImage:
             return _to_display_values(ImageOps.exif_transpose(opened), path.name)
     except InputError:
         raise
+    except Image.DecompressionBombError as error:
+        raise InputError(f"{path.name}: {error}".rstrip(".") + "; make it smaller") from None
     except Exception as error:  # a damaged file makes decoders raise anything
         raise InputError(f"{path.name} cannot be read as an image ({error}): give a PNG, JPEG or TIFF file") from None
 

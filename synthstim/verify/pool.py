@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from importlib.resources import files
 from pathlib import Path
 
@@ -105,9 +106,12 @@ class NaturalPool:
 
     def photographs_of(self, reference: FloatImage) -> set[int]:
         """Numbers of the photographs that a reference shows, found by comparing thumbnails."""
-        thumbnails = _thumbnails(self.crops.astype(np.float32) / np.float32(255))
-        likeness = thumbnails @ _thumbnails(reference[None])[0]
+        likeness = self._thumbnails @ _thumbnails(reference[None])[0]
         return {int(number) for number in self.photograph[likeness > _SAME]}
+
+    @cached_property
+    def _thumbnails(self) -> FloatImage:
+        return np.concatenate([_thumbnails(part.astype(np.float32) / np.float32(255)) for part in np.array_split(self.crops, 16)])
 
 
 def fit_image_channels(image: FloatImage, channels: int) -> FloatImage:

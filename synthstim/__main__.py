@@ -1,0 +1,5 @@
+"""Run the command line as ``python -m synthstim``."""
+
+from synthstim.cli import main
+
+main()

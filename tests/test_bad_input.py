@@ -1,0 +1,257 @@
+"""Bad input at the command line: one clear sentence, exit status 2, no traceback, before long work starts."""
+
+import os
+import shutil
+import struct
+import subprocess
+import sys
+import warnings
+import zlib
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from production_fixture import write_small
+
+from synthstim import make, read_recipe
+from synthstim.cli import main
+from synthstim.images import write_png
+
+HEAD = "observer: {name: efficientnet-lite0, size: 64}\nstimuli:\n"
+METAMER = "  - {name: cat, kind: metamer, reference: cat.png, layers: [blocks.0]"
+DRIVE = "  - {name: up, kind: controller, goal: drive, unit: {layer: blocks.4, channel: 42}"
+
+
+@pytest.fixture
+def synthstim(monkeypatch, capsys):
+    """Run the command line as the installed program does; return what it printed, on one line."""
+
+    def run(*arguments, cwd, status=2):
+        monkeypatch.chdir(cwd)
+        monkeypatch.setattr(warnings, "showwarning", warnings.showwarning)  # main changes it
+        monkeypatch.setattr(sys, "argv", ["synthstim", *map(str, arguments)])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        printed = capsys.readouterr()
+        out = " ".join((printed.out + printed.err).split())
+        assert ended.value.code == status, out
+        return out
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    place = tmp_path_factory.mktemp("bad")
+    write_small(place)
+    (place / "notes.png").write_text("not an image")
+    header = struct.pack(">IIBBBBB", 100_000, 100_000, 8, 2, 0, 0, 0)
+    chunk = struct.pack(">I", 13) + b"IHDR" + header + struct.pack(">I", zlib.crc32(b"IHDR" + header))
+    data = struct.pack(">I", 2) + b"IDATxx" + struct.pack(">I", zlib.crc32(b"IDATxx"))
+    (place / "bomb.png").write_bytes(b"\x89PNG\r\n\x1a\n" + chunk + data)
+    (place / "half.png").write_bytes((place / "cat.png").read_bytes()[:5000])
+    (place / "broken.safetensors").write_bytes(b"\x00" * 100)
+    torch.save({"conv.weight": torch.zeros(1)}, place / "other.pth")
+    torch.save({"weights": Path("a path is not a tensor")}, place / "object.pth")
+    (place / "taken").mkdir()
+    return place
+
+
+RECIPES = {
+    "missing file": (HEAD + METAMER.replace("cat.png", "dog.png") + "}", "dog.png"),
+    "not an image": (HEAD + METAMER.replace("cat.png", "notes.png") + "}", "cannot be read as an image"),
+    "truncated image": (HEAD + METAMER.replace("cat.png", "half.png") + "}", "cannot be read as an image"),
+    "100,000 x 100,000 pixels declared": (HEAD + METAMER.replace("cat.png", "bomb.png") + "}", "10000000000 pixels"),
+    "unknown layer": (HEAD + METAMER.replace("blocks.0", "block.0") + "}", "did you mean 'blocks.0'"),
+    "unknown observer": (HEAD.replace("lite0", "lite9") + METAMER + "}", "did you mean 'efficientnet-lite0'"),
+    "channel out of range": (HEAD + DRIVE.replace("42", "4200") + "}", "0 to 111"),
+    "position out of range": (HEAD + DRIVE.replace("42", "42, position: [9, 9]") + "}", "outside blocks.4"),
+    "impossible contrast": (
+        HEAD + METAMER + ", constraints: {mean_luminance: 0.9, rms_contrast: 0.9}}",
+        "at mean luminance 0.9 it stays below",
+    ),
+    "impossible together": (
+        HEAD + METAMER + ", constraints: {energy: 0.01, rms_contrast: 1.5}}",
+        "cannot be met together",
+    ),
+    "corrupt weights": (
+        "observer: {name: efficientnet-lite0, weights: broken.safetensors}\nstimuli:\n" + METAMER + "}",
+        "cannot be read as plain weights",
+    ),
+    "weights of another model": (
+        "observer: {name: efficientnet-lite0, weights: other.pth}\nstimuli:\n" + METAMER + "}",
+        "does not fit",
+    ),
+    "weights that hold objects": (
+        "observer: {name: efficientnet-lite0, weights: object.pth}\nstimuli:\n" + METAMER + "}",
+        "cannot be read as plain weights",
+    ),
+    "download not allowed": ("observer: resnet18\nstimuli:\n" + METAMER + "}", "--allow-download"),
+    "code not allowed": ("observer: 'os:getcwd'\nstimuli:\n" + METAMER + "}", "--allow-code"),
+    "typo in a key": (HEAD + METAMER.replace("reference", "refernce") + "}", "line 3"),
+    "YAML tag": (HEAD + "  - !!python/object/apply:os.system ['true']", "tag"),
+    "alias bomb": ("a: &a [x, x]\nb: &b [*a, *a]\nc: [*b, *b]\n", "line 1"),
+    "path climbs out": (HEAD + METAMER.replace("cat.png", "../cat.png") + "}", "climbs out"),
+    "fit exact, another size": ("fit: exact\n" + HEAD + METAMER + "}", "fit 'exact'"),
+    "lbfgs with robustness": (HEAD + DRIVE + ", optimiser: lbfgs, robustness: {jitter: 3}}", "choose adam"),
+    "pool of one image": ("pool: taken\n" + HEAD + METAMER + "}", "at least 4 photographs"),
+}
+
+
+@pytest.mark.parametrize("case", RECIPES)
+def test_bad_recipe(synthstim, case, folder, tmp_path):
+    text, said = RECIPES[case]
+    recipe = folder / f"recipe{abs(hash(case))}.yaml"
+    recipe.write_text(text)
+    try:
+        out = synthstim("make", recipe, "--out", tmp_path / "set", cwd=folder)
+    finally:
+        recipe.unlink()
+    assert said in out
+    assert not list(tmp_path.iterdir()), "nothing is left behind"
+
+
+ARGUMENTS = {
+    "no recipe": (["make", "nowhere.yaml", "--out", "x"], "nowhere.yaml"),
+    "set exists": (["make", "recipe.yaml", "--out", "taken"], "exists already"),
+    "unknown device": (["make", "recipe.yaml", "--out", "x", "--device", "abacus"], "cannot be used here"),
+    "budget of nothing": (["make", "recipe.yaml", "--out", "x", "--budget", "0"], "--budget"),
+    "no set": (["check", "taken"], "is not a stimulus set"),
+    "report of nothing": (["report", "nowhere"], "is not a stimulus set"),
+    "unknown protocol": (["export", "taken", "--protocol", "pasive_fixation", "--out", "x"], "passive_fixation"),
+    "setting without value": (["export", "taken", "--out", "x", "--set", "on_ms"], "KEY=VALUE"),
+    "no experiment": (["run", "taken"], "taken"),
+    "adopt nothing": (["adopt", "taken", "--out", "x"], "holds no image"),
+    "unknown kind": (["adopt", ".", "--out", "x", "--kind", "metamer"], "natural or control"),
+    "unknown verb": (["mke"], "mke"),
+}
+
+
+@pytest.mark.parametrize("case", ARGUMENTS)
+def test_bad_arguments(synthstim, case, folder):
+    arguments, said = ARGUMENTS[case]
+    assert said in synthstim(*arguments, cwd=folder)
+    assert not (folder / "x").exists()
+
+
+@pytest.fixture(scope="module")
+def small_set(folder):
+    text = HEAD + METAMER + ", evaluations: 5}\n" + DRIVE + ", evaluations: 5}\n"
+    (folder / "good.yaml").write_text(text)
+    return make(read_recipe(folder / "good.yaml"), folder / "good_set").root
+
+
+def _tamper_stimulus(root):
+    write_png(root / "stimuli" / "up_0.png", np.full((3, 64, 64), 0.25, np.float32))
+
+
+def _tamper_figure(root):
+    lines = (root / "stimuli.tsv").read_text().splitlines()
+    cells = lines[2].split("\t")
+    at = lines[0].split("\t").index("activation")
+    cells[at] = str(float(cells[at]) + 10)
+    (root / "stimuli.tsv").write_text("\n".join([*lines[:2], "\t".join(cells)]) + "\n")
+
+
+def _climb(root):
+    text = (root / "stimuli.tsv").read_text()
+    (root / "stimuli.tsv").write_text(text.replace("stimuli/up_0.png", "../cat.png"))
+
+
+def _link(root):
+    (root / "stimuli" / "up_0.png").unlink()
+    (root / "stimuli" / "up_0.png").symlink_to(root / "stimuli" / "cat_blocks-0_0.png")
+
+
+def _newer(root):
+    text = (root / "provenance.json").read_text()
+    (root / "provenance.json").write_text(text.replace('"schema_version": 1', '"schema_version": 99', 1))
+
+
+def _lose(root):
+    (root / "stimuli" / "up_0.png").unlink()
+
+
+TAMPERED = {
+    "stimulus changed": (_tamper_stimulus, 1, "stimuli/up_0.png has changed"),
+    "figure changed": (_tamper_figure, 1, "up_0: activation"),
+    "path climbs out": (_climb, 2, "sets hold their own files only"),
+    "link": (_link, 2, "passes through a link"),
+    "newer schema": (_newer, 2, "update it"),
+    "file lost": (_lose, 2, "is missing"),
+}
+
+
+@pytest.mark.parametrize("case", TAMPERED)
+def test_tampered_set_is_found_by_check(synthstim, case, small_set, tmp_path):
+    change, status, said = TAMPERED[case]
+    shutil.copytree(small_set, tmp_path / "set")
+    change(tmp_path / "set")
+    assert said in synthstim("check", "set", "--quiet", cwd=tmp_path, status=status)
+
+
+@pytest.mark.parametrize("case", [case for case, (_, status, _) in TAMPERED.items() if status == 2])
+def test_report_and_export_refuse_what_check_refuses(synthstim, case, small_set, tmp_path):
+    change, _, said = TAMPERED[case]
+    shutil.copytree(small_set, tmp_path / "set")
+    change(tmp_path / "set")
+    assert said in synthstim("report", "set", cwd=tmp_path)
+    assert said in synthstim("export", "set", "--out", "exp", cwd=tmp_path)
+    assert not (tmp_path / "exp").exists()
+
+
+def test_strict_turns_a_failed_stimulus_into_status_1(synthstim, small_set, tmp_path):
+    shutil.copytree(small_set, tmp_path / "set")
+    out = synthstim("check", "set", "--quiet", cwd=tmp_path, status=0)
+    assert "marked failed" in out, "five evaluations cannot pass"
+    synthstim("check", "set", "--quiet", "--strict", cwd=tmp_path, status=1)
+
+
+@pytest.mark.skipif(os.name != "posix" or os.geteuid() != 0, reason="needs root to mount a small disk")
+def test_full_disk(synthstim, folder, tmp_path):
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=200k", "tmpfs", str(disk)], check=False, capture_output=True
+    )
+    if mounted.returncode != 0:
+        pytest.skip(f"no tmpfs can be mounted here: {mounted.stderr.decode().strip()}")
+    try:
+        out = synthstim("make", "good.yaml", "--out", disk / "set", cwd=folder)
+        assert "make room" in out
+        assert not (disk / "set").exists()
+    finally:
+        subprocess.run(["umount", str(disk)], check=True)
+
+
+def test_hostile_name_is_text_in_the_report(synthstim, small_set, tmp_path):
+    shutil.copytree(small_set, tmp_path / "set")
+    table = tmp_path / "set" / "stimuli.tsv"
+    table.write_text(table.read_text().replace("\tup\t", "\t<script>alert(1)</script>\t"))
+    synthstim("report", "set", cwd=tmp_path, status=0)
+    page = (tmp_path / "set" / "report.html").read_text()
+    assert "<script>alert(1)" not in page
+    assert "&lt;script&gt;alert(1)" in page
+
+
+def test_the_installed_program_gives_no_traceback(folder):
+    command = [Path(sys.executable).with_name("synthstim"), "make", "nowhere.yaml", "--out", "x"]
+    ran = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    assert ran.returncode == 2
+    assert "nowhere.yaml" in ran.stderr
+    assert "Traceback" not in ran.stderr
+
+
+def test_nan_and_channels_through_the_python_api():
+    from synthstim import InputError
+    from synthstim.images import as_image
+
+    for values, said in (
+        (np.full((3, 8, 8), np.nan), "NaN"),
+        (np.zeros((4, 8, 8)), "1 or 3 channels"),
+        (np.full((3, 8, 8), 255.0), r"\[0, 1\]"),
+        (np.zeros((3, 8, 8), np.uint8), "uint8"),
+    ):
+        with pytest.raises(InputError, match=said):
+            as_image(values)

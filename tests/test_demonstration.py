@@ -1,0 +1,26 @@
+"""The demonstration runs from beginning to end, and is quick when nothing changed."""
+
+import io
+import shutil
+
+import pytest
+from rich.console import Console
+
+from synthstim import StimulusSet
+from synthstim.demonstration import demonstrate
+
+
+@pytest.mark.display
+@pytest.mark.skipif(not shutil.which("Xvfb"), reason="needs Xvfb to rehearse the experiment")
+def test_demonstration(tmp_path):
+    said = Console(file=io.StringIO(), width=500)
+    demonstrate(tmp_path / "demo", said, budget=10, quiet=True)
+    first = said.file.getvalue()
+    assert "no differences" in first
+    assert "rehearsal     completed" in first
+    made = StimulusSet.read(tmp_path / "demo" / "set")
+    assert set(made.table["kind"]) == {"metamer", "controller"}
+    assert (tmp_path / "demo" / "set" / "report.html").exists()
+    before = (tmp_path / "demo" / "set" / "stimuli.tsv").stat().st_mtime_ns
+    demonstrate(tmp_path / "demo", said, budget=10, quiet=True)
+    assert (tmp_path / "demo" / "set" / "stimuli.tsv").stat().st_mtime_ns == before

@@ -1,0 +1,162 @@
+"""From a recipe to a set on disk: what is in it, that it resumes, that nothing half-written is left."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from production_fixture import SMALL, write_small
+from torch import nn
+
+from synthstim import ImageInput, InputError, Observer, Recipe, StimulusSet, check_set, load_model, make, read_recipe
+from synthstim.images import read_image, sha256_of
+from synthstim.stimulus_set import COLUMNS
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    place = tmp_path_factory.mktemp("production")
+    make(read_recipe(write_small(place)), place / "set")
+    return place
+
+
+@pytest.fixture(scope="module")
+def made(folder):
+    return StimulusSet.read(folder / "set")
+
+
+def test_every_row_of_the_recipe_is_a_row_of_the_table(made):
+    assert list(made.table["stimulus_id"]) == [
+        *("cat_blocks-0_0", "cat_blocks-0_1", "cat_blocks-1__blocks-2_0", "cat_blocks-1__blocks-2_1"),
+        *("up_ch42_0", "up_ch7_0", "down_0", "at_0", "only_0"),
+    ]
+    assert list(made.table.columns) == list(COLUMNS)
+    assert not made.damaged()
+    assert json.loads((made.root / "stimuli.json").read_text()).keys() == COLUMNS.keys()
+
+
+def test_stimuli_do_what_they_were_made_for(made):
+    table = made.table.set_index("stimulus_id")
+    assert table.loc["cat_blocks-0_0", "match_db"] > 20
+    assert (table.loc[table.kind == "metamer", "null_percentile"] == 100).all()
+    assert (
+        table.loc[["up_ch42_0", "up_ch7_0"], "activation"] > table.loc[["up_ch42_0", "up_ch7_0"], "best_natural"]
+    ).all()
+    assert table.loc["down_0", "activation"] < table.loc["down_0", "best_natural"]
+    assert abs(table.loc["at_0", "activation"] - 5.0) < 0.5
+    assert set(table["status"]) <= {"passed", "failed"}
+    assert table.loc[table.status == "failed", "reason"].notna().all()
+
+
+def test_match_in_the_table_is_that_of_the_file(made):
+    row = made.table.iloc[0]
+    observer = load_model(size=(64, 64))
+    both = torch.from_numpy(np.stack([made.image(row["file"]), made.image(row["reference"])]))
+    features = observer.activations(both, ["blocks.0"])["blocks.0"].flatten(1).double().numpy()
+    ratio = np.linalg.norm(features[0] - features[1]) / np.linalg.norm(features[1])
+    assert row["match_db"] == pytest.approx(-20 * np.log10(ratio), abs=1e-3)
+
+
+def test_copies_differ_and_say_how_far_they_are_from_the_reference(made):
+    one, two = (made.image(f"stimuli/cat_blocks-1__blocks-2_{copy}.png") for copy in (0, 1))
+    assert np.abs(one - two).mean() > 1 / 255
+    reference = made.image(made.table["reference"].iloc[2])
+    distance = np.linalg.norm(one - reference) / np.linalg.norm(reference)
+    assert made.table["pixel_distance"].iloc[2] == pytest.approx(distance, rel=1e-5)
+
+
+def test_provenance_and_companions(made):
+    facts = made.provenance
+    assert facts["recipe"] == SMALL
+    assert facts["observer"]["weights_sha256"] == load_model().weights_sha256
+    assert facts["pool"]["crops"] >= 500
+    assert facts["null"]["references/cat.png blocks.0"]["photographs"] == facts["pool"]["photographs"] - 1
+    curves = made.companion("curves.tsv.gz")
+    assert set(curves["stimulus_id"]) == set(made.table["stimulus_id"])
+    last = curves.groupby("stimulus_id")["evaluation"].max()
+    assert dict(last) == dict(zip(made.table["stimulus_id"], made.table["evaluations"], strict=True))
+    best = made.companion("best_natural.tsv")
+    assert all(sha256_of(made.path(file)) == sha for file, sha in zip(best["file"], best["sha256"], strict=True))
+    assert not list(made.root.parent.glob(".set*")), "nothing is left beside the set"
+
+
+def test_same_recipe_same_bytes_whatever_the_batch(folder, made, tmp_path):
+    again = make(read_recipe(folder / "recipe.yaml"), tmp_path / "again")
+    assert list(again.table["sha256"]) == list(made.table["sha256"])
+    one = make(read_recipe(folder / "recipe.yaml"), tmp_path / "one", at_once=1)
+    near = (one.table["match_db"] - made.table["match_db"]).abs().dropna()
+    assert (near < 0.5).all()
+
+
+def test_check_finds_nothing_then_the_figure_that_was_changed(made, tmp_path):
+    observer = load_model(size=(64, 64))
+    assert check_set(made, observer).problems == []
+    copy = tmp_path / "set"
+    shutil.copytree(made.root, copy)
+    text = (copy / "stimuli.tsv").read_text()
+    value = f"{made.table['match_db'].iloc[0]:.7g}"
+    (copy / "stimuli.tsv").write_text(text.replace(value, f"{float(value) + 0.2:.7g}", 1))
+    (problem,) = check_set(StimulusSet.read(copy), observer).problems
+    assert problem.startswith("cat_blocks-0_0: match_db")
+
+
+def test_check_on_a_second_observer(made):
+    observer = load_model(size=(64, 64))
+    found = check_set(made, observer, second=load_model(size=(96, 96)), second_layer="blocks.0")
+    assert list(found.elsewhere["stimulus_id"]) == list(made.table["stimulus_id"][:4])
+    assert found.elsewhere["match_db"].iloc[0] > 10
+
+
+RUN = "import sys; from synthstim import make, read_recipe; make(read_recipe(sys.argv[1]), sys.argv[2], resume=len(sys.argv) > 3)"
+
+
+def test_killed_run_resumes_to_the_same_set(folder, made, tmp_path):
+    command = [sys.executable, "-c", "import synthstim.production.work as w; w.EVERY_SECONDS = w.SHARE = 0; " + RUN]
+    command += [str(folder / "recipe.yaml"), str(tmp_path / "set")]
+    process = subprocess.Popen(command)
+    work = tmp_path / ".set.work"
+    deadline = time.monotonic() + 300
+    while not (list(work.glob("job-0000.*")) and list(work.glob("job-0001-running-*.safetensors"))):
+        assert process.poll() is None, "it ended before it could be killed"
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait()
+    assert not (tmp_path / "set").exists()
+    with pytest.raises(InputError, match="--resume"):
+        make(read_recipe(folder / "recipe.yaml"), tmp_path / "set")
+    subprocess.run([*command, "--resume"], check=True)
+    resumed = StimulusSet.read(tmp_path / "set")
+    pd.testing.assert_frame_equal(resumed.table, made.table)
+    assert not work.exists()
+
+
+def test_resume_refuses_another_recipe(folder, tmp_path):
+    recipe = read_recipe(folder / "recipe.yaml")
+    work = tmp_path / ".set.work"
+    work.mkdir()
+    (work / "fingerprint.json").write_text('{"sha256": "of another"}')
+    with pytest.raises(InputError, match="another recipe"):
+        make(recipe, tmp_path / "set", resume=True)
+
+
+def test_own_observer_grey_scale(tmp_path):
+    torch.manual_seed(0)
+    module = nn.Sequential(
+        nn.Conv2d(1, 8, 5, stride=2), nn.ReLU(), nn.Conv2d(8, 4, 3), nn.Flatten(), nn.Linear(2500, 3)
+    )
+    observer = Observer(module, input=ImageInput(size=(57, 57), channels=1), name="mine")
+    write_small(tmp_path)
+    entry = {"name": "grey", "kind": "metamer", "reference": "cat.png", "layers": ["1"], "evaluations": 30}
+    stimuli = make(
+        Recipe.from_dict({"observer": "mine", "stimuli": [entry]}, tmp_path), tmp_path / "set", observer=observer
+    )
+    assert read_image(stimuli.path("stimuli/grey_1_0.png")).shape == (1, 57, 57)
+    assert stimuli.table["match_db"].iloc[0] > 10
