@@ -19,7 +19,7 @@ from synthstim.production.phases import Phase
 
 TARGETS = {"early": ("blocks.0", 30.0), "middle": ("blocks.2", 20.0)}
 # Lengths of the first step, in display values summed over an image in quadrature; noise and photograph lie about 30 apart.
-STEPS = tuple(2.0**power for power in range(-3, 8))
+STEPS = tuple(2.0**power for power in range(-2, 6))
 # As the published script starts: white noise of a twentieth of the display range around mid-grey.
 START_NOISE = 0.05
 
@@ -36,7 +36,7 @@ class Plan:
         tuned: budgets at which its first step is tuned; a longer one takes the step of the last of these.
     """
 
-    size: int = 64
+    size: int = 96
     ours: int | None = None
     budgets: tuple[int, ...] = (100, 300, 1000)
     theirs: tuple[int, ...] = (300, 1000, 3000, 6000, 24000)

@@ -21,8 +21,9 @@ from synthstim.robustness import Robustness
 
 METAMER_EVALUATIONS = 800
 CONTROLLER_EVALUATIONS = 300
-# Share of a metamer's evaluations that L-BFGS has before the finish on pixels.
-SEARCH = 0.3
+# L-BFGS has this many of a metamer's evaluations, or this share of a small budget, before the finish on pixels.
+SEARCH = 100
+SEARCH_SHARE = 0.3
 FINISH_STEP = 4 / 255
 # Bashivan et al. 2019 moved 299-pixel images by up to 19 pixels; less keeps fine structure.
 JITTER = 4
@@ -74,7 +75,7 @@ def phases_of(
                 )
             robustness = None
         return [Phase(parametrisation, make, repr(make()), _stopping(entry, evaluations), start, robustness)]
-    search = max(1, round(SEARCH * evaluations))
+    search = max(1, min(SEARCH, round(SEARCH_SHARE * evaluations)))
     phases = [Phase(parametrisation, LBFGS, repr(LBFGS()), _stopping(entry, search), start)]
     if evaluations > search:
         levels = 255 if entry.bits == 8 else None
