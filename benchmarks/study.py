@@ -19,7 +19,7 @@ from synthstim.production.phases import Phase
 
 TARGETS = {"early": ("blocks.0", 30.0), "middle": ("blocks.2", 20.0)}
 # Lengths of the first step, in display values summed over an image in quadrature; noise and photograph lie about 30 apart.
-STEPS = tuple(2.0**power for power in range(-2, 6))
+STEPS = tuple(2.0**power for power in range(-1, 7))
 # As the published script starts: white noise of a twentieth of the display range around mid-grey.
 START_NOISE = 0.05
 

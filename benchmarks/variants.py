@@ -22,6 +22,7 @@ Change = Callable[[list[Phase]], list[Phase]]
 AT_224 = (
     "Fourier decay 1",
     "initial noise 0.02",
+    "Fourier decay 1.3",
     "L-BFGS for 10% of the evaluations",
     "L-BFGS for 60% of the evaluations",
     "L-BFGS for 100% of the evaluations",
@@ -79,7 +80,7 @@ def _run_at(layer: str, size: int, evaluations: int) -> dict[str, list[float]]:
 def _variants(observer: Observer) -> dict[str, Change]:
     shape = observer.input.shape
     variants: dict[str, Change] = {}
-    for decay in (0.5, 0.75, 1.0):
+    for decay in (0.5, 0.75, 1.0, 1.3):
         if decay != Fourier(shape).decay:
             variants[f"Fourier decay {decay:g}"] = _first(parametrisation=Fourier(shape, decay=decay))
     for amplitude in (0.02, 0.1, 0.5):
@@ -88,7 +89,7 @@ def _variants(observer: Observer) -> dict[str, Change]:
     for history in (10, 20, 50):
         if history != LBFGS().history:
             variants[f"L-BFGS history {history}"] = _first(optimiser=partial(LBFGS, history=history))
-    for share in (0.1, 0.6, 1.0):
+    for share in (0.1, 0.3, 0.6, 1.0):
         variants[f"L-BFGS for {share:.0%} of the evaluations"] = _shared(share)
     for levels in (0.5, 1, 2, 4, 8):
         if levels / 255 != FINISH_STEP:
