@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -19,25 +20,31 @@ from synthstim.recipe import Metamer, Recipe
 
 @dataclass
 class Climb:
-    """How the best match of a batch grew.
+    """How the best match of each item of a batch grew.
 
     Attributes:
-        evaluations: spent on each item so far, every tenth.
-        decibels: (step, item) best match at those evaluations.
+        curves: for each item, (evaluations, best match in dB) at every tenth evaluation.
     """
 
-    evaluations: list[int] = field(default_factory=list)
-    decibels: list[list[float]] = field(default_factory=list)
+    curves: dict[int, list[tuple[int, float]]] = field(default_factory=dict)
+
+    def add(self, item: int, evaluations: int, decibels: float) -> None:
+        """Note an item's best match so far."""
+        self.curves.setdefault(item, []).append((evaluations, decibels))
 
     def first(self, item: int, target: float) -> int | None:
         """Evaluations until an item's best reached the target; None if it never did."""
-        reached = (count for count, best in zip(self.evaluations, self.decibels, strict=True) if best[item] >= target)
-        return next(reached, None)
+        return next((count for count, best in self.curves[item] if best >= target), None)
 
     @property
     def end(self) -> list[float]:
         """The best match of each item at the end."""
-        return self.decibels[-1]
+        return [self.curves[item][-1][1] for item in sorted(self.curves)]
+
+    @property
+    def evaluations(self) -> int:
+        """Spent on each item in all."""
+        return max(curve[-1][0] for curve in self.curves.values())
 
 
 def climb(
@@ -49,15 +56,20 @@ def climb(
         rounded: whether the match is that of the 8-bit image, or of the floating-point one.
         seed: of the first item; the others follow.
     """
-    watched, before = Climb(), 0
-    start: str | Tensor = "pink"
+    watched = Climb()
+    stimuli: Tensor | None = None
+    spent, matches = [0] * len(references), [-math.inf] * len(references)
     for phase in phases:
+        rows = [item for item, best in enumerate(matches) if stimuli is None or phase.takes(best)]
+        if not rows:
+            continue
+        begin = phase.start if stimuli is None or phase.start is not None else stimuli[rows]
         run = Synthesiser(
             observer,
-            match(references, [layer]),
+            match(references[rows], [layer]),
             phase.parametrisation,
-            seeds=range(seed, seed + len(references)),
-            start=start if phase.start is None else phase.start,
+            seeds=[seed + item for item in rows],
+            start="pink" if begin is None else begin,
             optimiser=phase.optimiser(),
             stopping=phase.stopping,
             levels=phase.levels,
@@ -66,9 +78,14 @@ def climb(
         for progress in run:
             kept = [run.finished[item][0] for item in sorted(run.finished)]
             best = torch.stack(kept) if kept else run.best_latents
-            watched.evaluations.append(before + progress.evaluations)
-            watched.decibels.append(run.evaluator.rounded_scores(best, scorer) if rounded else progress.best)
-        start, before = run.result().stimuli, before + phase.stopping.evaluations
+            shown = run.evaluator.rounded_scores(best, scorer) if rounded else progress.best
+            for item, decibels in zip(rows, shown, strict=True):
+                watched.add(item, spent[item] + progress.evaluations, decibels)
+        made = run.result()
+        stimuli = made.stimuli if stimuli is None else stimuli.index_copy(0, torch.tensor(rows), made.stimuli)
+        for at, item in enumerate(rows):
+            spent[item] += made.evaluations[at]
+            matches[item] = made.scores[at]
     return watched
 
 

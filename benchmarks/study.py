@@ -157,7 +157,7 @@ def _ratio(
         bound = "at most " if soonest is None else ""
         ratios.append((ratio, soonest is None))
         rows.append([name, _count(mine), _count(soonest) if soonest else f"over {cap:,}", f"{bound}{ratio:.4f}"])
-    columns = ["photograph", f"ours (budget {ours.evaluations[-1]})", "theirs, best budget", "ratio"]
+    columns = ["photograph", f"ours (budget {ours.evaluations})", "theirs, best budget", "ratio"]
     show(f"### {layer}: evaluations to {target:g} dB", columns, rows)
     worst, bounded = max(ratios)
     missed = "" if worst < float("inf") else " (OURS MISSED THE TARGET)"

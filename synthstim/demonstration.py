@@ -34,24 +34,32 @@ def demonstrate(out: Path, console: Console, *, budget: int | None = None, quiet
             stimuli = make(recipe, out / "set", budget=budget, resume=True, watch=display.making)
         shutil.rmtree(out / "experiment", ignore_errors=True)
     _say(console, f"stimulus set  {out / 'set'}: {len(stimuli)} stimuli")
-    observer = observer_of_set(stimuli)
-    with ProgressDisplay(console, quiet=quiet) as display:
-        found = check_set(
-            stimuli, observer, pool=pool_of_set(stimuli, observer) if observer else None, watch=display.checking
-        )
-    if found.problems:
-        raise InputError(
-            f"the check found {len(found.problems)} differences, first: {found.problems[0]}; remove {out} and start again"
-        )
-    _say(
-        console,
-        f"check         {found.measured} files measured again, no differences, {len(found.failed)} marked failed",
-    )
-    _say(console, f"report        {write_report(stimuli)}: open it in a browser")
+    page = stimuli.root / "report.html"
+    if page.exists():
+        stimuli.require_intact()
+        _say(console, "check         done before, files unchanged (synthstim check measures them again)")
+    else:
+        _check(stimuli, console, quiet)
+        write_report(stimuli)
+    _say(console, f"report        {page}: open it in a browser")
     if not (out / "experiment").exists():
         export_experiment(stimuli, "passive_fixation", out=out / "experiment", settings=EXPERIMENT)
     _say(console, f"experiment    {out / 'experiment'}: its README.md is for the person at the rig")
     _rehearse(out / "experiment", console)
+
+
+def _check(stimuli: StimulusSet, console: Console, quiet: bool) -> None:
+    observer = observer_of_set(stimuli)
+    with ProgressDisplay(console, quiet=quiet) as display:
+        pool = pool_of_set(stimuli, observer) if observer else None
+        found = check_set(stimuli, observer, pool=pool, watch=display.checking)
+    if found.problems:
+        count, first = len(found.problems), found.problems[0]
+        raise InputError(f"the check found {count} differences, first: {first}; remove {stimuli.root} and start again")
+    _say(
+        console,
+        f"check         {found.measured} files measured again, no differences, {len(found.failed)} marked failed",
+    )
 
 
 def _made(directory: Path, recipe: str) -> StimulusSet | None:
@@ -67,11 +75,13 @@ def _made(directory: Path, recipe: str) -> StimulusSet | None:
 
 
 def _rehearse(experiment: Path, console: Console) -> None:
-    if not shutil.which("Xvfb") and not os.environ.get("DISPLAY"):
+    if before := sorted((experiment / "data").glob("*_presentations.tsv")):
+        _say(console, f"rehearsal     done before: {before[-1]}")
+    elif not shutil.which("Xvfb") and not os.environ.get("DISPLAY"):
         _say(console, "rehearsal     skipped: there is no display and no Xvfb (Debian: apt-get install xvfb)")
-        return
-    ran = run_experiment(experiment, simulate=True)
-    _say(console, f"rehearsal     {ran.status}: every presentation is in {ran.presentations}")
+    else:
+        ran = run_experiment(experiment, simulate=True)
+        _say(console, f"rehearsal     {ran.status}: every presentation is in {ran.presentations}")
 
 
 def _say(console: Console, line: str) -> None:

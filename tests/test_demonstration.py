@@ -21,6 +21,8 @@ def test_demonstration(tmp_path):
     made = StimulusSet.read(tmp_path / "demo" / "set")
     assert set(made.table["kind"]) == {"metamer", "controller"}
     assert (tmp_path / "demo" / "set" / "report.html").exists()
+    assert "done before" not in first
     before = (tmp_path / "demo" / "set" / "stimuli.tsv").stat().st_mtime_ns
     demonstrate(tmp_path / "demo", said, budget=10, quiet=True)
     assert (tmp_path / "demo" / "set" / "stimuli.tsv").stat().st_mtime_ns == before
+    assert said.file.getvalue().count("done before") == 2

@@ -40,6 +40,12 @@ class Job:
     constraints: list[limits.Constraint]
     references: torch.Tensor | None = field(default=None, repr=False)
 
+    @property
+    def evaluations(self) -> int:
+        """The most that an item may spend: after the first phase it goes through one of the others."""
+        first, *others = (phase.stopping.evaluations for phase in self.phases)
+        return first + max(others, default=0)
+
 
 def plan_jobs(
     recipe: Recipe, observer: Observer, *, budget: int | None = None, at_once: int | None = None

@@ -151,11 +151,16 @@ def _run_phase(
     tracker: _Tracker,
 ) -> Made:
     phase = job.phases[index]
-    # What has reached its target is left as it is.
-    rows = [row for row in range(len(job.items)) if made is None or not made.converged[row]]
+    # What has reached its target, or is not for this phase, is left as it is.
+    rows = [
+        row
+        for row in range(len(job.items))
+        if made is None or (not made.converged[row] and phase.takes(made.scores[row]))
+    ]
     if not rows:
         assert made is not None
-        return Made(**{**vars(made), "phases": index + 1})
+        made.phases = index + 1
+        return made
     start = phase.start if phase.start is not None else made.stimuli[rows] if made else "pink"
     synthesiser = Synthesiser(
         observer,
@@ -173,25 +178,26 @@ def _run_phase(
     for progress in synthesiser:
         tracker.step(job, index, progress.evaluations, progress.best, progress.message)
         work.maybe_save(number, index, synthesiser)
-    return _joined(made, rows, synthesiser, len(job.items), index + 1)
+    return _joined(made, rows, synthesiser, index)
 
 
-def _joined(made: Made | None, rows: list[int], synthesiser: Synthesiser, items: int, phases: int) -> Made:
+def _joined(made: Made | None, rows: list[int], synthesiser: Synthesiser, index: int) -> Made:
     """The results of all phases up to now."""
     result = synthesiser.result()
     if made is None:
-        return Made(result.stimuli.float(), result.scores, result.evaluations, result.converged, result.curves, phases)
-    stimuli = made.stimuli.clone()
-    stimuli[rows] = result.stimuli.float()
-    joined = Made(
-        stimuli, list(made.scores), list(made.evaluations), list(made.converged), [list(c) for c in made.curves], phases
-    )
+        taken = [[index] for _ in rows]
+        return Made(
+            result.stimuli.float(), result.scores, result.evaluations, result.converged, result.curves, taken, index + 1
+        )
+    made.stimuli[rows] = result.stimuli.float()
     for at, row in enumerate(rows):
         before = made.evaluations[row]
-        joined.curves[row] += [(before + step, score) for step, score in result.curves[at]]
-        joined.evaluations[row] += result.evaluations[at]
-        joined.scores[row], joined.converged[row] = result.scores[at], result.converged[at]
-    return joined
+        made.curves[row] += [(before + step, score) for step, score in result.curves[at]]
+        made.evaluations[row] += result.evaluations[at]
+        made.scores[row], made.converged[row] = result.scores[at], result.converged[at]
+        made.taken[row].append(index)
+    made.phases = index + 1
+    return made
 
 
 class _Tracker:
@@ -206,14 +212,14 @@ class _Tracker:
 
     @staticmethod
     def _work(job: Job) -> float:
-        return float(len(job.items) * sum(phase.stopping.evaluations for phase in job.phases))
+        return float(len(job.items) * job.evaluations)
 
     def step(self, job: Job, index: int, evaluations: int, best: list[float], message: str) -> None:
         now = time.monotonic()
         if self.watch is None or (now - self._last < 0.2 and not message):
             return
         self._last = now
-        before = sum(phase.stopping.evaluations for phase in job.phases[:index])
+        before = job.phases[0].stopping.evaluations if index else 0
         share = (self.spent + len(job.items) * (before + evaluations)) / self.work
         self.watch(MakeProgress(self.done, self.total, _label(job), best, share, message))
 

@@ -27,7 +27,8 @@ class Made:
     Attributes:
         stimuli: (batch, channel, y, x) display values.
         scores, evaluations, converged, curves: as in ``Synthesis``, over all phases up to now.
-        phases: how many phases are behind each item's result.
+        taken: the phases that each item went through.
+        phases: how many phases are done.
     """
 
     stimuli: Tensor
@@ -35,6 +36,7 @@ class Made:
     evaluations: list[int]
     converged: list[bool]
     curves: list[list[tuple[int, float]]]
+    taken: list[list[int]]
     phases: int = 0
 
 

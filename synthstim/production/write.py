@@ -62,7 +62,7 @@ def _synthesis_columns(job: Job, at: int, made: Made, observer: Observer) -> dic
         "seed": item.seed,
         "start": entry.start if entry.start in ("pink", "white") else Path(entry.start).name,
         "parametrisation": entry.parametrisation.kind,
-        "optimiser": ", then ".join(phase.label for phase in job.phases),
+        "optimiser": ", then ".join(job.phases[phase].label for phase in made.taken[at]),
         "evaluations": made.evaluations[at],
         "converged": made.converged[at],
     }

@@ -111,7 +111,9 @@ class NaturalPool:
 
     @cached_property
     def _thumbnails(self) -> FloatImage:
-        return np.concatenate([_thumbnails(part.astype(np.float32) / np.float32(255)) for part in np.array_split(self.crops, 16)])
+        return np.concatenate(
+            [_thumbnails(part.astype(np.float32) / np.float32(255)) for part in np.array_split(self.crops, 16)]
+        )
 
 
 def fit_image_channels(image: FloatImage, channels: int) -> FloatImage:
