@@ -14,7 +14,7 @@ demo: $(READY)
 	@$(BIN)/synthstim demo --out demo
 
 test: $(READY) system
-	$(BIN)/python -m pytest -q -m "not slow"
+	$(BIN)/python -m pytest -q -m "not slow" -n 2 --dist loadfile
 
 test-slow: $(READY) system
 	$(BIN)/python -m pytest -q -m slow

@@ -8,7 +8,8 @@ from engine_fixture import small_network
 
 from synthstim.models import Observer, load_model
 
-torch.set_num_threads(2)
+# Two test processes run side by side (Makefile); threads of both on two cores would wait for one another.
+torch.set_num_threads(1)
 
 
 @pytest.fixture(scope="session")
