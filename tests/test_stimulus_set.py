@@ -1,0 +1,160 @@
+"""Sets on disk: what is written is read back, and what must not be there is refused."""
+
+import json
+import os
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from synthstim.errors import InputError
+from synthstim.stimulus_set import COLUMNS, SetWriter, StimulusSet, adopt, check_ids, safe_id
+
+IMAGE = np.linspace(0, 1, 3 * 8 * 9, dtype=np.float32).reshape(3, 8, 9)
+
+
+def write(place, **columns):
+    writer = SetWriter(place)
+    reference, sha256 = writer.add_reference(IMAGE, "a photo")
+    writer.add_image("one", IMAGE, kind="metamer", reference=reference, reference_sha256=sha256, **columns)
+    writer.add_image("two", IMAGE[:1], kind="natural", bits=16)
+    writer.commit({"made": "by hand"})
+    return place
+
+
+def test_values_come_back_with_their_types(tmp_path):
+    values = {
+        "match_db": 31.234567,
+        "copy": 3,
+        "seed": 2**48 - 1,
+        "converged": False,
+        "same_class": True,
+        "name": "007",
+    }
+    row = StimulusSet.read(write(tmp_path / "set", **values)).table.iloc[0]
+    assert row["match_db"] == pytest.approx(31.23457)
+    assert (row["copy"], row["seed"], row["converged"], row["same_class"], row["name"]) == (
+        3,
+        2**48 - 1,
+        False,
+        True,
+        "007",
+    )
+    other = StimulusSet.read(tmp_path / "set").table.iloc[1]
+    assert all(pd.isna(other[name]) for name in values)
+    assert "\tn/a\t" in (tmp_path / "set" / "stimuli.tsv").read_text()
+    assert json.loads((tmp_path / "set" / "stimuli.json").read_text()).keys() == COLUMNS.keys()
+
+
+def test_pixels_come_back(tmp_path):
+    stimuli = StimulusSet.read(write(tmp_path / "set"))
+    assert np.abs(stimuli.image("stimuli/one.png") - IMAGE).max() <= 0.5 / 255 + 1e-7
+    assert np.abs(stimuli.image("stimuli/two.png") - IMAGE[:1]).max() <= 0.5 / 65535 + 1e-7
+
+
+def test_references_with_one_stem(tmp_path):
+    writer = SetWriter(tmp_path / "set")
+    first, again, other = (writer.add_reference(image, "Cat")[0] for image in (IMAGE, IMAGE, 1 - IMAGE))
+    lower, digest = writer.add_reference(IMAGE * 0.5, "cat")
+    assert first == again == "references/Cat.png"
+    assert lower == f"references/cat_{digest[:8]}.png"
+    assert len({first.lower(), other.lower(), lower.lower()}) == 3
+
+
+def test_nothing_is_seen_before_it_is_whole(tmp_path):
+    writer = SetWriter(tmp_path / "set")
+    writer.add_image("one", IMAGE, kind="natural")
+    assert not (tmp_path / "set").exists()
+    writer.discard()
+    assert not list(tmp_path.iterdir())
+    write(tmp_path / "set")
+    with pytest.raises(InputError, match="exists already"):
+        SetWriter(tmp_path / "set")
+
+
+@pytest.mark.parametrize("name", ["", "1a", "a b", "a/b", "ä", "a" * 65, "con", "NUL", "com1", "-a", "a.png", "$x"])
+def test_bad_ids(name):
+    with pytest.raises(InputError):
+        check_ids([name])
+    check_ids([safe_id(name)])
+
+
+def test_ids_are_unique_whatever_the_case():
+    with pytest.raises(InputError, match="differ at most in case"):
+        check_ids(["Unit", "unit"])
+
+
+PATHS = [
+    "/etc/hostname",
+    "../outside.png",
+    "stimuli/../../outside.png",
+    "C:/x.png",
+    "stimuli\\one.png",
+    "",
+    "nowhere.png",
+]
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_paths_stay_inside(tmp_path, path):
+    root = write(tmp_path / "set")
+    (tmp_path / "outside.png").write_bytes(b"")
+    table = (root / "stimuli.tsv").read_text()
+    (root / "stimuli.tsv").write_text(table.replace("stimuli/one.png", path))
+    with pytest.raises(InputError):
+        StimulusSet.read(root)
+
+
+def test_links_are_not_followed(tmp_path):
+    root = write(tmp_path / "set")
+    (root / "stimuli").rename(tmp_path / "elsewhere")
+    os.symlink(tmp_path / "elsewhere", root / "stimuli")
+    with pytest.raises(InputError, match="passes through a link"):
+        StimulusSet.read(root)
+
+
+def test_damage_is_named(tmp_path):
+    root = write(tmp_path / "set")
+    assert StimulusSet.read(root).damaged() == []
+    for file in ("stimuli/one.png", "references/a_photo.png"):
+        (root / file).write_bytes((root / file).read_bytes() + b" ")
+    said = StimulusSet.read(root).damaged()
+    assert [line.split()[0] for line in said] == ["stimuli/one.png", "references/a_photo.png"]
+    with pytest.raises(InputError, match="and 1 more"):
+        StimulusSet.read(root).require_intact()
+
+
+@pytest.mark.parametrize(
+    ("file", "content", "said"),
+    [
+        ("provenance.json", "{", "valid JSON"),
+        ("provenance.json", "[]", "one JSON object"),
+        ("provenance.json", '{"schema_version": 99}', "update it"),
+        ("stimuli.tsv", "stimulus_id\tfile\nx\ty\n", "lacks the column"),
+        (
+            "stimuli.tsv",
+            "stimulus_id\tfile\tsha256\tkind\tmatch_db\none\tstimuli/one.png\tx\tnatural\thigh\n",
+            "fit its column",
+        ),
+    ],
+)
+def test_broken_tables(tmp_path, file, content, said):
+    root = write(tmp_path / "set")
+    (root / file).write_text(content)
+    with pytest.raises(InputError, match=said):
+        StimulusSet.read(root)
+
+
+def test_adopted_images_keep_their_pixels(tmp_path):
+    from PIL import Image
+
+    (tmp_path / "mine").mkdir()
+    pixels = np.random.default_rng(0).integers(0, 256, (5, 7, 3), dtype=np.uint8)
+    Image.fromarray(pixels).save(tmp_path / "mine" / "1 grating.png")
+    Image.fromarray(pixels[..., 0]).save(tmp_path / "mine" / "grey.tif")
+    (tmp_path / "mine" / "notes.txt").write_text("hello")
+    stimuli, left_out = adopt(tmp_path / "mine", tmp_path / "set", kind="control")
+    assert left_out == ["notes.txt"]
+    assert set(stimuli.table["kind"]) == {"control"}
+    assert np.array_equal(np.rint(stimuli.image("stimuli/x1_grating.png") * 255).transpose(1, 2, 0), pixels)
+    assert np.array_equal(np.rint(stimuli.image("stimuli/grey.png")[0] * 255), pixels[..., 0])
