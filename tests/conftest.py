@@ -20,8 +20,8 @@ def efficientnet() -> Observer:
 
 @pytest.fixture(scope="session")
 def small_efficientnet() -> Observer:
-    """The same network in double precision, shown 64 x 64 pixels."""
-    return load_model(size=(64, 64)).to(dtype=torch.float64)
+    """The same network in double precision, shown 32 x 32 pixels."""
+    return load_model(size=(32, 32)).to(dtype=torch.float64)
 
 
 @pytest.fixture(scope="session")

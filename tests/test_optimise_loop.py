@@ -252,7 +252,7 @@ CHECKPOINTED = {
     "lbfgs": (25.0, dict(optimiser=LBFGS)),
     "adam": (9.0, dict(optimiser=Adam)),
     "moved": (4.5, dict(optimiser=Adam, robustness=Robustness(jitter=3, rotation=5, settled=0.7))),
-    "ascent": (16.0, dict(optimiser=lambda: GradientAscent(normalised=True, schedule="halving", step=0.5))),
+    "ascent": (5.0, dict(optimiser=lambda: GradientAscent(normalised=True, schedule="halving", step=0.5))),
 }
 
 
@@ -262,12 +262,12 @@ def test_a_resumed_run_is_the_same_bit_for_bit(tmp_path, observer, name):
 
     def make():
         stopping = Stopping(evaluations=45, target=target)
-        return synthesiser(observer, **{**given, "optimiser": given["optimiser"](), "stopping": stopping})
+        return synthesiser(observer, slice(0, 5), **{**given, "optimiser": given["optimiser"](), "stopping": stopping})
 
     run = make()
     assert len({progress.running for progress in run}) > 2  # some items finish before others
     whole = run.result()
-    for after in (0, 1, 2, 3, 99):
+    for after in (0, 1, 3, 99):
         again = resumed(make, tmp_path / "run.safetensors", after).result()
         for field in dataclasses.fields(whole):
             one, two = getattr(whole, field.name), getattr(again, field.name)

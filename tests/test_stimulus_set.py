@@ -158,3 +158,54 @@ def test_adopted_images_keep_their_pixels(tmp_path):
     assert set(stimuli.table["kind"]) == {"control"}
     assert np.array_equal(np.rint(stimuli.image("stimuli/x1_grating.png") * 255).transpose(1, 2, 0), pixels)
     assert np.array_equal(np.rint(stimuli.image("stimuli/grey.png")[0] * 255), pixels[..., 0])
+
+
+def test_further_tables_keep_text_as_text(tmp_path):
+    writer = SetWriter(tmp_path / "set", description="Grüße, 神経")
+    writer.add_image("one", IMAGE, kind="controller", name="größe\u2009µ")
+    where = {"unit": ["007", "1e5"], "layer": ["1", "2"]}
+    writer.add_rows(
+        "pool_activations.tsv.gz", pd.DataFrame({**where, "percentile": [0.5, 1], "activation": [2.0, np.nan]})
+    )
+    writer.commit({"made": "by hand"})
+    stimuli = StimulusSet.read(tmp_path / "set")
+    table = stimuli.companion("pool_activations.tsv.gz")
+    assert table["unit"].tolist() == ["007", "1e5"]
+    assert table["layer"].tolist() == ["1", "2"]
+    assert table["percentile"].tolist() == [0.5, 1.0]
+    assert np.isnan(table["activation"][1])
+    assert stimuli.table["name"][0] == "größe\u2009µ"
+    empty = stimuli.companion("null.tsv.gz")
+    assert len(empty) == 0
+    assert list(empty) == ["reference", "layer", "measure", "percentile", "value"]
+
+
+def test_a_linked_file_is_refused_and_so_are_missing_cells(tmp_path):
+    root = write(tmp_path / "set")
+    text = (root / "stimuli.tsv").read_text()
+    for column, cell in {"stimulus_id": "one\t", "file": "stimuli/one.png", "kind": "metamer"}.items():
+        (root / "stimuli.tsv").write_text(text.replace(cell, "n/a\t" if cell.endswith("\t") else "n/a", 1))
+        with pytest.raises(InputError, match=f"row 1 has no {column}"):
+            StimulusSet.read(root)
+    (root / "stimuli.tsv").write_text(text.replace("stimuli/one.png", "stimuli/" + "x" * 300))
+    with pytest.raises(InputError, match="is missing from set"):
+        StimulusSet.read(root)
+    (root / "stimuli.tsv").write_text(text)
+    (root / "stimuli" / "one.png").rename(tmp_path / "one.png")
+    (root / "stimuli" / "one.png").symlink_to(tmp_path / "one.png")
+    with pytest.raises(InputError, match="passes through a link"):
+        StimulusSet.read(root)
+
+
+def test_damage_cannot_hide_behind_a_second_row(tmp_path):
+    root = write(tmp_path / "set")
+    (root / "stimuli" / "one.png").write_bytes((root / "stimuli" / "two.png").read_bytes())
+    header, one, two = (root / "stimuli.tsv").read_text().splitlines()
+    twin = two.replace("two\t", "twin\t", 1).replace("stimuli/two.png", "stimuli/one.png")
+    (root / "stimuli.tsv").write_text("\n".join([header, one, two, twin, ""]))
+    assert [line.split()[0] for line in StimulusSet.read(root).damaged()] == ["stimuli/one.png"]
+    # A reference whose checksum was taken out is not intact.
+    cells = one.split("\t")
+    cells[list(COLUMNS).index("reference_sha256")] = "n/a"
+    (root / "stimuli.tsv").write_text("\n".join([header, "\t".join(cells), two, ""]))
+    assert "references/a_photo.png" in " ".join(StimulusSet.read(root).damaged())

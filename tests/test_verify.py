@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from engine_fixture import photograph
+from engine_fixture import photograph, small_network
 from scipy.stats import pearsonr, spearmanr
 
 from synthstim.errors import InputError
@@ -31,6 +31,14 @@ def test_pool_knows_the_photograph_of_a_reference(name):
 
     pool = NaturalPool.for_observer(load_model(size=(64, 64)))
     assert {pool.names[number] for number in pool.photographs_of(photograph(name))} == {f"{name}.png"}
+
+
+def test_no_photograph_is_taken_for_another():
+    pool = NaturalPool.for_observer(small_network(size=(64, 64)))
+    for crop in pool.subset(2 * len(pool.names)):
+        assert pool.photographs_of(pool.image(crop)) == {pool.photograph[crop]}
+    rng = np.random.default_rng(0)
+    assert pool.photographs_of(rng.random((3, 64, 64), dtype=np.float32)) == set()
 
 
 def test_pool_of_a_folder(observer, tmp_path):

@@ -19,18 +19,18 @@ def inside(root: Path, relative: str) -> Path:
         raise InputError(
             f"the path {relative!r} is not a relative path inside {root.name}: sets hold their own files only"
         )
+    try:
+        return _real_file(root, path)
+    except OSError:  # a name that no file system takes
+        raise InputError(f"{relative[:60]!r} is missing from {root.name}: the set is incomplete") from None
+
+
+def _real_file(root: Path, path: PurePosixPath) -> Path:
     current = root
     for part in path.parts:
         current = current / part
-        if _is_link(current):
-            raise InputError(f"{relative} in {root.name} passes through a link: sets hold real files only")
+        if current.is_symlink():
+            raise InputError(f"{path} in {root.name} passes through a link: sets hold real files only")
     if not current.is_file():
-        raise InputError(f"{relative} is missing from {root.name}: the set is incomplete")
+        raise InputError(f"{path} is missing from {root.name}: the set is incomplete")
     return current
-
-
-def _is_link(path: Path) -> bool:
-    try:
-        return path.is_symlink()
-    except OSError:  # a name that no file system takes: there is no such file
-        return False
