@@ -137,7 +137,7 @@ def test_bad_arguments(synthstim, case, folder):
 
 @pytest.fixture(scope="module")
 def small_set(folder):
-    text = HEAD + METAMER + ", evaluations: 5}\n" + DRIVE + ", evaluations: 5}\n"
+    text = HEAD + METAMER + ", evaluations: 5, target_db: 60}\n" + DRIVE + ", evaluations: 5}\n"
     (folder / "good.yaml").write_text(text)
     return make(read_recipe(folder / "good.yaml"), folder / "good_set").root
 
@@ -204,7 +204,7 @@ def test_report_and_export_refuse_what_check_refuses(synthstim, case, small_set,
 def test_strict_turns_a_failed_stimulus_into_status_1(synthstim, small_set, tmp_path):
     shutil.copytree(small_set, tmp_path / "set")
     out = synthstim("check", "set", "--quiet", cwd=tmp_path, status=0)
-    assert "marked failed" in out, "five evaluations cannot pass"
+    assert "marked failed" in out, "nothing reaches 60 dB"
     synthstim("check", "set", "--quiet", "--strict", cwd=tmp_path, status=1)
 
 
