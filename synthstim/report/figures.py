@@ -12,7 +12,6 @@ import numpy as np
 import pandas as pd
 
 from synthstim.report.cards import GOALS, Row, layer_of, rows_of, status_of, stem
-from synthstim.report.companions import read_companion
 from synthstim.report.distributions import Distribution, density, pooled
 from synthstim.report.groups import null_distributions
 from synthstim.report.numbers import known, number, percent, text
@@ -27,7 +26,7 @@ _SYMBOLS = {"drive": "triangle-up", "suppress": "triangle-down", "level": "diamo
 
 def null_figures(stimuli: StimulusSet) -> dict[str, Figure]:
     """For each measure, a row a layer: the null distribution of all references and every metamer on it."""
-    nulls = null_distributions(read_companion(stimuli, "null.tsv.gz"))
+    nulls = null_distributions(stimuli.companion("null.tsv.gz"))
     metamers = [row for row in rows_of(stimuli) if row["kind"] == "metamer"]
     layers = list(dict.fromkeys(map(layer_of, metamers)))
     figures = {}
@@ -151,7 +150,7 @@ def _controller_marks(rows: list[Row], goal: str, layer: str, status: str) -> Fi
 
 def curves_figure(stimuli: StimulusSet) -> Figure | None:
     """Score against evaluations, a panel a goal, a line a stimulus, a colour a layer; failed ones are dashed."""
-    curves = dict(iter(read_companion(stimuli, "curves.tsv.gz").groupby("stimulus_id", sort=False)))
+    curves = dict(iter(stimuli.companion("curves.tsv.gz").groupby("stimulus_id", sort=False)))
     rows = [row for row in rows_of(stimuli) if row["stimulus_id"] in curves]
     if not rows:
         return None

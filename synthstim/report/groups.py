@@ -9,7 +9,6 @@ from typing import TypeVar
 import pandas as pd
 
 from synthstim.report.cards import GOALS, NO_LAYER, Card, Row, layer_of, make_card, rows_of, status_of, stem
-from synthstim.report.companions import read_companion
 from synthstim.report.distributions import Distribution
 from synthstim.report.numbers import known, number, text
 from synthstim.report.pictures import Picture, Pictures
@@ -71,12 +70,12 @@ class Gallery:
 def files_shown(stimuli: StimulusSet) -> set[str]:
     """Every image file that the page shows, relative to the set."""
     shown = set(stimuli.table["file"]) | set(stimuli.table["reference"].dropna())
-    return shown | {str(file) for file in read_companion(stimuli, "best_natural.tsv")["file"]}
+    return shown | {str(file) for file in stimuli.companion("best_natural.tsv")["file"]}
 
 
 def reference_groups(stimuli: StimulusSet, pictures: Pictures) -> list[ReferenceGroup]:
     """Metamers grouped by their reference, then by layer."""
-    nulls = null_distributions(read_companion(stimuli, "null.tsv.gz"))
+    nulls = null_distributions(stimuli.companion("null.tsv.gz"))
     groups = []
     for reference, rows in _grouped(_of_kind(stimuli, "metamer"), lambda row: text(row["reference"])):
         cards: dict[str, list[Card]] = {}
@@ -91,8 +90,8 @@ def reference_groups(stimuli: StimulusSet, pictures: Pictures) -> list[Reference
 
 def unit_groups(stimuli: StimulusSet, pictures: Pictures) -> list[UnitGroup]:
     """Controllers grouped by the unit that they control."""
-    best = _by_unit(read_companion(stimuli, "best_natural.tsv"))
-    pool = _by_unit(read_companion(stimuli, "pool_activations.tsv.gz"))
+    best = _by_unit(stimuli.companion("best_natural.tsv"))
+    pool = _by_unit(stimuli.companion("pool_activations.tsv.gz"))
     groups = []
     for (unit, layer), rows in _grouped(
         _of_kind(stimuli, "controller"), lambda row: (text(row["unit"], NO_UNIT), layer_of(row))

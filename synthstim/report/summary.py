@@ -10,7 +10,6 @@ from typing import Any
 
 from synthstim.images import sha256_of
 from synthstim.report.cards import Row, layer_of, rows_of, status_of, stem
-from synthstim.report.companions import read_companion
 from synthstim.report.numbers import known, noun, number, text
 from synthstim.stimulus_set import StimulusSet
 
@@ -89,7 +88,7 @@ def summarise(stimuli: StimulusSet) -> Summary:
 def damage(stimuli: StimulusSet) -> Iterator[str]:
     """One sentence for each file of the set, best natural images included, whose bytes differ from its checksum."""
     yield from stimuli.damaged()
-    best = read_companion(stimuli, "best_natural.tsv")
+    best = stimuli.companion("best_natural.tsv")
     for relative, wanted in dict(zip(best["file"].astype(str), best["sha256"].astype(str), strict=True)).items():
         if (found := sha256_of(stimuli.path(relative))) != wanted:
             yield f"{relative} has changed since it was made (sha256 {found[:12]}..., recorded {wanted[:12]}...)"
