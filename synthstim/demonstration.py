@@ -12,7 +12,7 @@ from rich.markup import escape
 from synthstim.errors import InputError
 from synthstim.experiment import export_experiment, run_experiment
 from synthstim.production import make, observer_of_set, pool_of_set
-from synthstim.production.demo import EXPERIMENT, write_recipe
+from synthstim.production.demo import EXPERIMENT, RECIPE, write_recipe
 from synthstim.progress import ProgressDisplay
 from synthstim.recipe import read_recipe
 from synthstim.report import write_report
@@ -27,12 +27,15 @@ def demonstrate(out: Path, console: Console, *, budget: int | None = None, quiet
         out: gets ``recipe.yaml``, ``set`` and ``experiment``.
         budget: cap on the evaluations of each stimulus.
     """
+    if out.exists() and (not (out / "recipe.yaml").is_file() or (out / "recipe.yaml").read_text("utf-8") != RECIPE):
+        raise InputError(f"{out} is there and not this demonstration's: choose another --out, nothing was changed")
+    if (out / "experiment").exists() and not (out / "set").exists():
+        raise InputError(f"{out}/experiment is there without its set: move it away, it may hold data")
     recipe = read_recipe(write_recipe(out))
     stimuli = _made(out / "set", recipe.text)
     if stimuli is None:
         with ProgressDisplay(console, quiet=quiet) as display:
             stimuli = make(recipe, out / "set", budget=budget, resume=True, watch=display.making)
-        shutil.rmtree(out / "experiment", ignore_errors=True)
     _say(console, f"stimulus set  {out / 'set'}: {len(stimuli)} stimuli")
     page = stimuli.root / "report.html"
     if page.exists():

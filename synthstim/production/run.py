@@ -88,7 +88,10 @@ def make(
     recipe = recipe if isinstance(recipe, Recipe) else Recipe.from_dict(recipe)
     out = Path(out)
     if resume and out.exists():
-        return StimulusSet.read(out)
+        complete = StimulusSet.read(out)
+        if complete.provenance.get("recipe") != recipe.text:
+            raise InputError(f"{out} is complete, and of another recipe: choose another name or remove it")
+        return complete
     require_absent(out)
     check_device(device)
     if observer is None:
