@@ -1,0 +1,1 @@
+"""Hearing: classical models and networks of sound, one noun a file."""
