@@ -16,7 +16,7 @@ ROOT = Path(synthstim.__file__).parent
 # Modules of one line may not import one another.
 FLOW = [
     ["errors"],
-    ["ids", "images"],
+    ["ids", "images", "sounds"],
     ["models"],
     ["encoding"],
     ["objectives", "parametrise", "constraints", "robustness"],

@@ -107,7 +107,7 @@ def hooks_left(module: nn.Module) -> int:
 def test_the_embedded_observer_sees_what_is_known(efficientnet):
     seen = photographs("coffee chelsea", (224, 224))
     share = efficientnet.activations(seen, [OUTPUT])[OUTPUT].softmax(1)
-    assert efficientnet.decide(seen).tolist() == [967, 285]  # espresso, Egyptian cat
+    assert efficientnet.decide(seen) == [967, 285]  # espresso, Egyptian cat
     assert share[0, 967].item() == pytest.approx(0.94, abs=0.02)
     assert share[1, 285].item() == pytest.approx(0.39, abs=0.03)
     assert efficientnet.layers["blocks.2"] == (40, 28, 28)

@@ -83,7 +83,7 @@ def test_a_metamer_is_measured_as_defined(observer, pool):
         errors.append((np.linalg.norm(one - two) / np.linalg.norm(two)) ** 2)
     assert measured["match_db"] == pytest.approx(-10 * np.log10(np.mean(errors)), abs=1e-6)
     assert measured["null_percentile"] > 95
-    decided = [int(observer.decide(torch.from_numpy(part[None]).double())) for part in (image, reference)]
+    decided = [observer.decide(torch.from_numpy(part[None]).double()) for part in (image, reference)]
     assert measured["same_class"] == (decided[0] == decided[1])
     same = match_of(observer, reference, reference, ["0"])
     assert (same["pearson"], same["spearman"]) == (pytest.approx(1), pytest.approx(1))

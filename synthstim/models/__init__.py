@@ -1,7 +1,8 @@
 """Observers: networks whose layers and units can be read, each with its own preprocessing."""
 
 from synthstim.models.capture import OUTPUT
-from synthstim.models.observer import ImageInput, Observer
+from synthstim.models.inputs import ImageInput, SoundInput, StimulusInput
+from synthstim.models.observer import Observer
 from synthstim.models.units import Unit, gather_table, read_units
 from synthstim.models.zoo import DEFAULT, load_model, model_names
 
@@ -10,6 +11,8 @@ __all__ = [
     "OUTPUT",
     "ImageInput",
     "Observer",
+    "SoundInput",
+    "StimulusInput",
     "Unit",
     "gather_table",
     "load_model",

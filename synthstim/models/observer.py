@@ -1,10 +1,9 @@
-"""The observer: a frozen model of seeing that takes stimuli as they are shown and owns its preprocessing."""
+"""The observer: a frozen model of seeing or hearing that takes stimuli as they are presented and owns its preprocessing."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Hashable, Sequence
 from functools import cached_property
 
 import torch
@@ -12,60 +11,23 @@ from torch import Tensor, nn
 
 from synthstim.errors import InputError
 from synthstim.models.capture import OUTPUT, layer_shapes, read_layers, require_layer
+from synthstim.models.inputs import StimulusInput
 
-
-@dataclass(frozen=True, kw_only=True)
-class ImageInput:
-    """What a visual observer is shown, and how it turns display values into its network's input.
-
-    Attributes:
-        size: (height, width) of the stimuli, in pixels.
-        channels: of the stimuli; 1 for grey, 3 for RGB, any number through the Python API.
-        mean, std: per channel, in display units: the network sees (stimulus - mean) / std.
-        resize: (height, width) the network sees, if not ``size``: differentiable, bicubic, antialiased.
-        order: RGB, or BGR for networks trained on channels in reverse.
-
-    Example:
-        >>> ImageInput(size=(224, 224), mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.225)).channels
-        3
-    """
-
-    size: tuple[int, int]
-    channels: int = 3
-    mean: tuple[float, ...] = (0.0,)
-    std: tuple[float, ...] = (1.0,)
-    resize: tuple[int, int] | None = None
-    order: str = "RGB"
-
-    def __post_init__(self) -> None:
-        if min(self.size) < 1 or self.channels < 1:
-            raise InputError(f"an input of {self.channels} channels and size {self.size} is empty")
-        for name in ("mean", "std"):
-            if len(getattr(self, name)) not in (1, self.channels):
-                raise InputError(
-                    f"{name} has {len(getattr(self, name))} values for {self.channels} channels: give 1 or {self.channels}"
-                )
-        if min(self.std) <= 0:
-            raise InputError(f"std {self.std} holds a value that is not positive")
-        if self.order not in ("RGB", "BGR"):
-            raise InputError(f"channel order {self.order!r} is unknown: choose RGB or BGR")
-
-    @property
-    def shape(self) -> tuple[int, int, int]:
-        """(channel, y, x) of one stimulus."""
-        return (self.channels, *self.size)
+Decision = Callable[["Observer", Tensor, Sequence[str]], list[Hashable]]
 
 
 class Observer:
-    """A model whose layers can be read; stimuli stay in display values [0, 1].
+    """A model whose layers can be read; stimuli stay as they are shown (display values in [0, 1]) or played (full scale).
 
     The module is taken over: frozen, in eval mode, and moved by ``to``.
 
     Args:
-        module: any ``nn.Module`` that takes (batch, channel, y, x).
-        input: what it is shown and how it preprocesses.
+        module: any ``nn.Module`` that takes (batch, channel, y, x), or (batch, time) for sounds.
+        input: what it is shown or played, and how it preprocesses.
         name: how tables and messages call it.
         weights: where the weights come from, for the provenance.
+        decision: (observer, stimuli, layers) -> what it takes each stimulus for, as far as those layers serve it;
+            None for a model that decides nothing. By default the most active output.
 
     Example:
         >>> net = nn.Sequential(nn.Conv2d(1, 4, 3), nn.ReLU())
@@ -77,10 +39,17 @@ class Observer:
     """
 
     def __init__(
-        self, module: nn.Module, *, input: ImageInput, name: str | None = None, weights: str = "as given"
+        self,
+        module: nn.Module,
+        *,
+        input: StimulusInput,
+        name: str | None = None,
+        weights: str = "as given",
+        decision: Decision | str | None = OUTPUT,
     ) -> None:
         self.module = module.eval().requires_grad_(False)
         self.input = input
+        self.decision = decision
         self.name = name or type(module).__name__
         self.weights = weights
         some = next((p for p in (*module.parameters(), *module.buffers()) if p.is_floating_point()), torch.zeros(1))
@@ -88,30 +57,25 @@ class Observer:
         self.to()
 
     def __repr__(self) -> str:
-        height, width = self.input.size
-        return f"Observer({self.name!r}, {self.input.channels} x {height} x {width}, weights {self.weights}, {self.device})"
+        return f"Observer({self.name!r}, {self.input.words}, weights {self.weights}, {self.device})"
 
     def to(self, device: torch.device | str | None = None, dtype: torch.dtype | None = None) -> Observer:
         """Move to a device or a floating-point dtype; returns the observer itself."""
         self.device = torch.device(device if device is not None else self.device)
         self.dtype = dtype if dtype is not None else self.dtype
         self.module.to(self.device, self.dtype)
-        std = torch.tensor(self.input.std, device=self.device, dtype=self.dtype).view(1, -1, 1, 1)
-        self._scale = 1 / std
-        self._shift = -torch.tensor(self.input.mean, device=self.device, dtype=self.dtype).view(1, -1, 1, 1) / std
+        self._prepare = self.input.preparation(self.device, self.dtype)
         return self
 
     @cached_property
     def layers(self) -> dict[str, tuple[int, ...]]:
         """Every layer in the order of computation, with its shape for one stimulus (batch axis left out)."""
-        grey = torch.full((1, *self.input.shape), 0.5, device=self.device, dtype=self.dtype)
+        probe = torch.full((1, *self.input.shape), self.input.rest, device=self.device, dtype=self.dtype)
         try:
-            return layer_shapes(self.module, self.preprocess(grey))
+            return layer_shapes(self.module, self.preprocess(probe))
         except Exception as error:  # a module that is shown the wrong size may raise anything
             reason = str(error).partition("\n")[0] or type(error).__name__
-            raise InputError(
-                f"{self.name} does not run on {self.input.channels} x {self.input.size} stimuli: {reason}"
-            ) from error
+            raise InputError(f"{self.name} does not run on {self.input.words} stimuli: {reason}") from error
 
     def require(self, layers: Sequence[str]) -> None:
         """Raise InputError, with the nearest names, unless all layers exist."""
@@ -119,19 +83,15 @@ class Observer:
             require_layer(layer, self.layers, self.name)
 
     def preprocess(self, stimuli: Tensor) -> Tensor:
-        """Turn display values (batch, channel, y, x) into the network's input; differentiable."""
-        if self.input.resize is not None:
-            stimuli = nn.functional.interpolate(
-                stimuli, self.input.resize, mode="bicubic", antialias=True, align_corners=False
-            )
-        stimuli = torch.addcmul(self._shift, stimuli, self._scale)
-        return stimuli.flip(1) if self.input.order == "BGR" else stimuli
+        """Turn stimuli (batch, *shape), display values or full scale, into the network's input; differentiable."""
+        return self._prepare(stimuli)
 
     def activations(self, stimuli: Tensor, layers: Sequence[str], *, through: Sequence[str] = ()) -> dict[str, Tensor]:
         """Activations of the layers, computed no further than the last of them.
 
         Args:
-            stimuli: (batch, channel, y, x) display values in [0, 1], on the observer's device.
+            stimuli: (batch, channel, y, x) display values in [0, 1], or (batch, time) at full scale, on the observer's
+                device.
             layers: names from ``layers``.
             through: layers that pass gradients unchanged if they are rectifiers (Feather et al. 2023).
 
@@ -143,15 +103,24 @@ class Observer:
         """
         if tuple(stimuli.shape[1:]) != self.input.shape:
             raise InputError(
-                f"{self.name} is shown {self.input.shape} (channel, y, x), {tuple(stimuli.shape[1:])} came: resize or crop it"
+                f"{self.name} is {self.input.verb} {self.input.shape} ({self.input.axes}), {tuple(stimuli.shape[1:])} came: {self.input.remedy}"
             )
         self.require(layers)
         return read_layers(self.module, self.preprocess(stimuli), layers, through=through)
 
-    def decide(self, stimuli: Tensor) -> Tensor:
-        """The most active output of each stimulus, (batch,); the class, for a classifier."""
+    def decide(self, stimuli: Tensor, layers: Sequence[str] = ()) -> list[Hashable] | None:
+        """What the model takes each stimulus for; None where it decides nothing.
+
+        Args:
+            layers: a model with several outputs decides by those that these layers serve; by all for none.
+        """
+        if self.decision is None or (self.decision == OUTPUT and OUTPUT not in self.layers):
+            return None
         with torch.no_grad():
-            return self.activations(stimuli, [OUTPUT])[OUTPUT].flatten(1).argmax(1)
+            if callable(self.decision):
+                return self.decision(self, stimuli, layers)
+            read = self.activations(stimuli, [self.decision])[self.decision]
+            return [int(number) for number in read.flatten(1).argmax(1)]
 
     @cached_property
     def weights_sha256(self) -> str:

@@ -13,7 +13,8 @@ from torch import nn
 
 from synthstim.errors import InputError, nearest
 from synthstim.models import efficientnet_lite0
-from synthstim.models.observer import ImageInput, Observer
+from synthstim.models.inputs import ImageInput
+from synthstim.models.observer import Observer
 from synthstim.models.weights import load_into, read_weights
 
 DEFAULT = "efficientnet-lite0"

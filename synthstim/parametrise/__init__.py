@@ -7,27 +7,28 @@ from torch import Tensor
 from synthstim.parametrise.fourier import Fourier
 from synthstim.parametrise.pixels import Pixels
 from synthstim.parametrise.start import noise
+from synthstim.parametrise.waveform import Waveform
 
 
 class Parametrisation(Protocol):
     """The contract: ``render`` is differentiable, ``invert`` undoes it, ``project`` keeps latents renderable."""
 
     @property
-    def shape(self) -> tuple[int, int, int]:
-        """(channel, y, x) of a stimulus."""
+    def shape(self) -> tuple[int, ...]:
+        """(channel, y, x) or (time,) of a stimulus."""
 
     @property
     def latent_shape(self) -> tuple[int, ...]:
         """Shape of one item's latents."""
 
     def render(self, latents: Tensor) -> Tensor:
-        """Latents (batch, ...) -> stimuli (batch, channel, y, x), display values in [0, 1]."""
+        """Latents (batch, ...) -> stimuli (batch, *shape), display values in [0, 1] or full scale in [-1, 1]."""
 
-    def invert(self, images: Tensor) -> Tensor:
-        """Latents that render to these display values."""
+    def invert(self, stimuli: Tensor) -> Tensor:
+        """Latents that render to these stimuli."""
 
     def project(self, latents: Tensor) -> Tensor:
         """Bring latents back to where they render in range, in place."""
 
 
-__all__ = ["Fourier", "Parametrisation", "Pixels", "noise"]
+__all__ = ["Fourier", "Parametrisation", "Pixels", "Waveform", "noise"]

@@ -52,10 +52,10 @@ class Fourier:
         fields = torch.fft.irfft2(torch.view_as_complex(latents) * amplitude, s=self.shape[1:], norm="ortho")
         return torch.sigmoid(torch.einsum("nkhw,kc->nchw", fields, basis))
 
-    def invert(self, images: Tensor) -> Tensor:
+    def invert(self, stimuli: Tensor) -> Tensor:
         """Latents that render to these display values."""
-        amplitude, basis = self._tables(images)
-        fields = torch.einsum("nchw,kc->nkhw", logit(images), basis)
+        amplitude, basis = self._tables(stimuli)
+        fields = torch.einsum("nchw,kc->nkhw", logit(stimuli), basis)
         return torch.view_as_real(torch.fft.rfft2(fields, norm="ortho") / amplitude).contiguous()
 
     def project(self, latents: Tensor) -> Tensor:

@@ -45,9 +45,9 @@ class Pixels:
         """Latents (batch, channel, y, x) -> stimuli (batch, channel, y, x), display values in [0, 1]."""
         return torch.sigmoid(latents) if self.bound == "sigmoid" else latents
 
-    def invert(self, images: Tensor) -> Tensor:
+    def invert(self, stimuli: Tensor) -> Tensor:
         """Latents that render to these display values."""
-        return logit(images) if self.bound == "sigmoid" else images.clone()
+        return logit(stimuli) if self.bound == "sigmoid" else stimuli.clone()
 
     def project(self, latents: Tensor) -> Tensor:
         """Bring latents back to where they render in range, in place."""

@@ -12,24 +12,37 @@ from synthstim.errors import InputError
 # Standard deviation of the initial noise before the sigmoid: about 2.5 % of the display range around mid-grey.
 # Weak noise reached a match sooner than strong noise (docs/optimiser_study.md).
 AMPLITUDE = 0.1
+# Root mean square of the initial noise of a sound, at full scale.
+SOUND_RMS = 0.01
 
 
-def noise(kind: str, shape: tuple[int, int, int], generators: Sequence[torch.Generator]) -> Tensor:
-    """Images of weak noise around mid-grey, one for each generator.
+def noise(kind: str, shape: tuple[int, ...], generators: Sequence[torch.Generator]) -> Tensor:
+    """Weak noise, one for each generator: images around mid-grey, or sounds around silence.
 
     Args:
-        kind: ``pink`` (1/f amplitude) or ``white``.
-        shape: (channel, y, x).
+        kind: ``pink`` (1/f amplitude in images, 1/sqrt(f) in sounds, as acousticians call it) or ``white``.
+        shape: (channel, y, x) or (time,).
         generators: CPU generators, so that a seed gives the same noise on every device.
 
     Returns:
-        (batch, channel, y, x) display values in (0, 1), float64.
+        (batch, *shape), float64: display values in (0, 1), or full scale.
     """
     if kind not in ("pink", "white"):
-        raise InputError(f"start {kind!r} is unknown: choose pink, white or an image")
+        raise InputError(f"start {kind!r} is unknown: choose pink, white or a file")
     # One by one: a transform of several at once may round differently.
     white = [torch.randn(shape, generator=generator, dtype=torch.float64) for generator in generators]
+    if len(shape) == 1:
+        sounds = torch.stack([_pink_sound(one) if kind == "pink" else one for one in white])
+        return (SOUND_RMS * sounds).clamp(-1, 1)
     return torch.sigmoid(AMPLITUDE * torch.stack([_pink(one) if kind == "pink" else one for one in white]))
+
+
+def _pink_sound(white: Tensor) -> Tensor:
+    """White noise (time,) filtered to equal power in every octave, with a standard deviation of 1 and no mean."""
+    frequency = torch.fft.rfftfreq(len(white), dtype=torch.float64)
+    amplitude = torch.where(frequency > 0, frequency.clamp_min(1e-9) ** -0.5, torch.zeros(()))
+    pink = torch.fft.irfft(torch.fft.rfft(white) * amplitude, n=len(white))
+    return pink / pink.std().clamp_min(1e-12)
 
 
 def _pink(white: Tensor) -> Tensor:

@@ -172,7 +172,7 @@ def match_of(observer: Observer, image: FloatImage, reference: FloatImage, layer
         read = observer.activations(both, list(layers))
     values = [_compare(*read[layer].flatten(1).double().cpu().numpy()) for layer in layers]
     measured: Measured = {name: float(joined(name, [value[name] for value in values])) for name in MEASURES}
-    decided = observer.decide(both).tolist() if OUTPUT in observer.layers else None
+    decided = observer.decide(both, layers)
     return measured | {"same_class": None if decided is None else decided[0] == decided[1]}
 
 

@@ -1,13 +1,8 @@
-"""Hard limits on stimuli: differentiable projections, each item on its own.
-
-Luminance and contrast are of linear light under sRGB decoding; energy is of display values.
-"""
+"""Limits on images. Luminance and contrast are of linear light under sRGB decoding; energy is of display values."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
 import torch
 from torch import Tensor
@@ -16,21 +11,7 @@ from synthstim.errors import InputError
 from synthstim.images import display_values, linear_light, linear_luminance
 
 ROUNDS = 4
-# Several constraints are met in turn this often: then they stand within a level of an 8-bit file of one another.
-TOGETHER = 8
-# What may be left, in display values, before constraints are said to be impossible.
-TOLERANCE = 0.02
 GREY = 0.5
-
-
-class Constraint(Protocol):
-    """The contract: ``project`` maps images (batch, channel, y, x) in [0, 1] to images that satisfy the constraint."""
-
-    def check(self, shape: tuple[int, int, int]) -> None:
-        """Raise InputError if no image of this shape can satisfy it."""
-
-    def project(self, images: Tensor) -> Tensor:
-        """The images, brought to satisfy it; differentiable, per item."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,7 +27,7 @@ class Luminance:
     mean: float | None = None
     rms_contrast: float | None = None
 
-    def check(self, shape: tuple[int, int, int]) -> None:
+    def check(self, shape: tuple[int, ...]) -> None:
         """Bounded values in [0, 1] with mean m have a contrast of at most sqrt((1 - m) / m)."""
         if self.mean is not None and not 0 < self.mean < 1:
             raise InputError(
@@ -87,7 +68,7 @@ class Energy:
 
     most: float
 
-    def check(self, shape: tuple[int, int, int]) -> None:
+    def check(self, shape: tuple[int, ...]) -> None:
         """No display value is further than 0.5 from mid-grey."""
         if not 0 < self.most <= 0.5:
             raise InputError(f"energy {self.most:g} came: wanted an RMS deviation from mid-grey above 0, at most 0.5")
@@ -114,7 +95,7 @@ class Aperture:
     shape: str = "circular"
     size: float = 1.0
 
-    def check(self, shape: tuple[int, int, int]) -> None:
+    def check(self, shape: tuple[int, ...]) -> None:
         """The window must show something."""
         if self.shape not in ("circular", "gaussian"):
             raise InputError(f"aperture {self.shape!r} is unknown: choose circular or gaussian")
@@ -154,7 +135,7 @@ class Fixed:
     image: Tensor
     mask: Tensor
 
-    def check(self, shape: tuple[int, int, int]) -> None:
+    def check(self, shape: tuple[int, ...]) -> None:
         """Image and mask must have the stimulus's size, and leave something free."""
         if tuple(self.image.shape) != tuple(shape) or tuple(self.mask.shape) != tuple(shape[1:]):
             raise InputError(
@@ -167,28 +148,3 @@ class Fixed:
     def project(self, images: Tensor) -> Tensor:
         """Put the held values in place."""
         return torch.lerp(images, self.image.to(images), self.mask.to(images))
-
-
-def check_all(constraints: Sequence[Constraint], shape: tuple[int, int, int]) -> None:
-    """Raise InputError, before any work, if a constraint cannot be met by an image of this shape, alone or with the rest."""
-    for constraint in constraints:
-        constraint.check(shape)
-    probe = torch.rand((2, *shape), generator=torch.Generator().manual_seed(0))
-    for constraint, off in zip(constraints, violations(constraints, project_all(constraints, probe)), strict=True):
-        if not off <= TOLERANCE:
-            others = " together with the other constraints" if len(constraints) > 1 else ""
-            raise InputError(f"{constraint} cannot be met{others}: it stays off by {off:.2f} display values, relax it")
-
-
-def project_all(constraints: Sequence[Constraint], images: Tensor) -> Tensor:
-    """Project onto every constraint in turn, several times round when there are several; the last holds best."""
-    for _ in range(TOGETHER if len(constraints) > 1 else 1):
-        for constraint in constraints:
-            images = constraint.project(images)
-    return images
-
-
-def violations(constraints: Sequence[Constraint], images: Tensor) -> list[float]:
-    """How far images are from each constraint: the largest change, in display values, that projecting makes."""
-    images = images.detach()
-    return [float((constraint.project(images) - images).abs().max()) for constraint in constraints]

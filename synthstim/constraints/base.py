@@ -1,0 +1,52 @@
+"""What every constraint keeps to: a differentiable projection, each item on its own."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from synthstim.errors import InputError
+
+# Several constraints are met in turn this often: then they stand within a level of an 8-bit file of one another.
+TOGETHER = 8
+# What may be left, in display values or full scale, before constraints are said to be impossible.
+TOLERANCE = 0.02
+
+
+class Constraint(Protocol):
+    """The contract: ``project`` maps stimuli (batch, *shape) in range to stimuli that satisfy the constraint."""
+
+    def check(self, shape: tuple[int, ...]) -> None:
+        """Raise InputError if no stimulus of this shape can satisfy it."""
+
+    def project(self, stimuli: Tensor) -> Tensor:
+        """The stimuli, brought to satisfy it; differentiable, per item."""
+
+
+def check_all(constraints: Sequence[Constraint], shape: tuple[int, ...]) -> None:
+    """Raise InputError, before any work, if a constraint cannot be met by a stimulus of this shape, alone or with the rest."""
+    for constraint in constraints:
+        constraint.check(shape)
+    # In range for stimuli and sounds alike.
+    probe = torch.rand((2, *shape), generator=torch.Generator().manual_seed(0))
+    for constraint, off in zip(constraints, violations(constraints, project_all(constraints, probe)), strict=True):
+        if not off <= TOLERANCE:
+            others = " together with the other constraints" if len(constraints) > 1 else ""
+            raise InputError(f"{constraint} cannot be met{others}: it stays off by {off:.2f}, relax it")
+
+
+def project_all(constraints: Sequence[Constraint], stimuli: Tensor) -> Tensor:
+    """Project onto every constraint in turn, several times round when there are several; the last holds best."""
+    for _ in range(TOGETHER if len(constraints) > 1 else 1):
+        for constraint in constraints:
+            stimuli = constraint.project(stimuli)
+    return stimuli
+
+
+def violations(constraints: Sequence[Constraint], stimuli: Tensor) -> list[float]:
+    """How far stimuli are from each constraint: the largest change, in display values or full scale, of projecting."""
+    stimuli = stimuli.detach()
+    return [float((constraint.project(stimuli) - stimuli).abs().max()) for constraint in constraints]

@@ -1,0 +1,116 @@
+"""Limits on sounds: level, peak, band and onset. A waveform is at full scale, at the rate that it is played."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from synthstim.errors import InputError
+
+SILENCE = 1e-9
+
+
+@dataclass(frozen=True, kw_only=True)
+class Level:
+    """Root mean square of the waveform, without its mean, in dB relative to full scale.
+
+    Example:
+        >>> sounds = Level(rms_dbfs=-20).project(0.01 * torch.randn(1, 4800))
+        >>> round(sounds.square().mean().sqrt().item(), 3)
+        0.1
+    """
+
+    rms_dbfs: float
+
+    def check(self, shape: tuple[int, ...]) -> None:
+        """No waveform within full scale has more than 0 dB."""
+        if not -120 <= self.rms_dbfs < 0:
+            raise InputError(f"a level of {self.rms_dbfs:g} dBFS cannot be met: wanted -120 to below 0")
+
+    def project(self, sounds: Tensor) -> Tensor:
+        """Take out the mean and scale; silence stays silence."""
+        centred = sounds - sounds.mean(-1, keepdim=True)
+        rms = centred.square().mean(-1, keepdim=True).clamp_min(SILENCE**2).sqrt()
+        return centred * (10 ** (self.rms_dbfs / 20) / rms)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Peak:
+    """Largest absolute value of the waveform, at or below ``most_dbfs``; what is beyond is limited."""
+
+    most_dbfs: float = -0.1
+
+    def check(self, shape: tuple[int, ...]) -> None:
+        """Full scale is 0 dB."""
+        if not -120 <= self.most_dbfs <= 0:
+            raise InputError(f"a peak of {self.most_dbfs:g} dBFS came: wanted -120 to 0")
+
+    def project(self, sounds: Tensor) -> Tensor:
+        """Cut to the peak."""
+        most = 10 ** (self.most_dbfs / 20)
+        return sounds.clamp(-most, most)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Band:
+    """Frequencies that the sound may hold, in Hz; what lies outside is taken out.
+
+    Attributes:
+        low, high: edges in Hz.
+        rate: of the stimuli, in Hz.
+    """
+
+    low: float
+    high: float
+    rate: int
+
+    def check(self, shape: tuple[int, ...]) -> None:
+        """The band must hold a frequency of the spectrum."""
+        if not 0 <= self.low < self.high <= self.rate / 2:
+            raise InputError(
+                f"a band of {self.low:g} to {self.high:g} Hz came: wanted rising frequencies from 0 to {self.rate / 2:g} Hz"
+            )
+        if not bool(self._inside(shape[-1]).any()):
+            raise InputError(
+                f"no frequency of a sound of {shape[-1] / self.rate:g} s lies in {self.low:g} to {self.high:g} Hz"
+            )
+
+    def project(self, sounds: Tensor) -> Tensor:
+        """Keep the band of the spectrum."""
+        inside = self._inside(sounds.shape[-1]).to(sounds.device)
+        return torch.fft.irfft(torch.fft.rfft(sounds) * inside, n=sounds.shape[-1])
+
+    def _inside(self, samples: int) -> Tensor:
+        frequency = torch.fft.rfftfreq(samples, 1 / self.rate)
+        return (frequency >= self.low) & (frequency <= self.high)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ramps:
+    """Onset and offset under a raised cosine, so that a sound does not start or end with a click.
+
+    Attributes:
+        seconds: length of each ramp.
+        rate: of the stimuli, in Hz.
+    """
+
+    seconds: float
+    rate: int
+
+    def check(self, shape: tuple[int, ...]) -> None:
+        """Both ramps must fit."""
+        if not 0 < self.seconds * self.rate * 2 <= shape[-1]:
+            raise InputError(
+                f"ramps of {self.seconds:g} s came for a sound of {shape[-1] / self.rate:g} s: wanted at most half of it"
+            )
+
+    def project(self, sounds: Tensor) -> Tensor:
+        """Bound the waveform by the ramp at full scale, so that projecting again changes nothing."""
+        count = round(self.seconds * self.rate)
+        steps = torch.arange(count, device=sounds.device, dtype=sounds.dtype)
+        rise = 0.5 - 0.5 * torch.cos(torch.pi * steps / count)
+        bound = torch.ones_like(sounds[0])
+        bound[:count], bound[-count:] = rise, rise.flip(0)
+        return torch.minimum(torch.maximum(sounds, -bound), bound)

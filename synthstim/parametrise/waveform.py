@@ -1,0 +1,85 @@
+"""A waveform as latents: white, or whitened against a 1/f^decay spectrum, at the rate that the network hears.
+
+A gradient step on latents that are whitened is a step preconditioned by the spectrum. Nothing above half the network's
+rate is ever rendered, since the network would not hear it, but a listener would.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+from synthstim.errors import InputError
+from synthstim.models import SoundInput
+
+# Below this frequency the spectrum is flat: it would have no end at zero.
+LOWEST_HZ = 50.0
+
+
+@dataclass(frozen=True)
+class Waveform:
+    """Each latent is one sample at the network's rate; rendering filters it and raises it to the rate played.
+
+    Attributes:
+        input: of the observer: rates and duration.
+        decay: exponent of the amplitude spectrum, 1/f^decay; 0 is white, and then latents are the waveform itself.
+
+    Example:
+        >>> waveform = Waveform(SoundInput.lasting(0.5, network_rate=16_000))
+        >>> waveform.latent_shape, waveform.shape
+        ((8000,), (24000,))
+    """
+
+    input: SoundInput
+    decay: float = 0.0
+    _held: dict[tuple[torch.device, torch.dtype], Tensor] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.decay <= 3:
+            raise InputError(f"decay {self.decay:g} came: wanted 0 (white) to 3")
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """(time,) of a stimulus, at the rate played."""
+        return self.input.shape
+
+    @property
+    def latent_shape(self) -> tuple[int, ...]:
+        """(time,) at the network's rate."""
+        return (self.input.network_samples,)
+
+    def render(self, latents: Tensor) -> Tensor:
+        """Latents -> waveforms (batch, time) at the rate played, limited to full scale."""
+        gain = self.input.samples / self.input.network_samples
+        spectrum = torch.fft.rfft(latents) * (self._amplitude(latents) * gain)
+        return torch.fft.irfft(spectrum, n=self.input.samples).clamp(-1, 1)
+
+    def invert(self, stimuli: Tensor) -> Tensor:
+        """Latents that render to these waveforms, as far as the network can hear them."""
+        gain = self.input.network_samples / self.input.samples
+        amplitude = self._amplitude(stimuli)
+        spectrum = torch.fft.rfft(stimuli)[..., : len(amplitude)] * gain
+        inside = amplitude > 0
+        spectrum = torch.where(inside, spectrum / amplitude.where(inside, torch.ones_like(amplitude)), 0)
+        return torch.fft.irfft(spectrum, n=self.input.network_samples)
+
+    def project(self, latents: Tensor) -> Tensor:
+        """Every latent renders in range."""
+        return latents
+
+    def _amplitude(self, like: Tensor) -> Tensor:
+        key = (like.device, like.dtype)
+        if key not in self._held:
+            samples, rate = self.input.network_samples, self.input.network_rate
+            frequency = torch.fft.rfftfreq(samples, 1 / rate, dtype=torch.float64)
+            amplitude = frequency.clamp_min(LOWEST_HZ) ** -self.decay
+            amplitude /= amplitude.square().mean().sqrt()
+            if samples % 2 == 0 and self.input.rate != self.input.network_rate:
+                # The phase of this frequency is lost on the way to another rate and back.
+                amplitude[-1] = 0
+            self._held[key] = amplitude.to(like.dtype).to(like.device)
+        return self._held[key]
