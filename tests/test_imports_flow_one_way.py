@@ -17,6 +17,7 @@ ROOT = Path(synthstim.__file__).parent
 FLOW = [
     ["errors"],
     ["ids", "images", "sounds"],
+    ["recordings"],
     ["models"],
     ["encoding"],
     ["objectives", "parametrise", "constraints", "robustness"],
@@ -27,6 +28,7 @@ FLOW = [
     ["production"],
     ["experiment"],
     ["report"],
+    ["training"],
     ["loop"],
     ["progress"],
     ["demonstration"],
