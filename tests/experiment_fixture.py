@@ -31,7 +31,7 @@ def make_set(root: Path, *, ids: tuple[str, ...] = tuple(SIZES), bits: int = 8) 
         image = photograph(name, size)
         reference, digest = writer.add_reference(photograph("rocket", (64, 64)), "rocket")
         status = "failed" if name == "coins" else "passed"
-        writer.add_image(
+        writer.add(
             stimulus_id, image, bits=bits, kind="metamer", name=name, reference=reference, reference_sha256=digest, status=status
         )  # fmt: skip
     return writer.commit({"versions": {"synthstim": "0.1.0"}})

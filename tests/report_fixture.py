@@ -77,7 +77,7 @@ class Maker:
         stimulus_id = f"{Path(reference).stem}_{LAYERS[depth]}_{copy}"
         made = self.textured(image, 0.15 + depth * 0.45)
         light, contrast = luminance_statistics(made)
-        self.writer.add_image(
+        self.writer.add(
             stimulus_id, made, name=f"metamers{self.bad}", kind="metamer", goal="match", observer="resnet50", layer=layer,
             reference=reference, reference_sha256=digest, copy=copy, seed=100 + self.count, start="noise",
             parametrisation="pixels", optimiser="lbfgs history 10", evaluations=600 if not failed else 1000,
@@ -125,7 +125,7 @@ class Maker:
         stimulus_id = f"unit{index}_{goal}_{self.count}"
         image = self.preferred(index * 0.8 + value, goal == "suppress")
         light, contrast = luminance_statistics(image)
-        self.writer.add_image(
+        self.writer.add(
             stimulus_id, image, name=f"sites{self.bad}", kind="controller", goal=goal, observer="resnet50", layer=layer,
             unit=unit, level=reached if goal == "level" else None, copy=0, seed=self.count, start="noise",
             parametrisation="fourier", optimiser="adam 0.05", evaluations=400, converged=True, activation=reached,
@@ -139,7 +139,7 @@ class Maker:
         for name in names:
             image = photograph(name, self.size)
             light, contrast = luminance_statistics(image)
-            self.writer.add_image(f"natural_{name}", image, kind="natural", mean_luminance=light, rms_contrast=contrast)
+            self.writer.add(f"natural_{name}", image, kind="natural", mean_luminance=light, rms_contrast=contrast)
 
     def commit(self) -> Path:
         provenance = {
@@ -166,5 +166,5 @@ def make_plain_set(root: Path, count: int = 1, size: int = 32) -> Path:
     """An adopted set: natural images, every measure n/a, no further table."""
     writer = SetWriter(root)
     for name in PHOTOGRAPHS[:count]:
-        writer.add_image(name, photograph(name, size), kind="natural")
+        writer.add(name, photograph(name, size), kind="natural")
     return writer.commit({"adopted_from": "a folder"})

@@ -34,7 +34,7 @@ def channels():
 def test_twenty_random_channels_go_beyond_every_natural_crop(goal, channels, tmp_path):
     entry = {"name": "c", "kind": "controller", "goal": goal, "unit": {"layer": LAYER, "channels": channels}}
     made = make({"observer": "efficientnet-lite0", "stimuli": [entry]}, tmp_path / "set")
-    assert made.provenance["pool"]["crops"] >= 500
+    assert made.provenance["pool"]["stimuli"] >= 500
     sign = 1 if goal == "drive" else -1
     gain = sign * (made.table["activation"] - made.table["best_natural"])
     print(made.table[["unit", "activation", "best_natural"]])

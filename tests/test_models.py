@@ -442,7 +442,7 @@ def test_a_weights_file_for_a_network_by_name(tmp_path):
     [
         ("efficientnet-lite", "did you mean 'efficientnet-lite0'"),
         ("timm:swin_t", "no model is called 'timm:swin_t'"),
-        ("keras:resnet18", "names the library 'keras': choose torchvision or timm"),
+        ("keras:resnet18", "names the library 'keras': choose torchvision, timm or whisper"),
     ],
 )
 def test_unknown_names(name, reason):

@@ -124,5 +124,5 @@ def test_the_amplitude_spectrum_of_noise(kind, slope):
 
 
 def test_unknown_noise():
-    with pytest.raises(InputError, match="start 'brown' is unknown: choose pink, white or an image"):
+    with pytest.raises(InputError, match="start 'brown' is unknown: choose pink, white or a file"):
         noise("brown", (1, 4, 4), generators(1))

@@ -58,16 +58,16 @@ def test_stimuli_do_what_they_were_made_for(made):
 def test_match_in_the_table_is_that_of_the_file(made):
     row = made.table.iloc[0]
     observer = load_model(size=(64, 64))
-    both = torch.from_numpy(np.stack([made.image(row["file"]), made.image(row["reference"])]))
+    both = torch.from_numpy(np.stack([made.stimulus(row["file"]), made.stimulus(row["reference"])]))
     features = observer.activations(both, ["blocks.0"])["blocks.0"].flatten(1).double().numpy()
     ratio = np.linalg.norm(features[0] - features[1]) / np.linalg.norm(features[1])
     assert row["match_db"] == pytest.approx(-20 * np.log10(ratio), abs=1e-3)
 
 
 def test_copies_differ_and_say_how_far_they_are_from_the_reference(made):
-    one, two = (made.image(f"stimuli/cat_blocks-1__blocks-2_{copy}.png") for copy in (0, 1))
+    one, two = (made.stimulus(f"stimuli/cat_blocks-1__blocks-2_{copy}.png") for copy in (0, 1))
     assert np.abs(one - two).mean() > 1 / 255
-    reference = made.image(made.table["reference"].iloc[2])
+    reference = made.stimulus(made.table["reference"].iloc[2])
     distance = np.linalg.norm(one - reference) / np.linalg.norm(reference)
     assert made.table["pixel_distance"].iloc[2] == pytest.approx(distance, rel=1e-5)
 
@@ -76,8 +76,8 @@ def test_provenance_and_companions(made):
     facts = made.provenance
     assert facts["recipe"] == SMALL
     assert facts["observer"]["weights_sha256"] == load_model().weights_sha256
-    assert facts["pool"]["crops"] >= 500
-    assert facts["null"]["references/cat.png blocks.0"]["photographs"] == facts["pool"]["photographs"] - 1
+    assert facts["pool"]["stimuli"] >= 500
+    assert facts["null"]["references/cat.png blocks.0"]["origins"] == facts["pool"]["origins"] - 1
     curves = made.companion("curves.tsv.gz")
     assert set(curves["stimulus_id"]) == set(made.table["stimulus_id"])
     last = curves.groupby("stimulus_id")["evaluation"].max()

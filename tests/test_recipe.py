@@ -62,7 +62,7 @@ def test_defaults(folder):
     assert (recipe.observer.weights, recipe.observer.size) == ("default", None)
     assert (recipe.criteria.null_percentile, recipe.criteria.same_class) == (100, True)
     for entry in recipe.stimuli:
-        assert (entry.copies, entry.bits, entry.start) == (1, 8, "pink")
+        assert (entry.copies, entry.bits, entry.start) == (1, None, "pink")
         assert entry.parametrisation == Fourier()
         assert (entry.optimiser, entry.evaluations, entry.seconds, entry.plateau) == (None, None, None, None)
         assert entry.total_variation == 0

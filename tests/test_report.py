@@ -97,7 +97,7 @@ def test_a_heavy_set_is_shown_by_reduced_previews(full, monkeypatch, tmp_path):
     monkeypatch.setattr(pictures, "BUDGET_BYTES", 10)
     monkeypatch.setattr(pictures, "PREVIEW_EDGE", 70)
     wide = SetWriter(tmp_path / "wide")
-    wide.add_image("ramp", np.linspace(0, 1, 80 * 100, dtype=np.float32).reshape(1, 80, 100), kind="control")
+    wide.add("ramp", np.linspace(0, 1, 80 * 100, dtype=np.float32).reshape(1, 80, 100), kind="control")
     html = write_report(wide.commit({})).read_text(encoding="utf-8")
     assert "reduced previews" in html
     assert "data:image/webp" in html
@@ -243,13 +243,13 @@ def test_any_provenance_gives_a_page(key, value):
 
 def test_the_page_names_the_depth_of_the_files(tmp_path):
     writer = SetWriter(tmp_path / "deep")
-    writer.add_image("deep", np.full((3, 8, 8), 0.3, np.float32), bits=16, kind="control", mean_luminance=0.07)
+    writer.add("deep", np.full((3, 8, 8), 0.3, np.float32), bits=16, kind="control", mean_luminance=0.07)
     assert "re-measured from the saved 16-bit file" in write_report(writer.commit({})).read_text(encoding="utf-8")
 
 
 def test_a_long_provenance_is_folded_away(tmp_path):
     writer = SetWriter(tmp_path / "long")
-    writer.add_image("grey", np.full((1, 8, 8), 0.5, np.float32), kind="control")
+    writer.add("grey", np.full((1, 8, 8), 0.5, np.float32), kind="control")
     html = write_report(writer.commit({"aims": {f"item_{n}": {"goal": "drive"} for n in range(40)}}))
     assert "<summary>Aims (40)</summary>" in html.read_text(encoding="utf-8")
 

@@ -16,8 +16,8 @@ IMAGE = np.linspace(0, 1, 3 * 8 * 9, dtype=np.float32).reshape(3, 8, 9)
 def write(place, **columns):
     writer = SetWriter(place)
     reference, sha256 = writer.add_reference(IMAGE, "a photo")
-    writer.add_image("one", IMAGE, kind="metamer", reference=reference, reference_sha256=sha256, **columns)
-    writer.add_image("two", IMAGE[:1], kind="natural", bits=16)
+    writer.add("one", IMAGE, kind="metamer", reference=reference, reference_sha256=sha256, **columns)
+    writer.add("two", IMAGE[:1], kind="natural", bits=16)
     writer.commit({"made": "by hand"})
     return place
 
@@ -48,8 +48,8 @@ def test_values_come_back_with_their_types(tmp_path):
 
 def test_pixels_come_back(tmp_path):
     stimuli = StimulusSet.read(write(tmp_path / "set"))
-    assert np.abs(stimuli.image("stimuli/one.png") - IMAGE).max() <= 0.5 / 255 + 1e-7
-    assert np.abs(stimuli.image("stimuli/two.png") - IMAGE[:1]).max() <= 0.5 / 65535 + 1e-7
+    assert np.abs(stimuli.stimulus("stimuli/one.png") - IMAGE).max() <= 0.5 / 255 + 1e-7
+    assert np.abs(stimuli.stimulus("stimuli/two.png") - IMAGE[:1]).max() <= 0.5 / 65535 + 1e-7
 
 
 def test_references_with_one_stem(tmp_path):
@@ -63,7 +63,7 @@ def test_references_with_one_stem(tmp_path):
 
 def test_nothing_is_seen_before_it_is_whole(tmp_path):
     writer = SetWriter(tmp_path / "set")
-    writer.add_image("one", IMAGE, kind="natural")
+    writer.add("one", IMAGE, kind="natural")
     assert not (tmp_path / "set").exists()
     writer.discard()
     assert not list(tmp_path.iterdir())
@@ -156,13 +156,13 @@ def test_adopted_images_keep_their_pixels(tmp_path):
     stimuli, left_out = adopt(tmp_path / "mine", tmp_path / "set", kind="control")
     assert left_out == ["notes.txt"]
     assert set(stimuli.table["kind"]) == {"control"}
-    assert np.array_equal(np.rint(stimuli.image("stimuli/x1_grating.png") * 255).transpose(1, 2, 0), pixels)
-    assert np.array_equal(np.rint(stimuli.image("stimuli/grey.png")[0] * 255), pixels[..., 0])
+    assert np.array_equal(np.rint(stimuli.stimulus("stimuli/x1_grating.png") * 255).transpose(1, 2, 0), pixels)
+    assert np.array_equal(np.rint(stimuli.stimulus("stimuli/grey.png")[0] * 255), pixels[..., 0])
 
 
 def test_further_tables_keep_text_as_text(tmp_path):
     writer = SetWriter(tmp_path / "set", description="Grüße, 神経")
-    writer.add_image("one", IMAGE, kind="controller", name="größe\u2009µ")
+    writer.add("one", IMAGE, kind="controller", name="größe\u2009µ")
     where = {"unit": ["007", "1e5"], "layer": ["1", "2"]}
     writer.add_rows(
         "pool_activations.tsv.gz", pd.DataFrame({**where, "percentile": [0.5, 1], "activation": [2.0, np.nan]})

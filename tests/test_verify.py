@@ -9,19 +9,19 @@ from scipy.stats import pearsonr, spearmanr
 from synthstim.errors import InputError
 from synthstim.images import write_png
 from synthstim.models import Unit
-from synthstim.verify import Aim, Measurer, NaturalPool, judge, match_of, null_distribution
+from synthstim.verify import Aim, Measurer, judge, match_of, natural_pool, null_distribution
 
 
 @pytest.fixture(scope="module")
 def pool(observer):
-    return NaturalPool.for_observer(observer)
+    return natural_pool(observer)
 
 
 def test_pool_is_many_crops_of_a_dozen_photographs_and_always_the_same(observer, pool):
     assert len(pool) >= 500
     assert len(pool.names) >= 12
-    again = NaturalPool.for_observer(observer)
-    assert np.array_equal(again.crops, pool.crops)
+    again = natural_pool(observer)
+    assert np.array_equal(again.stored, pool.stored)
     assert again.sha256 == pool.sha256
 
 
@@ -29,26 +29,26 @@ def test_pool_is_many_crops_of_a_dozen_photographs_and_always_the_same(observer,
 def test_pool_knows_the_photograph_of_a_reference(name):
     from synthstim.models import load_model
 
-    pool = NaturalPool.for_observer(load_model(size=(64, 64)))
-    assert {pool.names[number] for number in pool.photographs_of(photograph(name))} == {f"{name}.png"}
+    pool = natural_pool(load_model(size=(64, 64)))
+    assert {pool.names[number] for number in pool.recognise(photograph(name))} == {f"{name}.png"}
 
 
 def test_no_photograph_is_taken_for_another():
-    pool = NaturalPool.for_observer(small_network(size=(64, 64)))
+    pool = natural_pool(small_network(size=(64, 64)))
     for crop in pool.subset(2 * len(pool.names)):
-        assert pool.photographs_of(pool.image(crop)) == {pool.photograph[crop]}
+        assert pool.recognise(pool.stimulus(crop)) == {pool.origin[crop]}
     rng = np.random.default_rng(0)
-    assert pool.photographs_of(rng.random((3, 64, 64), dtype=np.float32)) == set()
+    assert pool.recognise(rng.random((3, 64, 64), dtype=np.float32)) == set()
 
 
 def test_pool_of_a_folder(observer, tmp_path):
     for number in range(5):
         write_png(tmp_path / f"{number}.png", np.random.default_rng(number).random((3, 20, 24), dtype=np.float32))
-    pool = NaturalPool.for_observer(observer, tmp_path)
+    pool = natural_pool(observer, tmp_path)
     assert (len(pool.names), pool.source) == (5, tmp_path.name)
     (tmp_path / "few").mkdir()
     with pytest.raises(InputError, match="at least 4 photographs"):
-        NaturalPool.for_observer(observer, tmp_path / "few")
+        natural_pool(observer, tmp_path / "few")
 
 
 def test_null_is_every_pair_of_different_photographs(observer, pool):
@@ -64,7 +64,7 @@ def test_null_is_every_pair_of_different_photographs(observer, pool):
         assert null.pairs["match_db"][one, two] == pytest.approx(-20 * np.log10(error), abs=1e-2)
         assert null.pairs["pearson"][one, two] == pytest.approx(pearsonr(features[one], features[two])[0], abs=1e-3)
         assert null.pairs["spearman"][one, two] == pytest.approx(spearmanr(features[one], features[two])[0], abs=1e-3)
-    photographs = pool.photograph[crops]
+    photographs = pool.origin[crops]
     different = photographs[:, None] != photographs[None]
     assert len(null.values("match_db", set())) == different.sum()
     without = different & (photographs != 3)[:, None] & (photographs != 3)[None]
@@ -73,7 +73,7 @@ def test_null_is_every_pair_of_different_photographs(observer, pool):
 
 def test_a_metamer_is_measured_as_defined(observer, pool):
     random = np.random.default_rng(0)
-    reference = pool.image(40)
+    reference = pool.stimulus(40)
     image = np.clip(reference + random.normal(0, 0.02, reference.shape), 0, 1).astype(np.float32)
     measured = Measurer(observer, pool).metamer(image, reference, ["0", "2"])
     errors = []
@@ -95,7 +95,7 @@ def test_controllers_are_held_against_the_pool(observer, pool):
     values = measurer.natural_activations([unit])[:, 0]
     for goal, extreme in (("drive", values.max()), ("suppress", values.min())):
         aim = Aim(goal=goal, unit=unit)
-        best = pool.image(measurer.natural_order(aim)[0][0])
+        best = pool.stimulus(measurer.natural_order(aim)[0][0])
         measured = measurer.controller(best, aim)
         assert measured["activation"] == pytest.approx(extreme, rel=1e-5)
         assert measured["best_natural"] == pytest.approx(extreme)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from functools import cached_property
 
 import torch
@@ -28,6 +28,8 @@ class Observer:
         weights: where the weights come from, for the provenance.
         decision: (observer, stimuli, layers) -> what it takes each stimulus for, as far as those layers serve it;
             None for a model that decides nothing. By default the most active output.
+        stages: the layers that stand for its stages, for profiles of a match.
+        groups: names for groups of layers that are matched together.
 
     Example:
         >>> net = nn.Sequential(nn.Conv2d(1, 4, 3), nn.ReLU())
@@ -46,15 +48,31 @@ class Observer:
         name: str | None = None,
         weights: str = "as given",
         decision: Decision | str | None = OUTPUT,
+        stages: Sequence[str] = (),
+        groups: Mapping[str, tuple[str, ...]] | None = None,
     ) -> None:
         self.module = module.eval().requires_grad_(False)
         self.input = input
         self.decision = decision
+        self.stages = tuple(stages)
+        self.groups = dict(groups or {})
         self.name = name or type(module).__name__
         self.weights = weights
         some = next((p for p in (*module.parameters(), *module.buffers()) if p.is_floating_point()), torch.zeros(1))
         self.device, self.dtype = some.device, some.dtype
         self.to()
+
+    def given(self, input: StimulusInput, *, name: str | None = None, weights: str | None = None) -> Observer:
+        """The same model, given its stimuli in another way."""
+        return Observer(
+            self.module,
+            input=input,
+            name=name or self.name,
+            weights=weights or self.weights,
+            decision=self.decision,
+            stages=self.stages,
+            groups=self.groups,
+        )
 
     def __repr__(self) -> str:
         return f"Observer({self.name!r}, {self.input.words}, weights {self.weights}, {self.device})"

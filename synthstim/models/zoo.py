@@ -1,4 +1,4 @@
-"""Observers by name: the embedded default, and any image network of torchvision or timm."""
+"""Observers by name: the embedded ones, models of hearing, and any image network of torchvision or timm."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ from torch import nn
 
 from synthstim.errors import InputError, nearest
 from synthstim.models import efficientnet_lite0
-from synthstim.models.inputs import ImageInput
+from synthstim.models.hearing import HEARING, load_hearing
+from synthstim.models.inputs import PLAYED_RATE, ImageInput
 from synthstim.models.observer import Observer
 from synthstim.models.weights import load_into, read_weights
 
@@ -24,21 +25,31 @@ def model_names() -> dict[str, list[str]]:
     """Names that ``load_model`` knows, by where they come from."""
     return {
         "embedded": [DEFAULT],
+        "hearing": list(HEARING),
         "torchvision": torchvision.models.list_models(module=torchvision.models),
         "timm": timm.list_models(),
     }
 
 
 def load_model(
-    name: str = DEFAULT, *, weights: str | Path = "default", size: tuple[int, int] | None = None, download: bool = True
+    name: str = DEFAULT,
+    *,
+    weights: str | Path = "default",
+    size: tuple[int, int] | None = None,
+    seconds: float | None = None,
+    rate: int | None = None,
+    download: bool = True,
 ) -> Observer:
     """Return an observer by name, with the preprocessing its network was trained with.
 
     Args:
-        name: ``efficientnet-lite0``, or a network of torchvision or timm; ``timm:`` or ``torchvision:`` in front
-            chooses where both have the name.
+        name: ``efficientnet-lite0``, a model of hearing (``whisper-tiny.en``, ``cochleagram``, ...), or a network of
+            torchvision or timm; ``timm:`` or ``torchvision:`` in front chooses where both have the name, and
+            ``whisper:`` a Whisper of the hub or of a folder.
         weights: ``default`` (trained; a download unless embedded), a .safetensors or .pth file, or ``random``.
-        size: (height, width) of the stimuli, if not the one the network was trained at.
+        size: (height, width) of images, if not the one the network was trained at.
+        seconds: duration of sounds, if not the model's own.
+        rate: of sounds as they are saved and played, in Hz; 48,000 by default.
         download: whether a hub may be called.
 
     Raises:
@@ -49,8 +60,14 @@ def load_model(
         (40, 28, 28)
     """
     library, short = _find(name)
+    if library in ("hearing", "whisper") and size is not None:
+        raise InputError(f"{name} is played sounds, size {size} came: give seconds instead")
+    if library not in ("hearing", "whisper") and (seconds is not None or rate is not None):
+        raise InputError(f"{name} is shown images, a duration or a rate came: give size instead")
     if weights == "random":
         warnings.warn(f"{name} has RANDOM weights: its stimuli say nothing about a trained model", stacklevel=2)
+    if library in ("hearing", "whisper"):
+        return load_hearing(name, short, weights=weights, seconds=seconds, rate=rate or PLAYED_RATE, download=download)
     if weights == "default" and library != "embedded" and not download:
         raise InputError(f"the weights of {name} are on a hub: allow it with --allow-download, or give a weights file")
     # Random weights are the same every time, so that a set made on them can be checked; nobody else's draws change.
@@ -69,8 +86,10 @@ def load_model(
 def _find(name: str) -> tuple[str, str]:
     library, _, short = name.rpartition(":")
     known = model_names()
+    if name.startswith("whisper:"):
+        return "whisper", name.removeprefix("whisper:")
     if library and library not in known:
-        raise InputError(f"{name!r} names the library {library!r}: choose torchvision or timm")
+        raise InputError(f"{name!r} names the library {library!r}: choose torchvision, timm or whisper")
     for place in [library] if library else known:
         # timm's names may go on with a tag that chooses among its weights: resnet50.a1_in1k.
         if (short.partition(".")[0] if place == "timm" else short) in known[place]:

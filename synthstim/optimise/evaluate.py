@@ -97,18 +97,19 @@ class Evaluator:
         """Keep flat latents where they render in range."""
         return self.parametrisation.project(latents.view(-1, *self.parametrisation.latent_shape)).flatten(1)
 
-    def rounded_scores(self, latents: Tensor, scorer: Scorer, levels: int = 255) -> list[float]:
-        """Scores of flat latents once their stimuli are rounded to a file's levels."""
+    def rounded_scores(self, latents: Tensor, scorer: Scorer, levels: int | None) -> list[float]:
+        """Scores of flat latents once their stimuli are rounded to a file's levels, if any."""
         out: list[float] = []
         with torch.no_grad():
             for at in range(0, len(latents), self.at_once or len(latents)):
                 part = slice(at, at + (self.at_once or len(latents)))
-                stimuli = _round(self.render(latents[part]), levels)
+                stimuli = self.render(latents[part])
+                stimuli = _round(stimuli, levels) if levels else stimuli
                 out += scorer.select(part)(stimuli, self.observer.activations(stimuli, scorer.layers)).tolist()
         return out
 
     def moving(self, fraction: float) -> bool:
-        """Whether images are moved at random when this fraction of the budget is spent."""
+        """Whether stimuli are moved at random when this fraction of the budget is spent."""
         return self.robustness is not None and self.robustness.moving(fraction)
 
 

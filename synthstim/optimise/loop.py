@@ -45,7 +45,7 @@ class Synthesis:
     """What came of a batch.
 
     Attributes:
-        stimuli: (batch, channel, y, x) display values in [0, 1], each item's best, on the CPU.
+        stimuli: (batch, *shape) display values in [0, 1] or full scale, each item's best, on the CPU.
         latents: (batch, ...) behind them.
         scores: best score of each item.
         evaluations: forward and backward passes each item took.
@@ -69,12 +69,14 @@ class Synthesiser:
         objective: what to maximise.
         parametrisation: latents behind the stimuli.
         seeds: one for each item; an item's seed alone decides its noise and its jitter.
-        start: ``pink`` or ``white`` noise, images (batch, channel, y, x), or ready latents with ``latents=True``.
+        start: ``pink`` or ``white`` noise, stimuli (batch, *shape), or ready latents with ``latents=True``.
         optimiser: by default Adam with a cosine schedule.
         stopping: target, plateau and budgets, per item.
         constraints: projections applied to every stimulus, in order.
         robustness: random movement before each evaluation.
         levels: round stimuli to this many steps (255 for 8 bits) with gradients passed straight through.
+        file_levels: steps of the file that will hold the stimulus, which must reach the target too; None for a file
+            whose rounding a model cannot tell.
 
     Raises:
         InputError: anything that cannot work is said here, before the first evaluation.
@@ -100,12 +102,13 @@ class Synthesiser:
         constraints: Sequence[Constraint] = (),
         robustness: Robustness | None = None,
         levels: int | None = None,
+        file_levels: int | None = 255,
     ) -> None:
         if not seeds:
             raise InputError("no seed came: give one for each item")
         if tuple(parametrisation.shape) != observer.input.shape:
             raise InputError(
-                f"the parametrisation makes {parametrisation.shape}, {observer.name} is shown {observer.input.shape}"
+                f"the parametrisation makes {parametrisation.shape}, {observer.name} is {observer.input.verb} {observer.input.shape}"
             )
         self.optimiser = optimiser or Adam()
         self.stopping = stopping or Stopping()
@@ -116,6 +119,7 @@ class Synthesiser:
         check_all(constraints, parametrisation.shape)
         self.generators = [torch.Generator().manual_seed(seed) for seed in seeds]
         self.scorer = objective.bind(observer, len(seeds))
+        self.file_levels = file_levels
         self.evaluator = Evaluator(observer, self.scorer, parametrisation, constraints, robustness, levels)
         first = self._first(start, latents).to(observer.dtype).to(observer.device)
         self.latents = first.flatten(1).contiguous()
@@ -219,7 +223,7 @@ class Synthesiser:
         self._go_on_with([row for row, stopped in enumerate(done) if not stopped])
 
     def _reached(self, best: list[float]) -> list[bool]:
-        """Which items are at the target; the 8-bit file must be there, not only the floating-point image."""
+        """Which items are at the target; the file must be there, not only the floating-point stimulus."""
         target = self.stopping.target
         if target is None or self.evaluator.moving(self.spent / self.stopping.evaluations):
             return [False] * len(best)
@@ -227,7 +231,8 @@ class Synthesiser:
         if any(reached):
             # Items that look at one another are scored together.
             rows = [row for row, ready in enumerate(reached) if ready or self.scorer.coupled]
-            rounded = self.evaluator.rounded_scores(self.best_latents[rows], self.scorer.select(torch.tensor(rows)))
+            scorer = self.scorer.select(torch.tensor(rows))
+            rounded = self.evaluator.rounded_scores(self.best_latents[rows], scorer, self.file_levels)
             for row, score in zip(rows, rounded, strict=True):
                 reached[row] = reached[row] and score >= target
         return reached

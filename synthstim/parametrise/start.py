@@ -45,6 +45,29 @@ def _pink_sound(white: Tensor) -> Tensor:
     return pink / pink.std().clamp_min(1e-12)
 
 
+def shaped_noise(references: Tensor, generators: Sequence[torch.Generator]) -> Tensor:
+    """Noise with the long-term spectrum of each sound, smoothed over a third of an octave, at the sound's level.
+
+    Args:
+        references: (batch, time) at full scale.
+        generators: one for each.
+
+    Returns:
+        (batch, time), float64.
+    """
+    out = []
+    for reference, generator in zip(references.double(), generators, strict=True):
+        white = torch.randn(len(reference), generator=generator, dtype=torch.float64)
+        power = torch.fft.rfft(reference).abs().square()
+        total = torch.cat([torch.zeros(1, dtype=torch.float64), power.cumsum(0)])
+        bins = torch.arange(len(power), dtype=torch.float64)
+        low, high = (bins * 2 ** (-1 / 6)).floor().long(), (bins * 2 ** (1 / 6)).ceil().long().clamp_max(len(power) - 1)
+        smooth = (total[high + 1] - total[low]).clamp_min(0) / (high + 1 - low)
+        shaped = torch.fft.irfft(torch.fft.rfft(white) * smooth.sqrt(), n=len(reference))
+        out.append(shaped * (reference.std() / shaped.std().clamp_min(1e-12)))
+    return torch.stack(out).clamp(-1, 1)
+
+
 def _pink(white: Tensor) -> Tensor:
     """White noise (channel, y, x) filtered to 1/f, with a standard deviation of 1 and no mean."""
     height, width = white.shape[1:]

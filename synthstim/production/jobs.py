@@ -12,10 +12,13 @@ import torch
 
 from synthstim import constraints as limits
 from synthstim.errors import InputError
-from synthstim.images import FloatImage, fit_image, read_image
-from synthstim.models import Observer, Unit
+from synthstim.images import fit_image, read_image
+from synthstim.media import Stimulus, read_for, rounded
+from synthstim.models import ImageInput, Observer, SoundInput, Unit
 from synthstim.objectives import Objective, diversity, drive, level, match, one_hot, smooth, suppress
+from synthstim.production.fitness import check_modality
 from synthstim.production.phases import Phase, phases_of
+from synthstim.production.sound_phases import sound_phases_of
 from synthstim.recipe import Controller, Item, Metamer, Recipe, expand
 from synthstim.verify import Aim, Measurer
 
@@ -31,7 +34,7 @@ class Job:
         aims: what each is meant to do.
         phases: run one after the other; each starts where the one before ended.
         constraints: held throughout.
-        references: (batch, channel, y, x) as the observer sees them; None for controllers.
+        references: (batch, *shape) as the observer is given them; None for controllers.
     """
 
     items: list[Item]
@@ -59,14 +62,15 @@ def plan_jobs(
     Raises:
         InputError: a layer, unit, image or constraint does not fit; the entry is named.
     """
-    images = _References(recipe, observer)
+    check_modality(recipe, observer.input)
+    references = _References(recipe, observer)
     groups: dict[str, list[tuple[Item, Aim]]] = {}
     for item in expand(recipe):
         try:
-            aim = aim_of(item)
+            aim = aim_of(item, observer)
             _check(aim, observer)
             if item.reference is not None:
-                images.get(item.reference)
+                references.get(item.reference)
             groups.setdefault(_key(item), []).append((item, aim))
         except InputError as error:
             raise InputError(f"{item.entry.name}: {error}") from None
@@ -77,21 +81,23 @@ def plan_jobs(
         try:
             held = constraints_of(entry, recipe, observer)
             limits.check_all(held, observer.input.shape)
-            phases = phases_of(entry, recipe, observer, budget)
+            plan = sound_phases_of if isinstance(observer.input, SoundInput) else phases_of
+            phases = plan(entry, recipe, observer, budget)
         except InputError as error:
             raise InputError(f"{entry.name}: {error}") from None
         for at in range(0, len(group), most):
             items, aims = (list(column) for column in zip(*group[at : at + most], strict=True))
-            references = images.stack(items) if isinstance(entry, Metamer) else None
-            jobs.append(Job(items, aims, phases, held, references))
+            stacked = references.stack(items) if isinstance(entry, Metamer) else None
+            jobs.append(Job(items, aims, phases, held, stacked))
     return jobs
 
 
-def aim_of(item: Item) -> Aim:
-    """What an item is meant to do."""
+def aim_of(item: Item, observer: Observer) -> Aim:
+    """What an item is meant to do; the name of a group of layers stands for all of them."""
     entry = item.entry
     if isinstance(entry, Metamer):
-        return Aim(goal="match", layers=item.layers or ())
+        layers = [name for layer in item.layers or () for name in observer.groups.get(layer, (layer,))]
+        return Aim(goal="match", layers=tuple(dict.fromkeys(layers)))
     spec, place = entry.unit, entry.unit.position
     unit = (
         Unit(layer=spec.layer, channel=item.channel, position=place)
@@ -143,6 +149,8 @@ def _control(entry: Controller, aims: Sequence[Aim], measurer: Measurer) -> Obje
 
 def constraints_of(entry: Metamer | Controller, recipe: Recipe, observer: Observer) -> list[limits.Constraint]:
     """The projections an entry asks for, the ones that must hold best last."""
+    if isinstance(observer.input, SoundInput):
+        return _sound_constraints(entry, recipe, observer.input)
     asked = entry.constraints
     out: list[limits.Constraint] = []
     if asked.energy is not None:
@@ -153,11 +161,25 @@ def constraints_of(entry: Metamer | Controller, recipe: Recipe, observer: Observ
     if asked.mean_luminance is not None or asked.rms_contrast is not None:
         out.append(limits.Luminance(mean=asked.mean_luminance, rms_contrast=asked.rms_contrast))
     if asked.fixed is not None:
+        assert isinstance(observer.input, ImageInput)
         channels, height, width = observer.input.shape
         image = fit_image(read_image(recipe.resolve(asked.fixed.image)), channels, (height, width), recipe.fit)
         mask = fit_image(read_image(recipe.resolve(asked.fixed.mask)), 1, (height, width), recipe.fit)
         out.append(limits.Fixed(image=torch.from_numpy(image), mask=torch.from_numpy(mask[0])))
     return out
+
+
+def _sound_constraints(entry: Metamer | Controller, recipe: Recipe, input: SoundInput) -> list[limits.Constraint]:
+    """A sound is held at its level unless the recipe frees it, so that all sounds of a set are played at the same one."""
+    asked = entry.constraints
+    out: list[limits.Constraint] = []
+    if asked.band_hz is not None:
+        out.append(limits.Band(low=asked.band_hz[0], high=asked.band_hz[1], rate=input.rate))
+    if asked.ramp_ms is not None:
+        out.append(limits.Ramps(seconds=asked.ramp_ms / 1000, rate=input.rate))
+    if asked.level_dbfs != "free":
+        out.append(limits.Level(rms_dbfs=recipe.level_dbfs if asked.level_dbfs is None else asked.level_dbfs))
+    return [*out, limits.Peak(most_dbfs=asked.peak_dbfs)]
 
 
 def _check(aim: Aim, observer: Observer) -> None:
@@ -178,19 +200,19 @@ def _key(item: Item) -> str:
 
 
 class _References:
-    """References as the observer sees them, each read once."""
+    """References as the observer is given them, each read once."""
 
     def __init__(self, recipe: Recipe, observer: Observer) -> None:
         self.recipe, self.input = recipe, observer.input
-        self.images: dict[str, FloatImage] = {}
+        self.known: dict[str, Stimulus] = {}
 
-    def get(self, reference: str) -> FloatImage:
-        if reference not in self.images:
+    def get(self, reference: str) -> Stimulus:
+        if reference not in self.known:
             path = self.recipe.resolve(reference)
-            seen = fit_image(read_image(path), self.input.channels, self.input.size, self.recipe.fit)
+            given = read_for(path, self.input, fit=self.recipe.fit, level_dbfs=self.recipe.level_dbfs)
             # Rounded first: what is matched is what the set's reference file holds.
-            self.images[reference] = (np.rint(seen * 255) / 255).astype(np.float32)
-        return self.images[reference]
+            self.known[reference] = rounded(given, self.input)
+        return self.known[reference]
 
     def stack(self, items: Sequence[Item]) -> torch.Tensor:
         return torch.from_numpy(np.stack([self.get(item.reference or "") for item in items]))

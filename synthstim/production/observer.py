@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from synthstim.errors import InputError
-from synthstim.models import ImageInput, Observer, load_model
+from synthstim.models import ImageInput, Observer, SoundInput, StimulusInput, load_model
 from synthstim.stimulus_set import StimulusSet
-from synthstim.verify import CARRIED, NaturalPool
+from synthstim.verify import CARRIED, NaturalPool, natural_pool
 
-LIBRARIES = ("timm", "torchvision")
+LIBRARIES = ("timm", "torchvision", "whisper")
 
 
 def open_observer(
@@ -19,6 +19,8 @@ def open_observer(
     *,
     weights: str | Path = "default",
     size: tuple[int, int] | None = None,
+    seconds: float | None = None,
+    rate: int | None = None,
     device: str | None = None,
     allow_code: bool = False,
     allow_download: bool = False,
@@ -35,7 +37,7 @@ def open_observer(
     """
     place, colon, function = name.partition(":")
     if not colon or place in LIBRARIES:
-        observer = load_model(name, weights=weights, size=size, download=allow_download)
+        observer = load_model(name, weights=weights, size=size, seconds=seconds, rate=rate, download=allow_download)
     elif not allow_code:
         raise InputError(f"the observer {name!r} is code of yours: allow it with --allow-code")
     else:
@@ -87,11 +89,8 @@ def observer_of_set(
     if facts is None:
         return None
     try:
-        name, recorded, shown = str(facts["name"]), str(facts["weights"]), dict(facts["input"])
-        known: dict[str, Any] = {
-            key: tuple(value) if isinstance(value, list) else value for key, value in shown.items()
-        }
-        input = ImageInput(**known)
+        name, recorded = str(facts["name"]), str(facts["weights"])
+        input = _input(dict(facts["input"]), stimuli.modality)
     except (KeyError, TypeError, ValueError) as error:
         raise InputError(f"{stimuli.root}/provenance.json does not describe an observer ({error})") from None
     if weights is None and recorded not in ("default", "random"):
@@ -100,23 +99,43 @@ def observer_of_set(
     observer = open_observer(
         name,
         weights=weights or recorded,
-        size=input.size,
+        **_given(input),
         device=device,
         allow_code=allow_code,
         allow_download=allow_download,
     )
-    return Observer(observer.module, input=input, name=name, weights=recorded)
+    return observer.given(input, name=name, weights=recorded)
+
+
+def _input(facts: dict[str, Any], modality: str) -> StimulusInput:
+    known: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in facts.items()}
+    return SoundInput(**known) if modality == "sound" else ImageInput(**known)
+
+
+def _given(input: StimulusInput) -> dict[str, Any]:
+    """What ``open_observer`` needs to build an observer of this input."""
+    if isinstance(input, SoundInput):
+        return {"seconds": input.seconds, "rate": input.rate}
+    return {"size": input.size}
+
+
+def open_second(name: str, stimuli: StimulusSet, **allowed: Any) -> Observer:
+    """Another observer, to measure a set's stimuli on: of sounds, at their rate and duration."""
+    first = stimuli.provenance.get("observer", {}).get("input", {})
+    if stimuli.modality == "sound":
+        allowed |= {"seconds": first["samples"] / first["rate"], "rate": first["rate"]}
+    return open_observer(name, **allowed)
 
 
 def pool_of_set(stimuli: StimulusSet, observer: Observer, folder: str | Path | None = None) -> NaturalPool:
-    """The natural pool that a set was made with: the carried photographs, or the folder of them.
+    """The natural pool that a set was made with: what packages carry, or a folder.
 
     Raises:
         InputError: the set was made with a folder, and none is given.
     """
     source = stimuli.provenance.get("pool", {}).get("source")
-    if folder is None and source not in (None, CARRIED):
+    if folder is None and source not in (None, *CARRIED):
         raise InputError(
-            f"{stimuli.root} was made with the natural images of the folder {source!r}: name it with --pool"
+            f"{stimuli.root} was made with the natural {stimuli.modality}s of the folder {source!r}: name it with --pool"
         )
-    return NaturalPool.for_observer(observer, folder)
+    return natural_pool(observer, folder, level_dbfs=stimuli.provenance.get("level_dbfs"))

@@ -1,4 +1,4 @@
-"""How an entry is synthesised: which parametrisation and optimiser, for how long, in which order.
+"""How an entry of images is synthesised: which parametrisation and optimiser, for how long, in which order.
 
 The defaults come from docs/optimiser_study.md. A metamer is found by L-BFGS in the Fourier domain. Where the match is
 good by then, as at early layers, L-BFGS goes on in a whiter domain; elsewhere Adam finishes on pixels already rounded
@@ -14,11 +14,11 @@ from dataclasses import dataclass
 import torch
 
 from synthstim.errors import InputError
-from synthstim.images import fit_image, read_image
-from synthstim.models import Observer
+from synthstim.media import levels_of, read_for
+from synthstim.models import ImageInput, Observer
 from synthstim.optimise import LBFGS, Adam, GradientAscent, Optimiser, Stopping
 from synthstim.parametrise import Fourier, Parametrisation, Pixels
-from synthstim.recipe import Controller, Metamer, OptimiserSpec, Recipe
+from synthstim.recipe import STARTS, Controller, Metamer, OptimiserSpec, Recipe
 from synthstim.robustness import Robustness
 
 METAMER_EVALUATIONS = 800
@@ -45,7 +45,7 @@ class Phase:
         optimiser: makes a fresh optimiser.
         label: how the table calls it.
         stopping: per item.
-        start: noise or an image; None goes on from the phase before.
+        start: noise or a stimulus; None goes on from the phase before.
         robustness: random movement.
         levels: of the file, if this phase rounds to them.
         matches: the items it takes: those whose match in dB, after the phases before, lies from the first up to the second.
@@ -59,6 +59,11 @@ class Phase:
     robustness: Robustness | None = None
     levels: int | None = None
     matches: tuple[float, float] = (-math.inf, math.inf)
+
+    @property
+    def kind(self) -> str:
+        """How the table calls the parametrisation."""
+        return type(self.parametrisation).__name__.lower()
 
     def takes(self, match: float) -> bool:
         """Whether an item goes through this phase."""
@@ -75,26 +80,27 @@ def phases_of(
     """
     default = METAMER_EVALUATIONS if isinstance(entry, Metamer) else CONTROLLER_EVALUATIONS
     evaluations = min(entry.evaluations or default, budget or 10**9)
+    assert isinstance(observer.input, ImageInput)
     shape = observer.input.shape
     decay = SEARCH_DECAY if isinstance(entry, Metamer) else None
     parametrisation = _parametrisation(entry, shape, decay)
     start = _start(entry, recipe, observer)
     robustness = _robustness(entry) if isinstance(entry, Controller) else None
     if entry.optimiser is not None or isinstance(entry, Controller) or entry.metric != "l2":
-        make = _optimiser(entry)
+        make = optimiser_of(entry.optimiser or OptimiserSpec(name="lbfgs" if isinstance(entry, Metamer) else "adam"))
         if robustness is not None and not make().stochastic:
             if isinstance(entry, Controller) and entry.robustness is not None:
                 raise InputError(
                     "robustness moves the image at random, which lbfgs cannot follow: choose adam or leave robustness out"
                 )
             robustness = None
-        return [Phase(parametrisation, make, repr(make()), _stopping(entry, evaluations), start, robustness)]
+        return [Phase(parametrisation, make, repr(make()), stopping_of(entry, evaluations), start, robustness)]
     search = max(1, min(SEARCH, round(SEARCH_SHARE * evaluations)))
-    first = Phase(parametrisation, LBFGS, repr(LBFGS()), _stopping(entry, search), start)
+    first = Phase(parametrisation, LBFGS, repr(LBFGS()), stopping_of(entry, search), start)
     if evaluations <= search:
         return [first]
-    rest = _stopping(entry, evaluations - search)
-    levels = 255 if entry.bits == 8 else None
+    rest = stopping_of(entry, evaluations - search)
+    levels = levels_of(8, "image") if entry.bits in (None, 8) else None
     refine = Phase(
         _parametrisation(entry, shape, REFINE_DECAY), LBFGS, repr(LBFGS()), rest, matches=(REFINE_FROM, math.inf)
     )
@@ -114,7 +120,8 @@ def _finish() -> Optimiser:
     return Adam(step=FINISH_STEP, decay=(0.9, 0.99))
 
 
-def _stopping(entry: Metamer | Controller, evaluations: int) -> Stopping:
+def stopping_of(entry: Metamer | Controller, evaluations: int) -> Stopping:
+    """When an item of an entry stops."""
     return Stopping(target=_target(entry), plateau=entry.plateau or 0.0, evaluations=evaluations, seconds=entry.seconds)
 
 
@@ -132,19 +139,18 @@ def _parametrisation(
     entry: Metamer | Controller, shape: tuple[int, int, int], decay: float | None = None
 ) -> Parametrisation:
     asked = entry.parametrisation
-    if asked.kind == "pixels":
+    if asked is not None and asked.kind == "pixels":
         return Pixels(shape, bound=asked.bound)
-    given = {name: value for name in ("decay", "chroma") if (value := getattr(asked, name)) is not None}
+    given = {name: value for name in ("decay", "chroma") if (value := getattr(asked, name, None)) is not None}
     if decay is not None:
         given.setdefault("decay", decay)
     return Fourier(shape, **given)
 
 
 def _start(entry: Metamer | Controller, recipe: Recipe, observer: Observer) -> str | torch.Tensor:
-    if entry.start in ("pink", "white"):
+    if entry.start in STARTS:
         return entry.start
-    image = fit_image(read_image(recipe.resolve(entry.start)), observer.input.channels, observer.input.size, recipe.fit)
-    return torch.from_numpy(image)[None]
+    return torch.from_numpy(read_for(recipe.resolve(entry.start), observer.input, fit=recipe.fit))[None]
 
 
 def _robustness(entry: Controller) -> Robustness | None:
@@ -155,8 +161,8 @@ def _robustness(entry: Controller) -> Robustness | None:
     return moves if asked.jitter or asked.scale or asked.rotation else None
 
 
-def _optimiser(entry: Metamer | Controller) -> Callable[[], Optimiser]:
-    asked = entry.optimiser or OptimiserSpec(name="lbfgs" if isinstance(entry, Metamer) else "adam")
+def optimiser_of(asked: OptimiserSpec) -> Callable[[], Optimiser]:
+    """What makes the optimiser that a recipe asks for."""
     given = {name: value for name in ("step", "history", "schedule") if (value := getattr(asked, name)) is not None}
     if asked.name == "lbfgs":
         return lambda: LBFGS(**given)

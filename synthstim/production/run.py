@@ -14,15 +14,17 @@ import torch
 
 from synthstim.errors import InputError
 from synthstim.images import sha256_of
-from synthstim.models import Observer
+from synthstim.media import DEFAULT_BITS, levels_of
+from synthstim.models import ImageInput, Observer
 from synthstim.optimise import Synthesiser
+from synthstim.parametrise import shaped_noise
 from synthstim.production.jobs import Job, objective_of, plan_jobs
 from synthstim.production.observer import check_device, open_observer
 from synthstim.production.work import Made, WorkDirectory
 from synthstim.production.write import write_set
-from synthstim.recipe import Metamer, Recipe
+from synthstim.recipe import STARTS, Metamer, Recipe
 from synthstim.stimulus_set import StimulusSet, require_absent
-from synthstim.verify import Measurer, NaturalPool
+from synthstim.verify import Measurer, natural_pool
 
 
 @dataclass(frozen=True)
@@ -101,21 +103,22 @@ def make(
             asked.name,
             weights=weights,
             size=asked.size,
+            seconds=asked.duration_s,
+            rate=asked.rate_hz if "rate_hz" in asked.model_fields_set else None,
             device=device,
             allow_code=allow_code,
             allow_download=allow_download,
         )
     elif device is not None:
         observer = observer.to(device)
-    if observer.input.channels not in (1, 3):
+    if isinstance(observer.input, ImageInput) and observer.input.channels not in (1, 3):
         raise InputError(
             f"{observer.name} is shown {observer.input.channels} channels, a PNG holds 1 or 3: use Synthesiser and keep the arrays"
         )
     jobs = plan_jobs(recipe, observer, budget=budget, at_once=at_once)
-    measurer = Measurer(
-        observer, NaturalPool.for_observer(observer, recipe.resolve(recipe.pool) if recipe.pool else None)
-    )
-    work = WorkDirectory(out, _fingerprint(recipe, observer, jobs, budget), resume=resume)
+    folder = recipe.resolve(recipe.pool) if recipe.pool else None
+    measurer = Measurer(observer, natural_pool(observer, folder, level_dbfs=recipe.level_dbfs))
+    work = WorkDirectory(out, _fingerprint(recipe, measurer, jobs, budget), resume=resume)
     try:
         results = _run_jobs(jobs, observer, measurer, work, watch)
         write_set(out, recipe, observer, measurer, jobs, results)
@@ -164,18 +167,24 @@ def _run_phase(
         assert made is not None
         made.phases = index + 1
         return made
+    seeds = [job.items[row].seed for row in rows]
     start = phase.start if phase.start is not None else made.stimuli[rows] if made else "pink"
+    if isinstance(start, str) and start == "shaped":
+        assert job.references is not None
+        start = shaped_noise(job.references[rows], [torch.Generator().manual_seed(seed) for seed in seeds])
+    bits = job.items[0].entry.bits or DEFAULT_BITS[observer.input.modality]
     synthesiser = Synthesiser(
         observer,
         objective_of(job, rows, measurer),
         phase.parametrisation,
-        seeds=[job.items[row].seed for row in rows],
+        seeds=seeds,
         start=start,
         optimiser=phase.optimiser(),
         stopping=phase.stopping,
         constraints=job.constraints,
         robustness=phase.robustness,
         levels=phase.levels,
+        file_levels=levels_of(bits, observer.input.modality),
     )
     work.restore(number, index, synthesiser)
     for progress in synthesiser:
@@ -238,17 +247,18 @@ def _label(job: Job) -> str:
     return f"{name} {'+'.join(aim.layers) if aim.layers else f'{aim.goal} {aim.unit.layer if aim.unit else str()}'}"
 
 
-def _fingerprint(recipe: Recipe, observer: Observer, jobs: list[Job], budget: int | None) -> str:
+def _fingerprint(recipe: Recipe, measurer: Measurer, jobs: list[Job], budget: int | None) -> str:
     """What must be the same for a resumed run to give the same set."""
+    observer = measurer.observer
     entries = recipe.stimuli
     files = [path for entry in entries if isinstance(entry, Metamer) for path in entry.reference]
-    files += [entry.start for entry in entries if entry.start not in ("pink", "white")]
+    files += [entry.start for entry in entries if entry.start not in STARTS]
     files += [
         path
         for entry in entries
         if entry.constraints.fixed
         for path in (entry.constraints.fixed.image, entry.constraints.fixed.mask)
     ]
-    facts = [recipe.text, observer.weights_sha256, repr(observer.input), observer.device.type, str(observer.dtype), budget,
+    facts = [recipe.text, observer.weights_sha256, list(observer.layers), repr(observer.input), measurer.pool.sha256, observer.device.type, str(observer.dtype), budget,
              [len(job.items) for job in jobs], torch.__version__, [sha256_of(recipe.resolve(path)) for path in files]]  # fmt: skip
     return hashlib.sha256(json.dumps(facts).encode()).hexdigest()

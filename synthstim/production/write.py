@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Mapping
+from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -11,13 +12,13 @@ from typing import Any
 import pandas as pd
 import torch
 
-from synthstim.images import read_image
-from synthstim.models import Observer
+from synthstim.media import Stimulus, read_stimulus, statistics_of
+from synthstim.models import Observer, SoundInput, StimulusInput
 from synthstim.production.jobs import Job, reference_stem
 from synthstim.production.work import Made
-from synthstim.recipe import Metamer, Recipe
+from synthstim.recipe import STARTS, Metamer, Recipe
 from synthstim.stimulus_set import SetWriter
-from synthstim.verify import Aim, Measurer, image_statistics, judge
+from synthstim.verify import Aim, Measurer, judge, profile_of
 
 BEST_SHOWN = 4
 
@@ -26,7 +27,7 @@ def write_set(
     out: Path, recipe: Recipe, observer: Observer, measurer: Measurer, jobs: list[Job], results: list[Made]
 ) -> None:
     """Write a set and its tables; nothing appears under its name until all of it is there."""
-    writer = SetWriter(out)
+    writer = SetWriter(out, rate=observer.input.rate if isinstance(observer.input, SoundInput) else None)
     try:
         rows: dict[str, dict[str, Any]] = {}
         aims: dict[str, Aim] = {}
@@ -54,14 +55,14 @@ def _synthesis_columns(job: Job, at: int, made: Made, observer: Observer) -> dic
         "kind": entry.kind,
         "goal": aim.goal,
         "observer": observer.name,
-        "layer": "+".join(aim.layers) if aim.layers else aim.unit.layer if aim.unit else None,
+        "layer": "+".join(item.layers) if item.layers else aim.unit.layer if aim.unit else None,
         "unit": aim.unit.name if aim.unit else None,
         "others": "; ".join(unit.name for unit in aim.others) or None,
         "level": aim.level,
         "copy": item.copy,
         "seed": item.seed,
-        "start": entry.start if entry.start in ("pink", "white") else Path(entry.start).name,
-        "parametrisation": entry.parametrisation.kind,
+        "start": entry.start if entry.start in STARTS else Path(entry.start).name,
+        "parametrisation": job.phases[0].kind,
         "optimiser": ", then ".join(job.phases[phase].label for phase in made.taken[at]),
         "evaluations": made.evaluations[at],
         "converged": made.converged[at],
@@ -84,21 +85,19 @@ def _add_item(
     if item.reference is not None and job.references is not None:
         seen = job.references[at].numpy()
         row["reference"], row["reference_sha256"] = writer.add_reference(seen, reference_stem(item.reference))
-    path = writer.add_image(item.stimulus_id, made.stimuli[at].numpy(), bits=item.entry.bits)
+    path = writer.add(item.stimulus_id, made.stimuli[at].numpy(), bits=item.entry.bits)
     writer.rows[-1].update(row)
-    image = read_image(path)
-    measured = image_statistics(image)
+    stimulus, measured = read_stimulus(path), statistics_of(path)
     if item.reference is not None:
-        reference = read_image(writer.path(row["reference"]))
-        measured |= measurer.metamer(image, reference, aim.layers)
-        layer = "+".join(aim.layers)
-        if f"{row['reference']} {layer}" not in nulls:
-            nulls[f"{row['reference']} {layer}"] = measurer.null(aim.layers).facts(
-                measurer.pool.photographs_of(reference)
-            )
-            writer.add_rows("null.tsv.gz", measurer.null_rows(row["reference"], reference, aim.layers))
+        reference = read_stimulus(writer.path(row["reference"]))
+        measured |= measurer.metamer(stimulus, reference, aim.layers)
+        if (key := f"{row['reference']} {row['layer']}") not in nulls:
+            nulls[key] = measurer.null(aim.layers).facts(measurer.pool.recognise(reference))
+            rows = measurer.null_rows(reference, aim.layers)
+            writer.add_rows("null.tsv.gz", rows.assign(reference=row["reference"], layer=row["layer"]))
+        _add_profile(writer, measurer.observer, item.stimulus_id, stimulus, reference, aim, recipe)
     else:
-        measured |= measurer.controller(image, aim)
+        measured |= measurer.controller(stimulus, aim)
     measured["status"], measured["reason"] = judge(
         item.entry.kind, aim, measured, recipe.criteria.model_dump(), row.get("target_db")
     )
@@ -106,8 +105,28 @@ def _add_item(
     writer.rows[-1].update({name: value for name, value in measured.items() if name not in ("wins", "tolerance")})
 
 
+def _add_profile(
+    writer: SetWriter,
+    observer: Observer,
+    stimulus_id: str,
+    stimulus: Stimulus,
+    reference: Stimulus,
+    aim: Aim,
+    recipe: Recipe,
+) -> None:
+    """The match at every stage: of the observer where it names them, else of those that the recipe names."""
+    asked = [
+        layer for entry in recipe.stimuli if isinstance(entry, Metamer) for joint in entry.layers for layer in joint
+    ]
+    named = [layer for name in asked for layer in observer.groups.get(name, (name,))]
+    stages = [layer for layer in observer.layers if layer in {*observer.stages, *named}]
+    profile = pd.DataFrame(profile_of(observer, stimulus, reference, stages)).T.rename_axis("layer").reset_index()
+    profile["matched"] = ["true" if layer in aim.layers else "false" for layer in profile["layer"]]
+    writer.add_rows("matches.tsv.gz", profile.assign(stimulus_id=stimulus_id))
+
+
 def _add_natural(writer: SetWriter, measurer: Measurer, aims: list[Aim]) -> None:
-    """The pool's best images for each controlled unit and goal, and the unit's activations over the pool."""
+    """The pool's best stimuli for each controlled unit and goal, and the unit's activations over the pool."""
     seen: set[tuple[object, ...]] = set()
     for aim in aims:
         if aim.unit is None or (key := (aim.unit, aim.goal, aim.level)) in seen:
@@ -117,8 +136,8 @@ def _add_natural(writer: SetWriter, measurer: Measurer, aims: list[Aim]) -> None
         where = {"unit": aim.unit.name, "layer": aim.unit.layer, "goal": aim.goal}
         for rank in range(min(BEST_SHOWN, len(order))):
             stem = f"{aim.goal}_{len(seen):03d}_{rank}"
-            file, sha256 = writer.add_best_natural(measurer.pool.image(order[rank]), stem)
-            photograph = measurer.pool.names[measurer.pool.photograph[order[rank]]]
+            file, sha256 = writer.add_best_natural(measurer.pool.stimulus(order[rank]), stem)
+            photograph = measurer.pool.names[measurer.pool.origin[order[rank]]]
             facts = {**where, "rank": rank, "file": file, "sha256": sha256, "activation": activations[rank]}
             writer.add_rows("best_natural.tsv", pd.DataFrame([{**facts, "photograph": photograph}]))
         if (aim.unit, None) not in seen:
@@ -129,6 +148,12 @@ def _add_natural(writer: SetWriter, measurer: Measurer, aims: list[Aim]) -> None
                 {"unit": aim.unit.name, "layer": aim.unit.layer, "percentile": steps, "activation": values}
             )
             writer.add_rows("pool_activations.tsv.gz", spread)
+
+
+def _coding(recipe: Recipe, input: StimulusInput) -> dict[str, Any]:
+    if isinstance(input, SoundInput):
+        return {"coding": "full scale from -1 to 1; levels are in dB re full scale", "level_dbfs": recipe.level_dbfs}
+    return {"coding": "sRGB (IEC 61966-2-1) display values; luminance and contrast are of decoded, linear light"}
 
 
 def provenance(
@@ -143,10 +168,10 @@ def provenance(
             "name": observer.name,
             "weights": observer.weights,
             "weights_sha256": observer.weights_sha256,
-            "input": {name: getattr(shown, name) for name in ("size", "channels", "mean", "std", "resize", "order")},
+            "input": asdict(shown),
         },
         "fit": recipe.fit,
-        "coding": "sRGB (IEC 61966-2-1) display values; luminance and contrast are of decoded, linear light",
+        **_coding(recipe, shown),
         "match_convention": "dB = -20 log10(|features - reference features| / |reference features|)",
         "criteria": recipe.criteria.model_dump(),
         "pool": measurer.pool.facts(),

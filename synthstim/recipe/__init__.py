@@ -6,7 +6,7 @@ from pathlib import Path
 
 from synthstim.recipe.constraints import Aperture, Constraints, Fixed
 from synthstim.recipe.items import Item, expand
-from synthstim.recipe.making import Fourier, OptimiserSpec, Pixels
+from synthstim.recipe.making import STARTS, Fourier, OptimiserSpec, Pixels, Waveform
 from synthstim.recipe.problems import problem, raise_problems, validate
 from synthstim.recipe.schema import Criteria, ObserverSpec, Recipe
 from synthstim.recipe.stimuli import Controller, Metamer, Robustness
@@ -15,6 +15,7 @@ from synthstim.recipe.wanted import Wanted
 from synthstim.recipe.yaml_source import Source, parse_yaml, read_yaml
 
 __all__ = [
+    "STARTS",
     "Aperture",
     "Constraints",
     "Controller",
@@ -32,6 +33,7 @@ __all__ = [
     "Source",
     "UnitSpec",
     "Wanted",
+    "Waveform",
     "expand",
     "parse_yaml",
     "problem",

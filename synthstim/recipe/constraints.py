@@ -1,15 +1,16 @@
-"""What every image of an entry must keep to, whatever the goal."""
+"""What every stimulus of an entry must keep to, whatever the goal."""
 
 from __future__ import annotations
 
 import math
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 from typing_extensions import Self
 
 from synthstim.recipe.fields import FilePath, Section
 from synthstim.recipe.problems import raise_problems
+from synthstim.recipe.wanted import Wanted
 
 
 class Aperture(Section):
@@ -49,8 +50,18 @@ class Fixed(Section):
     mask: FilePath
 
 
+def _band(value: object) -> object:
+    return tuple(value) if isinstance(value, list) else value
+
+
+Frequency = Annotated[float, Field(ge=0)]
+Band = Annotated[
+    tuple[Frequency, Frequency], BeforeValidator(_band), Wanted("two frequencies in Hz, such as [200, 4000]")
+]
+
+
 class Constraints(Section):
-    """Hard limits on an image; None sets no limit.
+    """Hard limits on an image or a sound; None sets no limit, or the default of sounds.
 
     Attributes:
         mean_luminance: relative luminance (linear light), between 0 and 1.
@@ -58,6 +69,10 @@ class Constraints(Section):
         energy: the largest root-mean-square deviation from mid-grey, in display values.
         aperture: a window on the image.
         fixed: pixels that stay as they are.
+        level_dbfs: of a sound, its root mean square in dB re full scale; by default the recipe's; ``free`` sets none.
+        peak_dbfs: of a sound, the largest absolute value in dB re full scale.
+        band_hz: of a sound, the frequencies that it may hold.
+        ramp_ms: of a sound, raised-cosine onset and offset.
     """
 
     mean_luminance: float | None = Field(default=None, gt=0, lt=1)
@@ -65,6 +80,10 @@ class Constraints(Section):
     energy: float | None = Field(default=None, gt=0, le=0.5)
     aperture: Aperture | None = None
     fixed: Fixed | None = None
+    level_dbfs: Annotated[float, Field(ge=-120, lt=0)] | Literal["free"] | None = None
+    peak_dbfs: float = Field(default=0.0, ge=-120, le=0)
+    band_hz: Band | None = None
+    ramp_ms: float | None = Field(default=None, gt=0, le=10_000)
 
     @model_validator(mode="after")
     def _check_contrast(self) -> Self:

@@ -12,7 +12,7 @@ from synthstim.recipe.problems import raise_problems
 from synthstim.recipe.wanted import Wanted
 from synthstim.recipe.yaml_source import Location
 
-STARTS = ("pink", "white")
+STARTS = ("pink", "white", "shaped")
 
 
 class Fourier(Section):
@@ -28,6 +28,17 @@ class Fourier(Section):
     decay: float | None = Field(default=None, ge=0, le=3)
     chroma: float | None = Field(default=None, gt=0)
     bound: Literal["sigmoid"] = "sigmoid"
+
+
+class Waveform(Section):
+    """The sound is optimised as its waveform; None leaves a setting to the parametrisation.
+
+    Attributes:
+        decay: exponent of the amplitude spectrum against which the latents are white, 1/f^decay; 0 takes samples.
+    """
+
+    kind: Literal["waveform"] = "waveform"
+    decay: float | None = Field(default=None, ge=0, le=3)
 
 
 class Pixels(Section):
@@ -81,14 +92,16 @@ def _check_start(value: str, info: ValidationInfo) -> str:
 
 
 Parametrisation = Annotated[
-    Fourier | Pixels,
+    Fourier | Pixels | Waveform,
     Field(discriminator="kind"),
     BeforeValidator(_parametrisation),
-    Wanted("'fourier', 'pixels', or a mapping with one of them as its kind"),
+    Wanted("'fourier', 'pixels', 'waveform', or a mapping with one of them as its kind"),
 ]
 Optimiser = Annotated[
     OptimiserSpec,
     BeforeValidator(_optimiser),
     Wanted("the name of an optimiser, or a mapping with the keys name, step, history and schedule"),
 ]
-Start = Annotated[PathText, AfterValidator(_check_start), Wanted("'pink', 'white' or the path of an image")]
+Start = Annotated[
+    PathText, AfterValidator(_check_start), Wanted("'pink', 'white', 'shaped' or the path of an image or sound")
+]

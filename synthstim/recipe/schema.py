@@ -20,6 +20,8 @@ from synthstim.recipe.yaml_source import Source, parse_yaml
 
 WEIGHTS = ("default", "random")
 SUFFIXES = (".safetensors", ".pth")
+# Loud enough, and speech with its pauses fits without clipping.
+DEFAULT_LEVEL_DBFS = -26.0
 
 
 def _check_weights(value: str, info: ValidationInfo) -> str:
@@ -58,19 +60,26 @@ class ObserverSpec(Section):
     Attributes:
         name: as the list of observers has it.
         weights: ``default``, ``random``, or the path of a .safetensors or .pth file.
-        size: (height, width) in pixels; None takes the observer's own.
+        size: (height, width) in pixels; None takes the observer's own. For images.
+        duration_s: of the sounds; None takes the observer's own.
+        rate_hz: at which sounds are saved and played.
     """
 
     name: Text
     weights: Weights = "default"
     size: Size | None = None
+    duration_s: float | None = Field(default=None, gt=0, le=60)
+    rate_hz: Annotated[
+        Literal[16000, 20000, 22050, 24000, 32000, 44100, 48000, 96000], BeforeValidator(check_whole)
+    ] = 48000
 
 
 class Criteria(Section):
     """When a saved stimulus passes.
 
     Attributes:
-        null_percentile: a metamer's match must lie beyond this percentile of matches between different photographs;
+        null_percentile: a metamer's match must lie beyond this percentile of matches between natural stimuli of
+            different origin;
             100 wants it outside all of them.
         same_class: whether a metamer must leave the observer's most active output as it is.
     """
@@ -86,8 +95,9 @@ class Recipe(Section):
         schema_version: of this layout.
         observer: a recipe may give its name alone.
         seed: from which each stimulus derives its own; see :func:`synthstim.recipe.expand`.
-        fit: how images are brought to the observer's size.
-        pool: natural images to compare with: a folder, or a file.
+        fit: how files are brought to the observer's size or duration.
+        level_dbfs: root mean square to which sounds are brought, in dB re full scale.
+        pool: natural images or sounds to compare with: a folder.
         criteria: when a stimulus passes.
         stimuli: what to make.
     """
@@ -98,10 +108,11 @@ class Recipe(Section):
     observer: Annotated[
         ObserverSpec,
         BeforeValidator(_observer),
-        Wanted("the name of an observer, or a mapping with the keys name, weights and size"),
+        Wanted("the name of an observer, or a mapping with the keys name, weights, and size or duration_s and rate_hz"),
     ]
     seed: int = Field(default=0, ge=0, le=2**63 - 1)
     fit: Literal["crop", "pad", "stretch", "exact"] = "crop"
+    level_dbfs: float = Field(default=DEFAULT_LEVEL_DBFS, ge=-120, lt=0)
     pool: FileOrFolderPath | None = None
     criteria: Criteria = Criteria()
     stimuli: Entries

@@ -9,7 +9,7 @@ from typing_extensions import Self
 
 from synthstim.recipe.constraints import Constraints
 from synthstim.recipe.fields import FilePath, LayerName, Name, Section, check_different, check_whole, in_a_list
-from synthstim.recipe.making import Fourier, Optimiser, Parametrisation, Start
+from synthstim.recipe.making import Optimiser, Parametrisation, Start
 from synthstim.recipe.problems import raise_problems
 from synthstim.recipe.units import OthersSpec, UnitSpec
 from synthstim.recipe.wanted import Wanted
@@ -20,7 +20,7 @@ References = Annotated[
     Field(min_length=1, strict=False),
     BeforeValidator(in_a_list),
     AfterValidator(check_different),
-    Wanted("the path of an image, or a list of them"),
+    Wanted("the path of an image or sound, or a list of them"),
 ]
 JointLayers = Annotated[
     tuple[LayerName, ...],
@@ -43,22 +43,23 @@ class Stimulus(Section):
     Attributes:
         name: the ids of the stimuli begin with it.
         copies: stimuli that differ only in their seed.
-        bits: of the PNG files.
-        parametrisation: what is optimised.
-        start: what synthesis starts from: noise with a spectrum of 1/f (pink), a flat one (white), or an image. A
-            metamer that starts from its own reference is no metamer: it never had to be found.
+        bits: of the files: 8 or 16 for PNG; 16, 24 or 32 (floating point) for WAV. None takes 8 and 24.
+        parametrisation: what is optimised; None takes the default of the modality.
+        start: what synthesis starts from: noise with a spectrum of 1/f (pink) or a flat one (white), noise with the
+            long-term spectrum of the reference (shaped, for sounds), or a file. A metamer that starts from its own
+            reference is no metamer: it never had to be found.
         optimiser: None takes the default of the kind.
         evaluations: the most forward and backward passes that an item may spend.
         seconds: the most time that the entry may take.
         plateau: an item stops when it improves by less than this, relative to its score.
         total_variation: weight of the penalty on differences between neighbouring pixels.
-        constraints: hard limits on the image.
+        constraints: hard limits on the stimulus.
     """
 
     name: Name
     copies: int = Field(default=1, ge=1, le=1000)
-    bits: Annotated[Literal[8, 16], BeforeValidator(check_whole)] = 8
-    parametrisation: Parametrisation = Fourier()
+    bits: Annotated[Literal[8, 16, 24, 32], BeforeValidator(check_whole)] | None = None
+    parametrisation: Parametrisation | None = None
     start: Start = "pink"
     optimiser: Optimiser | None = None
     evaluations: int | None = Field(default=None, ge=1)
@@ -69,12 +70,12 @@ class Stimulus(Section):
 
 
 class Metamer(Stimulus):
-    """Images that a layer, or several jointly, cannot tell from a reference.
+    """Images or sounds that a layer, or several jointly, cannot tell from a reference.
 
     Attributes:
-        reference: one image or several, relative to the recipe's folder; each gets metamers of its own.
+        reference: one file or several, relative to the recipe's folder; each gets metamers of its own.
         layers: one metamer for each; a layer that stands alone is a tuple of one name, and the names of a longer
-            tuple are matched jointly.
+            tuple are matched jointly. An observer may give a name to a group of its layers.
         metric: how far apart activations are.
         target_db: an item stops when it matches this well, in dB (20 log10); None leaves it to the other limits.
     """
@@ -101,7 +102,7 @@ class Robustness(Section):
 
 
 class Controller(Stimulus):
-    """Images that bring a unit where the goal says.
+    """Images or sounds that bring a unit where the goal says.
 
     Attributes:
         goal: drive or suppress the unit, bring it to a level, or drive it and hold others down (one_hot).

@@ -49,7 +49,7 @@ def adopt(folder: str | Path, out: str | Path, *, kind: str = "natural") -> tupl
             stimulus_id = _free_id(path, taken)
             image = read_image(path)
             mean, contrast = luminance_statistics(image)
-            writer.add_image(
+            writer.add(
                 stimulus_id,
                 image,
                 bits=bit_depth(path),

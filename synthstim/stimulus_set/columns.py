@@ -30,12 +30,12 @@ COLUMNS: dict[str, Column] = {
     "unit": Column("text", "Unit of the layer that a controller controls"),
     "others": Column("text", "Units held down by a one_hot controller"),
     "level": Column("number", "Activation that a level controller was asked for", "activation"),
-    "reference": Column("text", "Image that a metamer matches, as the observer saw it, relative to this directory"),
+    "reference": Column("text", "What a metamer matches, as the observer is given it, relative to this directory"),
     "reference_sha256": Column("text", "Checksum of the reference's bytes"),
     "copy": Column("count", "Number of this copy, from 0"),
     "seed": Column("count", "Seed of the item's own random generator"),
     "start": Column("text", "What synthesis started from"),
-    "parametrisation": Column("text", "What was optimised: the latents behind the image"),
+    "parametrisation": Column("text", "What was optimised: the latents behind the stimulus"),
     "optimiser": Column("text", "Optimiser and its main setting"),
     "evaluations": Column("count", "Forward and backward passes spent", "count"),
     "converged": Column("flag", "true if the target or a plateau ended synthesis, false if a budget did"),
@@ -48,9 +48,10 @@ COLUMNS: dict[str, Column] = {
     "pearson": Column("number", "Pearson correlation of the features with the reference's, of the saved file"),
     "spearman": Column("number", "Spearman correlation of the features with the reference's, of the saved file"),
     "null_percentile": Column(
-        "number", "Least of the three measures' percentiles among pairs of different natural images", "percent"
+        "number", "Least of the three measures' percentiles among pairs of different natural stimuli", "percent"
     ),
     "pixel_distance": Column("number", "|image - reference| / |reference| in display values, of the saved file"),
+    "waveform_distance": Column("number", "|waveform - reference| / |reference|, of the saved file"),
     "status": Column("text", "passed or failed, by the criteria in provenance.json"),
     "reason": Column("text", "Why the status is failed"),
     "same_class": Column("flag", "true if the observer's most active output is the reference's"),
@@ -64,12 +65,18 @@ COLUMNS: dict[str, Column] = {
         "number", "Mean relative luminance (linear light, sRGB decoding), of the saved file", "0 to 1"
     ),
     "rms_contrast": Column("number", "Standard deviation over mean of the luminance (linear light), of the saved file"),
+    "rate_hz": Column("count", "Rate of the sound", "Hz"),
+    "duration_s": Column("number", "Duration of the sound", "s"),
+    "level_dbfs": Column("number", "Root mean square of the sound, of the saved file", "dB re full scale"),
+    "peak_dbfs": Column("number", "Largest absolute value of the sound, of the saved file", "dB re full scale"),
 }
 
 COMPANIONS: dict[str, tuple[str, ...]] = {
     # Scores during synthesis.
     "curves.tsv.gz": ("stimulus_id", "evaluation", "score"),
-    # Quantiles of each measure among pairs of different natural photographs, one distribution a reference and layer.
+    # Measures of each metamer at every stage of its observer, each for itself.
+    "matches.tsv.gz": ("stimulus_id", "layer", "matched", "match_db", "pearson", "spearman"),
+    # Quantiles of each measure among pairs of natural stimuli of different origin, one distribution a reference and layer.
     "null.tsv.gz": ("reference", "layer", "measure", "percentile", "value"),
     # The pool's most extreme images for each controlled unit, rank 0 first.
     "best_natural.tsv": ("unit", "layer", "goal", "rank", "file", "sha256", "activation", "photograph"),
@@ -79,7 +86,7 @@ COMPANIONS: dict[str, tuple[str, ...]] = {
 
 # Columns of the companions that are text whatever they look like: a unit called 007 keeps its zeros.
 COMPANION_TEXT = frozenset(
-    ("stimulus_id", "reference", "layer", "measure", "unit", "goal", "file", "sha256", "photograph")
+    ("stimulus_id", "reference", "layer", "matched", "measure", "unit", "goal", "file", "sha256", "photograph")
 )
 
 _READERS = {"text": "string", "number": "float64", "count": "Int64", "flag": "boolean"}

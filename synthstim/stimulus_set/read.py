@@ -12,7 +12,8 @@ import pandas as pd
 
 from synthstim.errors import InputError
 from synthstim.ids import check_ids
-from synthstim.images import FloatImage, read_image, sha256_of
+from synthstim.images import sha256_of
+from synthstim.media import Stimulus, read_stimulus
 from synthstim.stimulus_set.columns import COLUMNS, COMPANION_TEXT, COMPANIONS, MISSING, SCHEMA_VERSION, typed
 from synthstim.stimulus_set.paths import inside
 
@@ -71,9 +72,14 @@ class StimulusSet:
         """The absolute path of a file named in the table."""
         return inside(self.root, relative)
 
-    def image(self, relative: str) -> FloatImage:
-        """Read an image of the set as display values, (channel, y, x) in [0, 1]."""
-        return read_image(self.path(relative))
+    @property
+    def modality(self) -> str:
+        """``image`` or ``sound``."""
+        return str(self.provenance.get("modality", "image"))
+
+    def stimulus(self, relative: str) -> Stimulus:
+        """Read a file of the set: display values (channel, y, x) in [0, 1], or a waveform (time,) at full scale."""
+        return read_stimulus(self.path(relative))
 
     def companion(self, name: str) -> pd.DataFrame:
         """Read a further table of the set (see ``COMPANIONS``); empty, with its columns, where the set has none.

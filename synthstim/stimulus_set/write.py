@@ -13,7 +13,8 @@ import pandas as pd
 
 from synthstim.errors import InputError
 from synthstim.ids import check_ids, safe_id
-from synthstim.images import FloatImage, sha256_of, write_png
+from synthstim.images import sha256_of
+from synthstim.media import DEFAULT_BITS, Stimulus, write_stimulus
 from synthstim.stimulus_set.columns import COLUMNS, COMPANIONS, MISSING, SCHEMA_VERSION, format_value, sidecar
 from synthstim.stimulus_set.paths import inside
 
@@ -32,16 +33,25 @@ def require_absent(directory: str | Path) -> Path:
 class SetWriter:
     """Collects a set's files in a hidden directory; ``commit`` makes them appear at once, complete.
 
+    Args:
+        directory: of the set; it must not exist yet.
+        description: for people.
+        rate: of sounds, in Hz; None for a set of images.
+
     Example:
         >>> writer = SetWriter("my_set")                                            # doctest: +SKIP
-        >>> writer.add_image("grating", image, name="grating", kind="control")      # doctest: +SKIP
+        >>> writer.add("grating", image, name="grating", kind="control")            # doctest: +SKIP
         >>> writer.commit({"made_by": "hand"})                                      # doctest: +SKIP
     """
 
-    def __init__(self, directory: str | Path, *, description: str = "Stimuli made with synthstim") -> None:
+    def __init__(
+        self, directory: str | Path, *, description: str = "Stimuli made with synthstim", rate: int | None = None
+    ) -> None:
         self.root = require_absent(directory)
         self.staging = self.root.parent / f".{self.root.name}.staging"
         self.description = description
+        self.rate = rate
+        self.modality, self.suffix = ("image", ".png") if rate is None else ("sound", ".wav")
         self.rows: list[dict[str, object]] = []
         self.companions: dict[str, list[pd.DataFrame]] = {}
         # A run that was killed may have left its staging behind; it was never visible as a set.
@@ -49,29 +59,34 @@ class SetWriter:
         for folder in ("stimuli", "references"):
             (self.staging / folder).mkdir(parents=True)
 
-    def add_reference(self, image: FloatImage, stem: str) -> tuple[str, str]:
-        """Save a reference as the observer saw it; return its relative path and sha256.
+    def add_reference(self, reference: Stimulus, stem: str) -> tuple[str, str]:
+        """Save a reference as the observer is given it; return its relative path and sha256.
 
-        The same image is stored once; a colliding stem gains 8 characters of the sha256.
+        The same reference is stored once; a colliding stem gains 8 characters of the sha256.
         """
-        write_png(temporary := self.staging / "references" / ".new.png", image)
+        temporary = self.staging / "references" / f".new{self.suffix}"
+        write_stimulus(temporary, reference, bits=DEFAULT_BITS[self.modality], rate=self.rate)
         digest = sha256_of(temporary)
         stem = safe_id(stem)
-        taken = {path.stem.lower(): path for path in (self.staging / "references").glob("[!.]*.png")}
+        taken = {path.stem.lower(): path for path in (self.staging / "references").glob(f"[!.]*{self.suffix}")}
         known = taken.get(stem.lower())
         if known is not None and sha256_of(known) != digest:
             stem = f"{stem[:55]}_{digest[:8]}"
-        path = taken.get(stem.lower(), self.staging / "references" / f"{stem}.png")
+        path = taken.get(stem.lower(), self.staging / "references" / f"{stem}{self.suffix}")
         temporary.replace(path)
         return f"references/{path.name}", digest
 
-    def add_image(self, stimulus_id: str, image: FloatImage, *, bits: int = 8, **columns: object) -> Path:
-        """Save one stimulus and its row; return the file's path in the hidden directory."""
+    def add(self, stimulus_id: str, stimulus: Stimulus, *, bits: int | None = None, **columns: object) -> Path:
+        """Save one stimulus and its row; return the file's path in the hidden directory.
+
+        Args:
+            bits: 8 or 16 for images; 16, 24 or 32 (floating point) for sounds; by default 8 and 24.
+        """
         check_ids([*(str(row["stimulus_id"]) for row in self.rows), stimulus_id])
         if unknown := [name for name in columns if name not in COLUMNS]:
             raise InputError(f"stimuli.tsv has no column {unknown[0]!r}")
-        path = self.staging / "stimuli" / f"{stimulus_id}.png"
-        write_png(path, image, bits=bits)
+        path = self.staging / "stimuli" / f"{stimulus_id}{self.suffix}"
+        write_stimulus(path, stimulus, bits=bits or DEFAULT_BITS[self.modality], rate=self.rate)
         self.rows.append(
             {"stimulus_id": stimulus_id, "file": f"stimuli/{path.name}", "sha256": sha256_of(path), **columns}
         )
@@ -81,11 +96,11 @@ class SetWriter:
         """Append rows to one of the set's further tables (see ``COMPANIONS``)."""
         self.companions.setdefault(companion, []).append(rows[list(COMPANIONS[companion])])
 
-    def add_best_natural(self, image: FloatImage, stem: str) -> tuple[str, str]:
-        """Save one of the pool's best images for a unit; return its relative path and sha256."""
-        path = self.staging / "best_natural" / f"{safe_id(stem)}.png"
+    def add_best_natural(self, stimulus: Stimulus, stem: str) -> tuple[str, str]:
+        """Save one of the pool's best stimuli for a unit; return its relative path and sha256."""
+        path = self.staging / "best_natural" / f"{safe_id(stem)}{self.suffix}"
         path.parent.mkdir(exist_ok=True)
-        write_png(path, image)
+        write_stimulus(path, stimulus, bits=DEFAULT_BITS[self.modality], rate=self.rate)
         return f"best_natural/{path.name}", sha256_of(path)
 
     def path(self, relative: str) -> Path:
@@ -97,7 +112,7 @@ class SetWriter:
         table = pd.DataFrame({name: [format_value(row.get(name)) for row in self.rows] for name in COLUMNS}, dtype=str)
         table.to_csv(self.staging / "stimuli.tsv", sep="\t", index=False, lineterminator="\n")
         self._write_json("stimuli.json", sidecar())
-        self._write_json("provenance.json", {"schema_version": SCHEMA_VERSION, **provenance})
+        self._write_json("provenance.json", {"schema_version": SCHEMA_VERSION, "modality": self.modality, **provenance})
         self._write_json(
             "dataset_description.json",
             {"Name": self.description, "BIDSVersion": "1.10.0", "DatasetType": "derivative", "MissingValue": MISSING,

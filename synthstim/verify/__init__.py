@@ -1,7 +1,8 @@
 """Checks: saved files are measured again, against references, units, natural images and chance."""
 
 from synthstim.verify.check import Check, check_set
-from synthstim.verify.measure import Aim, Measurer, image_statistics, judge, match_of
+from synthstim.verify.measure import Aim, Measurer, judge, match_of, profile_of
+from synthstim.verify.natural import natural_pool
 from synthstim.verify.null import Null, null_distribution
 from synthstim.verify.pool import CARRIED, NaturalPool
 
@@ -13,8 +14,9 @@ __all__ = [
     "NaturalPool",
     "Null",
     "check_set",
-    "image_statistics",
     "judge",
     "match_of",
+    "natural_pool",
     "null_distribution",
+    "profile_of",
 ]

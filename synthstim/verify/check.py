@@ -10,16 +10,19 @@ import pandas as pd
 
 from synthstim.errors import InputError
 from synthstim.images import sha256_of
-from synthstim.models import OUTPUT, Observer
+from synthstim.media import statistics_of
+from synthstim.models import OUTPUT, ImageInput, Observer
 from synthstim.stimulus_set import StimulusSet
-from synthstim.verify.measure import Aim, Measured, Measurer, image_statistics, match_of
+from synthstim.verify.measure import Aim, Measured, Measurer, match_of
+from synthstim.verify.natural import natural_pool
 from synthstim.verify.pool import NaturalPool
 
 DECIBELS = 0.1
 DECIBELS_ELSEWHERE = 0.5
 # Limits on the other figures, in the same proportion: 0.1 dB is 1.2 % of an amplitude.
-_RELATIVE = {"activation": 0.012, "best_natural": 0.012, "pixel_distance": 0.012}
-_ABSOLUTE = {"pearson": 0.002, "spearman": 0.002, "null_percentile": 0.5, "mean_luminance": 1e-4, "rms_contrast": 1e-3}
+_RELATIVE = {"activation": 0.012, "best_natural": 0.012, "pixel_distance": 0.012, "waveform_distance": 0.012}
+_ABSOLUTE = {"pearson": 0.002, "spearman": 0.002, "null_percentile": 0.5, "mean_luminance": 1e-4, "rms_contrast": 1e-3,
+             "rate_hz": 0, "duration_s": 1e-6, "level_dbfs": 0.01, "peak_dbfs": 0.01}  # fmt: skip
 _FROM_POOL = ("null_percentile", "best_natural")
 
 
@@ -53,9 +56,9 @@ def check_set(
 
     Args:
         stimuli: the set.
-        observer: what it was made on; None for an adopted set, of which only files and luminance are checked.
+        observer: what it was made on; None for an adopted set, of which only files, luminance and levels are checked.
         pool: the natural pool it was made with; by default the carried photographs.
-        second: measure metamers on this observer too, shown the same images.
+        second: measure metamers on this observer too, given the same stimuli.
         second_layer: where.
         watch: called with (measured, total).
 
@@ -67,7 +70,7 @@ def check_set(
     measurer = None
     if observer is not None:
         _require_same(stimuli, observer)
-        pool = pool or NaturalPool.for_observer(observer)
+        pool = pool or natural_pool(observer, level_dbfs=stimuli.provenance.get("level_dbfs"))
         measurer = Measurer(observer, pool)
     same_pool = pool is None or pool.sha256 == stimuli.provenance.get("pool", {}).get("sha256")
     if not same_pool:
@@ -112,17 +115,17 @@ def _damaged_naturals(stimuli: StimulusSet) -> list[str]:
 
 
 def _measure(stimuli: StimulusSet, row: dict[str, Any], measurer: Measurer | None) -> Measured:
-    image = stimuli.image(row["file"])
+    measured = statistics_of(stimuli.path(row["file"]))
     if measurer is None or row["kind"] not in ("metamer", "controller"):
-        return image_statistics(image)
+        return measured
     facts = stimuli.provenance.get("stimuli", {}).get(row["stimulus_id"])
     if not isinstance(facts, dict):
         raise InputError(f"provenance.json does not describe {row['stimulus_id']}: the set is damaged")
     aim = Aim.from_facts(facts)
-    measured = image_statistics(image)
+    stimulus = stimuli.stimulus(row["file"])
     if row["kind"] == "metamer":
-        return measured | measurer.metamer(image, stimuli.image(row["reference"]), aim.layers)
-    return measured | measurer.controller(image, aim)
+        return measured | measurer.metamer(stimulus, stimuli.stimulus(row["reference"]), aim.layers)
+    return measured | measurer.controller(stimulus, aim)
 
 
 def _differences(row: dict[str, Any], again: Measured, decibels: float, same_pool: bool) -> list[str]:
@@ -145,10 +148,10 @@ def _differences(row: dict[str, Any], again: Measured, decibels: float, same_poo
 
 
 def _elsewhere(stimuli: StimulusSet, row: dict[str, Any], second: Observer, layer: str) -> Measured:
-    image, reference = stimuli.image(row["file"]), stimuli.image(row["reference"])
-    size = (image.shape[1], image.shape[2])
+    stimulus, reference = stimuli.stimulus(row["file"]), stimuli.stimulus(row["reference"])
     shown = second
-    if second.input.size != size:
+    if isinstance(second.input, ImageInput) and second.input.size != stimulus.shape[1:]:
+        size = (stimulus.shape[1], stimulus.shape[2])
         resized = replace(second.input, size=size, resize=second.input.resize or second.input.size)
-        shown = Observer(second.module, input=resized, name=second.name, weights=second.weights)
-    return {"observer": second.name, "layer": layer, **match_of(shown, image, reference, [layer])}
+        shown = second.given(resized)
+    return {"observer": second.name, "layer": layer, **match_of(shown, stimulus, reference, [layer])}

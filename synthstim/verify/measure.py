@@ -12,12 +12,14 @@ import torch
 from scipy.stats import pearsonr, spearmanr
 
 from synthstim.errors import InputError
-from synthstim.images import FloatImage, luminance_statistics
-from synthstim.models import OUTPUT, Observer, Unit, read_units
+from synthstim.media import Stimulus
+from synthstim.models import Observer, Unit, read_units
 from synthstim.verify.null import MEASURES, FloatArray, Null, joined, null_distribution
 from synthstim.verify.pool import NaturalPool
 
 Measured = dict[str, Any]
+# The column of the distance between a stimulus and its reference, |stimulus - reference| / |reference|.
+DISTANCES = {"image": "pixel_distance", "sound": "waveform_distance"}
 # A level is reached within this share of the unit's standard deviation over the pool.
 LEVEL_TOLERANCE = 0.05
 
@@ -76,11 +78,11 @@ def _unit(facts: dict[str, Any]) -> Unit:
 
 
 class Measurer:
-    """Measures saved images against references, units and the natural pool; what is costly is computed once.
+    """Measures saved stimuli against references, units and the natural pool; what is costly is computed once.
 
     Args:
         observer: the model.
-        pool: natural crops at the observer's size.
+        pool: natural stimuli as the observer is given them.
     """
 
     def __init__(self, observer: Observer, pool: NaturalPool) -> None:
@@ -89,20 +91,20 @@ class Measurer:
         self._nulls: dict[tuple[str, ...], Null] = {}
         self._unit_values: dict[Unit, FloatArray] = {}
 
-    def metamer(self, image: FloatImage, reference: FloatImage, layers: Sequence[str]) -> Measured:
-        """What ``match_of`` measures, with the percentile in the null and the pixel distance."""
-        measured = match_of(self.observer, image, reference, layers)
-        leave_out = self.pool.photographs_of(reference)
+    def metamer(self, stimulus: Stimulus, reference: Stimulus, layers: Sequence[str]) -> Measured:
+        """What ``match_of`` measures, with the percentile in the null and the distance of the stimuli themselves."""
+        measured = match_of(self.observer, stimulus, reference, layers)
+        leave_out = self.pool.recognise(reference)
         null = self.null(layers)
         ranks = [_percentile(null.values(measure, leave_out), measured[measure]) for measure in MEASURES]
-        distance = np.linalg.norm((image - reference).ravel()) / max(float(np.linalg.norm(reference.ravel())), 1e-12)
-        return measured | {"null_percentile": min(ranks), "pixel_distance": float(distance)}
+        distance = np.linalg.norm((stimulus - reference).ravel()) / max(float(np.linalg.norm(reference.ravel())), 1e-12)
+        return measured | {"null_percentile": min(ranks), DISTANCES[self.observer.input.modality]: float(distance)}
 
-    def controller(self, image: FloatImage, aim: Aim) -> Measured:
+    def controller(self, stimulus: Stimulus, aim: Aim) -> Measured:
         """Activation of the unit, and the most extreme of the pool in the goal's direction."""
         assert aim.unit is not None
         units = [aim.unit, *aim.others]
-        batch = torch.from_numpy(image[None]).to(self.observer.device, self.observer.dtype)
+        batch = torch.from_numpy(stimulus[None]).to(self.observer.device, self.observer.dtype)
         values = read_units(self.observer, batch, units)[0].double().cpu().numpy()
         z = self._z(units, values)
         return {
@@ -120,7 +122,7 @@ class Measurer:
         return self._nulls[key]
 
     def natural_order(self, aim: Aim) -> tuple[np.ndarray, FloatArray]:
-        """Crops of the pool, most extreme in the goal's direction first, and their activations of the unit."""
+        """Numbers of the pool's stimuli, most extreme in the goal's direction first, and their activations of the unit."""
         assert aim.unit is not None
         values = self.natural_activations([aim.unit])[:, 0]
         if aim.goal == "level":
@@ -130,7 +132,7 @@ class Measurer:
         return order, values[order]
 
     def natural_activations(self, units: Sequence[Unit]) -> FloatArray:
-        """Activations (crop, unit) over the pool."""
+        """Activations (stimulus, unit) over the pool."""
         new = list(dict.fromkeys(unit for unit in units if unit not in self._unit_values))
         if new:
             rows = [
@@ -145,35 +147,41 @@ class Measurer:
         values = self.natural_activations(units)
         return values.mean(0), np.maximum(values.std(0), 1e-6)
 
-    def null_rows(self, reference: str, image: FloatImage, layers: Sequence[str]) -> pd.DataFrame:
+    def null_rows(self, reference: Stimulus, layers: Sequence[str]) -> pd.DataFrame:
         """Quantiles of the null for the set's null.tsv.gz."""
         percentile = np.linspace(0, 100, 201)
         parts = []
         for measure in MEASURES:
-            values = np.percentile(self.null(layers).values(measure, self.pool.photographs_of(image)), percentile)
+            values = np.percentile(self.null(layers).values(measure, self.pool.recognise(reference)), percentile)
             parts.append(pd.DataFrame({"measure": measure, "percentile": percentile, "value": values}))
-        return pd.concat(parts).assign(reference=reference, layer="+".join(layers))
+        return pd.concat(parts)
 
     def _z(self, units: Sequence[Unit], values: FloatArray) -> FloatArray:
         mean, std = self.standardisation(units)
         return (values - mean) / std
 
 
-def image_statistics(image: FloatImage) -> Measured:
-    """Mean luminance and RMS contrast: what every kind of stimulus has."""
-    mean, contrast = luminance_statistics(image)
-    return {"mean_luminance": mean, "rms_contrast": contrast}
-
-
-def match_of(observer: Observer, image: FloatImage, reference: FloatImage, layers: Sequence[str]) -> Measured:
-    """Match in dB, Pearson and Spearman of an observer's layers, and whether it decides the same on both images."""
-    both = torch.from_numpy(np.stack([image, reference])).to(observer.device, observer.dtype)
+def profile_of(
+    observer: Observer, stimulus: Stimulus, reference: Stimulus, layers: Sequence[str]
+) -> dict[str, Measured]:
+    """Match in dB, Pearson and Spearman at each of an observer's layers."""
+    both = _pair(observer, stimulus, reference)
     with torch.no_grad():
         read = observer.activations(both, list(layers))
-    values = [_compare(*read[layer].flatten(1).double().cpu().numpy()) for layer in layers]
+    return {layer: _compare(*read[layer].flatten(1).double().cpu().numpy()) for layer in layers}
+
+
+def match_of(observer: Observer, stimulus: Stimulus, reference: Stimulus, layers: Sequence[str]) -> Measured:
+    """Match in dB, Pearson and Spearman of layers, jointly, and whether the observer decides the same on both stimuli."""
+    values = profile_of(observer, stimulus, reference, layers).values()
     measured: Measured = {name: float(joined(name, [value[name] for value in values])) for name in MEASURES}
+    both = _pair(observer, stimulus, reference)
     decided = observer.decide(both, layers)
     return measured | {"same_class": None if decided is None else decided[0] == decided[1]}
+
+
+def _pair(observer: Observer, stimulus: Stimulus, reference: Stimulus) -> torch.Tensor:
+    return torch.from_numpy(np.stack([stimulus, reference])).to(observer.device, observer.dtype)
 
 
 def _compare(features: FloatArray, wanted: FloatArray) -> dict[str, FloatArray]:

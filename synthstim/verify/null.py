@@ -1,4 +1,4 @@
-"""Matches expected by chance: every pair of crops of different photographs, at a layer.
+"""Matches expected by chance: every pair of natural stimuli of different origin, at a layer.
 
 Feather et al. 2023 accept a metamer whose match lies outside the distribution of random pairs of natural stimuli,
 by decibels, Pearson and Spearman correlation at the matched layer.
@@ -17,7 +17,7 @@ from scipy.stats import rankdata
 from synthstim.models import Observer
 from synthstim.verify.pool import NaturalPool
 
-MOST_CROPS = 128
+MOST_STIMULI = 128
 MOST_NUMBERS = 120_000_000
 MEASURES = ("match_db", "pearson", "spearman")
 FloatArray = NDArray[np.float64]
@@ -25,49 +25,49 @@ FloatArray = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Null:
-    """Every pair's measures, before a reference's own photograph is left out.
+    """Every pair's measures, before a reference's own photograph or recording is left out.
 
     Attributes:
-        pairs: measure -> (crop, crop) matrix; the second crop is the reference of the pair.
-        photograph: (crop,) number of the photograph.
+        pairs: measure -> (stimulus, stimulus) matrix; the second one is the reference of the pair.
+        origin: (stimulus,) number of the photograph or recording.
     """
 
     pairs: dict[str, FloatArray]
-    photograph: NDArray[np.int64]
+    origin: NDArray[np.int64]
 
     def values(self, measure: str, leave_out: set[int]) -> FloatArray:
-        """Sorted values of one measure over pairs of different photographs, none of them left out."""
-        kept = ~np.isin(self.photograph, list(leave_out))
-        different = self.photograph[:, None] != self.photograph[None]
+        """Sorted values of one measure over pairs of different origin, none of them left out."""
+        kept = ~np.isin(self.origin, list(leave_out))
+        different = self.origin[:, None] != self.origin[None]
         return np.sort(self.pairs[measure][different & kept[:, None] & kept[None]])
 
     def facts(self, leave_out: set[int]) -> dict[str, int]:
-        """How many pairs of how many photographs."""
+        """How many pairs of how many photographs or recordings."""
         return {
             "pairs": len(self.values("match_db", leave_out)),
-            "photographs": len(set(self.photograph.tolist()) - leave_out),
-            "crops": int((~np.isin(self.photograph, list(leave_out))).sum()),
+            "origins": len(set(self.origin.tolist()) - leave_out),
+            "stimuli": int((~np.isin(self.origin, list(leave_out))).sum()),
         }
 
 
 def null_distribution(observer: Observer, layers: Sequence[str], pool: NaturalPool) -> Null:
-    """Measure all pairs of crops at the layers, jointly when there are several.
+    """Measure all pairs of natural stimuli at the layers, jointly when there are several.
 
     Args:
         observer: the model.
         layers: of the metamers that will be compared.
-        pool: at most 128 of its crops are used, fewer at very large layers.
+        pool: at most 128 of its stimuli are used, fewer at very large layers.
     """
     sizes = [int(np.prod(observer.layers[layer])) for layer in layers]
-    crops = pool.subset(max(2 * len(pool.names), min(MOST_CROPS, MOST_NUMBERS // sum(sizes))))
+    chosen = pool.subset(max(2 * len(pool.names), min(MOST_STIMULI, MOST_NUMBERS // sum(sizes))))
     features: dict[str, list[torch.Tensor]] = {layer: [] for layer in layers}
     with torch.no_grad():
-        for batch in pool.batches(observer, crops):
+        for batch in pool.batches(observer, chosen):
             for layer, values in observer.activations(batch, layers).items():
                 features[layer].append(values.flatten(1).float().cpu())
     parts = [_pairs(torch.cat(features.pop(layer)).numpy()) for layer in layers]
     return Null(
-        {measure: joined(measure, [part[measure] for part in parts]) for measure in MEASURES}, pool.photograph[crops]
+        {measure: joined(measure, [part[measure] for part in parts]) for measure in MEASURES}, pool.origin[chosen]
     )
 
 

@@ -1,0 +1,49 @@
+"""Whether a recipe's settings suit what its observer is given: images or sounds."""
+
+from __future__ import annotations
+
+from synthstim.errors import InputError
+from synthstim.media import BITS, FITS
+from synthstim.models import StimulusInput
+from synthstim.recipe import Controller, Metamer, Recipe
+
+_OF_IMAGES = ("mean_luminance", "rms_contrast", "energy", "aperture", "fixed")
+_OF_SOUNDS = ("level_dbfs", "peak_dbfs", "band_hz", "ramp_ms")
+_PARAMETRISATIONS = {"image": ("fourier", "pixels"), "sound": ("waveform",)}
+
+
+def check_modality(recipe: Recipe, input: StimulusInput) -> None:
+    """Raise InputError for the first setting that does not go with the modality of the observer.
+
+    Raises:
+        InputError: the setting, what came, and what goes with images or sounds.
+    """
+    kind = input.modality
+    if recipe.fit not in FITS[kind]:
+        raise InputError(f"fit {recipe.fit!r} does not go with {kind}s: choose one of {', '.join(FITS[kind])}")
+    if kind == "image" and "level_dbfs" in recipe.model_fields_set:
+        raise InputError("level_dbfs is for sounds, the observer is shown images: remove it")
+    for entry in recipe.stimuli:
+        for problem in _problems(entry, kind):
+            raise InputError(f"{entry.name}: {problem}")
+
+
+def _problems(entry: Metamer | Controller, kind: str) -> list[str]:
+    verb = "is shown images" if kind == "image" else "is played sounds"
+    problems = []
+    if entry.bits is not None and entry.bits not in BITS[kind]:
+        problems.append(f"bits {entry.bits} does not go with {kind}s: choose one of {', '.join(map(str, BITS[kind]))}")
+    asked = entry.parametrisation
+    if asked is not None and asked.kind not in _PARAMETRISATIONS[kind]:
+        choices = " or ".join(_PARAMETRISATIONS[kind])
+        problems.append(f"parametrisation {asked.kind!r} came, but the observer {verb}: choose {choices}")
+    others = _OF_SOUNDS if kind == "image" else _OF_IMAGES
+    if wrong := [name for name in others if name in entry.constraints.model_fields_set]:
+        problems.append(f"the constraint {wrong[0]} came, but the observer {verb}: remove it")
+    if entry.start == "shaped" and (kind == "image" or not isinstance(entry, Metamer)):
+        problems.append("start 'shaped' takes the spectrum of a metamer's sound: choose pink or white")
+    if kind == "sound" and entry.total_variation:
+        problems.append("total_variation is of images, but the observer is played sounds: remove it")
+    if kind == "sound" and isinstance(entry, Controller) and entry.robustness is not None:
+        problems.append("robustness moves images, but the observer is played sounds: remove it")
+    return problems

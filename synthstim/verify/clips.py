@@ -1,0 +1,95 @@
+"""Clips of recordings for the natural pool, at an observer's rate, duration and level."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import soxr
+from numpy.typing import NDArray
+from scipy.signal import fftconvolve
+
+from synthstim.errors import InputError
+from synthstim.images import sha256_of
+from synthstim.models import SoundInput
+from synthstim.recordings import Recording, carried_sounds
+from synthstim.sounds import Waveform, at_level, fit_sound, read_sound
+from synthstim.verify.pool import CARRIED, FEWEST_ORIGINS, NaturalPool, files_in
+
+CLIPS = 192
+# Enough to tell recordings apart.
+_SLOW_RATE = 4000
+# A reference whose waveform correlates with a stretch of a recording beyond this is cut from it.
+_SAME = 0.9
+
+Read = Callable[[], tuple[Waveform, int]]
+
+
+def clip_pool(input: SoundInput, folder: Path | None, *, level_dbfs: float | None) -> NaturalPool:
+    """Cut the middle of each recording of a folder, or of the recordings that installed packages carry.
+
+    One clip a recording, at most 192, spread evenly over kinds of sound and always the same ones. Recordings that are
+    shorter than the clip, silent in their middle, or would clip at the level are left out.
+
+    Raises:
+        InputError: fewer than 4 recordings remain.
+    """
+    found = _in_folder(folder) if folder is not None else _carried(input.seconds)
+    clips, names, digests, slow = [], [], [], []
+    for name, digest, read in found:
+        waveform, rate = read()
+        try:
+            clip = fit_sound(waveform, rate, to=input.rate, samples=input.samples, heard=input.network_rate, name=name)
+            clips.append(clip if level_dbfs is None else at_level(clip, level_dbfs, name))
+        except InputError:
+            continue
+        names.append(name)
+        digests.append(digest)
+        slow.append(_slow(waveform, rate))
+        if len(clips) == CLIPS:
+            break
+    if len(clips) < FEWEST_ORIGINS:
+        raise InputError(
+            f"only {len(clips)} recordings last {input.seconds:g} s or more: at least {FEWEST_ORIGINS} are wanted for the "
+            "natural pool, give a folder of them as pool"
+        )
+
+    def recognise(sound: Waveform) -> set[int]:
+        heard = _slow(sound, input.rate)
+        return {number for number, whole in enumerate(slow) if _likeness(heard, whole) > _SAME}
+
+    source = CARRIED[1] if folder is None else folder.name
+    sha256 = hashlib.sha256("".join(digests).encode()).hexdigest()
+    origin = np.arange(len(clips))
+    return NaturalPool(np.stack(clips), origin, tuple(names), source, sha256, "sound", recognise)
+
+
+def _in_folder(folder: Path) -> list[tuple[str, str, Read]]:
+    return [(path.name, sha256_of(path), lambda path=path: read_sound(path)) for path in files_in(folder, "sound")]
+
+
+def _carried(seconds: float) -> list[tuple[str, str, Read]]:
+    """The carried recordings, kinds taking turns, so that speech does not crowd out the rest."""
+    by_kind: dict[str, list[Recording]] = {}
+    for recording in sorted(carried_sounds(), key=lambda one: one.name):
+        by_kind.setdefault(recording.kind, []).append(recording)
+    random = np.random.default_rng(0)
+    shuffled = [[kind[at] for at in random.permutation(len(kind))] for kind in by_kind.values()]
+    turns = [kind[at] for at in range(max(map(len, shuffled))) for kind in shuffled if at < len(kind)]
+    return [(one.name, sha256_of(one.path), one.read) for one in turns]
+
+
+def _slow(waveform: Waveform, rate: int) -> NDArray[np.float64]:
+    values = soxr.resample(waveform.astype(np.float64), rate, _SLOW_RATE, quality="HQ")
+    return values - values.mean()
+
+
+def _likeness(heard: NDArray[np.float64], whole: NDArray[np.float64]) -> float:
+    """Largest normalised cross-correlation of a clip with any stretch of a recording."""
+    if len(whole) < len(heard):
+        whole = np.pad(whole, (0, len(heard) - len(whole)))
+    products = fftconvolve(whole, heard[::-1], mode="valid")
+    energy = np.maximum(fftconvolve(whole**2, np.ones(len(heard)), mode="valid"), 1e-12)
+    return float((products / np.sqrt(energy * max(float(heard @ heard), 1e-12))).max())

@@ -1,0 +1,79 @@
+"""Crops of photographs for the natural pool, at an observer's size."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from importlib.resources import files
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from synthstim.images import FloatImage, fit_image, read_image, resize, sha256_of
+from synthstim.models import ImageInput
+from synthstim.verify.pool import CARRIED, NaturalPool, files_in
+
+CROPS = 576
+# Photographs and texture photographs that the packages carry; drawings, text and second views of a scene are left out.
+_CARRIED = {
+    "skimage.data": (
+        "astronaut.png", "brick.png", "camera.png", "chelsea.png", "clock_motion.png", "coffee.png", "coins.png",
+        "grass.png", "gravel.png", "hubble_deep_field.jpg", "moon.png", "motorcycle_left.png", "retina.jpg", "rocket.jpg",
+    ),
+    "sklearn.datasets.images": ("china.jpg", "flower.jpg"),
+}  # fmt: skip
+# A crop whose thumbnail correlates with a reference's beyond this shows the same photograph.
+_SAME = 0.95
+
+
+def crop_pool(input: ImageInput, folder: Path | None) -> NaturalPool:
+    """Cut crops from a folder's images, or from the photographs that scikit-image and scikit-learn carry.
+
+    Every photograph gives its centre crop and random crops of a third to all of its smaller side, always the same
+    ones; about 576 in all, or one a photograph where there are more photographs than that.
+    """
+    paths = files_in(folder, "image") if folder is not None else _carried()
+    channels, height, width = input.shape
+    each = max(1, round(CROPS / len(paths)))
+    crops, photograph = [], []
+    for number, path in enumerate(paths):
+        image = read_image(path)
+        image = fit_image(image, channels, (image.shape[1], image.shape[2]))
+        for crop in _crops(image, each, (height, width), seed=number):
+            crops.append(np.rint(crop * 255).astype(np.uint8))
+            photograph.append(number)
+    stored, origin = np.stack(crops), np.array(photograph)
+    known = np.concatenate(
+        [_thumbnails(part.astype(np.float32) / np.float32(255)) for part in np.array_split(stored, 16)]
+    )
+
+    def recognise(image: FloatImage) -> set[int]:
+        return {int(number) for number in origin[known @ _thumbnails(image[None])[0] > _SAME]}
+
+    digest = hashlib.sha256("".join(map(sha256_of, paths)).encode()).hexdigest()
+    source = CARRIED[0] if folder is None else folder.name
+    return NaturalPool(stored, origin, tuple(path.name for path in paths), source, digest, "image", recognise)
+
+
+def _carried() -> list[Path]:
+    return [Path(str(files(package) / name)) for package, names in _CARRIED.items() for name in names]
+
+
+def _crops(image: FloatImage, count: int, size: tuple[int, int], seed: int) -> Iterator[FloatImage]:
+    yield fit_image(image, image.shape[0], size)
+    random = np.random.default_rng(seed)
+    height, width = image.shape[1:]
+    for _ in range(count - 1):
+        share = random.uniform(1 / 3, 1.0)
+        scale = share * min(height / size[0], width / size[1])
+        rows, columns = max(1, round(size[0] * scale)), max(1, round(size[1] * scale))
+        top, left = random.integers(height - rows + 1), random.integers(width - columns + 1)
+        yield resize(image[:, top : top + rows, left : left + columns], size)
+
+
+def _thumbnails(images: FloatImage) -> FloatImage:
+    grey = torch.from_numpy(np.ascontiguousarray(images)).mean(1, keepdim=True)
+    small = torch.nn.functional.adaptive_avg_pool2d(grey, (16, 16)).flatten(1)
+    small = small - small.mean(1, keepdim=True)
+    return (small / small.norm(dim=1, keepdim=True).clamp_min(1e-6)).numpy()
