@@ -196,8 +196,8 @@ def _g722_to_pcm(data: bytes) -> bytes:
     return subprocess.run(command, input=data, capture_output=True, check=True).stdout
 
 
-def cache_folder() -> Path:
-    """Where decoded recordings are kept: ``$SYNTHSTIM_CACHE``, or the user's cache; only the user may read it."""
+def cache_folder(of: str = "recordings") -> Path:
+    """Where decoded recordings, or what else is made once, are kept: ``$SYNTHSTIM_CACHE``, or the user's cache; only the user may read it."""
     given = os.environ.get("SYNTHSTIM_CACHE")
     if given:
         folder = Path(given)
@@ -205,7 +205,7 @@ def cache_folder() -> Path:
         folder = Path(os.environ.get("LOCALAPPDATA", Path.home())) / "synthstim"
     else:
         folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "synthstim"
-    folder = folder / "recordings"
+    folder = folder / of
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
