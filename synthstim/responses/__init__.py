@@ -1,0 +1,52 @@
+"""Recorded responses: trials of sites, read from files of many kinds, joined with stimuli, and how reliable they are."""
+
+from synthstim.responses.arrays import from_array, read_numpy
+from synthstim.responses.clock import Clock, fit_clock
+from synthstim.responses.experiment_log import align_clock, read_experiment, read_presentations
+from synthstim.responses.hdf5 import read_hdf5
+from synthstim.responses.match import require_match, unmatched
+from synthstim.responses.means import Means, mean_responses, require_variance
+from synthstim.responses.nwb import read_nwb
+from synthstim.responses.read import read_responses
+from synthstim.responses.reliability import correlation, reliability, spearman_brown
+from synthstim.responses.selection import Selection, reliability_figure, select_sites, write_reliability
+from synthstim.responses.spikes import count_spikes, read_markers, read_spikes
+from synthstim.responses.tables import read_table, write_table
+from synthstim.responses.trials import COLUMNS, Responses, Window, join_responses
+from synthstim.responses.xarrays import from_xarray, read_netcdf
+
+__all__ = [
+    "COLUMNS",
+    "Clock",
+    "Means",
+    "Responses",
+    "Selection",
+    "Window",
+    "align_clock",
+    "correlation",
+    "count_spikes",
+    "fit_clock",
+    "from_array",
+    "from_xarray",
+    "join_responses",
+    "mean_responses",
+    "read_experiment",
+    "read_hdf5",
+    "read_markers",
+    "read_netcdf",
+    "read_numpy",
+    "read_nwb",
+    "read_presentations",
+    "read_responses",
+    "read_spikes",
+    "read_table",
+    "reliability",
+    "reliability_figure",
+    "require_match",
+    "require_variance",
+    "select_sites",
+    "spearman_brown",
+    "unmatched",
+    "write_reliability",
+    "write_table",
+]

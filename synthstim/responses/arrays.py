@@ -1,0 +1,152 @@
+"""Responses as numpy arrays, (repeat, image, site), in memory and in npy and npz files."""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from synthstim.errors import InputError
+from synthstim.responses.files import require_file, unreadable
+from synthstim.responses.trials import MAX_TRIALS, Responses, Window, coded
+
+NAN = ("refuse", "absent")
+_MAX_BYTES = 8 * 2**30
+
+
+def from_array(
+    values: np.ndarray,
+    *,
+    stimulus_ids: Sequence[Any],
+    sites: Sequence[Any],
+    window_s: Window,
+    session: str = "1",
+    nan: str = "refuse",
+    source: str = "the array",
+) -> Responses:
+    """A table of trials from an array.
+
+    Args:
+        values: (repeat, image, site) responses.
+        stimulus_ids: id of each image.
+        sites: name of each site.
+        window_s: (start, end) from stimulus onset, in seconds.
+        nan: ``refuse``, or ``absent`` where NaN pads the repeats that were not recorded.
+
+    Raises:
+        InputError: the axes and the names do not go together, or the array holds NaN.
+
+    Example:
+        >>> from_array(np.ones((2, 3, 1)), stimulus_ids=["a", "b", "c"], sites=["v4_1"], window_s=(0.07, 0.17))
+        Responses(6 trials: 3 stimuli x 1 site, 1 session, window 0.07 to 0.17 s)
+    """
+    values = np.asarray(values)
+    if nan not in NAN:
+        raise InputError(f"nan {nan!r} is unknown: choose {' or '.join(NAN)}")
+    if values.ndim != 3 or values.dtype.kind not in "fiu":
+        raise InputError(
+            f"{source} has shape {values.shape} and holds {values.dtype}: wanted numbers, (repeat, image, site)"
+        )
+    if values.size > MAX_TRIALS:
+        raise InputError(f"{source} holds {values.size:,} values, more than {MAX_TRIALS:,}: give it in parts")
+    for axis, (word, names) in enumerate((("image", stimulus_ids), ("site", sites)), 1):
+        if len(names) != values.shape[axis]:
+            raise InputError(f"{source} has {values.shape[axis]} {word}s, but {len(names)} names came: one each")
+        if len(set(map(str, names))) != len(names):
+            raise InputError(f"{source}: two of the names of its {word}s are the same")
+    repeat, image, site = (axis.ravel() for axis in np.indices(values.shape, dtype=np.int32))
+    frame = pd.DataFrame(
+        {
+            "stimulus_id": coded(image, [str(name) for name in stimulus_ids]),
+            "repeat": repeat,
+            "session": coded(np.zeros_like(site), [session]),
+            "site": coded(site, [str(name) for name in sites]),
+            "response": values.ravel().astype(np.float64),
+            "window_start_s": float(window_s[0]),
+            "window_end_s": float(window_s[1]),
+        }
+    )
+    absent = frame["response"].isna()
+    if nan == "refuse" or not absent.any():
+        if absent.any():
+            raise InputError(
+                f"{source}: {int(absent.sum())} of {len(frame)} trials are NaN: say nan='absent' if they pad what was not recorded"
+            )
+        return Responses(frame, source)
+    note = f"{int(absent.sum())} of {len(frame)} trials of {source} are NaN: not recorded"
+    return Responses(frame[~absent], source, (note,))
+
+
+def read_numpy(
+    path: str | Path,
+    *,
+    stimulus_ids: Sequence[Any] | None = None,
+    sites: Sequence[Any] | None = None,
+    window_s: Window | None = None,
+    session: str | None = None,
+    nan: str = "refuse",
+) -> Responses:
+    """Read (repeat, image, site) responses from an npy or npz file; one that holds objects is never unpickled.
+
+    Args:
+        path: an npy file of the array alone, or an npz file with ``responses`` and perhaps ``stimulus_ids``, ``sites``,
+            ``window_s`` and ``session``; what is given here goes before what the file says.
+
+    Raises:
+        InputError: the file is missing, damaged or holds objects, or something is said nowhere.
+    """
+    path = require_file(path)
+    held = _held(path)
+    if "responses" not in held:
+        raise InputError(f"{path.name} has no array 'responses': it has {', '.join(held) or 'none'}")
+    given = {"stimulus_ids": stimulus_ids, "sites": sites, "window_s": window_s, "session": session}
+    facts = array_facts(given, held, path.name)
+    return from_array(held["responses"], **facts, nan=nan, source=path.name)
+
+
+def array_facts(given: Mapping[str, Any], held: Mapping[str, Any], source: str) -> dict[str, Any]:
+    """What ``from_array`` needs beside the array: from the call, or else from the file.
+
+    Raises:
+        InputError: names or the window are said nowhere.
+    """
+    facts = {name: held.get(name) if value is None else value for name, value in given.items()}
+    for name in ("stimulus_ids", "sites", "window_s"):
+        if facts[name] is None:
+            raise InputError(f"{source} does not say {name}: give {name}=...")
+    window = np.asarray(facts["window_s"], dtype=np.float64).ravel()
+    if window.size != 2:
+        raise InputError(f"{source}: window_s holds {window.size} numbers, wanted the start and the end in seconds")
+    facts["window_s"] = (float(window[0]), float(window[1]))
+    for name in ("stimulus_ids", "sites"):
+        facts[name] = [_text(value) for value in np.asarray(facts[name]).ravel().tolist()]
+    facts["session"] = "1" if facts["session"] is None else _text(np.asarray(facts["session"]).ravel().tolist()[0])
+    return facts
+
+
+def _text(value: Any) -> str:
+    return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
+
+
+def _held(path: Path) -> dict[str, np.ndarray]:
+    try:
+        if path.suffix == ".npy":
+            # Mapped: a header that declares more than the file holds is then an error before memory is taken.
+            return {"responses": np.array(np.load(path, mmap_mode="r", allow_pickle=False))}
+        with zipfile.ZipFile(path) as archive:
+            if sum(entry.file_size for entry in archive.infolist()) > _MAX_BYTES:
+                raise InputError(f"{path.name} unpacks to more than {_MAX_BYTES // 2**30} GiB: give it in parts")
+        with np.load(path, allow_pickle=False) as opened:
+            return {name: opened[name] for name in opened.files}
+    except InputError:
+        raise
+    except Exception as error:  # a damaged archive makes its reader raise anything
+        if "allow_pickle" in str(error) or "Object arrays" in str(error) or "Python objects" in str(error):
+            raise InputError(
+                f"{path.name} holds Python objects, which could run code: save plain numbers and text"
+            ) from None
+        raise unreadable(path, error, "an npy or npz file of numbers") from None

@@ -1,0 +1,119 @@
+"""Spike files and marker files, and spike counts in windows.
+
+A spike file is a TSV (or CSV) with a line of names and one row a spike: ``site`` (text) and ``time_s`` (seconds of the
+recording's clock). A marker file is one with ``code`` (whole number) and ``time_s``, a row for each marker that the recording
+system saw. Both end with a newline; other columns are left. Rows need no order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from synthstim.errors import InputError
+from synthstim.responses.files import listed
+from synthstim.responses.tables import read_text_table
+from synthstim.responses.trials import Window, coded
+
+Times = NDArray[np.float64]
+
+
+def read_spikes(path: str | Path, *, sites: Sequence[str] | None = None) -> dict[str, Times]:
+    """Spike times of each site, sorted, in seconds of the recording's clock.
+
+    Args:
+        path: a spike file.
+        sites: all sites that were recorded, for those that may not have fired; the file must name no other.
+
+    Raises:
+        InputError: the file is half-written or no spike file, or names a site that was not recorded.
+
+    Example:
+        >>> spikes = read_spikes("tonight_spikes.tsv")  # doctest: +SKIP
+    """
+    frame = read_text_table(path, text=("site",), needed=("site", "time_s"))
+    name = Path(path).name
+    times = _times(frame, name)
+    if frame["site"].isna().any():
+        raise InputError(f"{name}: row {int(frame['site'].isna().argmax()) + 1} has no site")
+    found = {str(site): np.sort(times[rows]) for site, rows in frame.groupby("site", sort=False).indices.items()}
+    if sites is None:
+        return found
+    if unknown := [site for site in found if site not in sites]:
+        raise InputError(f"{name} holds spikes of {listed(unknown)}, not among the {len(sites)} sites named")
+    return {site: found.get(site, np.empty(0)) for site in sites}
+
+
+def read_markers(path: str | Path) -> pd.DataFrame:
+    """Markers as the recording saw them, ``code`` and ``time_s``, in order of time.
+
+    Raises:
+        InputError: the file is half-written or no marker file.
+    """
+    frame = read_text_table(path, needed=("code", "time_s"))
+    name = Path(path).name
+    codes = pd.to_numeric(frame["code"], errors="coerce")
+    if (bad := codes.isna() | (codes != codes.round())).any():
+        raise InputError(f"{name}: row {int(bad.argmax()) + 1} has a code that is no whole number")
+    markers = pd.DataFrame({"code": codes.astype(np.int64), "time_s": _times(frame, name)})
+    return markers.sort_values("time_s", kind="stable").reset_index(drop=True)
+
+
+def count_spikes(times_s: Times, onsets_s: Times, window_s: Window) -> NDArray[np.int64]:
+    """Spikes from onset + start up to, but not at, onset + end.
+
+    Args:
+        times_s: sorted spike times of one site.
+        onsets_s: stimulus onsets on the same clock.
+        window_s: (start, end) from onset.
+
+    Example:
+        >>> count_spikes(np.array([0.1, 0.25, 0.35]), np.array([0.0, 0.2]), (0.05, 0.1))
+        array([0, 1])
+    """
+    start, end = (np.searchsorted(times_s, np.asarray(onsets_s) + edge, side="left") for edge in window_s)
+    return end - start
+
+
+def trial_frame(
+    shown: pd.DataFrame, spikes: Mapping[str, Times], onsets_s: Times, window_s: Window, session: str
+) -> pd.DataFrame:
+    """One row for each presentation and site, with the site's count in the window.
+
+    Args:
+        shown: a row a presentation in order, with ``stimulus_id`` and perhaps ``sha256``; repeats are counted here.
+        spikes: sorted times of each site.
+        onsets_s: onset of each presentation on the spikes' clock.
+        window_s: (start, end) from onset.
+        session: name of the session.
+    """
+    if not window_s[0] < window_s[1]:
+        raise InputError(f"the window {window_s[0]:g} to {window_s[1]:g} s is empty: it must end after it starts")
+    sites = list(spikes)
+    counts = np.stack([count_spikes(spikes[site], onsets_s, window_s) for site in sites], 1)
+    row, site = np.repeat(np.arange(len(shown)), len(sites)), np.tile(np.arange(len(sites)), len(shown))
+    frame = pd.DataFrame(
+        {
+            "stimulus_id": shown["stimulus_id"].to_numpy()[row],
+            "repeat": shown.groupby("stimulus_id").cumcount().to_numpy()[row],
+            "session": session,
+            "site": coded(site, sites),
+            "response": counts.ravel().astype(np.float64),
+            "window_start_s": float(window_s[0]),
+            "window_end_s": float(window_s[1]),
+        }
+    )
+    return frame.assign(sha256=shown["sha256"].to_numpy()[row]) if "sha256" in shown else frame
+
+
+def _times(frame: pd.DataFrame, name: str) -> Times:
+    times = pd.to_numeric(frame["time_s"], errors="coerce").to_numpy(dtype=np.float64)
+    if not len(times):
+        raise InputError(f"{name} has no rows below its names: was anything recorded?")
+    if (bad := ~np.isfinite(times)).any():
+        raise InputError(f"{name}: row {int(bad.argmax()) + 1} has a time_s that is no number of seconds")
+    return times

@@ -1,0 +1,90 @@
+"""Trial tables as text: TSV and CSV, one row a trial."""
+
+from __future__ import annotations
+
+import csv
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+import pandas as pd
+
+from synthstim.errors import InputError
+from synthstim.responses.files import require_file, require_whole_lines, unreadable
+from synthstim.responses.trials import COLUMNS, OPTIONAL, Responses, Window
+
+SEPARATORS = {".tsv": "\t", ".csv": ","}
+MISSING = "n/a"
+
+
+def read_table(path: str | Path, *, session: str | None = None, window_s: Window | None = None) -> Responses:
+    """Read a TSV or CSV file of trials.
+
+    Args:
+        path: a table with the columns ``COLUMNS``, perhaps ``sha256``, and any others, which are left.
+        session: for a file without that column.
+        window_s: (start, end) from stimulus onset, for a file without these columns.
+
+    Raises:
+        InputError: the file is missing, half-written or no such table, or a trial breaks a rule of ``Responses``.
+
+    Example:
+        >>> responses = read_table("tonight.tsv")  # doctest: +SKIP
+    """
+    frame = read_text_table(path, text=("stimulus_id", "session", "site", "sha256"))
+    if session is not None and "session" not in frame:
+        frame["session"] = session
+    if window_s is not None and "window_start_s" not in frame and "window_end_s" not in frame:
+        frame["window_start_s"], frame["window_end_s"] = window_s
+    return Responses(frame[[name for name in (*COLUMNS, *OPTIONAL) if name in frame]], Path(path).name)
+
+
+def write_table(responses: Responses, path: str | Path) -> Path:
+    """Write trials as a TSV file, whole or not at all."""
+    path = Path(path)
+    if path.suffix != ".tsv":
+        raise InputError(f"{path.name}: trials are written as .tsv")
+    temporary = path.with_name(f".{path.name}.new")
+    with open(temporary, "w", encoding="utf-8", newline="") as stream:
+        responses.trials.to_csv(stream, sep="\t", index=False, na_rep=MISSING, lineterminator="\n")
+        stream.flush()
+        os.fsync(stream.fileno())
+    temporary.replace(path)
+    return path
+
+
+def read_text_table(path: str | Path, *, text: Iterable[str] = (), needed: Iterable[str] = ()) -> pd.DataFrame:
+    """A TSV or CSV file as a table; ``n/a`` and empty cells are missing, columns named in ``text`` stay text.
+
+    Raises:
+        InputError: the file is missing, ends within a line, has rows of different lengths, or lacks a needed column.
+    """
+    path = require_file(path)
+    separator = SEPARATORS.get(path.suffix.lower())
+    if separator is None:
+        raise InputError(f"{path.name} is neither .tsv nor .csv: name it by what separates its columns")
+    require_whole_lines(path)
+    try:
+        _check_lengths(path, separator)
+        frame = pd.read_csv(
+            path, sep=separator, dtype=dict.fromkeys(text, "string"), keep_default_na=False, na_values=[MISSING, ""]
+        )
+    except InputError:
+        raise
+    except (ValueError, csv.Error, OSError) as error:
+        raise unreadable(path, error, "a table with one line of column names") from None
+    if absent := [name for name in needed if name not in frame]:
+        raise InputError(f"{path.name} lacks the column {absent[0]}: it needs {', '.join(needed)}")
+    return frame
+
+
+def _check_lengths(path: Path, separator: str) -> None:
+    # pandas fills a short row with missing cells, which would hide a file that another program is still writing.
+    with open(path, encoding="utf-8-sig", newline="") as stream:
+        rows = csv.reader(stream, delimiter=separator)
+        width = len(next(rows))
+        for number, row in enumerate(rows, 2):
+            if row and len(row) != width:
+                raise InputError(
+                    f"{path.name}: line {number} has {len(row)} cells, its first line names {width} columns"
+                )

@@ -1,0 +1,161 @@
+"""Responses as xarray keeps them: presentation x neuroid x time_bin, in memory and in netCDF files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from synthstim.errors import InputError
+from synthstim.responses.files import HDF5_MAGIC, has_magic, library, listed, require_file, unreadable
+from synthstim.responses.hdf5 import refuse_links
+from synthstim.responses.trials import MAX_TRIALS, Responses, Window, coded
+
+DIMENSIONS = ("presentation", "neuroid", "time_bin")
+# The names that published assemblies give to these coordinates, ours first.
+STIMULUS = ("stimulus_id", "image_id", "object_name")
+REPEAT = ("repeat", "repetition")
+SITE = ("site", "neuroid_id", "neuroid")
+UNITS = {"s": 1.0, "seconds": 1.0, "ms": 1e-3, "milliseconds": 1e-3}
+
+
+def read_netcdf(path: str | Path, *, variable: str | None = None, **options: Any) -> Responses:
+    """Read a netCDF file of responses, (presentation, neuroid) or (presentation, neuroid, time_bin).
+
+    Args:
+        path: a netCDF 3 or 4 file.
+        variable: which of its variables, where it has several.
+        options: those of ``from_xarray``.
+
+    Raises:
+        InputError: the file is damaged, links to another file, or does not hold such a variable.
+    """
+    path = require_file(path)
+    xarray = library("xarray", "recordings")
+    nested = has_magic(path, HDF5_MAGIC)
+    try:
+        if nested:
+            with library("h5py", "recordings").File(path, "r") as opened:
+                refuse_links(opened, path.name)
+            library("h5netcdf", "recordings")
+        # Windows in units of s must stay numbers.
+        with xarray.open_dataset(path, engine="h5netcdf" if nested else "scipy", decode_times=False) as opened:
+            dataset = opened[_variable(opened, variable, path.name)].load()
+    except InputError:
+        raise
+    except Exception as error:  # damaged files make each engine raise its own
+        raise unreadable(path, error, "a netCDF file") from None
+    return from_xarray(dataset, **{"source": path.name} | options)
+
+
+def _variable(opened: Any, variable: str | None, name: str) -> str:
+    fitting = [key for key, values in opened.data_vars.items() if {"presentation", "neuroid"} <= set(values.dims)]
+    if variable is not None and variable not in opened.data_vars:
+        raise InputError(f"{name} has no variable {variable!r}: it has {listed(opened.data_vars)}")
+    if variable is None and len(fitting) != 1:
+        raise InputError(
+            f"{name} has {len(fitting)} variables over presentation and neuroid"
+            f" ({listed(fitting or opened.data_vars)}): name one with variable=..."
+        )
+    return variable or str(fitting[0])
+
+
+def from_xarray(
+    values: Any,
+    *,
+    window_s: Window | None = None,
+    time_unit: str | None = None,
+    session: str = "1",
+    nan: str = "refuse",
+    source: str = "the array",
+) -> Responses:
+    """A table of trials from an ``xarray.DataArray``.
+
+    Args:
+        values: dimensions presentation, neuroid and perhaps time_bin, in any order. Coordinates: ``stimulus_id`` (or
+            ``image_id``), ``repeat`` (or ``repetition``; counted in the order of presentations if absent) and perhaps
+            ``session`` of presentations; ``site`` (or ``neuroid_id``) of neuroids; ``time_bin_start`` and
+            ``time_bin_end`` of time bins.
+        window_s: the one time bin to take, in seconds; or the window of an array without time bins. Without it every bin
+            becomes a window.
+        time_unit: ``s`` or ``ms``, where the coordinate's attribute ``units`` does not say it.
+        session: for an array without that coordinate.
+        nan: ``refuse``, or ``absent`` where NaN stands for what was not recorded.
+
+    Raises:
+        InputError: a dimension or coordinate is missing, or the unit of time is said nowhere.
+    """
+    dims = set(getattr(values, "dims", ()))
+    if not {"presentation", "neuroid"} <= dims <= set(DIMENSIONS):
+        raise InputError(
+            f"{source} has the dimensions {listed(sorted(map(str, dims)))}: wanted {', '.join(DIMENSIONS)}"
+        )
+    windows, values = _windows(values, window_s, time_unit, source)
+    array = np.asarray(values.transpose(*DIMENSIONS).values, dtype=np.float64)
+    if array.size > MAX_TRIALS:
+        raise InputError(f"{source} holds {array.size:,} trials, more than {MAX_TRIALS:,}: take one window")
+    shown = _presentations(values, session, source)
+    sites = _names(_coordinate(values, SITE, "neuroid", source))
+    presentation, neuroid, time_bin = (axis.ravel() for axis in np.indices(array.shape, dtype=np.int32))
+    starts_ends = np.array(windows)
+    frame = shown.iloc[presentation].reset_index(drop=True)
+    frame = frame.assign(
+        site=coded(neuroid, sites) if len(set(sites)) == len(sites) else np.array(sites)[neuroid],
+        response=array.ravel(),
+        window_start_s=starts_ends[time_bin, 0],
+        window_end_s=starts_ends[time_bin, 1],
+    )
+    if nan != "absent":
+        return Responses(frame, source)
+    absent = frame["response"].isna()
+    note = f"{int(absent.sum())} of {len(frame)} trials of {source} are NaN: not recorded"
+    return Responses(frame[~absent], source, (note,) if absent.any() else ())
+
+
+def _windows(values: Any, window_s: Window | None, time_unit: str | None, source: str) -> tuple[list[Window], Any]:
+    if "time_bin" not in values.dims:
+        if window_s is None:
+            raise InputError(f"{source} has no time bins: give its window with window_s=(start, end)")
+        return [window_s], values.expand_dims("time_bin")
+    start = _coordinate(values, ("time_bin_start",), "time_bin", source)
+    end = _coordinate(values, ("time_bin_end",), "time_bin", source)
+    unit = time_unit or values.coords["time_bin_start"].attrs.get("units")
+    if unit not in UNITS:
+        raise InputError(f"{source} does not say whether its time bins are in s or ms: give time_unit")
+    # Rounded to the microsecond: 70 ms and 0.07 s are one window.
+    edges = np.round(np.stack([start, end], 1).astype(np.float64) * UNITS[unit], 6)
+    windows = [(float(left), float(right)) for left, right in edges]
+    if window_s is None:
+        return windows, values
+    found = [index for index, have in enumerate(windows) if np.allclose(have, window_s, rtol=0, atol=1e-6)]
+    if not found:
+        shown = listed(f"{left:g} to {right:g} s" for left, right in windows)
+        raise InputError(f"{source} has no time bin {window_s[0]:g} to {window_s[1]:g} s: it has {shown}")
+    return [windows[found[0]]], values.isel(time_bin=found[:1])
+
+
+def _presentations(values: Any, session: str, source: str) -> pd.DataFrame:
+    shown = pd.DataFrame({"stimulus_id": _names(_coordinate(values, STIMULUS, "presentation", source))})
+    shown["session"] = (
+        _names(_coordinate(values, ("session",), "presentation", source)) if "session" in values.coords else session
+    )
+    if any(name in values.coords for name in REPEAT):
+        shown["repeat"] = _coordinate(values, REPEAT, "presentation", source)
+    else:
+        shown["repeat"] = shown.groupby(["stimulus_id", "session"]).cumcount()
+    return shown
+
+
+def _coordinate(values: Any, names: tuple[str, ...], dimension: str, source: str) -> np.ndarray:
+    for name in names:
+        if name in values.coords and values.coords[name].dims == (dimension,):
+            return np.asarray(values.coords[name].values)
+    raise InputError(
+        f"{source} has no coordinate {names[0]} of {dimension}: it has {listed(map(str, values.coords), 8)}"
+    )
+
+
+def _names(values: np.ndarray) -> list[str]:
+    return [value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value) for value in values.tolist()]
