@@ -26,8 +26,8 @@ ENTRIES = [
     (f"{DRIVE}|copies:", 7, "copies: came nothing, wanted a whole number"),
     (f"{DRIVE}|copies: [1, 2]", 7, "copies: came a list of 2, wanted a whole number"),
     (f"{DRIVE}|copies: {{n: 1}}", 7, "copies: came a mapping with n, wanted a whole number"),
-    (f"{DRIVE}|bits: 12", 7, "bits: came 12 (whole number), wanted 8 or 16"),
-    (f"{DRIVE}|bits: 8.0", 7, "bits: came 8.0 (number), wanted 8 or 16"),
+    (f"{DRIVE}|bits: 12", 7, "bits: came 12 (whole number), wanted 8, 16, 24 or 32"),
+    (f"{DRIVE}|bits: 8.0", 7, "bits: came 8.0 (number), wanted 8, 16, 24 or 32"),
     (DRIVE.replace("name: a", "name: 1a"), 3, "name: came '1a' (text), wanted a letter, then letters"),
     (DRIVE.replace("name: a", "name: " + "a" * 41), 3, "40 at most"),
     (DRIVE.replace("name: a", "name: ../a"), 3, "came '../a' (text), wanted a letter"),
@@ -46,9 +46,9 @@ ENTRIES = [
     (
         f"{DRIVE}|parametrisation: furier",
         7,
-        "parametrisation: came 'furier' (text), wanted 'fourier' or 'pixels': did you mean 'fourier'?",
+        "parametrisation: came 'furier' (text), wanted 'fourier', 'pixels' or 'waveform': did you mean 'fourier'?",
     ),
-    (f"{DRIVE}|parametrisation: 3", 7, "came 3 (whole number), wanted 'fourier', 'pixels', or a mapping"),
+    (f"{DRIVE}|parametrisation: 3", 7, "came 3 (whole number), wanted 'fourier', 'pixels', 'waveform', or a mapping"),
     (
         f"{DRIVE}|parametrisation:|  kind: fourier|  decay: 4",
         9,
@@ -111,7 +111,7 @@ ENTRIES = [
     (METAMER.replace("cat.png", "'photos\\cat.png'"), 5, "write / between folders"),
     (METAMER.replace("cat.png", "x" * 5000), 5, "which cannot be opened"),
     (METAMER.replace("cat.png", '"\\0"'), 5, "which does not exist"),
-    (METAMER.replace("cat.png", "[]"), 5, "came an empty list, wanted the path of an image, or a list of them"),
+    (METAMER.replace("cat.png", "[]"), 5, "came an empty list, wanted the path of an image or sound, or a list of them"),
     (METAMER.replace("cat.png", "[cat.png, 5]"), 5, "reference[1]: came 5 (whole number), wanted the path of"),
     (METAMER.replace("cat.png", "[cat.png, cat.png]"), 5, "reference[1] repeats 'cat.png'"),
     (METAMER.replace("reference: cat.png|", ""), 3, "stimuli[0].reference is missing: wanted the path of an image"),
@@ -281,7 +281,7 @@ def test_all_problems_are_told_in_the_order_of_the_file(read):
         "recipe.yaml, line 2: sede is unknown: did you mean 'seed'?",
         "recipe.yaml, line 3: fit: came 'Crop' (text), wanted 'crop', 'pad', 'stretch' or 'exact': did you mean 'crop'?",
         "recipe.yaml, line 9: stimuli[0].copies: came 'two' (text), wanted a whole number from 1 to 1000",
-        "recipe.yaml, line 10: stimuli[0].bits: came 9 (whole number), wanted 8 or 16",
+        "recipe.yaml, line 10: stimuli[0].bits: came 9 (whole number), wanted 8, 16, 24 or 32",
     ]
 
 

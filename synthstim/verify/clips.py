@@ -31,20 +31,27 @@ def clip_pool(input: SoundInput, folder: Path | None, *, level_dbfs: float | Non
     """Cut the middle of each recording of a folder, or of the recordings that installed packages carry.
 
     One clip a recording, at most 192, spread evenly over kinds of sound and always the same ones. Recordings that are
-    shorter than the clip, silent in their middle, or would clip at the level are left out.
+    shorter than the clip, silent in their middle, or would clip at the level are left out, and so are those of which
+    the pool has the very sound already.
 
     Raises:
         InputError: fewer than 4 recordings remain.
     """
     found = _in_folder(folder) if folder is not None else _carried(input.seconds)
     clips, names, digests, slow = [], [], [], []
+    spectra: list[NDArray[np.complex128]] = []
     for name, digest, read in found:
         waveform, rate = read()
         try:
             clip = fit_sound(waveform, rate, to=input.rate, samples=input.samples, heard=input.network_rate, name=name)
-            clips.append(clip if level_dbfs is None else at_level(clip, level_dbfs, name))
+            clip = clip if level_dbfs is None else at_level(clip, level_dbfs, name)
         except InputError:
             continue
+        spectrum = _spectrum(_slow(clip, input.rate))
+        if spectra and np.fft.irfft(np.stack(spectra) * spectrum.conj()).max() > _SAME:
+            continue
+        clips.append(clip)
+        spectra.append(spectrum)
         names.append(name)
         digests.append(digest)
         slow.append(_slow(waveform, rate))
@@ -84,6 +91,11 @@ def _carried(seconds: float) -> list[tuple[str, str, Read]]:
 def _slow(waveform: Waveform, rate: int) -> NDArray[np.float64]:
     values = soxr.resample(waveform.astype(np.float64), rate, _SLOW_RATE, quality="HQ")
     return values - values.mean()
+
+
+def _spectrum(slow: NDArray[np.float64]) -> NDArray[np.complex128]:
+    """Padded, and scaled so that the products of two make their normalised cross-correlation."""
+    return np.fft.rfft(slow / max(float(np.linalg.norm(slow)), 1e-12), n=2 * len(slow))
 
 
 def _likeness(heard: NDArray[np.float64], whole: NDArray[np.float64]) -> float:
