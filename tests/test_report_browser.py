@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import shutil
-from pathlib import Path
-
 import pytest
+from report_browser import MARKS, click, open_browser, require_quiet, shown, visit
 from report_fixture import SCRIPT, make_plain_set, make_set
-from selenium import webdriver
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.ui import WebDriverWait
@@ -15,27 +12,13 @@ from selenium.webdriver.support.ui import WebDriverWait
 from synthstim.report import write_report
 from synthstim.stimulus_set import StimulusSet
 
-CHROMIUM, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
-FLAGS = (
-    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-    "--disable-component-update", "--disable-sync", "--window-size=1400,1000",
-)  # fmt: skip
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.skipif(not (CHROMIUM and DRIVER), reason="chromium or chromedriver is not installed"),
-]
+pytestmark = MARKS
 
 
 @pytest.fixture(scope="module")
 def browser(tmp_path_factory):
-    options = webdriver.ChromeOptions()
-    options.binary_location = CHROMIUM
-    for flag in (*FLAGS, f"--user-data-dir={tmp_path_factory.mktemp('chromium')}"):
-        options.add_argument(flag)
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
-    driver = webdriver.Chrome(options=options, service=webdriver.ChromeService(DRIVER))
-    yield driver
-    driver.quit()
+    with open_browser(tmp_path_factory.mktemp("chromium")) as driver:
+        yield driver
 
 
 @pytest.fixture(scope="module")
@@ -49,38 +32,9 @@ def pages(tmp_path_factory):
     return {name: write_report(root) for name, root in sets.items()}
 
 
-def visit(browser, page: Path) -> None:
-    """Open the page, bring every figure into view and wait until all are drawn."""
-    browser.get(page.as_uri())
-    for figure in browser.find_elements(By.CSS_SELECTOR, ".figure"):
-        browser.execute_script("arguments[0].scrollIntoView()", figure)
-        WebDriverWait(browser, 30).until(lambda _, figure=figure: figure.find_elements(By.CSS_SELECTOR, ".main-svg"))
-    images = "[...document.images].every((image) => image.complete)"
-    WebDriverWait(browser, 30).until(lambda driver: driver.execute_script(f"return {images}"))
-
-
-def shown(browser, selector: str) -> list[str]:
-    """The ids of the elements that are not hidden, nor within something hidden."""
-    script = "return [...document.querySelectorAll(arguments[0])].filter((e) => !e.closest('[hidden]')).map((e) => e.dataset.id ?? e.id)"
-    return browser.execute_script(script, selector)
-
-
-def click(browser, selector: str) -> None:
-    browser.execute_script("document.querySelector(arguments[0]).click()", selector)
-
-
 @pytest.mark.parametrize("name", ["full", "hostile", "plain"])
 def test_it_opens_without_an_error_or_a_request(browser, pages, name):
-    browser.get_log("browser"), browser.get_log("performance")
-    visit(browser, pages[name])
-    assert browser.get_log("browser") == []
-    asked = [
-        entry["message"] for entry in browser.get_log("performance") if "Network.requestWillBeSent" in entry["message"]
-    ]
-    assert asked
-    assert not [message for message in asked if '"url":"http' in message]
-    script = "return performance.getEntriesByType('resource').map((e) => e.name).filter((n) => !n.startsWith('data:'))"
-    assert browser.execute_script(script) == []
+    require_quiet(browser, pages[name])
 
 
 @pytest.mark.parametrize("name", ["full", "hostile", "plain"])

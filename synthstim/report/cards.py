@@ -1,4 +1,4 @@
-"""What the page says of each stimulus: its picture, its figures, its verdict."""
+"""What the page says of each stimulus: its picture or sound, its figures, its verdict."""
 
 from __future__ import annotations
 
@@ -6,9 +6,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from synthstim.report.media import Media, Medium
 from synthstim.report.numbers import known, number, percent, text, yes_no
-from synthstim.report.pictures import Picture, Pictures
+from synthstim.report.profiles import Profile
 from synthstim.report.strips import Strip
+from synthstim.report.words import Words
 from synthstim.stimulus_set import StimulusSet
 
 NO_LAYER = "no layer"
@@ -18,7 +20,7 @@ GOALS = {"drive": "drive ↑", "suppress": "suppress ↓", "level": "level", "on
 
 @dataclass(frozen=True)
 class Fact:
-    """One line under a picture; ``hint`` says what it means."""
+    """One line under a picture or sound; ``hint`` says what it means."""
 
     label: str
     value: str
@@ -35,12 +37,13 @@ class Card:
     status: str
     goal: str
     badge: str
-    picture: Picture
+    medium: Medium
     alt: str
     facts: tuple[Fact, ...]
     note: str = ""
     reason: str = ""
     strip: Strip | None = None
+    profile: Profile | None = None
 
 
 Row = dict[str, Any]
@@ -62,7 +65,7 @@ def status_of(row: Row) -> str:
     return text(row["status"], NOT_JUDGED)
 
 
-def make_card(row: Row, pictures: Pictures, strip: Strip | None = None) -> Card:
+def make_card(row: Row, media: Media, strip: Strip | None = None, profile: Profile | None = None) -> Card:
     """The card of one row of the table."""
     goal = text(row["goal"])
     return Card(
@@ -72,22 +75,23 @@ def make_card(row: Row, pictures: Pictures, strip: Strip | None = None) -> Card:
         status=status_of(row),
         goal=goal,
         badge=GOALS.get(goal, goal) if row["kind"] == "controller" else "",
-        picture=pictures[row["file"]],
-        alt=_alt(row),
-        facts=tuple(_facts(row)),
+        medium=media[row["file"]],
+        alt=_alt(row, media.words),
+        facts=tuple(_facts(row, media.words, profile)),
         note=_note(row),
         reason=text(row["reason"]),
         strip=strip,
+        profile=profile,
     )
 
 
-def _alt(row: Row) -> str:
-    kind, name = text(row["kind"], "image"), row["stimulus_id"]
+def _alt(row: Row, words: Words) -> str:
+    kind, name = text(row["kind"], words.one), row["stimulus_id"]
     if kind == "metamer":
         return f"{name}: metamer of {stem(text(row['reference'], 'an unnamed reference'))} at {layer_of(row)}"
     if kind == "controller":
-        return f"{name}: controller image, {text(row['goal'])} unit {text(row['unit'])} of {layer_of(row)}"
-    return f"{name}: {kind} image"
+        return f"{name}: controller {words.one}, {text(row['goal'])} unit {text(row['unit'])} of {layer_of(row)}"
+    return f"{name}: {kind} {words.one}"
 
 
 def stem(relative: str) -> str:
@@ -104,13 +108,19 @@ def _note(row: Row) -> str:
     return " · ".join(part for part in parts if part)
 
 
-def _facts(row: Row) -> Iterator[Fact]:
+def _facts(row: Row, words: Words, profile: Profile | None) -> Iterator[Fact]:
     if row["kind"] == "metamer":
-        yield from _match_facts(row)
+        yield from _match_facts(row, words, profile)
     elif row["kind"] == "controller":
-        yield from _activation_facts(row)
+        yield from _activation_facts(row, words)
     else:
-        yield from _light_facts(row)
+        yield from _physical_facts(row)
+    if known(row["duration_s"]):
+        yield Fact("duration", f"{number(row['duration_s'], '.3g')} s")
+    if known(row["level_dbfs"]):
+        yield Fact("level", _dbfs(row["level_dbfs"]), "Root mean square, relative to full scale")
+    if known(row["peak_dbfs"]):
+        yield Fact("peak", _dbfs(row["peak_dbfs"]), "Relative to full scale")
     if known(row["evaluations"]):
         ended = {"yes": ", converged", "no": ", budget spent"}.get(yes_no(row["converged"]), "")
         yield Fact(
@@ -118,20 +128,22 @@ def _facts(row: Row) -> Iterator[Fact]:
         )
 
 
-def _match_facts(row: Row) -> Iterator[Fact]:
+def _match_facts(row: Row, words: Words, profile: Profile | None) -> Iterator[Fact]:
     yield Fact(
         "match", decibels(row["match_db"]), "20 log10(|reference features| / |difference|): 20 dB is an error of 10 %"
     )
+    if profile and (least := profile.least):
+        yield Fact(
+            "least matched", f"{decibels(least.match_db)} at {least.layer}", "The lowest of the stages it matches"
+        )
     yield Fact("Pearson", number(row["pearson"], ".4f"), "Correlation of the features with the reference's")
     yield Fact("Spearman", number(row["spearman"], ".4f"), "Rank correlation of the features with the reference's")
     yield Fact("null percentile", percent(row["null_percentile"]), "Least of the three measures' percentiles")
-    yield Fact(
-        "pixel distance", number(row["pixel_distance"], ".3f"), "|image − reference| / |reference|, display values"
-    )
+    yield Fact(words.distance_label, number(row[words.distance], ".3f"), words.distance_hint)
     yield Fact("same class", yes_no(row["same_class"]), "The observer's most active output is the reference's")
 
 
-def _activation_facts(row: Row) -> Iterator[Fact]:
+def _activation_facts(row: Row, words: Words) -> Iterator[Fact]:
     yield Fact("activation", number(row["activation"]), "Of the unit, in the saved file")
     if known(row["level"]):
         yield Fact("level asked", number(row["level"]))
@@ -140,7 +152,7 @@ def _activation_facts(row: Row) -> Iterator[Fact]:
     else:
         yield Fact("best natural", number(row["best_natural"]), "Most extreme of the pool, in the goal's direction")
     if ratio := _ratio(row):
-        yield Fact("ratio", ratio, "Activation over the best natural image's")
+        yield Fact("ratio", ratio, f"Activation over the best natural {words.one}'s")
 
 
 def _ratio(row: Row) -> str:
@@ -151,7 +163,7 @@ def _ratio(row: Row) -> str:
     return f"{ours / natural:.2f} ×" if ours > 0 and natural > 0 else ""
 
 
-def _light_facts(row: Row) -> Iterator[Fact]:
+def _physical_facts(row: Row) -> Iterator[Fact]:
     if known(row["activation"]):
         yield Fact("activation", number(row["activation"]))
     if known(row["mean_luminance"]):
@@ -163,3 +175,7 @@ def _light_facts(row: Row) -> Iterator[Fact]:
 def decibels(value: Any) -> str:
     """A match in dB with one decimal."""
     return f"{number(value, '.1f')} dB" if known(value) else number(value)
+
+
+def _dbfs(value: Any) -> str:
+    return f"{number(value, '.1f')} dBFS"

@@ -15,6 +15,7 @@ from synthstim.report.cards import GOALS, Row, layer_of, rows_of, status_of, ste
 from synthstim.report.distributions import Distribution, density, pooled
 from synthstim.report.groups import null_distributions
 from synthstim.report.numbers import known, number, percent, text
+from synthstim.report.words import Words, words_of
 from synthstim.stimulus_set import StimulusSet
 
 Figure = dict[str, Any]
@@ -30,16 +31,16 @@ def null_figures(stimuli: StimulusSet) -> dict[str, Figure]:
     metamers = [row for row in rows_of(stimuli) if row["kind"] == "metamer"]
     layers = list(dict.fromkeys(map(layer_of, metamers)))
     figures = {}
-    for measure, label in MEASURES.items():
+    for measure in MEASURES:
         rows = [row for row in metamers if known(row[measure])]
         of_layer = {layer: [null for key, null in nulls.items() if key[1:] == (layer, measure)] for layer in layers}
         if rows and any(of_layer.values()):
-            figures[measure] = _null_figure(rows, layers, of_layer, measure, label)
+            figures[measure] = _null_figure(rows, layers, of_layer, measure, words_of(stimuli))
     return figures
 
 
 def _null_figure(
-    rows: list[Row], layers: list[str], of_layer: dict[str, list[Distribution]], measure: str, label: str
+    rows: list[Row], layers: list[str], of_layer: dict[str, list[Distribution]], measure: str, words: Words
 ) -> Figure:
     values = np.array([float(row[measure]) for row in rows])
     ends = [end for nulls in of_layer.values() for null in nulls for end in (null.value[0], null.value[-1])]
@@ -49,15 +50,15 @@ def _null_figure(
     for index, layer in enumerate(layers):
         base = len(layers) - 1 - index
         if of_layer[layer]:
-            data.append(_ridge(pooled(of_layer[layer]), grid, base, layer))
+            data.append(_ridge(pooled(of_layer[layer]), grid, base, layer, words))
         data += _null_marks([row for row in rows if layer_of(row) == layer], measure, base, layer)
-    _legend_once(data)
+    legend_once(data)
     layout = {
         "height": 110 + 74 * len(layers),
-        "xaxis": {"title": {"text": label}, "zeroline": False},
+        "xaxis": {"title": {"text": MEASURES[measure]}, "zeroline": False},
         "yaxis": {
             "tickvals": [len(layers) - 1 - index for index in range(len(layers))],
-            "ticktext": [_short(layer) for layer in layers],
+            "ticktext": [short(layer) for layer in layers],
             "range": [-0.15, len(layers) - 0.05],
             "zeroline": False,
         },
@@ -65,11 +66,11 @@ def _null_figure(
     return {"data": data, "layout": layout}
 
 
-def _ridge(samples: np.ndarray, grid: np.ndarray, base: int, layer: str) -> Figure:
+def _ridge(samples: np.ndarray, grid: np.ndarray, base: int, layer: str, words: Words) -> Figure:
     line = {"color": "--null-line", "width": 1}
     heights = base + 0.82 * density(samples, grid)
     return {
-        "type": "scatter", "mode": "lines", "name": "null: pairs of different photographs", "legendgroup": "null",
+        "type": "scatter", "mode": "lines", "name": f"null: pairs of different {words.natural}s", "legendgroup": "null",
         "x": [*_short_floats(grid), *_short_floats(grid[::-1])],
         "y": [*_short_floats(heights), *[base] * len(grid)], "fill": "toself", "fillcolor": "--null-fill",
         "line": line, "hoverinfo": "skip", "meta": {"layer": layer},
@@ -87,7 +88,7 @@ def _null_marks(rows: list[Row], measure: str, base: int, layer: str) -> list[Fi
         ]
         traces.append(
             {
-                "type": "scatter", "mode": "markers", "name": f"metamer, {_safe(status)}", "legendgroup": _safe(status),
+                "type": "scatter", "mode": "markers", "name": f"metamer, {safe(status)}", "legendgroup": safe(status),
                 "x": [float(row[measure]) for row in chosen], "y": heights,
                 "text": [_null_hover(row) for row in chosen], "hovertemplate": "%{text}<extra></extra>",
                 "marker": _marker(status, "circle"),
@@ -99,14 +100,14 @@ def _null_marks(rows: list[Row], measure: str, base: int, layer: str) -> list[Fi
 
 def _null_hover(row: Row) -> str:
     return (
-        f"<b>{row['stimulus_id']}</b> of {_safe(stem(text(row['reference'])))}<br>match {number(row['match_db'], '.1f')} dB, "
+        f"<b>{row['stimulus_id']}</b> of {safe(stem(text(row['reference'])))}<br>match {number(row['match_db'], '.1f')} dB, "
         f"Pearson {number(row['pearson'], '.4f')}, Spearman {number(row['spearman'], '.4f')}<br>"
         f"null percentile {percent(row['null_percentile'])}"
     )
 
 
 def controller_figure(stimuli: StimulusSet) -> Figure | None:
-    """Every controller's activation against its best natural image's, with the line of equality."""
+    """Every controller's activation against its best natural one's, with the line of equality."""
     rows = [
         row
         for row in rows_of(stimuli)
@@ -114,32 +115,33 @@ def controller_figure(stimuli: StimulusSet) -> Figure | None:
     ]
     if not rows:
         return None
+    words = words_of(stimuli)
     every = [float(row[name]) for row in rows for name in ("activation", "best_natural")]
     pad = 0.06 * ((max(every) - min(every)) or 1.0)
     low, high = min(every) - pad, max(every) + pad
     data: list[Figure] = [
-        {"type": "scatter", "mode": "lines", "name": "as the best natural image", "x": [low, high], "y": [low, high],
+        {"type": "scatter", "mode": "lines", "name": f"as the best natural {words.one}", "x": [low, high], "y": [low, high],
          "line": {"color": "--muted", "width": 1, "dash": "dot"}, "hoverinfo": "skip", "meta": {}}
     ]  # fmt: skip
     for goal, layer, status in dict.fromkeys((text(row["goal"]), layer_of(row), status_of(row)) for row in rows):
         chosen = [row for row in rows if (text(row["goal"]), layer_of(row), status_of(row)) == (goal, layer, status)]
         data.append(_controller_marks(chosen, goal, layer, status))
-    _legend_once(data)
+    legend_once(data)
     layout = {
         "height": 520,
-        "xaxis": {"title": {"text": "best natural image's activation"}, "range": [low, high], "zeroline": False},
-        "yaxis": {"title": {"text": "controller image's activation"}, "range": [low, high], "zeroline": False},
+        "xaxis": {"title": {"text": f"best natural {words.one}'s activation"}, "range": [low, high], "zeroline": False},
+        "yaxis": {"title": {"text": f"controller {words.one}'s activation"}, "range": [low, high], "zeroline": False},
     }
     return {"data": data, "layout": layout}
 
 
 def _controller_marks(rows: list[Row], goal: str, layer: str, status: str) -> Figure:
-    name = f"{_safe(GOALS.get(goal, goal))}, {_safe(status)}"
+    name = f"{safe(GOALS.get(goal, goal))}, {safe(status)}"
     return {
         "type": "scatter", "mode": "markers", "name": name, "legendgroup": name,
         "x": [float(row["best_natural"]) for row in rows], "y": [float(row["activation"]) for row in rows],
         "text": [
-            f"<b>{row['stimulus_id']}</b><br>unit {_safe(text(row['unit']))} of {_safe(layer)}<br>activation "
+            f"<b>{row['stimulus_id']}</b><br>unit {safe(text(row['unit']))} of {safe(layer)}<br>activation "
             f"{number(row['activation'])}, best natural {number(row['best_natural'])}"
             for row in rows
         ],
@@ -162,7 +164,7 @@ def curves_figure(stimuli: StimulusSet) -> Figure | None:
         _curve(row, curves[row["stimulus_id"]], goals.index(text(row["goal"], "no goal")), layers.index(layer_of(row)))
         for row in rows
     ]
-    _legend_once(data)
+    legend_once(data)
     return {"data": data, "layout": _panels(goals)}
 
 
@@ -175,10 +177,10 @@ def _curve(row: Row, curve: pd.DataFrame, panel: int, colour: int) -> Figure:
     layer, status, axis = layer_of(row), status_of(row), str(panel + 1) if panel else ""
     line = {"color": f"--c{colour % PALETTE}", "width": 1.6, "dash": "dash" if status == "failed" else "solid"}
     return {
-        "type": "scatter", "mode": "lines", "name": _short(layer), "legendgroup": _safe(layer),
+        "type": "scatter", "mode": "lines", "name": short(layer), "legendgroup": safe(layer),
         "x": _short_floats(points["evaluation"].to_numpy(float)), "y": _short_floats(points["score"].to_numpy(float)),
         "xaxis": f"x{axis}", "yaxis": f"y{axis}", "line": line, "opacity": 0.85,
-        "hovertemplate": f"<b>{row['stimulus_id']}</b>, {_safe(status)}<br>evaluation %{{x}}, score %{{y:.4g}}<extra></extra>",
+        "hovertemplate": f"<b>{row['stimulus_id']}</b>, {safe(status)}<br>evaluation %{{x}}, score %{{y:.4g}}<extra></extra>",
         "meta": {"kind": text(row["kind"]), "layer": layer, "status": status},
     }  # fmt: skip
 
@@ -197,7 +199,7 @@ def _panels(goals: list[str]) -> Figure:
         layout[f"xaxis{axis}"] = {"title": {"text": "evaluations"}, "rangemode": "tozero", "zeroline": False}
         layout[f"yaxis{axis}"] = {"title": {"text": "score"} if index % columns == 0 else {}, "zeroline": False}
         layout["annotations"].append(
-            {"text": f"<b>{_safe(GOALS.get(goal, goal))}</b>", "xref": f"x{axis} domain", "yref": f"y{axis} domain",
+            {"text": f"<b>{safe(GOALS.get(goal, goal))}</b>", "xref": f"x{axis} domain", "yref": f"y{axis} domain",
              "x": 0, "y": 1.0, "xanchor": "left", "yanchor": "bottom", "showarrow": False}
         )  # fmt: skip
     return layout
@@ -211,7 +213,8 @@ def _marker(status: str, symbol: str, size: int = 9) -> Figure:
     }  # fmt: skip
 
 
-def _legend_once(data: list[Figure]) -> None:
+def legend_once(data: list[Figure]) -> None:
+    """Give each group of traces one entry in the legend."""
     seen: set[str] = set()
     for trace in data:
         group = str(trace.get("legendgroup", trace["name"]))
@@ -219,13 +222,15 @@ def _legend_once(data: list[Figure]) -> None:
         seen.add(group)
 
 
-def _safe(words: str) -> str:
+def safe(words: str) -> str:
+    """Text of the set where plotly would read markup."""
     # %{ would be read as a template's variable.
     return html.escape(words, quote=False).replace("%{", "%&#123;")
 
 
-def _short(words: str, length: int = 32) -> str:
-    return _safe(words if len(words) <= length else f"{words[: length - 1]}…")
+def short(words: str, length: int = 32) -> str:
+    """The same, cut to fit."""
+    return safe(words if len(words) <= length else f"{words[: length - 1]}…")
 
 
 def _short_floats(values: np.ndarray) -> list[float]:

@@ -10,9 +10,11 @@ import pandas as pd
 
 from synthstim.report.cards import GOALS, NO_LAYER, Card, Row, layer_of, make_card, rows_of, status_of, stem
 from synthstim.report.distributions import Distribution
+from synthstim.report.media import Media, Medium
 from synthstim.report.numbers import known, number, text
-from synthstim.report.pictures import Picture, Pictures
+from synthstim.report.profiles import profiles
 from synthstim.report.strips import Strip, make_strip
+from synthstim.report.words import Words
 from synthstim.stimulus_set import StimulusSet
 
 NO_UNIT = "no unit"
@@ -24,7 +26,7 @@ class ReferenceGroup:
     """The metamers of one reference; ``columns`` holds (layer, cards) in the table's order."""
 
     title: str
-    picture: Picture | None
+    medium: Medium | None
     columns: tuple[tuple[str, tuple[Card, ...]], ...]
 
     @property
@@ -35,9 +37,9 @@ class ReferenceGroup:
 
 @dataclass(frozen=True)
 class Natural:
-    """One of the pool's best images for a unit."""
+    """One of the pool's best images or sounds for a unit."""
 
-    picture: Picture
+    medium: Medium
     rank: str
     activation: str
     photograph: str
@@ -45,7 +47,7 @@ class Natural:
 
 @dataclass(frozen=True)
 class UnitGroup:
-    """The controller images of one unit, the best natural images by goal, and the pool's activations."""
+    """The controllers of one unit, the best natural images or sounds by goal, and the pool's activations."""
 
     unit: str
     layer: str
@@ -68,27 +70,29 @@ class Gallery:
 
 
 def files_shown(stimuli: StimulusSet) -> set[str]:
-    """Every image file that the page shows, relative to the set."""
+    """Every file that the page shows, relative to the set."""
     shown = set(stimuli.table["file"]) | set(stimuli.table["reference"].dropna())
     return shown | {str(file) for file in stimuli.companion("best_natural.tsv")["file"]}
 
 
-def reference_groups(stimuli: StimulusSet, pictures: Pictures) -> list[ReferenceGroup]:
+def reference_groups(stimuli: StimulusSet, media: Media) -> list[ReferenceGroup]:
     """Metamers grouped by their reference, then by layer."""
-    nulls = null_distributions(stimuli.companion("null.tsv.gz"))
+    nulls, at_every_stage = null_distributions(stimuli.companion("null.tsv.gz")), profiles(stimuli)
     groups = []
     for reference, rows in _grouped(_of_kind(stimuli, "metamer"), lambda row: text(row["reference"])):
         cards: dict[str, list[Card]] = {}
         for row in rows:
             strip = _null_strip(row, nulls.get((stem(reference), layer_of(row), "match_db")))
-            cards.setdefault(layer_of(row), []).append(make_card(row, pictures, strip))
+            cards.setdefault(layer_of(row), []).append(
+                make_card(row, media, strip, at_every_stage.get(row["stimulus_id"]))
+            )
         columns = tuple((layer, tuple(column)) for layer, column in cards.items())
-        picture = pictures[reference] if reference else None
-        groups.append(ReferenceGroup(stem(reference) or "no reference recorded", picture, columns))
+        medium = media[reference] if reference else None
+        groups.append(ReferenceGroup(stem(reference) or "no reference recorded", medium, columns))
     return groups
 
 
-def unit_groups(stimuli: StimulusSet, pictures: Pictures) -> list[UnitGroup]:
+def unit_groups(stimuli: StimulusSet, media: Media) -> list[UnitGroup]:
     """Controllers grouped by the unit that they control."""
     best = _by_unit(stimuli.companion("best_natural.tsv"))
     pool = _by_unit(stimuli.companion("pool_activations.tsv.gz"))
@@ -96,17 +100,17 @@ def unit_groups(stimuli: StimulusSet, pictures: Pictures) -> list[UnitGroup]:
     for (unit, layer), rows in _grouped(
         _of_kind(stimuli, "controller"), lambda row: (text(row["unit"], NO_UNIT), layer_of(row))
     ):
-        naturals = _naturals(best.get((unit, layer)), pictures)
-        strip = _pool_strip(f"unit {unit} of {layer}", rows, pool.get((unit, layer)))
-        groups.append(UnitGroup(unit, layer, tuple(make_card(row, pictures) for row in rows), naturals, strip))
+        naturals = _naturals(best.get((unit, layer)), media)
+        strip = _pool_strip(f"unit {unit} of {layer}", rows, pool.get((unit, layer)), media.words)
+        groups.append(UnitGroup(unit, layer, tuple(make_card(row, media) for row in rows), naturals, strip))
     return groups
 
 
-def galleries(stimuli: StimulusSet, pictures: Pictures) -> list[Gallery]:
+def galleries(stimuli: StimulusSet, media: Media) -> list[Gallery]:
     """The kinds that are neither metamers nor controllers."""
     others = (row for row in rows_of(stimuli) if row["kind"] not in ("metamer", "controller"))
     return [
-        Gallery(kind, tuple(make_card(row, pictures) for row in rows))
+        Gallery(kind, tuple(make_card(row, media) for row in rows))
         for kind, rows in _grouped(others, lambda row: text(row["kind"], "unknown"))
     ]
 
@@ -147,7 +151,7 @@ def _null_strip(row: Row, null: Distribution | None) -> Strip | None:
     return make_strip(null, [(value, "synthetic", status_of(row), "")], label=label)
 
 
-def _pool_strip(name: str, rows: list[Row], table: pd.DataFrame | None) -> Strip | None:
+def _pool_strip(name: str, rows: list[Row], table: pd.DataFrame | None, words: Words) -> Strip | None:
     pool = None if table is None else Distribution.of(table, "activation")
     if pool is None:
         return None
@@ -163,18 +167,18 @@ def _pool_strip(name: str, rows: list[Row], table: pd.DataFrame | None) -> Strip
         if known(row["activation"]):
             label = f"{row['stimulus_id']}, {goal}: {number(row['activation'])}"
             marks.append((float(row["activation"]), "synthetic", status_of(row), label))
-    label = f"Activations of {name} over the pool, with its controller images and best natural images marked"
+    label = f"Activations of {name} over the pool, with its controllers and best natural {words.one}s marked"
     return make_strip(pool, marks, label=label, width=580, height=112, ticks=7)
 
 
-def _naturals(table: pd.DataFrame | None, pictures: Pictures) -> tuple[tuple[str, tuple[Natural, ...]], ...]:
+def _naturals(table: pd.DataFrame | None, media: Media) -> tuple[tuple[str, tuple[Natural, ...]], ...]:
     if table is None:
         return ()
     return tuple(
         (
             text(goal),
             tuple(
-                Natural(pictures[str(row.file)], text(row.rank), number(row.activation), text(row.photograph))
+                Natural(media[str(row.file)], text(row.rank), number(row.activation), text(row.photograph))
                 for row in rows.sort_values("rank").itertuples(index=False)
             ),
         )

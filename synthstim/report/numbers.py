@@ -46,8 +46,3 @@ def yes_no(value: Any) -> str:
     if not known(value):
         return DASH
     return "yes" if value else "no"
-
-
-def noun(count: int, kind: str) -> str:
-    """What to call that many stimuli of a kind: metamer, controllers, natural images."""
-    return (f"{kind} image" if kind in ("natural", "control") else kind) + ("" if count == 1 else "s")

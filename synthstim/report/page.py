@@ -1,4 +1,4 @@
-"""Writing the page: one HTML file with its images, figures, styles and scripts inside."""
+"""Writing the page: one HTML file with its images or sounds, figures, styles and scripts inside."""
 
 from __future__ import annotations
 
@@ -15,10 +15,11 @@ import jinja2
 from plotly.offline import get_plotlyjs
 
 from synthstim.errors import InputError
-from synthstim.report import figures, groups
+from synthstim.report import figures, groups, panels
 from synthstim.report.cards import layer_of, rows_of, status_of
+from synthstim.report.media import Media, media_of
 from synthstim.report.numbers import text
-from synthstim.report.pictures import Pictures
+from synthstim.report.stages import stages_figure
 from synthstim.report.summary import summarise
 from synthstim.report.table import make_table
 from synthstim.stimulus_set import StimulusSet
@@ -52,7 +53,7 @@ def write_report(stimulus_set: StimulusSet | str | Path, out: str | Path | None 
 
 def render(stimuli: StimulusSet) -> str:
     """The page's HTML."""
-    pictures = Pictures.of(stimuli, groups.files_shown(stimuli))
+    media = media_of(stimuli, groups.files_shown(stimuli))
     plotly, script = _script(get_plotlyjs()), _script((_HERE / "report.js").read_text(encoding="utf-8"))
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(_HERE),
@@ -63,13 +64,15 @@ def render(stimuli: StimulusSet) -> str:
     )
     return environment.get_template("report.html.j2").render(
         summary=summarise(stimuli),
-        references=groups.reference_groups(stimuli, pictures),
-        units=groups.unit_groups(stimuli, pictures),
-        galleries=groups.galleries(stimuli, pictures),
+        references=groups.reference_groups(stimuli, media),
+        units=groups.unit_groups(stimuli, media),
+        galleries=groups.galleries(stimuli, media),
         table=make_table(stimuli),
         filters=_filters(stimuli),
-        previews=pictures.previews,
-        depths=" or ".join(f"{bits}-bit" for bits in sorted({pictures[file].bits for file in stimuli.table["file"]})),
+        words=media.words,
+        size=panels,
+        previews=media.previews,
+        depths=_depths(media, stimuli),
         figures=_plain(_figures(stimuli)),
         measures=figures.MEASURES,
         css=(_HERE / "report.css").read_text(encoding="utf-8"),
@@ -83,10 +86,17 @@ def _figures(stimuli: StimulusSet) -> dict[str, figures.Figure]:
     for name, figure in {
         "controllers": figures.controller_figure(stimuli),
         "curves": figures.curves_figure(stimuli),
+        "stages": stages_figure(stimuli),
     }.items():
         if figure is not None:
             drawn[name] = figure
     return drawn
+
+
+def _depths(media: Media, stimuli: StimulusSet) -> str:
+    """How the stimuli are coded: 8-bit, or 8-bit or 16-bit."""
+    depths = {media[file].depth for file in stimuli.table["file"]} - {""}
+    return " or ".join(sorted(depths, key=lambda depth: (len(depth), depth)))
 
 
 def _filters(stimuli: StimulusSet) -> dict[str, list[str]]:
@@ -116,7 +126,7 @@ def _policy(*scripts: str) -> str:
     """The page's content security policy: these scripts by their hashes, embedded images, no request to any host."""
     hashes = (base64.b64encode(hashlib.sha256(script.encode()).digest()).decode() for script in scripts)
     allowed = " ".join(f"'sha256-{digest}'" for digest in hashes)
-    return f"default-src 'none'; script-src {allowed}; style-src 'unsafe-inline'; img-src data: blob:; base-uri 'none'"
+    return f"default-src 'none'; script-src {allowed}; style-src 'unsafe-inline'; img-src data: blob:; media-src data:; base-uri 'none'"
 
 
 def _write_at_once(path: Path, html: str) -> Path:

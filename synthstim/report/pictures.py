@@ -7,10 +7,12 @@ import io
 import warnings
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import ClassVar
 
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from synthstim.images import MAX_PIXELS
+from synthstim.report.words import IMAGES, Words
 from synthstim.stimulus_set import StimulusSet
 
 # A page beyond this opens slowly; above it, reduced previews stand in for the files.
@@ -34,6 +36,7 @@ class Picture:
         shown_width, shown_height: on the page, in CSS pixels; an integer multiple of the file's where it is small.
     """
 
+    medium: ClassVar[str] = "image"
     file: str
     uri: str = ""
     width: int = 0
@@ -43,6 +46,16 @@ class Picture:
     pixelated: bool = False
     bits: int = 8
     problem: str = ""
+
+    @property
+    def depth(self) -> str:
+        """How the file is coded, in words."""
+        return f"{self.bits}-bit"
+
+    @property
+    def about(self) -> str:
+        """What is said of a reference."""
+        return f"{self.width} × {self.height} pixels, as the observer saw it" if self.width else ""
 
     @property
     def thumb(self) -> tuple[int, int]:
@@ -56,8 +69,9 @@ class Picture:
 class Pictures:
     """Embeds a set's images: the files' own bytes, or previews where all of them would make too large a page."""
 
+    words: ClassVar[Words] = IMAGES
     stimuli: StimulusSet
-    previews: bool = False
+    reduced: bool = False
     _known: dict[str, Picture] = field(default_factory=dict)
 
     @classmethod
@@ -67,11 +81,16 @@ class Pictures:
         Raises:
             InputError: a path leaves the set, passes a link, or has no file.
         """
-        return cls(stimuli, previews=sum(stimuli.path(file).stat().st_size for file in files) > BUDGET_BYTES)
+        return cls(stimuli, reduced=sum(stimuli.path(file).stat().st_size for file in files) > BUDGET_BYTES)
+
+    @property
+    def previews(self) -> str:
+        """What the page says where it does not hold the files themselves."""
+        return "pictures here are reduced previews; the files themselves are in the set" if self.reduced else ""
 
     def __getitem__(self, relative: str) -> Picture:
         if relative not in self._known:
-            self._known[relative] = _embed(self.stimuli.path(relative), relative, self.previews)
+            self._known[relative] = _embed(self.stimuli.path(relative), relative, self.reduced)
         return self._known[relative]
 
 

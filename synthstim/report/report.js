@@ -21,6 +21,7 @@
       box.hidden = !box.querySelector(".card:not([hidden])");
     document.getElementById("shown").value = `${rows.filter((row) => !row.hidden).length} of ${rows.length} shown`;
     for (const figure of all(".figure")) if (figure.drawn) draw(figure);
+    for (const audio of all("[hidden] audio")) audio.pause();
   }
   form.addEventListener("input", filter);
   form.addEventListener("reset", () => setTimeout(filter));
@@ -97,22 +98,43 @@
     body.append(...[...rows].sort((a, b) => (key(a) === "") - (key(b) === "") || (up ? 1 : -1) * order(key(a), key(b))));
   });
 
-  // Enlarging: the image at the largest whole multiple that fits, a metamer beside its reference, a controller
-  // image beside the best natural image for its goal.
+  // Players: one sounds at a time, with a line that moves over its waveform and cochleagram. They load as they come
+  // into view: browsers limit how many a page may hold open.
+  const panelOf = (audio) => audio.parentElement.querySelector(".panel");
+  function follow(audio) {
+    const panel = panelOf(audio), head = panel.querySelector(".head"), left = Number(panel.dataset.left), right = Number(panel.dataset.right);
+    panel.classList.toggle("begun", audio.currentTime > 0);
+    const x = left + (right - left) * (audio.currentTime / audio.duration || 0);
+    head.setAttribute("x1", x);
+    head.setAttribute("x2", x);
+    if (!audio.paused) requestAnimationFrame(() => follow(audio));
+  }
+  const loader = new IntersectionObserver((entries) => {
+    for (const entry of entries) if (entry.isIntersecting) { loader.unobserve(entry.target); entry.target.preload = "metadata"; }
+  }, { rootMargin: "300px" });
+  for (const audio of all("audio")) loader.observe(audio);
+  for (const event of ["play", "seeked", "ended"]) addEventListener(event, ({ target }) => {
+    if (event === "play") for (const other of all("audio")) if (other !== target) other.pause();
+    follow(target);
+  }, true);
+
+  // Enlarging: an image at the largest whole multiple that fits, a sound's panel with a player; a metamer beside its
+  // reference, a controller beside the best natural one for its goal.
   const dialog = document.getElementById("large");
   let order = [], place = 0;
   const partner = (button) => {
     const card = button.closest(".card"), group = button.closest(".group");
     if (!card) return [];
     const thumbs = all(".thumbs", group), suited = thumbs.find((set) => set.dataset.goal === card.dataset.goal) ?? thumbs[0];
-    return [group.querySelector(".reference .picture img") ?? suited?.querySelector("img")].filter(Boolean);
+    return [group.querySelector(".reference .picture [data-caption]") ?? suited?.querySelector("[data-caption]")].filter(Boolean);
   };
   function enlarge(index) {
     place = (index + order.length) % order.length;
-    const button = order[place], images = [...partner(button), button.querySelector("img")];
-    const width = (innerWidth * 0.9 - 40 * images.length) / images.length, height = innerHeight * 0.9 - 120;
-    dialog.querySelector(".pair").replaceChildren(...images.map((image) => larger(image, width, height)));
-    document.getElementById("large-title").textContent = images.at(-1).dataset.caption;
+    const button = order[place], shown = [...partner(button), button.querySelector("[data-caption]")];
+    const side = innerWidth < 760 && shown[0].tagName !== "IMG" ? 1 : shown.length;
+    const width = (innerWidth * 0.9 - 40 * side) / side, height = innerHeight * 0.9 - 120;
+    dialog.querySelector(".pair").replaceChildren(...shown.map((one) => (one.tagName === "IMG" ? larger : louder)(one, width, height)));
+    document.getElementById("large-title").textContent = shown.at(-1).dataset.caption;
     if (!dialog.open) dialog.showModal();
   }
   function larger(image, width, height) {
@@ -127,6 +149,27 @@
     figure.append(copy, caption);
     return figure;
   }
+  function louder(panel, width, height) {
+    const copy = panel.cloneNode(true), figure = document.createElement("figure"), caption = document.createElement("figcaption");
+    const audio = panel.closest(".sound").querySelector("audio").cloneNode();
+    const scale = Math.min(width / panel.dataset.width, (height - 40) / panel.dataset.height, 3);
+    copy.classList.remove("begun");
+    copy.setAttribute("width", panel.dataset.width * scale);
+    copy.setAttribute("height", panel.dataset.height * scale);
+    audio.preload = "auto";
+    caption.textContent = `${panel.dataset.caption} · ${panel.dataset.about}`;
+    figure.append(audio, copy, caption);
+    return figure;
+  }
+  // In the enlarged panel a click plays from there.
+  dialog.addEventListener("click", (event) => {
+    const panel = event.target.closest(".panel");
+    if (!panel) return;
+    const audio = panel.parentElement.querySelector("audio"), at = new DOMPoint(event.clientX, event.clientY).matrixTransform(panel.getScreenCTM().inverse());
+    const left = Number(panel.dataset.left), right = Number(panel.dataset.right);
+    audio.currentTime = Math.min(Math.max((at.x - left) / (right - left), 0), 1) * audio.duration;
+    audio.play();
+  });
   addEventListener("click", (event) => {
     const button = event.target.closest("button.picture");
     if (!button) return;
@@ -137,7 +180,9 @@
   document.getElementById("large-after").addEventListener("click", () => enlarge(place + 1));
   document.getElementById("large-close").addEventListener("click", () => dialog.close());
   dialog.addEventListener("click", (event) => { if (event.target === dialog) dialog.close(); });
+  dialog.addEventListener("close", () => { for (const audio of all("audio", dialog)) audio.pause(); });
   dialog.addEventListener("keydown", (event) => {
+    if (event.target.tagName === "AUDIO") return;
     if (event.key === "ArrowLeft") enlarge(place - 1);
     if (event.key === "ArrowRight") enlarge(place + 1);
   });

@@ -10,7 +10,8 @@ from typing import Any
 
 from synthstim.images import sha256_of
 from synthstim.report.cards import Row, layer_of, rows_of, status_of, stem
-from synthstim.report.numbers import known, noun, number, text
+from synthstim.report.numbers import known, number, text
+from synthstim.report.words import Words, words_of
 from synthstim.stimulus_set import StimulusSet
 
 # Shown in this order, under these words; what else provenance.json holds follows under its own.
@@ -28,7 +29,16 @@ _LABELS = {
     "coding": "Coding",
 }
 _APART = ("recipe", "schema_version")
-_MEASURED = ("match_db", "pearson", "spearman", "activation", "pixel_distance", "mean_luminance")
+_MEASURED = (
+    "match_db",
+    "pearson",
+    "spearman",
+    "activation",
+    "pixel_distance",
+    "mean_luminance",
+    "waveform_distance",
+    "level_dbfs",
+)
 
 
 @dataclass(frozen=True)
@@ -68,13 +78,13 @@ class Summary:
 
 def summarise(stimuli: StimulusSet) -> Summary:
     """Read the head of the page off the table and the provenance."""
-    rows = list(rows_of(stimuli))
+    rows, words = list(rows_of(stimuli)), words_of(stimuli)
     kinds = Counter(text(row["kind"], "unknown") for row in rows)
     recipe = stimuli.provenance.get("recipe", "")
     return Summary(
         title=stimuli.root.resolve().name,
-        line=", ".join(f"{count} {noun(count, kind)}" for kind, count in kinds.items()) or "no stimuli",
-        tallies=tuple(_tally(kind, rows) for kind in kinds),
+        line=", ".join(f"{count} {words.noun(count, kind)}" for kind, count in kinds.items()) or "no stimuli",
+        tallies=tuple(_tally(kind, rows, words) for kind in kinds),
         statuses=tuple(Counter(map(status_of, rows)).most_common()),
         failures=tuple(_failure(row) for row in rows if status_of(row) == "failed"),
         damaged=tuple(damage(stimuli)),
@@ -86,7 +96,7 @@ def summarise(stimuli: StimulusSet) -> Summary:
 
 
 def damage(stimuli: StimulusSet) -> Iterator[str]:
-    """One sentence for each file of the set, best natural images included, whose bytes differ from its checksum."""
+    """One sentence for each file of the set, best natural ones included, whose bytes differ from its checksum."""
     yield from stimuli.damaged()
     best = stimuli.companion("best_natural.tsv")
     for relative, wanted in dict(zip(best["file"].astype(str), best["sha256"].astype(str), strict=True)).items():
@@ -94,10 +104,10 @@ def damage(stimuli: StimulusSet) -> Iterator[str]:
             yield f"{relative} has changed since it was made (sha256 {found[:12]}..., recorded {wanted[:12]}...)"
 
 
-def _tally(kind: str, rows: list[Row]) -> Tally:
+def _tally(kind: str, rows: list[Row], words: Words) -> Tally:
     statuses = Counter(status_of(row) for row in rows if text(row["kind"], "unknown") == kind)
     count = sum(statuses.values())
-    return Tally(noun(count, kind), count, tuple(statuses.most_common()))
+    return Tally(words.noun(count, kind), count, tuple(statuses.most_common()))
 
 
 def _failure(row: Row) -> Failure:
