@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import safetensors.torch
 import torch
@@ -34,14 +35,21 @@ def read_weights(path: str | Path) -> dict[str, Tensor]:
     except Exception as error:  # every reader has errors of its own for a damaged file
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise InputError(
-            f"{path.name} cannot be read as plain weights ({reason}): save a state dict of tensors"
+            f"{path.name} cannot be read as plain weights ({reason}): convert it (synthstim convert), or save a state dict"
         ) from None
-    for wrapper in _WRAPPERS:
-        if isinstance(content, dict) and isinstance(content.get(wrapper), dict):
-            content = content[wrapper]
+    content = unwrap(content)
     if not isinstance(content, dict) or not all(isinstance(value, Tensor) for value in content.values()):
         raise InputError(f"{path.name} does not hold a state dict: save model.state_dict()")
     return {str(name).removeprefix("module."): value for name, value in content.items()}
+
+
+def unwrap(content: Any) -> Any:
+    """The state dict inside what a training script saved, if it lies under one of the usual keys."""
+    for _ in _WRAPPERS:
+        for wrapper in _WRAPPERS:
+            if isinstance(content, dict) and isinstance(content.get(wrapper), dict):
+                content = content[wrapper]
+    return content
 
 
 def load_into(module: nn.Module, state: dict[str, Tensor], source: str) -> None:
