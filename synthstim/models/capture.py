@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from typing import Any
 
@@ -49,24 +49,16 @@ def read_layers(
     Raises:
         InputError: a layer is unknown, was never called, or put out something other than one tensor.
     """
-    waiting: dict[tuple[str, int], str] = {_split(layer): layer for layer in layers if layer != OUTPUT}
+    waiting = {layer for layer in layers if layer != OUTPUT}
     found: dict[str, Tensor] = {}
 
-    def keep(key: tuple[str, int], value: Any) -> None:
-        layer = waiting.pop(key)
-        if not isinstance(value, Tensor):
-            raise InputError(
-                f"layer {layer!r} puts out a {type(value).__name__}, not a tensor: choose a layer inside it"
-            )
-        last = not waiting and OUTPUT not in layers
-        # The clone shields what was read from in-place operations further on, even of a module that catches everything.
-        found[layer] = value.clone()
-        if last:
+    def keep(layer: str, value: Tensor) -> None:
+        found[layer] = value
+        waiting.discard(layer)
+        if not waiting and OUTPUT not in layers:
             raise _LastLayerRead
 
-    with ExitStack() as hooks:
-        for name in {name for name, _ in waiting}:
-            _hook(module.get_submodule(name), name, waiting, keep, set(through), hooks)
+    with listen(module, sorted(waiting), keep, through=through):
         try:
             output = module(inputs)
             if OUTPUT in layers:
@@ -74,8 +66,40 @@ def read_layers(
         except _LastLayerRead:
             pass
     if waiting:
-        raise InputError(f"layer {next(iter(waiting.values()))!r} was never called on this input: choose another layer")
+        raise InputError(f"layer {next(iter(waiting))!r} was never called on this input: choose another layer")
     return {layer: found[layer] for layer in layers}
+
+
+def listen(
+    module: nn.Module, layers: Sequence[str], keep: Callable[[str, Tensor], None], *, through: Sequence[str] = ()
+) -> ExitStack:
+    """Have ``keep(layer, activations)`` called once for each of the layers when it has been computed.
+
+    Args:
+        module, layers, through: as for ``read_layers``, without ``output``.
+        keep: is called in the middle of the module's forward pass; what it raises ends that pass.
+
+    Returns:
+        What removes the hooks when it is closed.
+
+    Raises:
+        InputError: when a layer is computed, if it puts out something other than one tensor.
+    """
+    waiting = {_split(layer): layer for layer in layers}
+
+    def give(key: tuple[str, int], value: Any) -> None:
+        layer = waiting.pop(key)
+        if not isinstance(value, Tensor):
+            raise InputError(
+                f"layer {layer!r} puts out a {type(value).__name__}, not a tensor: choose a layer inside it"
+            )
+        # The clone shields what was read from in-place operations further on, even of a module that catches everything.
+        keep(layer, value.clone())
+
+    with ExitStack() as hooks:
+        for name in {name for name, _ in waiting}:
+            _hook(module.get_submodule(name), name, waiting, give, set(through), hooks)
+        return hooks.pop_all()
 
 
 def _hook(part: nn.Module, name: str, waiting: dict, keep: Any, through: set[str], hooks: ExitStack) -> None:
