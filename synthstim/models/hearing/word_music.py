@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from torch import Tensor, nn
 
 from synthstim.errors import InputError
+from synthstim.models.hearing.branches import decide_by_branch
 from synthstim.models.hearing.cochleagram import Cochleagram
 from synthstim.models.hearing.compression import Compression
 from synthstim.models.hearing.erb import ErbBands
@@ -157,10 +158,4 @@ def network(samples: int, *, trained: bool = True) -> WordMusic:
 
 def decide(observer: Observer, stimuli: Tensor, layers: Sequence[str] = ()) -> list[Hashable]:
     """The word, the track, or both: what the branches that the layers belong to take each sound for."""
-    tasks = {"word": WORDS, "music": TRACKS}
-    asked = [task for task in tasks if any(layer.startswith(f"{task}.") for layer in layers)]
-    if not asked or any(not layer.startswith(tuple(f"{task}." for task in tasks)) for layer in layers):
-        asked = list(tasks)
-    read = observer.activations(stimuli, [f"{task}.logits" for task in asked])
-    best = [[tasks[task][number] for number in read[f"{task}.logits"].argmax(1)] for task in asked]
-    return [both[0] if len(both) == 1 else both for both in zip(*best, strict=True)]
+    return decide_by_branch(observer, stimuli, layers, labels={"word": WORDS, "music": TRACKS})
