@@ -11,6 +11,8 @@ one's. And as a model of hearing, the module is read at any stage, not only at i
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -29,6 +31,8 @@ from synthstim.models.hearing.whisper_weights import (
 
 if TYPE_CHECKING:
     from transformers import WhisperConfig
+
+    from synthstim.models.observer import Observer
 
 RATE = 16000
 WINDOW = 400
@@ -179,6 +183,21 @@ def transcribe(model: WhisperEncoder, waveforms: Tensor) -> list[str]:
         # One by one: 30 s of each take memory, and items must not influence one another, not even by rounding.
         hidden = (model(nn.functional.pad(one, (0, LONGEST - len(one)))[None]).mT for one in waveforms)
         return [text for one in hidden for text in scribe.write(one)]
+
+
+def decision(observer: Observer, stimuli: Tensor, layers: Sequence[str]) -> list[str]:
+    """The words that Whisper recognises in each stimulus, in lower case and without punctuation."""
+    assert isinstance(observer.module, WhisperEncoder)
+    return [words(text) for text in transcribe(observer.module, observer.preprocess(stimuli))]
+
+
+def words(text: str) -> str:
+    """The words of a text, in lower case and without punctuation.
+
+    >>> words("Thank you, it's -- over.")
+    "thank you it's over"
+    """
+    return " ".join(re.findall(r"[^\W_]+(?:'[^\W_]+)*", text.lower()))
 
 
 def require_length(samples: int) -> None:

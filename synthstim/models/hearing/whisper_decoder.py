@@ -61,5 +61,5 @@ class Scribe:
     def _token(self, name: str) -> int:
         number = self.tokenizer.token_to_id(name)
         if number is None:
-            raise InputError(f"the tokenizer lacks {name}: it is not one of Whisper's")
+            raise InputError(f"the tokenizer lacks {name}: give Whisper's own tokenizer.json with the weights")
         return number
