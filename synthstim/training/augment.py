@@ -27,7 +27,7 @@ class Augmentation:
         word_snr_db: of a word relative to its background.
         music_snr_db: of music relative to its noise.
         music_heard_db: accompanying music counts for the music task where the word is at most this far above it.
-        pace: factors of pace; ``size`` factors of pace and height together, as of a larger or smaller speaker.
+        size: factors of pace and height together, as of a larger or smaller speaker.
         colour_db: standard deviation of the random gains, smooth over frequency, that colour each sound.
         reverberant: the share of words that are given a room.
         level_dbfs: root mean square of the whole.
@@ -174,3 +174,20 @@ def coloured(sounds: Tensor, gains_db: Tensor) -> Tensor:
     between = place - low
     smooth = gains_db[:, low] * (1 - between) + gains_db[:, low + 1] * between
     return torch.fft.irfft(torch.fft.rfft(sounds) * 10 ** (smooth / 20), n=samples)
+
+
+def striped(cochleagrams: Tensor, widest: tuple[int, int], random: np.random.Generator) -> Tensor:
+    """Cochleagrams (item, channel, frame) with two stripes of channels and two of frames set to the item's mean.
+
+    Args:
+        cochleagrams: what is left as it is.
+        widest: (channels, frames) that a stripe may have.
+        random: draws places and widths, each item's own.
+    """
+    kept = torch.ones_like(cochleagrams)
+    for item in kept:
+        for axis in (0, 1, 0, 1):
+            width = int(random.integers(widest[axis] + 1))
+            item.narrow(axis, int(random.integers(item.shape[axis] - width + 1)), width).zero_()
+    means = cochleagrams.mean((1, 2), keepdim=True)
+    return means + (cochleagrams - means) * kept
