@@ -27,6 +27,7 @@ class CochCNN9(nn.Module):
         words: logits, 794 as published (793 words, and one for none).
 
     Example:
+        >>> import torch
         >>> CochCNN9(words=10).eval()(torch.zeros(1, 40_000)).shape
         torch.Size([1, 10])
     """
