@@ -430,6 +430,25 @@ def test_names_that_would_break_a_line_are_made_safe(tmp_path):
     assert len(done.left_out[0]) < 120
 
 
+def test_names_that_safetensors_cannot_hold_are_left_out(tmp_path):
+    state = {"module.__metadata__": torch.ones(1), "module.a\ud800": torch.ones(1), "module.w": torch.ones(2)}
+    torch.save(state, tmp_path / "a.pt")
+    found, done = converted(tmp_path, tmp_path / "a.pt")
+    same(found, {"w": torch.ones(2)})
+    assert done.left_out == (
+        "module.__metadata__ (torch._utils._rebuild_tensor_v2)",
+        "'module.a\\ud800' (torch._utils._rebuild_tensor_v2)",
+    )
+
+
+def test_kinds_of_tensors_that_cannot_be_kept_are_listed(tmp_path):
+    state = {"w": torch.ones(1), "complex": torch.ones(2, dtype=torch.complex64), "sparse": torch.eye(3).to_sparse()}
+    torch.save(state, tmp_path / "a.pt")
+    _, done = converted(tmp_path, tmp_path / "a.pt")
+    assert done.kept == {"w": (1,)}
+    assert [name.partition(" ")[0] for name in done.left_out] == ["complex", "sparse"]
+
+
 def test_random_damage_never_escapes_as_another_error(tmp_path):
     generator = np.random.default_rng(0)
     for legacy in (False, True):

@@ -105,7 +105,8 @@ def _read(path: Path) -> tuple[dict[str, Tensor], list[str]]:
         leaves, left_out = _leaves(file.content)
         weights = {}
         for name, value in _tensors(file, leaves):
-            if value is None:
+            # What safetensors keeps for itself, and names that no file of it can hold.
+            if value is None or not name.isprintable() or name.endswith("__metadata__"):
                 left_out.append(_described(name, leaves[name]))
             else:
                 weights[name] = value
