@@ -1,4 +1,5 @@
 # make demo      the whole way once, from photographs to a rehearsed experiment; says where to look
+# make demo-sound the same for sounds: recordings, metamers at stages of two models, a listening test
 # make test      all tests but the minutes-long ones
 # make test-slow the minutes-long ones
 # make lint      ruff and mypy
@@ -8,10 +9,13 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: demo test test-slow lint bench system clean
+.PHONY: demo demo-sound test test-slow lint bench system clean
 
 demo: $(READY)
-	@$(BIN)/synthstim demo --out demo
+	@$(BIN)/synthstim demo image --out demo
+
+demo-sound: $(READY) system
+	@$(BIN)/synthstim demo sound --out demo-sound
 
 test: $(READY) system
 	$(BIN)/python -m pytest -q -m "not slow" -n 2 --dist loadfile
@@ -26,6 +30,7 @@ lint: $(READY)
 
 bench: $(READY)
 	$(BIN)/python benchmarks/engine.py
+	$(BIN)/python benchmarks/cochleagram.py
 
 # Everything is installed anew only when the project's requirements change.
 $(READY): pyproject.toml
@@ -40,4 +45,4 @@ system:
 	@.ci/system-packages
 
 clean:
-	rm -rf .venv demo build dist
+	rm -rf .venv demo demo-sound build dist

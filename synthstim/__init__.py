@@ -17,18 +17,22 @@ from typing import Any
 
 _PLACES = {
     "errors": ("InputError",),
-    "models": ("ImageInput", "Observer", "Unit", "load_model", "model_names", "read_units"),
+    "models": ("ImageInput", "Observer", "SoundInput", "Unit", "load_model", "model_names", "read_units"),
+    "models.checkpoints": ("convert_checkpoint",),
+    "sounds": ("read_sound", "write_wav"),
     "objectives": ("diversity", "drive", "level", "match", "one_hot", "smooth", "suppress"),
-    "parametrise": ("Fourier", "Pixels"),
-    "constraints": ("Aperture", "Energy", "Fixed", "Luminance"),
+    "parametrise": ("Fourier", "Pixels", "Waveform"),
+    "constraints": ("Aperture", "Band", "Energy", "Fixed", "Level", "Luminance", "Peak", "Ramps"),
     "robustness": ("Robustness",),
     "optimise": ("LBFGS", "Adam", "GradientAscent", "Stopping", "Synthesiser"),
     "recipe": ("Recipe", "read_recipe"),
     "stimulus_set": ("SetWriter", "StimulusSet", "adopt"),
-    "verify": ("NaturalPool", "check_set"),
+    "verify": ("NaturalPool", "check_set", "natural_pool"),
     "production": ("make",),
     "experiment": ("export_experiment", "list_protocols", "read_rig", "run_experiment"),
     "report": ("write_report",),
+    "analysis": ("analyse_experiment",),
+    "training": ("evaluate_word_music", "train_word_music"),
 }
 _HOMES = {name: f"synthstim.{place}" for place, names in _PLACES.items() for name in names}
 

@@ -1,18 +1,20 @@
-"""The demonstration: the whole way from photographs to a rehearsed experiment, in a few minutes on two cores."""
+"""The demonstrations: the whole way from photographs or recordings to a rehearsed experiment, in minutes on two cores."""
 
 from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 from rich.markup import escape
 
 from synthstim.errors import InputError
 from synthstim.experiment import export_experiment, run_experiment
-from synthstim.production import make, observer_of_set, pool_of_set
-from synthstim.production.demo import EXPERIMENT, RECIPE, write_recipe
+from synthstim.production import demo_image, demo_sound, make, observer_of_set, pool_of_set
 from synthstim.progress import ProgressDisplay
 from synthstim.recipe import read_recipe
 from synthstim.report import write_report
@@ -20,23 +22,86 @@ from synthstim.stimulus_set import StimulusSet
 from synthstim.verify import check_set
 
 
-def demonstrate(out: Path, console: Console, *, budget: int | None = None, quiet: bool = False) -> None:
+@dataclass(frozen=True)
+class Demonstration:
+    """What a demonstration makes.
+
+    Attributes:
+        out: where it goes by default.
+        recipes: by the name of the set; the first set is exported.
+        write_references: puts the files that the recipes name into a folder.
+        protocol, settings: of the experiment.
+    """
+
+    out: str
+    recipes: Mapping[str, str]
+    write_references: Callable[[Path], None]
+    protocol: str
+    settings: Mapping[str, Any] = field(default_factory=dict)
+
+
+DEMONSTRATIONS = {
+    "image": Demonstration(
+        "demo", {"set": demo_image.RECIPE}, demo_image.write_references, "passive_fixation", demo_image.EXPERIMENT
+    ),
+    "sound": Demonstration(
+        "demo-sound", demo_sound.RECIPES, demo_sound.write_references, "word_listening", demo_sound.EXPERIMENT
+    ),
+}
+
+
+def demonstrate(
+    kind: str, out: Path | None, console: Console, *, budget: int | None = None, quiet: bool = False
+) -> None:
     """Make, check, report, export and rehearse; what is there already and unchanged is kept.
 
     Args:
-        out: gets ``recipe.yaml``, ``set`` and ``experiment``.
+        kind: ``image`` or ``sound``.
+        out: gets the recipes, the sets and ``experiment``; None takes the demonstration's own name.
         budget: cap on the evaluations of each stimulus.
+
+    Raises:
+        InputError: what is at ``out`` is not this demonstration's, or the recordings are not installed.
     """
-    if out.exists() and (not (out / "recipe.yaml").is_file() or (out / "recipe.yaml").read_text("utf-8") != RECIPE):
-        raise InputError(f"{out} is there and not this demonstration's: choose another --out, nothing was changed")
-    if (out / "experiment").exists() and not (out / "set").exists():
-        raise InputError(f"{out}/experiment is there without its set: move it away, it may hold data")
-    recipe = read_recipe(write_recipe(out))
-    stimuli = _made(out / "set", recipe.text)
+    if kind not in DEMONSTRATIONS:
+        raise InputError(f"the demonstration {kind!r} is unknown: choose {' or '.join(DEMONSTRATIONS)}")
+    shown = DEMONSTRATIONS[kind]
+    out = Path(shown.out) if out is None else out
+    _check_place(out, shown)
+    out.mkdir(parents=True, exist_ok=True)
+    shown.write_references(out)
+    first: StimulusSet | None = None
+    for name, text in shown.recipes.items():
+        _recipe_path(out, name).write_text(text, encoding="utf-8")
+        stimuli = _make(out, name, console, budget, quiet)
+        first = first or stimuli
+    assert first is not None
+    if not (out / "experiment").exists():
+        export_experiment(first, shown.protocol, out=out / "experiment", settings=shown.settings)
+    _say(console, f"experiment    {out / 'experiment'}: its README.md is for the person at the rig")
+    _rehearse(out / "experiment", console)
+
+
+def _recipe_path(out: Path, name: str) -> Path:
+    return out / ("recipe.yaml" if name == "set" else f"{name}.yaml")
+
+
+def _check_place(out: Path, shown: Demonstration) -> None:
+    for name, text in shown.recipes.items():
+        path = _recipe_path(out, name)
+        if out.exists() and (not path.is_file() or path.read_text("utf-8") != text):
+            raise InputError(f"{out} is there and not this demonstration's: choose another --out, nothing was changed")
+        if (out / "experiment").exists() and not (out / name).exists():
+            raise InputError(f"{out}/experiment is there without its set: move it away, it may hold data")
+
+
+def _make(out: Path, name: str, console: Console, budget: int | None, quiet: bool) -> StimulusSet:
+    recipe = read_recipe(_recipe_path(out, name))
+    stimuli = _made(out / name, recipe.text)
     if stimuli is None:
         with ProgressDisplay(console, quiet=quiet) as display:
-            stimuli = make(recipe, out / "set", budget=budget, resume=True, watch=display.making)
-    _say(console, f"stimulus set  {out / 'set'}: {len(stimuli)} stimuli")
+            stimuli = make(recipe, out / name, budget=budget, resume=True, watch=display.making)
+    _say(console, f"stimulus set  {out / name}: {len(stimuli)} stimuli")
     page = stimuli.root / "report.html"
     if page.exists():
         stimuli.require_intact()
@@ -45,10 +110,7 @@ def demonstrate(out: Path, console: Console, *, budget: int | None = None, quiet
         _check(stimuli, console, quiet)
         write_report(stimuli)
     _say(console, f"report        {page}: open it in a browser")
-    if not (out / "experiment").exists():
-        export_experiment(stimuli, "passive_fixation", out=out / "experiment", settings=EXPERIMENT)
-    _say(console, f"experiment    {out / 'experiment'}: its README.md is for the person at the rig")
-    _rehearse(out / "experiment", console)
+    return stimuli
 
 
 def _check(stimuli: StimulusSet, console: Console, quiet: bool) -> None:
@@ -78,13 +140,13 @@ def _made(directory: Path, recipe: str) -> StimulusSet | None:
 
 
 def _rehearse(experiment: Path, console: Console) -> None:
-    if before := sorted((experiment / "data").glob("*_presentations.tsv")):
+    if before := sorted((experiment / "data").glob("*_session.json")):
         _say(console, f"rehearsal     done before: {before[-1]}")
     elif not shutil.which("Xvfb") and not os.environ.get("DISPLAY"):
         _say(console, "rehearsal     skipped: there is no display and no Xvfb (Debian: apt-get install xvfb)")
     else:
         ran = run_experiment(experiment, simulate=True)
-        _say(console, f"rehearsal     {ran.status}: every presentation is in {ran.presentations}")
+        _say(console, f"rehearsal     {ran.status}: what was presented is in {ran.presentations}")
 
 
 def _say(console: Console, line: str) -> None:

@@ -14,7 +14,7 @@ from synthstim.demonstration import demonstrate
 @pytest.mark.skipif(not shutil.which("Xvfb"), reason="needs Xvfb to rehearse the experiment")
 def test_demonstration(tmp_path):
     said = Console(file=io.StringIO(), width=500)
-    demonstrate(tmp_path / "demo", said, budget=10, quiet=True)
+    demonstrate("image", tmp_path / "demo", said, budget=10, quiet=True)
     first = said.file.getvalue()
     assert "no differences" in first
     assert "rehearsal     completed" in first
@@ -23,6 +23,6 @@ def test_demonstration(tmp_path):
     assert (tmp_path / "demo" / "set" / "report.html").exists()
     assert "done before" not in first
     before = (tmp_path / "demo" / "set" / "stimuli.tsv").stat().st_mtime_ns
-    demonstrate(tmp_path / "demo", said, budget=10, quiet=True)
+    demonstrate("image", tmp_path / "demo", said, budget=10, quiet=True)
     assert (tmp_path / "demo" / "set" / "stimuli.tsv").stat().st_mtime_ns == before
     assert said.file.getvalue().count("done before") == 2

@@ -1,4 +1,4 @@
-"""The demonstration: photographs that packages carry, a recipe a user could have written, and what comes of it."""
+"""The demonstration of images: photographs that packages carry, and a recipe a user could have written."""
 
 from __future__ import annotations
 
@@ -33,12 +33,8 @@ stimuli:
 EXPERIMENT = {"blocks": 1, "repeats_per_block": 1, "wait_for_start": True}
 
 
-def write_recipe(folder: Path) -> Path:
-    """Put the photographs and the recipe into a folder; return the recipe's path."""
-    folder.mkdir(parents=True, exist_ok=True)
+def write_references(folder: Path) -> None:
+    """Put the photographs into a folder."""
     for name, photograph in PHOTOGRAPHS.items():
         values = skimage.io.imread(str(files("skimage.data") / photograph))
         write_png(folder / f"{name}.png", (values[..., :3].transpose(2, 0, 1) / 255).astype("float32"))
-    path = folder / "recipe.yaml"
-    path.write_text(RECIPE, encoding="utf-8")
-    return path

@@ -1,0 +1,64 @@
+"""What all commands share: the application, its consoles, options, and how mistakes are told."""
+
+from __future__ import annotations
+
+import sys
+import warnings
+from pathlib import Path
+from typing import Annotated, Any, NoReturn, Optional
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from synthstim.errors import InputError
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    help="Stimuli by gradient, for closed-loop neuroscience.",
+)
+console = Console()
+complaints = Console(stderr=True)
+
+Device = Annotated[Optional[str], typer.Option(help="cpu, cuda or mps; by default cpu")]  # noqa: UP045 - typer on 3.10
+Quiet = Annotated[bool, typer.Option("--quiet", help="No progress bar")]
+AllowCode = Annotated[
+    bool, typer.Option("--allow-code", help="Let the observer be a function of yours, package.module:function")
+]
+AllowDownload = Annotated[bool, typer.Option("--allow-download", help="Let weights be downloaded from a hub")]
+SetPath = Annotated[Path, typer.Argument(metavar="SET", help="A stimulus set: the directory that make wrote")]
+
+
+def as_table(frame: Any) -> Table:
+    """A data frame as a table of the terminal."""
+    table = Table(*map(str, frame.columns))
+    for row in frame.itertuples(index=False):
+        table.add_row(*(f"{value:.4g}" if isinstance(value, float) else escape(str(value)) for value in row))
+    return table
+
+
+def say(text: str) -> None:
+    """Print a line that may hold paths and names, as they are."""
+    console.print(escape(text), highlight=False, soft_wrap=True)
+
+
+def _warn(message: Warning | str, *_: Any, **__: Any) -> None:
+    complaints.print(f"[yellow]warning[/] {escape(str(message))}", highlight=False)
+
+
+def main() -> NoReturn:
+    """Entry point: a user's mistake becomes one sentence and exit status 2."""
+    warnings.showwarning = _warn
+    try:
+        app()
+    except InputError as error:
+        complaints.print(f"[red]error[/] {escape(str(error))}", highlight=False, soft_wrap=True)
+    except KeyboardInterrupt:
+        complaints.print("stopped; make --resume goes on where it was")
+        sys.exit(130)
+    except MemoryError:
+        complaints.print("[red]error[/] memory ran out: try fewer stimuli at once (--at-once)")
+    sys.exit(2)

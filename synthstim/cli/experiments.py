@@ -1,0 +1,107 @@
+"""Commands around experiments: protocols, export, run, analysis."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, Optional
+
+import typer
+from rich.markup import escape
+from rich.table import Table
+
+from synthstim.cli.app import app, console, say
+from synthstim.errors import InputError
+
+
+@app.command()
+def protocols() -> None:
+    """List the protocols and their settings."""
+    from synthstim.experiment import list_protocols, read_protocol
+
+    for name in list_protocols():
+        protocol = read_protocol(name)
+        table = Table(
+            "setting",
+            "default",
+            "units",
+            "meaning",
+            title=escape(f"{name}: {protocol.summary.strip()}"),
+            title_justify="left",
+        )
+        for key, setting in protocol.settings.items():
+            table.add_row(escape(key), escape(str(setting.default)), escape(setting.units or ""), escape(setting.help))
+        console.print(table)
+
+
+@app.command()
+def export(
+    out: Annotated[Path, typer.Option(help="Folder of the experiment; it must not exist yet")],
+    stimuli: Annotated[
+        Optional[Path],  # noqa: UP045 - typer on 3.10
+        typer.Argument(metavar="[SET]", help="A stimulus set; none for a protocol that makes its own stimuli"),
+    ] = None,
+    protocol: Annotated[str, typer.Option(help="One of: synthstim protocols")] = "passive_fixation",
+    rig: Annotated[Optional[Path], typer.Option(help="rig.yaml: the monitor, the photodiode, the markers")] = None,  # noqa: UP045
+    setting: Annotated[
+        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="A setting of the protocol")
+    ] = None,
+    words: Annotated[
+        Optional[Path],  # noqa: UP045
+        typer.Option(help="For listening tests: a table with the columns source and word, tab-separated"),
+    ] = None,
+    answers: Annotated[
+        Path | None, typer.Option(help="For listening tests: further words to answer, one a line")
+    ] = None,
+) -> None:
+    """Export a set as a PsychoPy experiment that runs without synthstim; headphone_check needs no set."""
+    from synthstim.experiment import export_experiment
+
+    made = export_experiment(
+        stimuli, protocol, out=out, rig=rig, settings=_settings(setting or []), labels=words, answers=answers
+    )
+    say(f"read {made / 'README.md'}, then: synthstim run {made}")
+
+
+@app.command()
+def run(
+    experiment: Annotated[Path, typer.Argument(help="An exported experiment")],
+    simulate: Annotated[
+        bool, typer.Option("--simulate", help="Press the keys; use Xvfb where there is no display")
+    ] = False,
+) -> None:
+    """Run an exported experiment with this Python's PsychoPy."""
+    from synthstim.experiment import run_experiment
+
+    ran = run_experiment(experiment, simulate)
+    say(f"{ran.status}: {ran.presentations}")
+
+
+@app.command()
+def analyse(
+    experiment: Annotated[Path, typer.Argument(help="A listening test that participants have done")],
+    out: Annotated[
+        Path | None, typer.Option(help="Folder of the tables and the figure; by default EXPERIMENT/analysis")
+    ] = None,
+) -> None:
+    """Proportion recognised by stage, with confidence intervals, exclusions and the figure."""
+    from synthstim.analysis import analyse_experiment
+
+    found = analyse_experiment(experiment, out)
+    say(found.summary)
+    for path in found.files:
+        say(f"written {path}")
+
+
+def _settings(pairs: list[str]) -> dict[str, Any]:
+    import yaml
+
+    out = {}
+    for pair in pairs:
+        key, equals, value = pair.partition("=")
+        if not equals:
+            raise InputError(f"--set {pair!r} came, KEY=VALUE was wanted, such as on_ms=100")
+        try:
+            out[key] = yaml.safe_load(value)
+        except yaml.YAMLError:
+            out[key] = value
+    return out

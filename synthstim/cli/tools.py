@@ -1,0 +1,59 @@
+"""Commands beside the daily work: the demonstrations, the converter of checkpoints, training."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Optional
+
+import typer
+
+from synthstim.cli.app import Quiet, app, console, say
+
+
+@app.command()
+def demo(
+    kind: Annotated[str, typer.Argument(help="image or sound")] = "image",
+    out: Annotated[Optional[Path], typer.Option(help="Where it goes; by default demo or demo-sound")] = None,  # noqa: UP045
+    budget: Annotated[Optional[int], typer.Option(min=1, help="Cap on the evaluations of each stimulus")] = None,  # noqa: UP045
+    quiet: Quiet = False,
+) -> None:
+    """Run the whole way once: photographs or recordings to stimuli, checks, report, experiment, rehearsal."""
+    from synthstim.demonstration import demonstrate
+
+    demonstrate(kind, out, console, budget=budget, quiet=quiet)
+
+
+@app.command()
+def convert(
+    checkpoints: Annotated[
+        list[Path], typer.Argument(help="A checkpoint of torch.save or numpy.save, or several parts of one")
+    ],
+    out: Annotated[Path, typer.Option(help="The weights file, .safetensors; it must not exist yet")],
+) -> None:
+    """Turn somebody's checkpoint into a plain weights file; nothing in it is executed."""
+    from synthstim.models.checkpoints import convert_checkpoint
+
+    made = convert_checkpoint(checkpoints, out)
+    if made.left_out:
+        shown = ", ".join(made.left_out[:20]) + (f" and {len(made.left_out) - 20} more" if made.left_out[20:] else "")
+        say(f"left out, no weights: {shown}")
+    say(f"{made.path}: {len(made.kept)} tensors; give it as weights in a recipe")
+
+
+@app.command()
+def train(
+    out: Annotated[Path, typer.Option(help="The weights file, .safetensors")] = Path("word_music.safetensors"),
+    seed: Annotated[int, typer.Option(help="Of the weights, the batches and the augmentation")] = 0,
+    quiet: Quiet = False,
+) -> None:
+    """Train the word and music network anew: under 40 minutes on two cores, from synthesis voices and carried music."""
+    from synthstim.progress import ProgressDisplay
+    from synthstim.training import evaluate_word_music, train_word_music
+
+    with ProgressDisplay(console, quiet=quiet) as display:
+        done = train_word_music(out, seed=seed, watch=display.working)
+    say(f"{done.path}: {done.seconds / 60:.0f} min; held-out voices {done.held_out}; held-out music {done.tracks}")
+    measured = evaluate_word_music(done.path)
+    say(
+        f"recorded words of a voice never heard {measured.words}, in noise {measured.words_in_noise}, tracks {measured.tracks}"
+    )
