@@ -155,8 +155,8 @@ def fit(
             if watch is not None and step % 10 == 9:
                 heard, told = _mean(losses[-100:])
                 watch((step + 1) / settings.steps, f"step {step + 1}, loss of words {heard:.2f}, of music {told:.2f}")
-    result = WordMusic(round(SECONDS * spoken.rate), words=len(spoken.words), tracks=len(music.names)).eval()
-    result.load_state_dict(averaged.module.state_dict())
+        result = WordMusic(round(SECONDS * spoken.rate), words=len(spoken.words), tracks=len(music.names)).eval()
+        result.load_state_dict(averaged.module.state_dict())
     return result, losses
 
 
