@@ -9,30 +9,32 @@ from pathlib import Path
 from typing import Any
 
 from synthstim.errors import InputError
-from synthstim.experiment.pieces import Stage, add_piece
-from synthstim.experiment.protocol import Protocol, Routine, Step
+from synthstim.experiment.pieces import Stage, add_piece, code_of
+from synthstim.experiment.protocol import Protocol
+from synthstim.experiment.routine import SKIPS, Routine, Step
 
 _BEFORE = """\
 import os
 import sys
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from runtime.session import Session
-session = Session(os.path.dirname(os.path.abspath(__file__)))
+from runtime.{module} import {session}
+session = {session}(os.path.dirname(os.path.abspath(__file__)))
 """
+_SESSIONS = {"images": "Viewing", "sounds": "Listening", "tones": "Listening"}
 _BEGIN = """\
 session.begin(win, thisExp, expInfo)
 runAtExit.append(session.finish)
 """
 
 
-def build_experiment(protocol: Protocol, stage: Stage, *, blocks: int, background: int) -> Any:
+def build_experiment(protocol: Protocol, stage: Stage, *, background: int, blocks: int = 1) -> Any:
     """Assemble the experiment.
 
     Args:
         protocol: what is shown, when.
         stage: the rig, the settings' values and the durations in frames.
-        blocks: number of blocks.
         background: level of the grey screen, 0 to 255.
+        blocks: number of blocks.
 
     Returns:
         A ``psychopy.experiment.Experiment``.
@@ -42,8 +44,10 @@ def build_experiment(protocol: Protocol, stage: Stage, *, blocks: int, backgroun
 
         experiment = builder.Experiment()
         _set_up(experiment, protocol, stage, background)
+        session = _SESSIONS[protocol.stimuli]
+        before = _BEFORE.format(module=session.lower(), session=session)
         for number, name in enumerate(used_routines(protocol.flow, stage)):
-            _add_routine(experiment, name, protocol.routines[name], stage, first=number == 0)
+            _add_routine(experiment, name, protocol.routines[name], stage, before="" if number else before)
         _add_steps(experiment, protocol.flow, 0, stage, blocks)
         return experiment
 
@@ -52,7 +56,7 @@ def write_experiment(experiment: Any, directory: Path, name: str) -> None:
     """Write NAME.psyexp, read it back as Builder would, and compile what was read to NAME.py.
 
     Raises:
-        InputError: the compiled script is not valid Python.
+        InputError: a name of the protocol is taken, or the compiled script is not valid Python.
     """
     path = directory / f"{name}.psyexp"
     with _quiet():
@@ -60,12 +64,20 @@ def write_experiment(experiment: Any, directory: Path, name: str) -> None:
 
         experiment.saveToXML(str(path))
         # A relative path: the script would carry the folder of the computer that exported it.
-        script = builder.Experiment.fromFile(str(path)).writeScript(expPath=f"{name}.py", target="PsychoPy")
+        read_back = builder.Experiment.fromFile(str(path))
+        script = read_back.writeScript(expPath=f"{name}.py", target="PsychoPy")
+    if renamed := sorted(_names(experiment) - _names(read_back)):
+        raise InputError(f"PsychoPy keeps the name {renamed[0]!r} for itself: call it otherwise in the protocol {name}")
     try:
         compile(script, f"{name}.py", "exec")
     except SyntaxError as error:
         raise InputError(f"PsychoPy compiled {name} to a script that is not valid ({error}): update PsychoPy") from None
     (directory / f"{name}.py").write_text(script, encoding="utf-8", newline="\n")
+
+
+def _names(experiment: Any) -> set[str]:
+    components = {str(part.params["name"]) for routine in experiment.routines.values() for part in routine}
+    return components | set(experiment.routines)
 
 
 @contextlib.contextmanager
@@ -115,37 +127,29 @@ def duration(routine: Routine, stage: Stage) -> int:
     return 0 if any(frames is None for _, frames in spans) else max(start + (frames or 0) for start, frames in spans)
 
 
-def _add_routine(experiment: Any, name: str, routine: Routine, stage: Stage, *, first: bool) -> None:
+def _add_routine(experiment: Any, name: str, routine: Routine, stage: Stage, *, before: str) -> None:
     made = experiment.addRoutine(name)
     experiment.namespace.add(name)
     made.settings.params["saveStartStop"].val = False
-    if routine.skip_first:
-        made.settings.params["skipIf"].val = "blocks.thisN == 0"
-    if first:
-        _add_code(experiment, name, "set_up", {"Before Experiment": _BEFORE, "Begin Experiment": _BEGIN})
-    logged, present = [], ""
+    if routine.skip:
+        made.settings.params["skipIf"].val = SKIPS[routine.skip]
+    if before:
+        _add_code(experiment, name, "set_up", {"Before Experiment": before, "Begin Experiment": _BEGIN})
+    logged = []
+    code = {"Begin Routine": f'session.enter("{name}", "{routine.marker}")\n', "Each Frame": "", "End Routine": ""}
     for piece in routine.pieces:
         if piece.when and not stage.settings[piece.when]:
             continue
         if add_piece(experiment, name, piece, stage) is None:
             continue
-        if piece.piece == "image":
-            # 0 frames: until the routine ends.
-            frames = stage.span(piece)[1] or 0
-            present = f"session.present(presentation, block_number, trial_number, item, {frames})\n"
-        if piece.piece not in ("key", "response", "blank"):
+        for field, text in code_of(piece, stage).items():
+            code[field] += text
+        if piece.piece not in ("key", "response", "choice", "entry", "sound", "blank"):
             logged.append(f"{'image' if piece.piece == 'image' else piece.name}={piece.name}")
+    code["Each Frame"] += f"session.frame({', '.join(logged)})\n"
+    code["End Routine"] += "session.leave()\n"
     # Last in its routine: it runs when every other component has settled what the coming flip draws.
-    _add_code(
-        experiment,
-        name,
-        f"log_{name}",
-        {
-            "Begin Routine": f'session.enter("{name}", "{routine.marker}")\n{present}',
-            "Each Frame": f"session.frame({', '.join(logged)})\n",
-            "End Routine": "session.leave()\n",
-        },
-    )
+    _add_code(experiment, name, f"log_{name}", code)
 
 
 def _add_code(experiment: Any, routine: str, name: str, code: dict[str, str]) -> None:
@@ -169,14 +173,27 @@ def _add_steps(experiment: Any, flow: tuple[Step, ...], position: int, stage: St
             position += 1
             continue
         end = _add_steps(experiment, step.each, position, stage, blocks)
-        loop = TrialHandler(experiment, step.loop, loopType="sequential", nReps=1, isTrials=step.loop == "trials")
-        if step.loop == "blocks":
-            loop.params["nReps"].val = blocks
-        else:
-            # With a $: read back from the file, Builder takes this field for text.
-            loop.params["conditionsFile"].val = "conditions.csv"
-            loop.params["Selected rows"].val = "$session.rows_of_block(blocks.thisN)"
+        trials = step.loop not in ("blocks", "word_pages")
+        loop = TrialHandler(experiment, step.loop, loopType="sequential", nReps=1, isTrials=trials)
+        for field, value in _loop_fields(step.loop, blocks).items():
+            loop.params[field].val = value
         experiment.flow.addLoop(loop, position, end)
         experiment.namespace.add(step.loop)
         position = end + 2
     return position
+
+
+def _loop_fields(loop: str, blocks: int) -> dict[str, Any]:
+    """What a loop repeats. With a $ where it is code: read back from the file, Builder takes these fields for text."""
+    if loop == "blocks":
+        return {"nReps": blocks}
+    if loop == "word_pages":
+        return {"nReps": "$session.pages()"}
+    if loop == "trials":
+        return {"conditionsFile": "conditions.csv", "Selected rows": "$session.rows_of_block(blocks.thisN)"}
+    part = loop.removesuffix("_trials")
+    return {
+        "conditionsFile": "$session.conditions()",
+        "Selected rows": f'$session.rows("{part}")',
+        "nReps": f'$session.repeats("{part}")',
+    }

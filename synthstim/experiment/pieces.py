@@ -8,8 +8,8 @@ from typing import Any
 
 from synthstim.errors import InputError, nearest
 from synthstim.experiment.placement import photodiode_box
-from synthstim.experiment.protocol import Piece
 from synthstim.experiment.rig import Rig
+from synthstim.experiment.routine import Piece
 
 FIXATION_COLOUR = "#ff0000"
 
@@ -55,13 +55,27 @@ def _text(experiment: Any, routine: str, piece: Piece, stage: Stage) -> Any:
     from psychopy.experiment.components.text import TextComponent
 
     height, width = stage.rig.monitor.height_px, stage.rig.monitor.width_px
-    # The protocol's own name for the text, an identifier; the words themselves are read at the rig.
+    # The protocol's own name for the text, an identifier; the words themselves are read at the rig. Without a name,
+    # code of the routine fills it.
     component = TextComponent(
-        experiment, routine, piece.name, text=f'$session.text("{piece.text}")', units="pix",
-        letterHeight=max(12, height // 32), color="white", **_timing(piece, stage),
+        experiment, routine, piece.name, text=f'$session.text("{piece.text}")' if piece.text else "", units="height",
+        letterHeight=round(max(1 / 32, 12 / height), 4), color="white", pos=(piece.x, piece.y), **_timing(piece, stage),
     )  # fmt: skip
-    component.params["wrapWidth"].val = int(0.9 * width)
-    return _every_repeat(component, "text")
+    component.params["wrapWidth"].val = round(0.9 * width / height, 3)
+    return _plain(_every_repeat(component, "text") if piece.text else component)
+
+
+def _sound(experiment: Any, routine: str, piece: Piece, stage: Stage) -> Any:
+    from psychopy.experiment.components.code import CodeComponent
+
+    # Not Builder's sound component: it has no block size, opens a stream of its own, and loses last samples.
+    component = CodeComponent(experiment, routine, piece.name, codeType="Py")
+    load = f'session.load_fixed("{piece.plays}")' if piece.plays else "session.load(part_number, trial_number, item)"
+    due = f"t >= {float(stage.settings[piece.after]) if piece.after else 0.0}"
+    frame = f"session.repeating({due})" if piece.repeat else f"if session.sounding({due}):\n    continueRoutine = False"
+    for field, text in {"Begin Routine": load, "Each Frame": frame, "End Routine": "session.silence()"}.items():
+        component.params[field].val = f"{text}\n"
+    return component
 
 
 def _key(store: str) -> Callable[[Any, str, Piece, Stage], Any]:
@@ -73,6 +87,8 @@ def _key(store: str) -> Callable[[Any, str, Piece, Stage], Any]:
         component = KeyboardComponent(
             experiment, routine, piece.name, allowedKeys=allowed, store=store, **_timing(piece, stage)
         )
+        # Without names of keys, any may be pressed: code of the routine says when it ends.
+        component.params["forceEndRoutine"].val = bool(piece.keys)
         return component if store != "nothing" else _plain(component)
 
     return add
@@ -138,9 +154,29 @@ PIECES: dict[str, Callable[[Any, str, Piece, Stage], Any]] = {
     "text": _text,
     "key": _key("nothing"),
     "response": _key("last key"),
+    "choice": _key("last key"),
+    "entry": _key("nothing"),
+    "sound": _sound,
     "blank": _blank,
     "image": _image,
     "fixation": _fixation,
     "photodiode_on": _photodiode("#ffffff"),
     "photodiode_off": _photodiode("#000000"),
 }
+
+
+def code_of(piece: Piece, stage: Stage) -> dict[str, str]:
+    """What a piece adds to the code component of its routine, by field; numbers and the protocol's own names only."""
+    if piece.piece == "image":
+        # 0 frames: until the routine ends.
+        frames = stage.span(piece)[1] or 0
+        return {"Begin Routine": f"session.present(presentation, block_number, trial_number, item, {frames})\n"}
+    if piece.piece == "choice":
+        return {"Begin Routine": 'session.ask("choice")\n', "End Routine": f"session.chose(_{piece.name}_allKeys)\n"}
+    if piece.piece == "entry":
+        typed = f"session.typed(_{piece.name}_allKeys, {piece.shown_in})"
+        return {
+            "Begin Routine": f'session.ask("{piece.answers}")\n',
+            "Each Frame": f"if {typed}:\n    continueRoutine = False\n",
+        }
+    return {}

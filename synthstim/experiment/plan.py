@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -77,9 +77,9 @@ def write_conditions(path: Path, orders: Sequence[Sequence[int]], stimuli: Seque
                 presentation += 1
 
 
-def write_markers(path: Path, stimuli: Sequence[Stimulus]) -> None:
-    """Write markers.tsv: what each integer code means."""
+def write_markers(path: Path, ids: Iterable[str]) -> None:
+    """Write markers.tsv: what each integer code means; the stimuli have codes in their order, from FIRST_STIMULUS."""
     lines = ["code\tevent\tstimulus_id"]
     lines += [f"{code}\t{event}\tn/a" for event, code in CODES.items()]
-    lines += [f"{shown.marker_code}\tstimulus_onset\t{shown.stimulus_id}" for shown in stimuli]
+    lines += [f"{FIRST_STIMULUS + number}\tstimulus_onset\t{name}" for number, name in enumerate(ids)]
     path.write_text("\n".join(lines) + "\n", encoding="utf-8", newline="\n")

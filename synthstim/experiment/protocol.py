@@ -2,88 +2,17 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, RootModel, model_validator
+from pydantic import Field, RootModel
 
 from synthstim.errors import InputError, nearest
 from synthstim.experiment.plan import CODES
+from synthstim.experiment.routine import SKIPS, Parts, Routine, Step
+from synthstim.experiment.setting import NAME_PATTERN, Identifier, Part, Setting, value_of
 from synthstim.recipe import read_yaml, validate
-
-_IDENTIFIER = r"^[a-z][a-z0-9_]{0,39}$"
-Identifier = Annotated[str, Field(pattern=_IDENTIFIER)]
-Value = float | int | str | bool | None
-
-
-class Part(BaseModel):
-    """A part of protocol.yaml: it never changes and refuses unknown keys."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Setting(Part):
-    """Something the user can set. A number in ``ms`` is a duration: pieces name it, the rig makes it whole frames."""
-
-    type: Literal["number", "integer", "flag", "choice"]
-    default: Value = None
-    help: str
-    units: str = ""
-    min: float | None = None
-    max: float | None = None
-    choices: tuple[str, ...] = ()
-
-    @property
-    def wanted(self) -> str:
-        """What may be given, in words."""
-        if self.type == "flag":
-            return "true or false"
-        if self.type == "choice":
-            return "one of " + ", ".join(self.choices)
-        noun = "a whole number" if self.type == "integer" else "a number"
-        limits = [f"from {self.min:g}"] * (self.min is not None) + [f"to {self.max:g}"] * (self.max is not None)
-        return " ".join([noun, *limits, self.units]).strip()
-
-
-class Piece(Part):
-    """A reusable component of a routine; see ``synthstim.experiment.pieces`` for the kinds.
-
-    ``start`` and ``frames`` name durations among the settings; a list is their sum. Without ``frames`` it stays until
-    the routine ends. ``when`` names a flag among the settings: the piece is left out where that is false.
-    """
-
-    piece: str
-    name: str = Field(pattern=_IDENTIFIER)
-    start: tuple[str, ...] = ()
-    frames: tuple[str, ...] = ()
-    text: str = ""
-    keys: tuple[Annotated[str, Field(pattern=r"^[a-z0-9_]+$")], ...] = ()
-    when: str = ""
-
-
-class Routine(Part):
-    """One routine: its pieces in the order of drawing, and the marker sent at its first flip."""
-
-    pieces: tuple[Piece, ...]
-    marker: str = ""
-    skip_first: bool = False
-
-
-class Step(Part):
-    """A routine, or a loop over further steps."""
-
-    routine: str = ""
-    loop: Literal["", "blocks", "trials"] = ""
-    each: tuple[Step, ...] = ()
-    when: str = ""
-
-    @model_validator(mode="after")
-    def _one_of(self) -> Step:
-        if bool(self.routine) == bool(self.loop) or bool(self.loop) != bool(self.each):
-            raise ValueError("either 'routine', or 'loop' with 'each'")
-        return self
 
 
 class Groups(RootModel[dict[Identifier, dict[Identifier, Setting]]]):
@@ -102,16 +31,16 @@ class Protocol(Part):
         50.0
     """
 
-    name: str = Field(pattern=_IDENTIFIER)
+    name: str = Field(pattern=NAME_PATTERN)
     title: str
     summary: str
     warnings: tuple[str, ...] = ()
-    stimuli: Literal["images"]
-    plan: Literal["randomised_blocks"]
+    stimuli: Literal["images", "sounds", "tones"]
+    plan: Literal["randomised_blocks", "balanced_conditions", "participants"]
     shared: tuple[str, ...] = ()
-    settings: dict[Identifier, Setting]
+    settings: dict[Identifier, Setting] = Field(default_factory=dict)
     texts: dict[Identifier, str] = Field(default_factory=dict)
-    routines: dict[Identifier, Routine]
+    routines: dict[Identifier, Routine] = Field(default_factory=dict)
     flow: tuple[Step, ...]
 
     def resolve(self, given: Mapping[str, Any]) -> dict[str, Any]:
@@ -127,7 +56,7 @@ class Protocol(Part):
             if name not in self.settings:
                 raise InputError(f"{self.name} has no setting {name!r}, {nearest(name, self.settings)}")
         return {
-            name: _value(name, setting, given[name]) if name in given else setting.default
+            name: value_of(name, setting, given[name]) if name in given else setting.default
             for name, setting in self.settings.items()
         }
 
@@ -135,34 +64,6 @@ class Protocol(Part):
     def durations(self) -> list[str]:
         """The settings that are durations in ms."""
         return [name for name, setting in self.settings.items() if setting.units == "ms"]
-
-
-def _value(name: str, setting: Setting, given: Any) -> Any:
-    sentence = f"{name} is {str(given)[:80]!r}: wanted {setting.wanted}"
-    text = str(given).strip().lower()
-    if given is None or (setting.default is None and text in ("", "none")):
-        if setting.default is None:
-            return None
-        raise InputError(sentence)
-    if setting.type == "flag":
-        if text not in ("true", "false", "yes", "no"):
-            raise InputError(sentence)
-        return text in ("true", "yes")
-    if setting.type == "choice":
-        if str(given) not in setting.choices:
-            raise InputError(sentence)
-        return str(given)
-    if isinstance(given, bool):
-        raise InputError(sentence)
-    try:
-        number = float(given)
-    except (TypeError, ValueError):
-        raise InputError(sentence) from None
-    low = -math.inf if setting.min is None else setting.min
-    high = math.inf if setting.max is None else setting.max
-    if not (math.isfinite(number) and low <= number <= high) or (setting.type == "integer" and number != int(number)):
-        raise InputError(sentence)
-    return int(number) if setting.type == "integer" else number
 
 
 def protocols_folder() -> Path:
@@ -195,12 +96,34 @@ def read_protocol(name: str) -> Protocol:
     protocol = validate(read_yaml(path), Protocol)
     if protocol.name != name:
         raise InputError(f"{path.name} of {name} calls itself {protocol.name!r}: give both the same name")
-    protocol = _with_shared(protocol)
+    protocol = _with_settings(_with_parts(protocol))
     _check_references(protocol)
     return protocol
 
 
-def _with_shared(protocol: Protocol) -> Protocol:
+def _with_parts(protocol: Protocol) -> Protocol:
+    """Put each part's steps where the flow names it, and what they need into the protocol."""
+    wanted = {step.part for step in protocol.flow if step.part}
+    if not wanted:
+        return protocol
+    parts = validate(read_yaml(protocols_folder() / "parts.yaml"), Parts).root
+    flow: list[Step] = []
+    added: dict[str, dict[str, Any]] = {"settings": {}, "texts": {}, "routines": {}}
+    for step in protocol.flow:
+        if not step.part:
+            flow.append(step)
+            continue
+        _require(protocol, step.part, parts, "part")
+        shared = parts[step.part]
+        flow += [inner.model_copy(update={"when": step.when}) for inner in shared.flow]
+        for name, into in added.items():
+            into |= getattr(shared, name)
+    # What the protocol says itself comes first: a text of a part can be worded anew.
+    merged = {name: into | getattr(protocol, name) for name, into in added.items()}
+    return protocol.model_copy(update={**merged, "flow": tuple(flow)})
+
+
+def _with_settings(protocol: Protocol) -> Protocol:
     groups = validate(read_yaml(protocols_folder() / "settings.yaml"), Groups).root
     settings = dict(protocol.settings)
     for group in dict.fromkeys((protocol.stimuli, protocol.plan, *protocol.shared)):
@@ -216,11 +139,14 @@ def _check_references(protocol: Protocol) -> None:
     names: list[str] = []
     for routine in protocol.routines.values():
         _require(protocol, routine.marker, CODES, "marker")
+        _require(protocol, routine.skip, SKIPS, "condition for skipping")
         for piece in routine.pieces:
             for duration in (*piece.start, *piece.frames):
                 _require(protocol, duration, protocol.durations, "duration in ms")
             _require(protocol, piece.when, protocol.settings, "setting")
+            _require(protocol, piece.after, protocol.settings, "setting")
             _require(protocol, piece.text, protocol.texts, "text")
+            _require(protocol, piece.shown_in, [other.name for other in routine.pieces], "piece of the routine")
             if piece.name in names or piece.name in protocol.routines:
                 raise InputError(f"{protocol.name} uses the name {piece.name!r} twice: make it unique")
             names.append(piece.name)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,20 +12,18 @@ import jinja2
 from synthstim.experiment.pieces import Stage
 from synthstim.experiment.plan import CODES, FIRST_STIMULUS
 from synthstim.experiment.protocol import Protocol, protocols_folder
-from synthstim.experiment.stimuli import Stimulus
 
 
 def write_readme(
-    path: Path,
-    protocol: Protocol,
-    stage: Stage,
-    stimuli: tuple[Stimulus, ...],
-    facts: dict[str, Any],
-    *,
-    set_name: str,
-    default_rig: bool,
+    path: Path, protocol: Protocol, stage: Stage, page: Mapping[str, Any], *, set_name: str, default_rig: bool
 ) -> None:
-    """Fill the protocol's README.md.j2, or the one that protocols share where it has none."""
+    """Fill the protocol's README.md.j2, or the one for images where it has none.
+
+    Args:
+        page: what the template may name beside the protocol, the settings and the rig.
+        set_name: the set that was exported.
+        default_rig: whether no rig was given.
+    """
     folder = protocols_folder()
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader([folder / protocol.name, folder]),
@@ -38,23 +36,17 @@ def write_readme(
     )
     environment.filters["plain"] = plain
     rig = stage.rig
-    widths = sorted({shown.box.width for shown in stimuli})
     text = environment.select_template(["README.md.j2", "rig_readme.md.j2"]).render(
-        facts,
+        page,
         protocol=protocol,
-        warnings=[warning.format_map(facts) for warning in protocol.warnings],
+        warnings=[warning.format_map(page) for warning in protocol.warnings],
         settings=stage.settings,
         durations={name: (frames, rig.milliseconds(frames)) for name, frames in stage.frames.items()},
         rig=rig,
         default_rig=default_rig,
         set_name=set_name,
-        kinds=Counter(shown.kind for shown in stimuli),
-        failed=sum(shown.status == "failed" for shown in stimuli),
-        sizes=[(width, rig.degrees(width)) for width in widths],
-        centre=stimuli[0].box.centre(rig),
         codes=CODES,
         first_code=FIRST_STIMULUS,
-        last_code=stimuli[-1].marker_code,
     )
     path.write_text(text, encoding="utf-8", newline="\n")
 

@@ -17,6 +17,7 @@ from synthstim.experiment.placement import Box, photodiode_box, place, position
 from synthstim.experiment.plan import FIRST_STIMULUS
 from synthstim.experiment.rig import Rig
 from synthstim.images import FloatImage, linear_light, read_image, resize, sha256_of, write_png
+from synthstim.media import modality_of
 from synthstim.stimulus_set import StimulusSet, check_ids, safe_id
 
 # The rig keeps every image decoded in memory, so that none is read from disk between two flips.
@@ -39,13 +40,14 @@ class Stimulus:
 
 
 def prepare_images(
-    stimulus_set: StimulusSet, settings: Mapping[str, Any], rig: Rig, directory: Path
+    stimulus_set: StimulusSet, settings: Mapping[str, Any], rig: Rig, directory: Path, *, protocol: str
 ) -> tuple[Stimulus, ...]:
     """Write the images into ``directory/stimuli`` and say where each is shown.
 
     Raises:
-        InputError: no image remains, one has 16 bits or leaves the screen, or the options contradict one another.
+        InputError: the set holds no images or none remains, one has 16 bits or leaves the screen, or the options contradict one another.
     """
+    require_modality(stimulus_set, "image", protocol)
     _check_options(settings, rig)
     stimulus_set.require_intact()
     (directory / "stimuli").mkdir(parents=True)
@@ -65,8 +67,21 @@ def prepare_images(
         )  # fmt: skip
     if decoded > MAX_DECODED_BYTES:
         raise InputError(f"the images need {decoded / 2**30:.1f} GiB at the rig, more than 4: export the set in parts")
-    _check_codes(prepared, rig)
+    check_codes(prepared[-1].marker_code, rig)
     return tuple(prepared)
+
+
+def require_modality(stimulus_set: StimulusSet, wanted: str, protocol: str) -> None:
+    """Raise InputError unless the set holds images, or sounds, as a protocol wants."""
+    recorded = stimulus_set.provenance.get("modality")
+    # A table made by hand may come without provenance of it.
+    found = {recorded} if recorded else {modality_of(file) for file in stimulus_set.table["file"]}
+    if other := sorted(str(kind) for kind in found - {wanted}):
+        does = {"image": "shows images", "sound": "plays sounds"}[wanted]
+        raise InputError(
+            f"{stimulus_set.root.name} holds stimuli of the modality {other[0]}, {protocol} {does}: choose another set or"
+            " another protocol"
+        )
 
 
 def _check_options(settings: Mapping[str, Any], rig: Rig) -> None:
@@ -105,13 +120,19 @@ def _references(table: pd.DataFrame, taken: set[str]) -> list[dict[str, str]]:
     rows = []
     unique = table.dropna(subset=["reference"]).drop_duplicates("reference")
     for file, digest in zip(unique["reference"], unique["reference_sha256"], strict=True):
-        name = stem = safe_id(f"ref_{Path(file).stem}")
-        number = 2
-        while name.lower() in taken:
-            name, number = f"{stem[:58]}_{number}", number + 1
-        taken.add(name.lower())
+        name = free_id(f"ref_{Path(file).stem}", taken)
         rows.append({"stimulus_id": name, "file": file, "sha256": digest, "kind": "natural", "status": "n/a"})
     return rows
+
+
+def free_id(stem: str, taken: set[str]) -> str:
+    """An id as near to a stem as the rules allow, none of those taken (in small letters), to which it is added."""
+    name = first = safe_id(stem)
+    number = 2
+    while name.lower() in taken:
+        name, number = f"{first[:58]}_{number}", number + 1
+    taken.add(name.lower())
+    return name
 
 
 def _text(value: object) -> str:
@@ -148,10 +169,10 @@ def _converted(image: FloatImage, settings: Mapping[str, Any], rig: Rig) -> Floa
     return image
 
 
-def _check_codes(stimuli: list[Stimulus], rig: Rig) -> None:
-    markers = rig.markers
-    if markers.kind == "serial" and markers.encoding == "byte" and stimuli[-1].marker_code > 255:
+def check_codes(last: int, rig: Rig) -> None:
+    """Raise InputError where the markers of a rig cannot carry every code up to the last."""
+    if rig.markers.kind == "serial" and rig.markers.encoding == "byte" and last > 255:
         raise InputError(
-            f"{len(stimuli)} stimuli need codes up to {stimuli[-1].marker_code}, more than a byte holds:"
+            f"{last - FIRST_STIMULUS + 1} stimuli need codes up to {last}, more than a byte holds:"
             " set markers.encoding to line in rig.yaml, or export the set in parts"
         )

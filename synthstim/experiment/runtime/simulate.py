@@ -5,14 +5,21 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
 SWITCH = "SYNTHSTIM_SIMULATE"
+# A simulated listener that has no idea and guesses, to rehearse a failed headphone check.
+GUESSING = "guess"
 
 
 def simulated() -> bool:
     """Whether this run was asked to press its own keys."""
-    return os.environ.get(SWITCH) == "1"
+    return os.environ.get(SWITCH) in ("1", GUESSING)
+
+
+def guessing() -> bool:
+    """Whether the simulated listener guesses."""
+    return os.environ.get(SWITCH) == GUESSING
 
 
 def press(key: str) -> None:
@@ -25,18 +32,17 @@ def press(key: str) -> None:
         device.receiveMessage(keyboard.KeyPress(key, logging.defaultClock.getTime()))
 
 
-def press_when_waiting(routine: Callable[[], str], keys: Mapping[str, str]) -> threading.Thread:
-    """Start a thread that presses a routine's key, again and again, while that routine waits for one.
+def press_when_waiting(wanted: Callable[[], str | None]) -> threading.Thread:
+    """Start a thread that presses the key that is wanted, again and again.
 
     Args:
-        routine: returns the name of the routine that runs now, and "" when the experiment has ended.
-        keys: the key that each waiting routine wants.
+        wanted: returns the key that the experiment waits for now, None for none, and "" when it has ended.
     """
 
     def watch() -> None:
-        while name := routine():
-            if name in keys:
-                press(keys[name])
+        while (key := wanted()) != "":
+            if key is not None:
+                press(key)
             time.sleep(0.05)
 
     thread = threading.Thread(target=watch, daemon=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -10,14 +11,22 @@ MISSING = "n/a"
 
 
 class StreamedTable:
-    """A table whose rows wait in memory until ``flush``, which a caller calls where time is not critical."""
+    """A table whose rows wait in memory until ``flush``, which a caller calls where time is not critical.
 
-    def __init__(self, path: Path, columns: Sequence[str]) -> None:
+    Args:
+        path: the file.
+        columns: their names.
+        append: go on with a table that is there already.
+    """
+
+    def __init__(self, path: Path, columns: Sequence[str], *, append: bool = False) -> None:
         self.columns = tuple(columns)
         self.count = 0
         self._waiting: list[str] = []
-        self._stream = open(path, "w", encoding="utf-8", newline="\n")  # noqa: SIM115
-        self._stream.write("\t".join(self.columns) + "\n")
+        goes_on = append and path.exists() and path.stat().st_size > 0
+        self._stream = open(path, "a" if goes_on else "w", encoding="utf-8", newline="\n")  # noqa: SIM115
+        if not goes_on:
+            self._stream.write("\t".join(self.columns) + "\n")
         self.flush()
 
     def add(self, row: Mapping[str, object]) -> None:
@@ -41,6 +50,23 @@ class StreamedTable:
             self._stream.close()
 
 
+def stamp() -> str:
+    """The wall clock with its offset, to the second, as tables and records write it."""
+    return datetime.datetime.now().astimezone().isoformat(timespec="seconds")
+
+
+def read_table(path: Path) -> list[dict[str, str]]:
+    """The rows of a table, as text; none where there is no file. A last line that a crash cut off is removed from the file."""
+    if not path.exists():
+        return []
+    content = path.read_bytes()
+    whole = content[: content.rfind(b"\n") + 1]
+    if whole != content:
+        path.write_bytes(whole)
+    lines = [line.split("\t") for line in whole.decode("utf-8").split("\n")[:-1]]
+    return [dict(zip(lines[0], line, strict=False)) for line in lines[1:]]
+
+
 def _cell(value: object) -> str:
     if value is None:
         return MISSING
@@ -48,4 +74,4 @@ def _cell(value: object) -> str:
         return "true" if value else "false"
     if isinstance(value, float):
         return f"{value:.6f}"
-    return str(value)
+    return " ".join(str(value).splitlines()).replace("\t", " ")

@@ -1,0 +1,155 @@
+"""Experiments that play sounds: their files, the orders of the participants, and what their texts and README say."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from synthstim.errors import InputError
+from synthstim.experiment import tones
+from synthstim.experiment.cast import Material, cast_sources
+from synthstim.experiment.labels import answer_words, labels_of
+from synthstim.experiment.orders import participants_rows, write_rows
+from synthstim.experiment.plan import write_markers
+from synthstim.experiment.prepared import Prepared, Request
+from synthstim.experiment.runtime.trials import PARTS
+from synthstim.experiment.shelf import Shelf, make_tones, shelve
+from synthstim.experiment.sound_set import measured, read_sound_set
+from synthstim.experiment.stimuli import check_codes, require_modality
+from synthstim.recipe.schema import DEFAULT_LEVEL_DBFS
+
+DEFAULT_RATE_HZ = 48000
+DEFAULT_PARTICIPANTS = 20
+# A dark grey, as a display value from 0 to 255.
+BACKGROUND = 64
+# For the estimate of how long it takes.
+_ANSWER_S, _CHOICE_S, _PAGES_S = 5.0, 2.0, 180.0
+
+
+def prepare_listening(request: Request, directory: Path) -> Prepared:
+    """Write sounds, the participants' conditions files and markers.tsv into the folder of an experiment.
+
+    Raises:
+        InputError: the set, a setting, the labels or the answers cannot be used.
+    """
+    values = request.stage.settings
+    material = _material(request)
+    shelf = Shelf(directory)
+    (directory / "stimuli").mkdir()
+    if material is not None and request.source is not None:
+        shelve(shelf, request.source, material)
+    rate, level = _rate_and_level(request, shelf)
+    make_tones(shelf, rate, level, checked=values.get("check_headphones", True))
+    check_codes(shelf.entries[-1]["marker_code"], request.stage.rig)
+    write_markers(directory / "markers.tsv", (entry["stimulus_id"] for entry in shelf.entries))
+    conditions = len(material.sound_set.conditions) if material else 1
+    participants = values["participants"] or conditions * math.ceil(DEFAULT_PARTICIPANTS / conditions)
+    orders = participants_rows(shelf, material, participants=participants, seed=values["seed"])
+    (directory / "conditions").mkdir()
+    for number, rows in enumerate(orders, start=1):
+        write_rows(directory / "conditions" / f"participant_{number:03d}.csv", rows)
+    trials = {part: max(sum(row[0] == i for row in rows) for rows in orders) for i, part in enumerate(PARTS)}
+    manifest = {"participants": participants, "trials": trials, "rate_hz": rate, "level_dbfs": level}
+    manifest |= _manifest(material, shelf, values, checked=trials["headphone"] > 0)
+    return Prepared(
+        facts=_facts(material, shelf, trials, values),
+        manifest=manifest,
+        settings={"participant": None, "sound": {"check": True}},
+        page=_page(material, shelf) | {"manifest": manifest},
+        background=BACKGROUND,
+        screen_matters=False,
+    )
+
+
+def _material(request: Request) -> Material | None:
+    """What the set offers; None where only the headphones are checked."""
+    protocol = request.protocol
+    if request.source is not None:
+        require_modality(request.source, "sound", protocol.name)
+        request.source.require_intact()
+    if protocol.stimuli == "tones":
+        if request.labels is not None or request.answers is not None:
+            raise InputError(f"{protocol.name} asks for no words: leave labels and answers out")
+        return None
+    if request.source is None:
+        raise InputError(f"{protocol.name} plays the sounds of a set: give one")
+    sound_set = read_sound_set(request.source, include=request.stage.settings["include"])
+    labels = labels_of(sound_set.recordings, request.labels)
+    words = answer_words(labels.values(), request.answers)
+    return Material(sound_set, labels, words, cast_sources(sound_set, labels, request.stage.settings))
+
+
+def _rate_and_level(request: Request, shelf: Shelf) -> tuple[int, float]:
+    """The rate of every sound in Hz, and the level in dBFS of those that are made: as loud as the set's, on average."""
+    values, found = request.stage.settings, shelf.heard
+    if not found and request.source is not None:
+        found = [measured(request.source.path(file), Path(file).name) for file in request.source.table["file"]]
+    rate = values.get("rate_hz") or (found[0]["rate_hz"] if found else DEFAULT_RATE_HZ)
+    level = values.get("level_dbfs")
+    if level is None:
+        level = _mean_level([entry["level_dbfs"] for entry in found]) if found else DEFAULT_LEVEL_DBFS
+    return rate, min(tones.LOUDEST_DBFS, level)
+
+
+def _mean_level(levels: Sequence[float]) -> float:
+    return round(10 * math.log10(sum(10 ** (level / 10) for level in levels) / len(levels)), 2)
+
+
+def _facts(
+    material: Material | None, shelf: Shelf, trials: Mapping[str, int], values: Mapping[str, Any]
+) -> dict[str, Any]:
+    lasts = [entry["duration_s"] for entry in shelf.heard]
+    mean_s = sum(lasts) / len(lasts) if lasts else 0.0
+    check_s = 3 * tones.TONE_S + 2 * tones.GAP_S + values["lead_s"] + _CHOICE_S
+    heard_s = (trials["demo"] + trials["main"]) * (mean_s + values["lead_s"] + _ANSWER_S)
+    return {
+        "minutes": f"{(_PAGES_S + trials['headphone'] * check_s + heard_s) / 60:.1f}",
+        "n_trials": trials["main"],
+        "n_demo": trials["demo"],
+        "n_words": len(material.words) if material else 0,
+        "headphone_pass": tones.PASS,
+        "headphone_trials": tones.TRIALS,
+    }
+
+
+def _manifest(material: Material | None, shelf: Shelf, values: Mapping[str, Any], *, checked: bool) -> dict[str, Any]:
+    criteria = {"headphone_trials": tones.TRIALS, "headphone_pass": tones.PASS} if checked else {
+        "headphone_trials": 0, "headphone_pass": 0
+    }  # fmt: skip
+    entries = {
+        "criteria": criteria | {"catch_pass": values.get("catch_pass")},
+        "n_catch": 0,
+        "conditions": [],
+        "words": [],
+        "left_out": [],
+        "left_out_sources": [],
+        "fixed": {"level": shelf.numbers["", "level"]},
+        "stimuli": shelf.entries,
+    }
+    if material is not None:
+        entries |= {
+            "n_catch": len(material.cast.catch),
+            "conditions": [asdict(condition) for condition in material.sound_set.conditions],
+            "words": list(material.words),
+            "left_out": [asdict(missing) for missing in material.sound_set.left_out],
+            "left_out_sources": material.left_out_sources,
+        }
+    return entries
+
+
+def _page(material: Material | None, shelf: Shelf) -> dict[str, Any]:
+    if material is None:
+        return {"cast": None, "failed": 0, "levels": None, "reasons": {}, "unused": 0, "only_labels": False}
+    levels = [entry["level_dbfs"] for entry in shelf.heard]
+    return {
+        "cast": material.cast,
+        "failed": sum(entry["status"] == "failed" for entry in shelf.heard),
+        "levels": (min(levels), max(levels)),
+        "reasons": Counter(missing.condition for missing in material.sound_set.left_out),
+        "unused": material.sound_set.unused,
+        "only_labels": set(material.words) == {label.word for label in material.labels.values()},
+    }

@@ -1,0 +1,55 @@
+"""What an export has prepared of a set for one kind of experiment, and the rest of it needs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from synthstim.experiment.labels import Labels
+from synthstim.experiment.pieces import Stage
+from synthstim.experiment.protocol import Protocol
+from synthstim.stimulus_set import StimulusSet
+
+
+@dataclass(frozen=True)
+class Request:
+    """What is to be exported.
+
+    Attributes:
+        source: the set, or None for an experiment that makes its own stimuli.
+        protocol: what is shown or played, when.
+        stage: the rig, the settings' values and the durations in frames.
+        labels: what was said in each recording.
+        answers: a file of words that may be answered.
+    """
+
+    source: StimulusSet | None
+    protocol: Protocol
+    stage: Stage
+    labels: Labels = None
+    answers: str | Path | None = None
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """What was written of it, and how the experiment goes on from there.
+
+    Attributes:
+        facts: figures that the protocol's texts may name.
+        manifest: what goes into manifest.json beside what every experiment has.
+        settings: what goes into settings.json, likewise.
+        page: what the README's template may name.
+        background: level of the screen, 0 to 255.
+        blocks: how many there are.
+        screen_matters: whether a display other than the rig's stops the run, where the rig says so.
+    """
+
+    facts: Mapping[str, Any]
+    manifest: Mapping[str, Any]
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    page: Mapping[str, Any] = field(default_factory=dict)
+    background: int = 128
+    blocks: int = 1
+    screen_matters: bool = True

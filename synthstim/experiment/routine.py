@@ -1,0 +1,80 @@
+"""Routines of protocols and the order in which they run, as protocol.yaml and parts.yaml describe them."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, RootModel, model_validator
+
+from synthstim.experiment.setting import NAME_PATTERN, Identifier, Part, Setting
+
+# Conditions under which a routine is left out, as the script asks for them.
+SKIPS = {
+    "first_block": "blocks.thisN == 0",
+    "no_rest": "not rest_before",
+    "participant_known": "session.participant is not None",
+    "headphone_known": "session.headphone_known",
+    "demo_known": "session.demo_known",
+}
+
+
+class Piece(Part):
+    """A reusable component of a routine; see ``synthstim.experiment.pieces`` for the kinds.
+
+    ``start`` and ``frames`` name durations among the settings; a list is their sum. Without ``frames`` it stays until
+    the routine ends. ``when`` names a flag among the settings: the piece is left out where that is false. ``x`` and
+    ``y`` move a text, in heights of the screen. A sound ``plays`` what is fixed under that name, or the trial's sound,
+    so many seconds ``after`` the routine's start as a setting says. An entry takes ``answers`` and is ``shown_in`` a text.
+    """
+
+    piece: str
+    name: str = Field(pattern=NAME_PATTERN)
+    start: tuple[str, ...] = ()
+    frames: tuple[str, ...] = ()
+    text: str = ""
+    keys: tuple[Annotated[str, Field(pattern=r"^[a-z0-9_]+$")], ...] = ()
+    when: str = ""
+    x: float = Field(default=0, ge=-2, le=2)
+    y: float = Field(default=0, ge=-0.5, le=0.5)
+    plays: Literal["", "level"] = ""
+    repeat: bool = False
+    after: str = ""
+    answers: Literal["", "words", "participant"] = ""
+    shown_in: str = ""
+
+
+class Routine(Part):
+    """One routine: its pieces in the order of drawing, the marker sent at its first flip, and when it is left out."""
+
+    pieces: tuple[Piece, ...]
+    marker: str = ""
+    skip: str = ""
+
+
+class Step(Part):
+    """A routine, a loop over further steps, or a part that protocols share."""
+
+    routine: str = ""
+    loop: Literal["", "blocks", "trials", "headphone_trials", "demo_trials", "main_trials", "word_pages"] = ""
+    part: str = ""
+    each: tuple[Step, ...] = ()
+    when: str = ""
+
+    @model_validator(mode="after")
+    def _one_of(self) -> Step:
+        if sum(map(bool, (self.routine, self.loop, self.part))) != 1 or bool(self.loop) != bool(self.each):
+            raise ValueError("either 'routine', or 'part', or 'loop' with 'each'")
+        return self
+
+
+class SharedPart(Part):
+    """What protocols share: steps, with the routines, texts and settings that they need."""
+
+    settings: dict[Identifier, Setting] = Field(default_factory=dict)
+    texts: dict[Identifier, str] = Field(default_factory=dict)
+    routines: dict[Identifier, Routine]
+    flow: tuple[Step, ...]
+
+
+class Parts(RootModel[dict[Identifier, SharedPart]]):
+    """The parts that protocols share: protocols/parts.yaml."""

@@ -1,0 +1,67 @@
+"""A question to the participant: what is typed or pressed, when, and what a simulated participant would press."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from .completion import Entry, NumberEntry, fold
+
+
+class Question:
+    """Waits for an answer, by typing into an entry or, without one, by a single key.
+
+    Attributes:
+        asked_at: time of the flip with which the keyboard was cleared; None before.
+        first_key_at: time of the first key; None before.
+    """
+
+    def __init__(self, entry: Entry | NumberEntry | None) -> None:
+        self.entry = entry
+        self.asked_at: float | None = None
+        self.first_key_at: float | None = None
+        self._seen = self._sent = 0
+
+    @property
+    def refused(self) -> int:
+        """How often return was pressed on something that is not in the list."""
+        return self.entry.refused if isinstance(self.entry, Entry) else 0
+
+    def read(self, keys: Sequence[Any]) -> tuple[Any, float] | None:
+        """Take the keys that are new; returns the answer and its time once one is given.
+
+        Args:
+            keys: PsychoPy's key presses since the question was asked.
+        """
+        for key in keys[self._seen :]:
+            self._seen += 1
+            time_s = self._time_of(key)
+            self.first_key_at = time_s if self.first_key_at is None else self.first_key_at
+            answer = self.entry.key(key.name) if self.entry is not None else key.name.removeprefix("num_")
+            if answer is not None:
+                return answer, time_s
+        return None
+
+    def text(self) -> str:
+        """What the participant sees of what was typed."""
+        return "\n".join(self.entry.lines()) if self.entry is not None else ""
+
+    def next_key(self, wanted: str) -> str | None:
+        """The key that brings what was typed nearer to a wanted answer; None while an earlier one is on its way."""
+        # Not before the keyboard is cleared: what was pressed earlier is lost.
+        if self.asked_at is None or self._sent > self._seen:
+            return None
+        self._sent += 1
+        if self.entry is None:
+            return wanted
+        typed, whole = self.entry.typed, fold(wanted)
+        if typed == whole:
+            return "return"
+        return whole[len(typed)] if whole.startswith(typed) else "backspace"
+
+    def _time_of(self, key: Any) -> float:
+        from psychopy import logging
+
+        # Without PsychToolbox, PsychoPy times keys by another clock: then it is the time of the frame that saw the key.
+        now = float(logging.defaultClock.getTime())
+        return float(key.tDown) if (self.asked_at or 0) <= key.tDown <= now else now

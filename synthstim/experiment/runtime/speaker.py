@@ -1,0 +1,69 @@
+"""The sound device that PsychoPy will play on: its name, and the rate at which it runs, as far as the system tells."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from typing import Any
+
+
+def sound_device() -> dict[str, Any]:
+    """The default device: ``name``, ``channels``, and ``rate_hz``, None where the system does not tell it.
+
+    Raises:
+        SystemExit: there is none.
+    """
+    import sounddevice
+
+    try:
+        device = sounddevice.query_devices(kind="output")
+    except Exception as error:  # PortAudio raises its own, and ValueError
+        raise SystemExit(f"there is no sound device to play on ({error}): connect one and start again") from None
+    return {"name": device["name"], "channels": device["max_output_channels"], "rate_hz": _rate(device, sounddevice)}
+
+
+def sound_problems(device: dict[str, Any], rate_hz: int) -> list[str]:
+    """One sentence for each way in which a device would alter stereo files of a rate."""
+    problems = []
+    if device["rate_hz"] is not None and round(device["rate_hz"]) != rate_hz:
+        problems.append(
+            f"the sound device {device['name']!r} runs at {device['rate_hz']:g} Hz and would resample the files, which are"
+            f" at {rate_hz} Hz: set the device to {rate_hz} Hz in the system's sound settings"
+        )
+    if device["channels"] < 2:
+        problems.append(f"the sound device {device['name']!r} has one channel: connect stereo headphones")
+    return problems
+
+
+def _rate(device: dict[str, Any], sounddevice: Any) -> float | None:
+    # On macOS PortAudio knows the device's own rate. On Windows only its WASAPI entry does; on Linux a sound server
+    # stands between, and PortAudio answers 44100 whatever it runs at.
+    if sys.platform == "darwin":
+        return float(device["default_samplerate"])
+    if sys.platform == "win32":
+        for interface in sounddevice.query_hostapis():
+            if "WASAPI" in interface["name"] and interface["default_output_device"] >= 0:
+                return float(sounddevice.query_devices(interface["default_output_device"])["default_samplerate"])
+        return None
+    return _server_rate()
+
+
+def _server_rate() -> float | None:
+    """The rate of the default sink of PulseAudio, or of PipeWire in its place."""
+    if shutil.which("pactl") is None:
+        return None
+    answers = []
+    for question in (("get-default-sink",), ("list", "short", "sinks")):
+        try:
+            done = subprocess.run(["pactl", *question], capture_output=True, text=True, timeout=5, check=True)
+        except (OSError, subprocess.SubprocessError):
+            return None
+        answers.append(done.stdout)
+    for line in answers[1].splitlines():
+        # number, name, driver, "float32le 2ch 48000Hz", state
+        cells = line.split("\t")
+        if len(cells) > 3 and cells[1] == answers[0].strip():
+            rate = cells[3].split()[-1].removesuffix("Hz")
+            return float(rate) if rate.isdigit() else None
+    return None

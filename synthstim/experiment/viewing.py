@@ -1,0 +1,106 @@
+"""Experiments that show images: their files, orders, markers and figures."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from synthstim.errors import InputError
+from synthstim.experiment.builder import duration, used_routines
+from synthstim.experiment.pieces import Stage
+from synthstim.experiment.plan import randomised_blocks, write_conditions, write_markers
+from synthstim.experiment.prepared import Prepared, Request
+from synthstim.experiment.protocol import Protocol
+from synthstim.experiment.rig import Rig
+from synthstim.experiment.stimuli import Stimulus, prepare_images
+from synthstim.images import linear_light
+
+# What a protocol may name: how presentations are ordered, a list of items a block.
+PLANS: dict[str, Callable[[int, Mapping[str, Any]], list[list[int]]]] = {
+    "randomised_blocks": lambda items, values: randomised_blocks(
+        items, blocks=values["blocks"], repeats=values["repeats_per_block"], seed=values["seed"]
+    ),
+}
+
+
+def prepare_viewing(request: Request, directory: Path) -> Prepared:
+    """Write images, conditions.csv and markers.tsv into the folder of an experiment.
+
+    Raises:
+        InputError: the set, a setting or the rig cannot be used, or words are given.
+    """
+    protocol, stage = request.protocol, request.stage
+    if request.source is None:
+        raise InputError(f"{protocol.name} shows the images of a set: give one")
+    if request.labels is not None or request.answers is not None:
+        raise InputError(f"{protocol.name} asks for no words: leave labels and answers out")
+    stimuli = prepare_images(request.source, stage.settings, stage.rig, directory, protocol=protocol.name)
+    orders = PLANS[protocol.plan](len(stimuli), stage.settings)
+    write_conditions(directory / "conditions.csv", orders, stimuli, stage.rig)
+    write_markers(directory / "markers.tsv", (shown.stimulus_id for shown in stimuli))
+    facts = _facts(protocol, stage, len(stimuli), len(orders), len(orders[0]))
+    return Prepared(
+        facts=facts,
+        manifest={
+            "n_presentations": facts["n_presentations"],
+            "trials_per_block": facts["trials_per_block"],
+            "stimuli": [_entry(shown, stage.rig) for shown in stimuli],
+        },
+        page=_page(stimuli, stage.rig),
+        background=_background(stage),
+        blocks=len(orders),
+    )
+
+
+def _facts(protocol: Protocol, stage: Stage, n_stimuli: int, blocks: int, trials: int) -> dict[str, Any]:
+    trial = sum(duration(protocol.routines[name], stage) for name in used_routines(protocol.flow, stage, "trials"))
+    block = sum(duration(protocol.routines[name], stage) for name in used_routines(protocol.flow, stage, "blocks"))
+    total = blocks * (block + (trials - 1) * trial)
+    return {
+        "n_stimuli": n_stimuli,
+        "n_blocks": blocks,
+        "n_presentations": blocks * trials,
+        "trials_per_block": trials,
+        "minutes": f"{stage.rig.milliseconds(total) / 60000:.1f}",
+        "rate_hz": f"{1000 / stage.rig.milliseconds(trial):.3g}" if trial else "at most 1",
+    }
+
+
+def _entry(shown: Stimulus, rig: Rig) -> dict[str, Any]:
+    return {
+        "stimulus_id": shown.stimulus_id,
+        "file": shown.file,
+        "sha256": shown.sha256,
+        "source_sha256": shown.source_sha256,
+        "kind": shown.kind,
+        "status": shown.status,
+        "marker_code": shown.marker_code,
+        "left_px": shown.box.left,
+        "top_px": shown.box.top,
+        "width_px": shown.box.width,
+        "height_px": shown.box.height,
+        "width_deg": round(rig.degrees(shown.box.width), 4),
+        "height_deg": round(rig.degrees(shown.box.height), 4),
+    }
+
+
+def _page(stimuli: tuple[Stimulus, ...], rig: Rig) -> dict[str, Any]:
+    widths = sorted({shown.box.width for shown in stimuli})
+    return {
+        "kinds": Counter(shown.kind for shown in stimuli),
+        "failed": sum(shown.status == "failed" for shown in stimuli),
+        "sizes": [(width, rig.degrees(width)) for width in widths],
+        "centre": stimuli[0].box.centre(rig),
+        "last_code": stimuli[-1].marker_code,
+    }
+
+
+def _background(stage: Stage) -> int:
+    import torch
+
+    value = float(stage.settings["background"])
+    if stage.settings["convert_for_linear"]:
+        value = float(linear_light(torch.tensor(value, dtype=torch.float64)))
+    return round(255 * value)
