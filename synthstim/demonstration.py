@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,7 +11,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from synthstim.errors import InputError
-from synthstim.experiment import export_experiment, run_experiment
+from synthstim.experiment import export_experiment, rehearsal_lacks, run_experiment
 from synthstim.production import demo_image, demo_sound, make, observer_of_set, pool_of_set
 from synthstim.progress import ProgressDisplay
 from synthstim.recipe import read_recipe
@@ -142,8 +140,8 @@ def _made(directory: Path, recipe: str) -> StimulusSet | None:
 def _rehearse(experiment: Path, console: Console) -> None:
     if before := sorted((experiment / "data").glob("*_session.json")):
         _say(console, f"rehearsal     done before: {before[-1]}")
-    elif not shutil.which("Xvfb") and not os.environ.get("DISPLAY"):
-        _say(console, "rehearsal     skipped: there is no display and no Xvfb (Debian: apt-get install xvfb)")
+    elif lacks := rehearsal_lacks(experiment):
+        _say(console, f"rehearsal     skipped: {lacks}")
     else:
         ran = run_experiment(experiment, simulate=True)
         _say(console, f"rehearsal     {ran.status}: what was presented is in {ran.presentations}")

@@ -3,7 +3,7 @@
 from synthstim.experiment.export import export_experiment
 from synthstim.experiment.protocol import Protocol, list_protocols, read_protocol
 from synthstim.experiment.rig import DEFAULT_RIG, Rig, read_rig
-from synthstim.experiment.run import Run, run_experiment
+from synthstim.experiment.run import Run, rehearsal_lacks, run_experiment
 
 __all__ = [
     "DEFAULT_RIG",
@@ -14,5 +14,6 @@ __all__ = [
     "list_protocols",
     "read_protocol",
     "read_rig",
+    "rehearsal_lacks",
     "run_experiment",
 ]

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from synthstim.errors import InputError
+from synthstim.experiment.virtual_sound import has_sound, virtual_speaker
 
 _START_S = 240.0
 
@@ -24,17 +25,17 @@ class Run:
     """One run of an experiment, and where its data are.
 
     Attributes:
-        status: ``completed``, ``stopped early`` (Escape) or ``error``.
+        status: ``completed``, ``stopped early`` (Escape), ``headphone check failed`` or ``error``.
         record: what ran where, as JSON.
-        presentations: a row a presentation, as TSV.
-        frames: a row a flip, as TSV.
+        presentations: a row a presentation, or a trial of a listening experiment, as TSV.
+        frames: a row a flip, as TSV; None for sounds.
         data: PsychoPy's own table, as CSV.
     """
 
     status: str
     record: Path
     presentations: Path
-    frames: Path
+    frames: Path | None
     data: Path
 
 
@@ -43,7 +44,8 @@ def run_experiment(directory: str | Path, simulate: bool = False, *, time_limit_
 
     Args:
         directory: the exported folder.
-        simulate: press the keys that it waits for, tolerate another display, and use Xvfb where there is none.
+        simulate: press the keys that it waits for, tolerate another display or sound device, and use Xvfb and a private
+            PulseAudio where there is none.
         time_limit_s: stop it after so long; by default a simulated run may take three times its duration and 4 minutes,
             and a real one as long as it needs.
 
@@ -58,7 +60,9 @@ def run_experiment(directory: str | Path, simulate: bool = False, *, time_limit_
     before = set(data.glob("*_session.json"))
     if time_limit_s is None and simulate:
         time_limit_s = _START_S + 180 * manifest["minutes"]
-    with _display(manifest["rig"]["monitor"], simulate) as environment:
+    rate_hz = manifest.get("rate_hz")
+    with _display(manifest["rig"]["monitor"], simulate) as environment, _sound(rate_hz, simulate) as sound:
+        environment |= sound
         if simulate:
             environment |= {"SYNTHSTIM_SIMULATE": "1"}
         code = _run(root, f"{manifest['protocol']}.py", environment, data / "run.log", time_limit_s)
@@ -66,8 +70,24 @@ def run_experiment(directory: str | Path, simulate: bool = False, *, time_limit_
     if code != 0 or not made:
         raise InputError(f"the experiment stopped before its end: {_last_line(data / 'run.log')} (see data/run.log)")
     stem = str(made[-1]).removesuffix("_session.json")
-    status = json.loads(made[-1].read_text(encoding="utf-8"))["status"]
-    return Run(status, made[-1], Path(f"{stem}_presentations.tsv"), Path(f"{stem}_frames.tsv"), Path(f"{stem}.csv"))
+    record = json.loads(made[-1].read_text(encoding="utf-8"))
+    shown = data / record["trials"] if "trials" in record else Path(f"{stem}_presentations.tsv")
+    frames = None if rate_hz else Path(f"{stem}_frames.tsv")
+    return Run(record["status"], made[-1], shown, frames, Path(f"{stem}.csv"))
+
+
+def rehearsal_lacks(directory: str | Path) -> str:
+    """What this computer lacks to rehearse an experiment, and the package that brings it; "" where nothing is missing.
+
+    Raises:
+        InputError: the folder is no experiment.
+    """
+    manifest = _manifest(Path(directory))
+    if not _has_display() and shutil.which("Xvfb") is None:
+        return "there is no display and no Xvfb (Debian: apt-get install xvfb)"
+    if manifest.get("rate_hz") and not has_sound() and shutil.which("pulseaudio") is None:
+        return "there is no sound device and no PulseAudio (Debian: apt-get install pulseaudio libasound2-plugins)"
+    return ""
 
 
 def _manifest(root: Path) -> dict[str, Any]:
@@ -80,13 +100,26 @@ def _manifest(root: Path) -> dict[str, Any]:
 @contextlib.contextmanager
 def _display(monitor: dict[str, Any], simulate: bool) -> Iterator[dict[str, str]]:
     environment = dict(os.environ)
-    if not sys.platform.startswith("linux") or environment.get("DISPLAY") or environment.get("WAYLAND_DISPLAY"):
+    if _has_display():
         yield environment
         return
     if not simulate:
         raise InputError("there is no display: run this at the rig, or with --simulate")
     with virtual_display(monitor["width_px"], monitor["height_px"]) as number:
         yield environment | {"DISPLAY": number}
+
+
+def _has_display() -> bool:
+    return not sys.platform.startswith("linux") or any(os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY"))
+
+
+@contextlib.contextmanager
+def _sound(rate_hz: int | None, simulate: bool) -> Iterator[dict[str, str]]:
+    if rate_hz is None or not simulate or has_sound():
+        yield {}
+        return
+    with virtual_speaker(rate_hz) as environment:
+        yield environment
 
 
 @contextlib.contextmanager

@@ -6,6 +6,7 @@ import contextlib
 import os
 import shutil
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
@@ -20,7 +21,9 @@ _ALSA = "</usr/share/alsa/alsa.conf>\npcm.!default { type pulse }\nctl.!default 
 
 
 def has_sound(environment: Mapping[str, str] = os.environ) -> bool:
-    """Whether a program started now would find a sound server or a card to play on (Linux)."""
+    """Whether a program started now would find a sound server or a card to play on; only Linux may have neither."""
+    if not sys.platform.startswith("linux"):
+        return True
     server = Path(environment.get("XDG_RUNTIME_DIR", "/nonexistent")) / "pulse" / "native"
     return bool(environment.get("PULSE_SERVER")) or server.exists() or any(Path("/dev/snd").glob("pcm*p"))
 
