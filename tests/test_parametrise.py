@@ -5,7 +5,8 @@ import torch
 from engine_fixture import generators, photographs
 
 from synthstim.errors import InputError
-from synthstim.parametrise import Fourier, Pixels, noise
+from synthstim.models import SoundInput
+from synthstim.parametrise import Fourier, Pixels, Waveform, noise, shaped_noise
 
 SHAPES = [(3, 16, 16), (1, 9, 14), (5, 7, 7), (2, 12, 5)]
 CLASSES = [
@@ -126,3 +127,152 @@ def test_the_amplitude_spectrum_of_noise(kind, slope):
 def test_unknown_noise():
     with pytest.raises(InputError, match="start 'brown' is unknown: choose pink, white or a file"):
         noise("brown", (1, 4, 4), generators(1))
+
+
+RATES = [(16_000, 44_100), (16_000, 48_000), (20_000, 44_100), (20_000, 48_000), (16_000, 16_000)]
+DECAYS = [0.0, 0.5, 1.0]
+
+
+def waveform_of(heard: int, played: int, decay: float = 0.0, seconds: float = 0.05) -> Waveform:
+    return Waveform(SoundInput.lasting(seconds, network_rate=heard, rate=played), decay=decay)
+
+
+def sounds_for(waveform: Waveform, dtype: torch.dtype = torch.float64, batch: int = 3) -> torch.Tensor:
+    """Quiet noise that the network can hear all of."""
+    given = 0.1 * torch.randn(batch, *waveform.latent_shape, generator=torch.Generator().manual_seed(0), dtype=dtype)
+    spectrum = torch.fft.rfft(given)
+    if waveform.input.rate != waveform.input.network_rate and given.shape[-1] % 2 == 0:
+        spectrum[..., -1] = 0
+    gain = waveform.input.samples / waveform.input.network_samples
+    return torch.fft.irfft(spectrum, n=waveform.input.samples) * gain
+
+
+@pytest.mark.parametrize(("heard", "played"), RATES)
+@pytest.mark.parametrize("decay", DECAYS)
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_laws_of_the_waveform(heard, played, decay, dtype):
+    waveform = waveform_of(heard, played, decay)
+    sounds = sounds_for(waveform, dtype)
+    assert waveform.shape == waveform.input.shape == sounds.shape[1:]
+    latents = waveform.invert(sounds)
+    assert latents.shape == (3, waveform.input.network_samples)
+    assert latents.dtype == dtype
+
+    tolerance = {"atol": 2e-6 if dtype == torch.float32 else 1e-12, "rtol": 0}
+    rendered = waveform.render(latents)
+    assert rendered.dtype == dtype
+    torch.testing.assert_close(rendered, sounds, **tolerance)
+    torch.testing.assert_close(waveform.render(waveform.invert(rendered)), rendered, **tolerance)
+    torch.testing.assert_close(waveform.render(latents[1:2])[0], rendered[1], **tolerance)
+
+    wild = waveform.project(torch.randn(latents.shape, dtype=dtype) * 100)
+    assert waveform.render(wild).abs().max() == 1
+    assert torch.equal(waveform.project(wild.clone()), wild)
+
+    latents.requires_grad_()
+    weights = torch.randn(sounds.shape, dtype=dtype, generator=torch.Generator().manual_seed(1))
+    (gradient,) = torch.autograd.grad((waveform.render(latents) * weights).sum(), latents)
+    assert (gradient != 0).all()
+    slopes = torch.fft.rfft(gradient).abs()
+    reached = slopes > 1e-5 * slopes.mean()
+    if played != heard and waveform.latent_shape[0] % 2 == 0:
+        # The phase of the Nyquist frequency is lost on the way to another rate: it is never rendered.
+        assert not reached[:, -1].any()
+        reached[:, -1] = True
+    assert reached.all()
+
+
+@pytest.mark.parametrize(("heard", "played"), RATES)
+def test_what_the_network_cannot_hear_is_never_rendered(heard, played):
+    for decay in DECAYS:
+        waveform = waveform_of(heard, played, decay)
+        latents = 0.1 * torch.randn(2, *waveform.latent_shape, dtype=torch.float64)
+        power = torch.fft.rfft(waveform.render(latents)).abs().square().sum(0)
+        above = torch.fft.rfftfreq(waveform.shape[0], 1 / played) > heard / 2
+        assert power[above].sum() < 1e-20 * power.sum()
+
+
+@pytest.mark.parametrize("decay", DECAYS)
+def test_latents_of_the_waveform_are_white_where_sounds_are_not(decay):
+    waveform = waveform_of(16_000, 48_000, decay, seconds=1.0)
+    latents = 0.05 * torch.randn(8, *waveform.latent_shape, generator=torch.Generator().manual_seed(0))
+    spectrum = torch.fft.rfft(waveform.render(latents)).abs().square().mean(0).sqrt()
+    frequency = torch.fft.rfftfreq(48_000, 1 / 48_000)
+    use = (frequency > 100) & (frequency < 7900)
+    x, y = frequency[use].log(), spectrum[use].log()
+    fitted = ((x - x.mean()) * (y - y.mean())).sum() / (x - x.mean()).square().sum()
+    assert fitted.item() == pytest.approx(-decay, abs=0.03)
+    # A latent keeps its meaning whatever the decay: rendering changes the spectrum, not the level.
+    level = waveform.render(latents).square().mean().sqrt()
+    assert level.item() == pytest.approx(0.05, rel=0.02)
+
+
+def test_white_latents_at_the_rate_played_are_the_waveform():
+    white = waveform_of(16_000, 16_000)
+    latents = 0.1 * torch.randn(2, 800)
+    torch.testing.assert_close(white.render(latents), latents, atol=1e-6, rtol=0)
+
+
+@pytest.mark.parametrize("decay", DECAYS)
+def test_the_gradient_of_the_waveform_is_that_of_finite_differences(decay):
+    waveform = Waveform(SoundInput(rate=4800, samples=48, network_rate=2000), decay=decay)
+    latents = (0.05 * torch.randn(1, 20, dtype=torch.float64)).requires_grad_()
+    assert torch.autograd.gradcheck(waveform.render, latents)
+
+
+def test_unknown_decays():
+    with pytest.raises(InputError, match=r"decay -1 came: wanted 0 \(white\) to 3"):
+        waveform_of(16_000, 48_000, decay=-1)
+
+
+@pytest.mark.parametrize(("kind", "slope"), [("pink", -0.5), ("white", 0.0)])
+def test_noise_of_sounds(kind, slope):
+    """Acousticians call pink what has the same power in every octave: an amplitude of 1/sqrt(f)."""
+    sounds = noise(kind, (48_000,), generators(*range(6)))
+    assert sounds.abs().max() <= 1
+    assert sounds.std(1).tolist() == pytest.approx([0.01] * 6, rel=0.02)
+    assert torch.equal(noise(kind, (48_000,), generators(2))[0], sounds[2])
+    spectrum = torch.fft.rfft(sounds).abs().square().mean(0).sqrt()
+    frequency = torch.fft.rfftfreq(48_000, 1 / 48_000)
+    edges = [(low, low * 2**0.5) for low in (50, 200, 800, 3200, 12_800)]
+    levels = torch.stack([spectrum[(frequency > low) & (frequency < high)].square().mean().sqrt() for low, high in edges])
+    x = torch.tensor([low for low, _ in edges]).double().log()
+    y = levels.log()
+    fitted = ((x - x.mean()) * (y - y.mean())).sum() / (x - x.mean()).square().sum()
+    assert fitted.item() == pytest.approx(slope, abs=0.05)
+
+
+def test_shaped_noise_has_the_spectrum_and_level_of_each_sound():
+    random = torch.Generator().manual_seed(5)
+    white = torch.randn(2, 48_000, generator=random, dtype=torch.float64)
+    frequency = torch.fft.rfftfreq(48_000, 1 / 48_000, dtype=torch.float64)
+    slopes = torch.stack([frequency.clamp_min(50) ** -1.0, torch.exp(-0.5 * ((frequency - 1500) / 500) ** 2)])
+    references = torch.fft.irfft(torch.fft.rfft(white) * slopes)
+    references = 0.05 * references / references.std(1, keepdim=True)
+    # Eight of each, since the power of noise in a band is itself a draw.
+    made = torch.stack([shaped_noise(references, generators(seed, 100 + seed)) for seed in range(8)])
+    assert made.shape == (8, *references.shape)
+    assert made.std(-1).flatten().tolist() == pytest.approx([0.05] * 16, rel=1e-3)
+
+    def thirds(sounds):
+        power = torch.fft.rfft(sounds).abs().square().view(-1, 2, len(frequency)).mean(0)
+        middles = [250 * 2 ** (step / 3) for step in range(13)]
+        bands = [(frequency >= m * 2 ** (-1 / 6)) & (frequency < m * 2 ** (1 / 6)) for m in middles]
+        return 10 * torch.stack([power[:, band].sum(1) for band in bands], 1).log10()
+
+    apart = (thirds(made) - thirds(references)).abs()
+    assert apart[0].max() < 0.5
+    assert apart[1][4:10].max() < 1  # 630 Hz to 2.5 kHz: around the one band that the second sound has
+    # New phases: nothing of the waveform itself is left.
+    for sound, reference in zip(made[0], references, strict=True):
+        assert abs(float(torch.corrcoef(torch.stack([sound, reference]))[0, 1])) < 0.2
+
+
+def test_shaped_noise_hangs_on_the_seed_and_its_own_reference_alone():
+    references = 0.05 * torch.randn(3, 4000, generator=torch.Generator().manual_seed(0))
+    batch = shaped_noise(references, generators(1, 2, 3))
+    assert torch.equal(shaped_noise(references[1:2], generators(2))[0], batch[1])
+    assert torch.equal(shaped_noise(references[[2, 1]], generators(3, 2))[1], batch[1])
+    assert not torch.equal(shaped_noise(references[1:2], generators(9))[0], batch[1])
+    assert batch.abs().max() <= 1
+    assert shaped_noise(torch.zeros(1, 4000), generators(1)).abs().max() == 0
