@@ -12,7 +12,7 @@ from synthstim.errors import InputError
 
 # Several constraints are met in turn this often: then they stand within a level of an 8-bit file of one another.
 TOGETHER = 8
-# What may be left, in display values or full scale, before constraints are said to be impossible.
+# What may be left before constraints are said to be impossible: in display values, or relative to a sound's peak.
 TOLERANCE = 0.02
 
 
@@ -31,11 +31,13 @@ def check_all(constraints: Sequence[Constraint], shape: tuple[int, ...]) -> None
     for constraint in constraints:
         constraint.check(shape)
     # In range for stimuli and sounds alike.
-    probe = torch.rand((2, *shape), generator=torch.Generator().manual_seed(0))
-    for constraint, off in zip(constraints, violations(constraints, project_all(constraints, probe)), strict=True):
-        if not off <= TOLERANCE:
+    probe = project_all(constraints, torch.rand((2, *shape), generator=torch.Generator().manual_seed(0)))
+    # Sounds may be as quiet as they like.
+    most = TOLERANCE * (float(probe.abs().max()) if len(shape) == 1 else 1.0)
+    for constraint, off in zip(constraints, violations(constraints, probe), strict=True):
+        if not off <= most:
             others = " together with the other constraints" if len(constraints) > 1 else ""
-            raise InputError(f"{constraint} cannot be met{others}: it stays off by {off:.2f}, relax it")
+            raise InputError(f"{constraint} cannot be met{others}: it stays off by {off:.2g}, relax it")
 
 
 def project_all(constraints: Sequence[Constraint], stimuli: Tensor) -> Tensor:

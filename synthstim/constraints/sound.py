@@ -91,6 +91,9 @@ class Band:
 class Ramps:
     """Onset and offset under a raised cosine, so that a sound does not start or end with a click.
 
+    A sound that is multiplied by a ramp again and again would get a steeper one, so each sound is cut to the ramp that
+    rises to its own peak, which every sound multiplied by the ramp respects.
+
     Attributes:
         seconds: length of each ramp.
         rate: of the stimuli, in Hz.
@@ -100,17 +103,23 @@ class Ramps:
     rate: int
 
     def check(self, shape: tuple[int, ...]) -> None:
-        """Both ramps must fit."""
-        if not 0 < self.seconds * self.rate * 2 <= shape[-1]:
+        """Half of the sound must be left between the ramps: its peak is taken there."""
+        if not 1 <= self._count <= shape[-1] / 4:
             raise InputError(
-                f"ramps of {self.seconds:g} s came for a sound of {shape[-1] / self.rate:g} s: wanted at most half of it"
+                f"ramps of {self.seconds:g} s came for a sound of {shape[-1] / self.rate:g} s: "
+                f"wanted at most {shape[-1] / self.rate / 4:g} s, a quarter of it"
             )
 
     def project(self, sounds: Tensor) -> Tensor:
-        """Bound the waveform by the ramp at full scale, so that projecting again changes nothing."""
-        count = round(self.seconds * self.rate)
+        """Cut the ends to the ramp; what is between stays as it is."""
+        count = self._count
         steps = torch.arange(count, device=sounds.device, dtype=sounds.dtype)
         rise = 0.5 - 0.5 * torch.cos(torch.pi * steps / count)
         bound = torch.ones_like(sounds[0])
         bound[:count], bound[-count:] = rise, rise.flip(0)
+        bound = bound * sounds[:, count:-count].abs().amax(-1, keepdim=True)
         return torch.minimum(torch.maximum(sounds, -bound), bound)
+
+    @property
+    def _count(self) -> int:
+        return round(self.seconds * self.rate)
