@@ -9,7 +9,7 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from synthstim.cli.app import AllowCode, AllowDownload, Device, Quiet, SetPath, app, as_table, complaints, console
+from synthstim.cli.app import AllowCode, AllowDownload, Device, Quiet, SetPath, app, as_table, complaints, console, say
 
 
 @app.command()

@@ -20,8 +20,10 @@ from synthstim.production.fitness import check_modality
 from synthstim.production.phases import Phase, phases_of
 from synthstim.production.sound_phases import sound_phases_of
 from synthstim.recipe import Controller, Item, Metamer, Recipe, expand
+from synthstim.sounds import sound_rate
 from synthstim.verify import Aim, Measurer
 
+BANDWIDTH = 0.99
 AT_ONCE = {"cpu": 8, "cuda": 64, "mps": 16}
 
 
@@ -71,7 +73,7 @@ def plan_jobs(
             _check(aim, observer)
             if item.reference is not None:
                 references.get(item.reference)
-            groups.setdefault(_key(item), []).append((item, aim))
+            groups.setdefault(_key(item, recipe, observer), []).append((item, aim))
         except InputError as error:
             raise InputError(f"{item.entry.name}: {error}") from None
     most = at_once or AT_ONCE.get(observer.device.type, 8)
@@ -79,7 +81,7 @@ def plan_jobs(
     for group in groups.values():
         entry = group[0][0].entry
         try:
-            held = constraints_of(entry, recipe, observer)
+            held = constraints_of(entry, recipe, observer, group[0][0].reference)
             limits.check_all(held, observer.input.shape)
             plan = sound_phases_of if isinstance(observer.input, SoundInput) else phases_of
             phases = plan(entry, recipe, observer, budget)
@@ -147,10 +149,18 @@ def _control(entry: Controller, aims: Sequence[Aim], measurer: Measurer) -> Obje
     )
 
 
-def constraints_of(entry: Metamer | Controller, recipe: Recipe, observer: Observer) -> list[limits.Constraint]:
-    """The projections an entry asks for, the ones that must hold best last."""
+def constraints_of(
+    entry: Metamer | Controller, recipe: Recipe, observer: Observer, reference: str | None = None
+) -> list[limits.Constraint]:
+    """The projections an entry asks for, the ones that must hold best last.
+
+    Args:
+        reference: of the items, or one at the same rate.
+    """
     if isinstance(observer.input, SoundInput):
-        return _sound_constraints(entry, recipe, observer.input)
+        heard = observer.input.network_rate / 2
+        top = heard if reference is None else _bandwidth(recipe, reference)
+        return _sound_constraints(entry, recipe, observer.input, top if top < heard else None)
     asked = entry.constraints
     out: list[limits.Constraint] = []
     if asked.energy is not None:
@@ -169,12 +179,24 @@ def constraints_of(entry: Metamer | Controller, recipe: Recipe, observer: Observ
     return out
 
 
-def _sound_constraints(entry: Metamer | Controller, recipe: Recipe, input: SoundInput) -> list[limits.Constraint]:
-    """A sound is held at its level unless the recipe frees it, so that all sounds of a set are played at the same one."""
+def _bandwidth(recipe: Recipe, reference: str) -> float:
+    """The frequency up to which a recording holds sound: a little below half its rate, where its filter falls off."""
+    return BANDWIDTH * sound_rate(recipe.resolve(reference)) / 2
+
+
+def _sound_constraints(
+    entry: Metamer | Controller, recipe: Recipe, input: SoundInput, top: float | None
+) -> list[limits.Constraint]:
+    """A sound is held at its level unless the recipe frees it, so that all sounds of a set are played at the same one.
+
+    A metamer of a recording that holds nothing above ``top``, in Hz, holds nothing there either: a compressive model
+    hears the least there is, and the optimiser's steps would always leave some.
+    """
     asked = entry.constraints
     out: list[limits.Constraint] = []
-    if asked.band_hz is not None:
-        out.append(limits.Band(low=asked.band_hz[0], high=asked.band_hz[1], rate=input.rate))
+    band = asked.band_hz or (None if top is None else (0.0, top))
+    if band is not None:
+        out.append(limits.Band(low=band[0], high=band[1], rate=input.rate))
     if asked.ramp_ms is not None:
         out.append(limits.Ramps(seconds=asked.ramp_ms / 1000, rate=input.rate))
     if asked.level_dbfs != "free":
@@ -189,14 +211,16 @@ def _check(aim: Aim, observer: Observer) -> None:
         unit.flat_indices(observer.layers[unit.layer])
 
 
-def _key(item: Item) -> str:
-    """What items of one batch share: all of the entry but its name and copies, and the layers."""
+def _key(item: Item, recipe: Recipe, observer: Observer) -> str:
+    """What items of one batch share: all of the entry but its name and copies, the layers, the references' bandwidth."""
     left_out = {"name", "copies", "reference", "layers"}
     if isinstance(item.entry, Controller) and item.entry.goal != "one_hot":
         left_out.add("unit")
     settings = item.entry.model_dump(mode="json", exclude=left_out)
     layer = item.layers or item.entry.unit.layer if isinstance(item.entry, Controller) else item.layers
-    return json.dumps([settings, layer], sort_keys=True, default=str)
+    hears = isinstance(observer.input, SoundInput) and item.reference is not None
+    band = _bandwidth(recipe, item.reference or "") if hears else None
+    return json.dumps([settings, layer, band], sort_keys=True, default=str)
 
 
 class _References:
