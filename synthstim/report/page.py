@@ -2,29 +2,20 @@
 
 from __future__ import annotations
 
-import base64
-import contextlib
-import hashlib
-import math
-import os
-import secrets
 from pathlib import Path
-from typing import Any
 
-import jinja2
 from plotly.offline import get_plotlyjs
 
 from synthstim.errors import InputError
 from synthstim.report import figures, groups, panels
 from synthstim.report.cards import layer_of, rows_of, status_of
+from synthstim.report.inline import HERE, as_script, asset, plain, policy, templates, write_at_once
 from synthstim.report.media import Media, media_of
 from synthstim.report.numbers import text
 from synthstim.report.stages import stages_figure
 from synthstim.report.summary import summarise
 from synthstim.report.table import make_table
 from synthstim.stimulus_set import StimulusSet
-
-_HERE = Path(__file__).parent
 
 
 def write_report(stimulus_set: StimulusSet | str | Path, out: str | Path | None = None) -> Path:
@@ -48,36 +39,33 @@ def write_report(stimulus_set: StimulusSet | str | Path, out: str | Path | None 
     path = stimuli.root / "report.html" if out is None else Path(out)
     if path.is_dir():
         raise InputError(f"{path} is a directory: give the name of the page, such as {path / 'report.html'}")
-    return _write_at_once(path, render(stimuli))
+    return write_at_once(path, render(stimuli))
 
 
 def render(stimuli: StimulusSet) -> str:
     """The page's HTML."""
     media = media_of(stimuli, groups.files_shown(stimuli))
-    plotly, script = _script(get_plotlyjs()), _script((_HERE / "report.js").read_text(encoding="utf-8"))
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(_HERE),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    return environment.get_template("report.html.j2").render(
-        summary=summarise(stimuli),
-        references=groups.reference_groups(stimuli, media),
-        units=groups.unit_groups(stimuli, media),
-        galleries=groups.galleries(stimuli, media),
-        table=make_table(stimuli),
-        filters=_filters(stimuli),
-        words=media.words,
-        size=panels,
-        previews=media.previews,
-        depths=_depths(media, stimuli),
-        figures=_plain(_figures(stimuli)),
-        measures=figures.MEASURES,
-        css=(_HERE / "report.css").read_text(encoding="utf-8"),
-        scripts=(plotly, script),
-        policy=_policy(plotly, script),
+    plotly, script = as_script(get_plotlyjs()), as_script(asset("plots.js") + asset("report.js"))
+    return (
+        templates(HERE)
+        .get_template("report.html.j2")
+        .render(
+            summary=summarise(stimuli),
+            references=groups.reference_groups(stimuli, media),
+            units=groups.unit_groups(stimuli, media),
+            galleries=groups.galleries(stimuli, media),
+            table=make_table(stimuli),
+            filters=_filters(stimuli),
+            words=media.words,
+            size=panels,
+            previews=media.previews,
+            depths=_depths(media, stimuli),
+            figures=plain(_figures(stimuli)),
+            measures=figures.MEASURES,
+            css=asset("report.css"),
+            scripts=(plotly, script),
+            policy=policy(plotly, script),
+        )
     )
 
 
@@ -106,40 +94,3 @@ def _filters(stimuli: StimulusSet) -> dict[str, list[str]]:
         "layer": list(dict.fromkeys(map(layer_of, rows))),
         "status": list(dict.fromkeys(map(status_of, rows))),
     }
-
-
-def _plain(value: Any) -> Any:
-    """The same value with null for numbers that JSON does not have."""
-    if isinstance(value, dict):
-        return {key: _plain(inner) for key, inner in value.items()}
-    if isinstance(value, list):
-        return [_plain(inner) for inner in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
-
-
-def _script(source: str) -> str:
-    """A script that may stand inline: nothing in it ends the element or opens a comment."""
-    return source.replace("\r\n", "\n").replace("</script", "<\\/script").replace("<!--", "<\\!--")
-
-
-def _policy(*scripts: str) -> str:
-    """The page's content security policy: these scripts by their hashes, embedded images, no request to any host."""
-    hashes = (base64.b64encode(hashlib.sha256(script.encode()).digest()).decode() for script in scripts)
-    allowed = " ".join(f"'sha256-{digest}'" for digest in hashes)
-    return f"default-src 'none'; script-src {allowed}; style-src 'unsafe-inline'; img-src data: blob:; media-src data:; base-uri 'none'"
-
-
-def _write_at_once(path: Path, html: str) -> Path:
-    hidden = path.parent / f".{path.name}.{secrets.token_hex(4)}"
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with open(hidden, "x", encoding="utf-8", newline="\n") as stream:
-            stream.write(html)
-            stream.flush()
-            os.fsync(stream.fileno())
-        hidden.replace(path)
-    except OSError as error:
-        with contextlib.suppress(OSError):
-            hidden.unlink()
-        raise InputError(f"{path} cannot be written ({error.strerror}): choose another place") from None
-    return path

@@ -34,30 +34,10 @@
     if (target && target.hidden) { form.reset(); filter(); }
   });
 
-  // Figures: colours by name, drawn when they come into view, drawn again when the scheme changes.
-  function coloured(value, style) {
-    if (Array.isArray(value)) return value;
-    if (!value || typeof value !== "object") return value;
-    return Object.fromEntries(Object.entries(value).map(([key, inner]) =>
-      [key, /color$/.test(key) && /^--[\w-]+$/.test(inner) ? style.getPropertyValue(inner).trim() : coloured(inner, style)]));
-  }
-  function dressed(layout, style) {
-    const colour = (name) => style.getPropertyValue(name).trim();
-    const axis = { gridcolor: colour("--line"), linecolor: colour("--null-line"), automargin: true, tickfont: { size: 12 }, ticks: "outside", tickcolor: colour("--line") };
-    const out = {
-      paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)", hovermode: "closest", margin: { l: 60, r: 28, t: 44, b: 50 },
-      font: { family: getComputedStyle(document.body).fontFamily, size: 13, color: colour("--ink") },
-      legend: { orientation: "h", x: 0, y: 1, yanchor: "top", xanchor: "left", yref: "container" },
-      modebar: { bgcolor: "rgba(0,0,0,0)", color: colour("--muted"), activecolor: colour("--accent") },
-      hoverlabel: { bgcolor: colour("--card"), bordercolor: colour("--line"), font: { color: colour("--ink") }, align: "left" },
-      ...layout,
-    };
-    for (const key of Object.keys(out)) if (/^[xy]axis\d*$/.test(key)) out[key] = { ...axis, ...out[key], title: { font: { size: 13 }, ...out[key].title } };
-    return out;
-  }
+  // Figures: drawn when they come into view, drawn again when the scheme changes.
   function draw(figure) {
     const spec = specs[figure.dataset.figure], style = getComputedStyle(document.documentElement), wanted = chosen();
-    const data = spec.data.map((trace) => ({ ...coloured(trace, style), visible: fits(trace.meta, wanted) }));
+    const data = spec.data.map((trace) => ({ ...plots.coloured(trace, style), visible: fits(trace.meta, wanted) }));
     // The legend entry of a group goes with its first trace that shows.
     const named = new Set();
     for (const trace of data) {
@@ -66,10 +46,7 @@
       if (trace.visible) named.add(group);
     }
     figure.drawn = true;
-    Plotly.react(figure, data, dressed(spec.layout, style), {
-      // Named one by one: plotly adds a button that uploads the chart to its cloud.
-      responsive: true, displaylogo: false, plotlyServerURL: "", modeBarButtons: [["toImage", "zoom2d", "pan2d", "resetScale2d"]],
-    });
+    plots.react(figure, data, spec.layout, style);
   }
   const watcher = new IntersectionObserver((entries) => {
     for (const entry of entries) if (entry.isIntersecting) { watcher.unobserve(entry.target); draw(entry.target); }

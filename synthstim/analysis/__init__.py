@@ -1,0 +1,27 @@
+"""What a listening test says: proportion recognised by stage, with intervals, exclusions and the figure."""
+
+from synthstim.analysis.analyse import Analysis, analyse_experiment, analyse_trials
+from synthstim.analysis.design import Condition, Criteria, Design, read_design
+from synthstim.analysis.intervals import between, student, wilson, within
+from synthstim.analysis.power import plan_participants
+from synthstim.analysis.simulate import simulate_trials, write_experiment
+from synthstim.analysis.trials import Trials, read_trials
+
+__all__ = [
+    "Analysis",
+    "Condition",
+    "Criteria",
+    "Design",
+    "Trials",
+    "analyse_experiment",
+    "analyse_trials",
+    "between",
+    "plan_participants",
+    "read_design",
+    "read_trials",
+    "simulate_trials",
+    "student",
+    "wilson",
+    "within",
+    "write_experiment",
+]

@@ -1,0 +1,74 @@
+"""Who is left out of the group's figures, and why."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from synthstim.analysis.design import Criteria, Design
+from synthstim.analysis.trials import ANSWERED, INTERRUPTED, Trials
+
+PARTICIPANTS = (
+    "participant", "kept", "reason", "headphone_correct", "headphone_trials", "headphone_attempts", "catch_correct",
+    "catch_trials", "main_answered", "main_interrupted", "main_planned", "gaps", "cut_short", "median_rt_s",
+)  # fmt: skip
+
+
+def list_participants(trials: Trials, design: Design) -> pd.DataFrame:
+    """One row a participant: kept or not, the reason, and the counts that it rests on (columns: ``PARTICIPANTS``).
+
+    A participant is left out who failed the headphone check in the last attempt or did not end it, who knew too few of
+    the catch trials, or whose run was simulated; where all runs were, all are kept.
+    """
+    planned = dict(design.planned)
+    everyone = set(trials.table["participant"].unique())
+    rehearsed = trials.rehearsed if everyone - trials.rehearsed else frozenset()
+    rows = []
+    for number, own in trials.table.groupby("participant", sort=True):
+        counts = _counts(own) | {"participant": number, "main_planned": planned.get(int(str(number)))}
+        reasons = [*_failed(counts, design.criteria)]
+        if number in rehearsed:
+            reasons.append("rehearsal: the run was simulated")
+        rows.append({**counts, "kept": not reasons, "reason": "; ".join(reasons) or None})
+    table = pd.DataFrame(rows, columns=[*PARTICIPANTS])
+    return table.astype({"main_planned": "Int64", "reason": "string"})
+
+
+def _counts(own: pd.DataFrame) -> dict[str, object]:
+    check, main = own[own["part"] == "headphone"], own[own["part"] == "main"]
+    last = check[check["attempt"] == check["attempt"].max()]
+    catch = main[main["catch"] & (main["status"] == ANSWERED)]
+    answered = main[~main["catch"] & (main["status"] == ANSWERED)]
+    return {
+        "headphone_correct": int(last["correct"].sum()),
+        "headphone_trials": int((last["status"] == ANSWERED).sum()),
+        "headphone_attempts": int(check["attempt"].max()) if len(check) else 0,
+        "catch_correct": int(catch["correct"].sum()),
+        "catch_trials": len(catch),
+        "main_answered": int((main["status"] == ANSWERED).sum()),
+        "main_interrupted": int((main["status"] == INTERRUPTED).sum()),
+        "gaps": int((pd.to_numeric(main["underflows"]) > 0).sum()),
+        "cut_short": int((main.loc[main["status"] == ANSWERED, "played"].astype("boolean") == False).sum()),  # noqa: E712 - not NA
+        "median_rt_s": float(pd.to_numeric(answered["rt_s"]).median()) if len(answered) else float("nan"),
+    }
+
+
+def _failed(counts: dict[str, object], criteria: Criteria) -> list[str]:
+    def count(name: str) -> int:
+        return int(str(counts[name]))
+
+    reasons = []
+    # No attempt at all: the check was left out.
+    if criteria.headphone_pass and count("headphone_attempts"):
+        heard, right = count("headphone_trials"), count("headphone_correct")
+        if right < criteria.headphone_pass:
+            if heard < criteria.headphone_trials:
+                reasons.append(f"headphone check not ended: {heard} of {criteria.headphone_trials} trials")
+            else:
+                reasons.append(f"headphone check failed: {right} of {heard} correct, {criteria.headphone_pass} wanted")
+    if criteria.catch_pass and count("catch_trials"):
+        right, heard = count("catch_correct"), count("catch_trials")
+        if right < criteria.catch_pass * heard - 1e-9:
+            reasons.append(f"catch trials: {right} of {heard} correct, {100 * criteria.catch_pass:g} % wanted")
+    if not reasons and not count("main_answered") - count("catch_trials"):
+        reasons.append("no main trial answered")
+    return reasons

@@ -1,0 +1,186 @@
+"""Simulated participants: the same trial tables as a listening test writes, from assumed accuracies.
+
+To plan a study, to rehearse an analysis before the data are there, and to test the analysis itself.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy import stats
+
+from synthstim.analysis.design import NATURAL, PROTOCOL, Design
+from synthstim.analysis.tables import as_tsv
+from synthstim.errors import InputError, nearest
+from synthstim.experiment.balance import balanced_conditions, order_of, with_catch
+from synthstim.experiment.runtime.trials import TRIAL_COLUMNS
+
+# How far a participant's skill in one condition says that in another.
+_SHARED = 0.5
+_KNOWS_CATCH, _HEARS_TONES, _GUESSES_TONES = 0.98, 0.99, 1 / 3
+Counts = NDArray[np.int64]
+
+
+def simulate_trials(
+    design: Design,
+    accuracies: Mapping[str, float],
+    *,
+    trials: int,
+    participants: int | None = None,
+    spread: float = 0.1,
+    careless: int = 0,
+    seed: int = 0,
+) -> pd.DataFrame:
+    """Simulate the trials of a listening test.
+
+    Args:
+        design: its conditions, words, catch trials and criteria.
+        accuracies: condition -> proportion that people recognise, in the population.
+        trials: in each condition, of each participant.
+        participants: how many; by default as the design plans.
+        spread: standard deviation between participants at a proportion of 0.5; it shrinks towards 0 and 1.
+        careless: how many of the last participants guess in the headphone check and the catch trials.
+        seed: the same seed gives the same trials.
+
+    Returns:
+        One row a trial with the columns that an experiment writes, the whole headphone check and main part.
+
+    Raises:
+        InputError: a condition has no accuracy or an unknown one has, or a value is out of range.
+
+    Example:
+        >>> design = Design((Condition("natural"), Condition("conv1")), ("cat", "dog"), 4)  # doctest: +SKIP
+        >>> simulate_trials(design, {"natural": 0.9, "conv1": 0.5}, trials=20)            # doctest: +SKIP
+    """
+    count = design.participants if participants is None else participants
+    generator = np.random.default_rng(seed)
+    skills = skills_of(population(design, accuracies), count, spread=spread, generator=generator)
+    if not 0 <= careless <= count or trials < 1:
+        raise InputError(
+            f"careless={careless} of {count} participants, {trials} trials: give 0 to {count}, and at least 1 trial"
+        )
+    conditions = len(design.names)
+    plans = balanced_conditions(trials * conditions, conditions, participants=count, seed=seed)
+    parts = []
+    for number, plan in enumerate(plans, start=1):
+        poor = number > count - careless
+        parts.append(_headphone(design, number, poor, generator))
+        parts.append(_main(design, number, np.array(plan), skills[number - 1], poor, seed, generator))
+    table = pd.concat([part for part in parts if len(part)], ignore_index=True)
+    return table.astype({"catch": "boolean", "correct": "boolean"})
+
+
+def population(design: Design, accuracies: Mapping[str, float]) -> NDArray[np.float64]:
+    """The accuracies in the design's order, checked: (condition,)."""
+    if unknown := [name for name in accuracies if name not in design.names]:
+        raise InputError(f"the condition {unknown[0]!r} is not in the design: {nearest(unknown[0], design.names)}")
+    if absent := [name for name in design.names if name not in accuracies]:
+        raise InputError(
+            f"the condition {absent[0]!r} has no accuracy: give a proportion from 0 to 1 for each condition"
+        )
+    values = np.array([accuracies[name] for name in design.names], float)
+    if not ((values >= 0) & (values <= 1)).all():
+        raise InputError("an accuracy is out of range: give proportions from 0 to 1")
+    return values
+
+
+def skills_of(
+    accuracies: NDArray[np.float64], participants: int, *, spread: float, generator: np.random.Generator
+) -> NDArray[np.float64]:
+    """Each participant's proportion in each condition, (participant, condition): beta distributed around the population's.
+
+    Participants who are good in one condition tend to be good in another (a Gaussian copula with correlation 0.5).
+    """
+    if participants < 1 or not 0 <= spread < 0.5:
+        raise InputError(
+            f"{participants} participants with a spread of {spread:g} came: at least 1, and 0 to 0.5, were wanted"
+        )
+    if spread == 0:
+        return np.tile(accuracies, (participants, 1))
+    shared = generator.normal(size=(participants, 1))
+    own = generator.normal(size=(participants, len(accuracies)))
+    place = stats.norm.cdf(np.sqrt(_SHARED) * shared + np.sqrt(1 - _SHARED) * own)
+    # A beta distribution's variance is m (1 - m) / (k + 1): spread**2 at m = 0.5.
+    strength = 0.25 / spread**2 - 1
+    inner = np.clip(accuracies, 1e-9, 1 - 1e-9)
+    drawn = stats.beta.ppf(place, inner * strength, (1 - inner) * strength)
+    return np.where((accuracies > 0) & (accuracies < 1), drawn, accuracies)
+
+
+def _main(
+    design: Design, number: int, plan: Counts, skill: NDArray[np.float64], poor: bool, seed: int, generator: np.random.Generator
+) -> pd.DataFrame:  # fmt: skip
+    order = order_of(number, len(plan), seed=seed)
+    mixed = with_catch(order, design.catch_trials, participant=number, seed=seed)
+    catch = np.array([is_catch for is_catch, _ in mixed])
+    source = np.array([which for _, which in mixed])
+    condition = np.where(catch, 0, plan[np.where(catch, 0, source)])
+    chance = np.where(catch, design.chance if poor else _KNOWS_CATCH, skill[condition])
+    correct = generator.random(len(mixed)) < chance
+    words = len(design.words)
+    word = np.where(catch, len(plan) + source, source) % words
+    # Any other word of the list, as likely as the next.
+    answer = np.where(correct, word, (word + generator.integers(1, max(words, 2), len(mixed))) % words)
+    names = np.array(
+        [NATURAL if is_catch else design.names[one] for is_catch, one in zip(catch, condition, strict=True)]
+    )
+    by_name = {one.name: one for one in design.conditions}
+    sources = np.where(catch, np.char.add("catch", source.astype(str)), np.char.add("source", source.astype(str)))
+    table = _rows(design, number, "main", len(mixed), generator)
+    return table.assign(
+        catch=catch, source=sources, condition=names, correct=correct,
+        observer=pd.Series([by_name[name].observer if name in by_name else None for name in names], dtype=object),
+        layer=pd.Series([by_name[name].layer if name in by_name else None for name in names], dtype=object),
+        stimulus_id=np.char.add(np.char.add(sources, "_"), names), word=np.array(design.words)[word],
+        answer=np.array(design.words)[answer],
+    )  # fmt: skip
+
+
+def _headphone(design: Design, number: int, poor: bool, generator: np.random.Generator) -> pd.DataFrame:
+    heard = design.criteria.headphone_trials
+    correct = generator.random(heard) < (_GUESSES_TONES if poor else _HEARS_TONES)
+    softest = generator.integers(0, 3, heard)
+    table = _rows(design, number, "headphone", heard, generator)
+    return table.assign(
+        correct=correct, word=(softest + 1).astype(str), answer=((softest + ~correct) % 3 + 1).astype(str)
+    )
+
+
+def _rows(design: Design, number: int, part: str, count: int, generator: np.random.Generator) -> pd.DataFrame:
+    table = pd.DataFrame({name: pd.Series([None] * count, dtype=object) for name in TRIAL_COLUMNS})
+    times = np.exp(generator.normal(1.0, 0.35, count))
+    return table.assign(
+        participant=number, run=1, part=part, attempt=1, trial=np.arange(count), catch=False, status="answered",
+        played=True, rt_s=times.round(6), replaced=0,
+    )  # fmt: skip
+
+
+def write_experiment(design: Design, trials: pd.DataFrame, out: str | Path) -> Path:
+    """Write simulated trials as an experiment's folder that ``analyse_experiment`` reads.
+
+    Args:
+        design: what was tested.
+        trials: from ``simulate_trials``.
+        out: the folder to make; nothing may be there yet.
+    """
+    root = Path(out)
+    if root.exists():
+        raise InputError(f"{root} exists already: choose another name or remove it")
+    (root / "data").mkdir(parents=True)
+    manifest = {
+        "protocol": PROTOCOL, "title": design.title, "participants": design.participants, "words": [*design.words],
+        "n_catch": design.catch_trials, "criteria": asdict(design.criteria),
+        "conditions": [{"condition": one.name, "observer": one.observer, "layer": one.layer} for one in design.conditions],
+        "left_out": [dict(zip(("source", "condition", "reason"), one, strict=True)) for one in design.left_out],
+    }  # fmt: skip
+    (root / "manifest.json").write_text(json.dumps(manifest, indent=2) + "\n", encoding="utf-8")
+    for number, own in trials.groupby("participant"):
+        path = root / "data" / f"{PROTOCOL}_participant_{number:03d}_trials.tsv"
+        path.write_text(as_tsv(own[[*TRIAL_COLUMNS]]), encoding="utf-8", newline="\n")
+    return root

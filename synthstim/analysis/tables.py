@@ -1,0 +1,21 @@
+"""Tables as text: tabs, n/a for what is missing, true and false."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+
+from synthstim.experiment.runtime.tables import MISSING
+
+
+def as_tsv(table: pd.DataFrame) -> str:
+    """A table as the package writes them, with a header and a line a row."""
+    written = table.astype(object).map(_cell)
+    return str(written.to_csv(sep="\t", index=False, lineterminator="\n", na_rep=MISSING))
+
+
+def _cell(value: Any) -> Any:
+    if value is True or value is False:
+        return str(value).lower()
+    return f"{value:.6g}" if isinstance(value, float) and value == value else value
