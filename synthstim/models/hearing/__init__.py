@@ -46,6 +46,8 @@ HEARING: dict[str, Hearing] = {
     "cochleagram-kell2018": Hearing("cochleagram", options={"preset": "kell2018"}),
     "cochleagram-mcdermott2011": Hearing("cochleagram", options={"preset": "mcdermott2011"}),
     "spectrotemporal": Hearing("spectrotemporal"),
+    "spectrotemporal-norman-haignere2018": Hearing("spectrotemporal", options={"preset": "norman_haignere2018"}),
+    "spectrotemporal-words": Hearing("spectrotemporal", "file", seconds=2.0, options={"words": 794}),
     "sound-texture": Hearing("textures", seconds=4.0),
     "cochcnn9": Hearing("cochcnn9", "file", seconds=2.0),
     "kell2018": Hearing("kell2018", "file", seconds=2.0),

@@ -21,6 +21,7 @@ from synthstim.models.hearing.frames import Frames
 from synthstim.models.hearing.picture import Picture
 
 RATE = 20_000
+STAGES = ("cochleagram",)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -125,6 +126,11 @@ class Cochleagram(nn.Module):
                 f"give (batch, {self.samples})"
             )
         return self.picture(self.compression(self.envelopes(waveforms)))
+
+
+def rate_of(preset: str = "feather2023", compat: bool = False) -> int:  # noqa: ARG001 - as network is given
+    """The rate in Hz that a preset hears at."""
+    return PRESETS[preset].rate
 
 
 def network(samples: int, *, trained: bool = True, preset: str = "feather2023", compat: bool = False) -> nn.Sequential:

@@ -13,6 +13,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+import re
+from collections.abc import Hashable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -34,10 +36,13 @@ if TYPE_CHECKING:
 
     from synthstim.models.observer import Observer
 
+    from synthstim.models.observer import Observer
+
 RATE = 16000
 WINDOW = 400
 HOP = 160
 LONGEST = 30 * RATE
+STAGES = ("mel", "conv1", "conv2", "enc0", "enc1", "enc2", "enc3", "norm")
 
 
 class LogMel(nn.Module):
@@ -198,6 +203,14 @@ def words(text: str) -> str:
     "thank you it's over"
     """
     return " ".join(re.findall(r"[^\W_]+(?:'[^\W_]+)*", text.lower()))
+
+
+def decide(observer: Observer, stimuli: Tensor, layers: Sequence[str] = ()) -> list[Hashable]:
+    """What the decoder writes for each stimulus, without capitals and punctuation; nothing for random weights."""
+    if observer.weights == "random":
+        return [None] * len(stimuli)
+    texts = transcribe(observer.module, observer.preprocess(stimuli).float())  # type: ignore[arg-type]
+    return [" ".join(re.sub(r"[^a-z0-9' ]+", " ", text.lower()).split()) for text in texts]
 
 
 def require_length(samples: int) -> None:
