@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 from collections.abc import Sequence
 
-import numpy as np
 from numpy.random import Generator, default_rng
 
 
@@ -41,15 +40,15 @@ def order_of(participant: int, items: int, *, seed: int) -> list[int]:
 def with_catch(order: Sequence[int], catch: int, *, participant: int, seed: int) -> list[tuple[bool, int]]:
     """Put catch trials into an order, one in each of equal stretches and never first; each is (is it one, which)."""
     generator = _generator(participant, seed, 2)
-    which = generator.permutation(catch)
-    edges = np.linspace(0, len(order), catch + 1).astype(int)
+    which = [int(number) for number in generator.permutation(catch)]
+    edges = [len(order) * stretch // catch for stretch in range(catch + 1)] if catch else []
+    # How many other trials come before each.
+    places = [int(generator.integers(max(1, start), max(1, end) + 1)) for start, end in itertools.pairwise(edges)]
     out: list[tuple[bool, int]] = []
-    for number, (start, end) in enumerate(itertools.pairwise(edges)):
-        at = int(generator.integers(start + (start == 0), end + 1)) if end > start else end
-        out += [(False, item) for item in order[start:at]]
-        out.append((True, int(which[number])))
-        out += [(False, item) for item in order[at:end]]
-    return out if catch else [(False, item) for item in order]
+    for number, item in enumerate(order):
+        out += [(True, catch_item) for place, catch_item in zip(places, which, strict=True) if place == number]
+        out.append((False, item))
+    return out + [(True, item) for place, item in zip(places, which, strict=True) if place >= len(order)]
 
 
 def rests_before(trials: int) -> set[int]:

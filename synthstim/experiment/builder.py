@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from synthstim.errors import InputError
-from synthstim.experiment.pieces import Stage, add_piece, code_of
+from synthstim.experiment.pieces import Stage, add_piece, claim_name, code_of
 from synthstim.experiment.protocol import Protocol
 from synthstim.experiment.routine import SKIPS, Routine, Step
 
@@ -38,6 +38,9 @@ def build_experiment(protocol: Protocol, stage: Stage, *, background: int, block
 
     Returns:
         A ``psychopy.experiment.Experiment``.
+
+    Raises:
+        InputError: PsychoPy keeps a name of the protocol for itself, or there is no such piece.
     """
     with _quiet():
         from psychopy import experiment as builder
@@ -56,7 +59,7 @@ def write_experiment(experiment: Any, directory: Path, name: str) -> None:
     """Write NAME.psyexp, read it back as Builder would, and compile what was read to NAME.py.
 
     Raises:
-        InputError: a name of the protocol is taken, or the compiled script is not valid Python.
+        InputError: the compiled script is not valid Python.
     """
     path = directory / f"{name}.psyexp"
     with _quiet():
@@ -64,20 +67,12 @@ def write_experiment(experiment: Any, directory: Path, name: str) -> None:
 
         experiment.saveToXML(str(path))
         # A relative path: the script would carry the folder of the computer that exported it.
-        read_back = builder.Experiment.fromFile(str(path))
-        script = read_back.writeScript(expPath=f"{name}.py", target="PsychoPy")
-    if renamed := sorted(_names(experiment) - _names(read_back)):
-        raise InputError(f"PsychoPy keeps the name {renamed[0]!r} for itself: call it otherwise in the protocol {name}")
+        script = builder.Experiment.fromFile(str(path)).writeScript(expPath=f"{name}.py", target="PsychoPy")
     try:
         compile(script, f"{name}.py", "exec")
     except SyntaxError as error:
         raise InputError(f"PsychoPy compiled {name} to a script that is not valid ({error}): update PsychoPy") from None
     (directory / f"{name}.py").write_text(script, encoding="utf-8", newline="\n")
-
-
-def _names(experiment: Any) -> set[str]:
-    components = {str(part.params["name"]) for routine in experiment.routines.values() for part in routine}
-    return components | set(experiment.routines)
 
 
 @contextlib.contextmanager
@@ -129,7 +124,7 @@ def duration(routine: Routine, stage: Stage) -> int:
 
 def _add_routine(experiment: Any, name: str, routine: Routine, stage: Stage, *, before: str) -> None:
     made = experiment.addRoutine(name)
-    experiment.namespace.add(name)
+    claim_name(experiment, name)
     made.settings.params["saveStartStop"].val = False
     if routine.skip:
         made.settings.params["skipIf"].val = SKIPS[routine.skip]
@@ -159,7 +154,7 @@ def _add_code(experiment: Any, routine: str, name: str, code: dict[str, str]) ->
     for field, text in code.items():
         component.params[field].val = text
     experiment.routines[routine].addComponent(component)
-    experiment.namespace.add(name)
+    claim_name(experiment, name)
 
 
 def _add_steps(experiment: Any, flow: tuple[Step, ...], position: int, stage: Stage, blocks: int) -> int:
@@ -178,7 +173,7 @@ def _add_steps(experiment: Any, flow: tuple[Step, ...], position: int, stage: St
         for field, value in _loop_fields(step.loop, blocks).items():
             loop.params[field].val = value
         experiment.flow.addLoop(loop, position, end)
-        experiment.namespace.add(step.loop)
+        claim_name(experiment, step.loop)
         position = end + 2
     return position
 

@@ -32,7 +32,7 @@ def add_piece(experiment: Any, routine: str, piece: Piece, stage: Stage) -> Any:
     """Add a piece to a routine; return its component, or None where it would last no frame or the rig has no such thing.
 
     Raises:
-        InputError: there is no such kind of piece.
+        InputError: there is no such kind of piece, or PsychoPy keeps its name for itself.
     """
     if piece.piece not in PIECES:
         raise InputError(f"the piece {piece.piece!r} of {routine} is unknown, {nearest(piece.piece, PIECES)}")
@@ -41,8 +41,19 @@ def add_piece(experiment: Any, routine: str, piece: Piece, stage: Stage) -> Any:
     component = PIECES[piece.piece](experiment, routine, piece, stage)
     if component is not None:
         experiment.routines[routine].addComponent(component)
-        experiment.namespace.add(piece.name)
+        claim_name(experiment, piece.name)
     return component
+
+
+def claim_name(experiment: Any, name: str) -> None:
+    """Make a name the experiment's own.
+
+    Raises:
+        InputError: it is taken, or PsychoPy keeps it for itself: Builder would call the thing otherwise when it reads it.
+    """
+    if experiment.namespace.makeValid(name) != name:
+        raise InputError(f"PsychoPy keeps the name {name!r} for itself: call it otherwise in the protocol")
+    experiment.namespace.add(name)
 
 
 def _timing(piece: Piece, stage: Stage) -> dict[str, Any]:

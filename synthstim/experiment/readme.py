@@ -17,7 +17,7 @@ from synthstim.experiment.protocol import Protocol, protocols_folder
 def write_readme(
     path: Path, protocol: Protocol, stage: Stage, page: Mapping[str, Any], *, set_name: str, default_rig: bool
 ) -> None:
-    """Fill the protocol's README.md.j2, or the one for images where it has none.
+    """Fill the protocol's README.md.j2, or the one that protocols of its kind share where it has none.
 
     Args:
         page: what the template may name beside the protocol, the settings and the rig.
@@ -36,7 +36,8 @@ def write_readme(
     )
     environment.filters["plain"] = plain
     rig = stage.rig
-    text = environment.select_template(["README.md.j2", "rig_readme.md.j2"]).render(
+    shared = "rig_readme.md.j2" if protocol.stimuli == "images" else "listening_readme.md.j2"
+    text = environment.select_template(["README.md.j2", shared]).render(
         page,
         protocol=protocol,
         warnings=[warning.format_map(page) for warning in protocol.warnings],
