@@ -1,17 +1,40 @@
-"""Hilbert envelopes of the ear's bands, resampled to frames."""
+"""Hilbert envelopes of the ear's bands, resampled to frames: each band on its own support, at a rate of its own.
+
+Bands hold a small part of a sound's spectrum (3.8 % for the 2023 front end). Moved down to 0 Hz, which leaves its
+envelope as it is, a band needs a rate of some times its width and not the sound's.
+"""
 
 from __future__ import annotations
+
+import math
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from synthstim.models.hearing.erb import ErbBands, Subbands, filter_bank
+from synthstim.models.hearing.erb import ErbBands, filter_bank
 from synthstim.models.hearing.frames import Frames
+from synthstim.models.hearing.linear import linear_map
+from synthstim.models.hearing.magnitude import magnitude
+from synthstim.models.hearing.resampler import CHUNK, Resampler
+from synthstim.models.hearing.supports import Supports
+
+# A band's reduced rate over its width. An envelope's square has twice the band's width; the envelope has no limit, a
+# compressed one less so, and what lies above half the reduced rate comes back as error (benchmarks/cochleagram.py).
+_OVER, _OVER_COMPRESSED = 7.0, 16.0
+# Reduced rates are also at least this many times the frame rate.
+_LEAST = 4.0
+# Reduced lengths are these times a power of two: quick to transform, and few, so that bands go together.
+_STEPS = (4, 5, 6, 7)
 
 
 class Envelopes(nn.Module):
-    """Sounds (batch, time) -> the envelope of each band at each frame (batch, channel, frame)."""
+    """Sounds (batch, ``samples``), at ``rate`` Hz -> the envelope of each band at each frame (batch, channel, frame).
+
+    ``half``: at half amplitude, as in the code of Feather et al. 2023, which leaves out the spectrum's upper half and
+    does not double the lower one. ``compress`` is applied before resampling. ``over`` is a band's rate over its width
+    (None: 7, with ``compress`` 16; ``inf``: the full rate). ``shape`` is (channel, frame).
+    """
 
     def __init__(
         self,
@@ -22,22 +45,54 @@ class Envelopes(nn.Module):
         frames: Frames,
         half: bool = False,
         compress: nn.Module | None = None,
+        over: float | None = None,
     ) -> None:
         super().__init__()
-        centres = frames.centres(samples, rate)
-        self.subbands = Subbands(filter_bank(bands, samples=samples, rate=rate))
-        if half:
-            # The published code leaves the spectrum's upper half out and does not double the lower one.
-            self.subbands.weights /= self.subbands.bank.one_sided
-        self.shape = (bands.channels, len(centres))
-        self.compress = compress
-        self.weights: Tensor
-        weights = frames.weights(np.arange(samples) - centres[:, None], rate)
-        self.register_buffer("weights", torch.from_numpy(weights).float(), persistent=False)
+        self.shape = (bands.channels, len(frames.centres(samples, rate)))
+        bank = filter_bank(bands, samples=samples, rate=rate)
+        over = over or (_OVER if compress is None else _OVER_COMPRESSED)
+        factor = rate / frames.rate
+        least, multiple = _LEAST * samples / factor, _multiple(samples / factor)
+        groups: dict[int, list[int]] = {}
+        for channel, values in enumerate(bank.values):
+            groups.setdefault(_reduced_length(max(over * len(values), least), samples, multiple), []).append(channel)
+        self.supports = Supports(bank, list(groups.values()), doubled=not half)
+        self.resamplers = nn.ModuleList(Resampler(frames, length, samples=samples, rate=rate) for length in groups)
+        self.compress = compress if compress is not None else nn.Identity()
+        self.order: Tensor
+        self.inverse: Tensor
+        inverse = torch.tensor([channel for group in groups.values() for channel in group])
+        self.register_buffer("order", inverse.argsort(), persistent=False)
+        self.register_buffer("inverse", inverse, persistent=False)
 
     def forward(self, waveforms: Tensor) -> Tensor:
         """Return the envelopes."""
-        envelopes = self.subbands(waveforms).abs()
-        if self.compress is not None:
-            envelopes = self.compress(envelopes)
-        return envelopes @ self.weights.to(envelopes).T
+        parts = []
+        for resample, spectra in zip(self.resamplers, self.supports(waveforms), strict=True):
+            # Compression makes envelopes' cusps so sharp that nothing between the samples helps.
+            between = resample.length < self.supports.samples and isinstance(self.compress, nn.Identity)
+            parts.append(resample(self.compress(magnitude(spectra, resample.length, between=between))))
+        return linear_map(torch.cat(parts, 1), lambda x: x[:, self.order], lambda y: y[:, self.inverse])
+
+
+def _reduced_length(least: float, samples: int, multiple: int) -> int:
+    """The shortest quick length of at least ``least``, or the whole length where that is no shorter."""
+    if least >= samples:
+        return samples
+    octave = 2 ** max(int(np.floor(np.log2(least / (_STEPS[0] * multiple)))), 0)
+    lengths = (multiple * step * octave for step in (*_STEPS, 2 * _STEPS[0]))
+    return min(next(length for length in lengths if length >= least), samples)
+
+
+def _multiple(frames: float) -> int:
+    """Of what reduced lengths should be multiples, for chunks of frames to lie alike between samples; 1 for anything.
+
+    ``frames`` is how many would fill the sound. A multiple that is slow to transform is not worth it.
+    """
+    if not frames.is_integer():
+        return 1
+    multiple = rest = int(frames) // math.gcd(int(frames), CHUNK)
+    for prime in (2, 3, 5, 7):
+        while rest % prime == 0:
+            rest //= prime
+    return multiple if rest == 1 else 1
