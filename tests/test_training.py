@@ -217,9 +217,7 @@ def test_clips_are_heard_in_the_middle_at_one_level(spoken):
 @pytest.fixture(scope="module")
 def learnt(spoken, music):
     seen = []
-    settings = Settings(
-        steps=40, batch=24, average=5, rate=3e-3, smoothing=0.0, music_weight=1.0, least_s=0.6, hidden=(0, 0)
-    )
+    settings = Settings(steps=40, batch=24, average=5, rate=3e-3, smoothing=0.0, music_weight=1.0, hidden=(0, 0))
     plain = Augmentation(
         seconds=1.0, word_snr_db=(20.0, 30.0), music_snr_db=(20.0, 30.0), reverberant=0.0, colour_db=1.0
     )

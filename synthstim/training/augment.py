@@ -21,7 +21,7 @@ class Augmentation:
     """How training sounds vary; ranges are uniform.
 
     Attributes:
-        seconds: each sound lasts; a word lies wholly within, at a random place.
+        seconds: the sounds of a batch last, one duration for all; a word lies wholly within, at a random place.
         music_share: of sounds that are music with noise and no word.
         background_music: of words, those that music accompanies; the others have noise or babble.
         word_snr_db: of a word relative to its background.
@@ -33,7 +33,7 @@ class Augmentation:
         level_dbfs: root mean square of the whole.
     """
 
-    seconds: float = 1.4
+    seconds: tuple[float, float] = (0.95, 1.4)
     music_share: float = 0.25
     background_music: float = 0.35
     word_snr_db: tuple[float, float] = (0.0, 35.0)
@@ -47,8 +47,12 @@ class Augmentation:
 
 @dataclass(frozen=True)
 class Batch:
-    """Sounds (item, time) at full scale; ``word`` and ``track`` (item,) are their labels, or ``NONE``."""
+    """Sounds (item, time) at full scale; ``word`` and ``track`` (item,) are their labels, or ``NONE``.
 
+    What is labelled lies within the first ``seconds``; background goes on after.
+    """
+
+    seconds: float
     sounds: Tensor
     word: Tensor
     track: Tensor
@@ -59,7 +63,8 @@ class Sampler:
 
     def __init__(self, spoken: SpokenWords, music: Tracks, augmentation: Augmentation, seed: int) -> None:
         self.spoken, self.music, self.augmentation = spoken, music, augmentation
-        self.samples = round(augmentation.seconds * spoken.rate)
+        self.samples = round(augmentation.seconds[1] * spoken.rate)
+        self._within = self.samples
         self.random = np.random.default_rng(seed)
         # Every word is as frequent as any other; within a word, voices come by their weights.
         self._of_word = [np.nonzero(spoken.word == word)[0] for word in range(len(spoken.words))]
@@ -67,12 +72,15 @@ class Sampler:
 
     def batch(self, items: int) -> Batch:
         """Draw a batch of ``items`` sounds."""
+        seconds = float(self.random.uniform(*self.augmentation.seconds))
+        self._within = min(round(seconds * self.spoken.rate), self.samples)
         drawn = [self._music() if self._happens(self.augmentation.music_share) else self._word() for _ in range(items)]
         sounds = torch.from_numpy(np.stack([sound for sound, _, _ in drawn]))
         sounds = coloured(sounds, self._normal((items, 8)) * self.augmentation.colour_db)
         levels = torch.from_numpy(10 ** (self.random.uniform(*self.augmentation.level_dbfs, items) / 20)).float()
         sounds = sounds * (levels / sounds.square().mean(1).sqrt().clamp(min=1e-6))[:, None]
         return Batch(
+            seconds,
             sounds.clamp(-1, 1),
             torch.tensor([word for _, word, _ in drawn]),
             torch.tensor([track for _, _, track in drawn]),
@@ -106,9 +114,9 @@ class Sampler:
 
     def _placed(self, clip: Waveform) -> Waveform:
         placed = np.zeros(self.samples, np.float32)
-        room = self.samples - len(clip)
+        room = self._within - len(clip)
         if room <= 0:
-            return clip[-room // 2 :][: self.samples]
+            clip, room = clip[-room // 2 :][: self._within], 0
         start = int(self.random.integers(room + 1))
         placed[start : start + len(clip)] = clip
         return placed

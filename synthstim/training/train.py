@@ -41,18 +41,16 @@ class Settings:
         smoothing: of labels.
         music_weight: of the music task's loss beside the word task's.
         average: memory, in steps, of the running mean of the weights, which is what is saved.
-        least_s: sounds are cut to durations between this and the augmentation's.
         hidden: (channels, frames) of the widest stripes that are wiped out of each cochleagram, two of either kind.
     """
 
-    steps: int = 5000
+    steps: int = 9000
     batch: int = 32
     rate: float = 4e-3
     decay: float = 0.02
     smoothing: float = 0.1
     music_weight: float = 0.5
     average: int = 200
-    least_s: float = 0.95
     hidden: tuple[int, int] = (8, 14)
 
 
@@ -166,7 +164,7 @@ def losses_of(
     """Cross entropies of the two tasks, each over the sounds that have a label for it."""
     with torch.no_grad():
         whole = network.cochleagram(batch.sounds)
-    frames = int(random.integers(round(settings.least_s * FRAMES.rate), whole.shape[2] + 1))
+    frames = round(batch.seconds * FRAMES.rate)
     shared = network.share(striped(whole[..., :frames], settings.hidden, random))
     return (
         _loss(network.word, shared, batch.word, settings.smoothing),

@@ -118,7 +118,7 @@ class WordMusic(nn.Module):
         self.conv3 = nn.Conv2d(64, 128, 3, padding=1, bias=False)
         self.norm3 = nn.BatchNorm2d(128)
         self.relu3 = nn.ReLU()
-        self.word = Branch(128, (192, 128, 256), words)
+        self.word = Branch(128, (256, 192, 320), words)
         self.music = Branch(128, (96, 64, 128), tracks)
 
     def forward(self, waveforms: Tensor) -> dict[str, Tensor]:
