@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from synthstim.report.media import Media, Medium
-from synthstim.report.numbers import known, number, percent, text, yes_no
+from synthstim.report.numbers import dbfs, known, number, percent, text, yes_no
 from synthstim.report.profiles import Profile
 from synthstim.report.strips import Strip
 from synthstim.report.words import Words
@@ -118,9 +118,9 @@ def _facts(row: Row, words: Words, profile: Profile | None) -> Iterator[Fact]:
     if known(row["duration_s"]):
         yield Fact("duration", f"{number(row['duration_s'], '.3g')} s")
     if known(row["level_dbfs"]):
-        yield Fact("level", _dbfs(row["level_dbfs"]), "Root mean square, relative to full scale")
+        yield Fact("level", dbfs(row["level_dbfs"]), "Root mean square, relative to full scale")
     if known(row["peak_dbfs"]):
-        yield Fact("peak", _dbfs(row["peak_dbfs"]), "Relative to full scale")
+        yield Fact("peak", dbfs(row["peak_dbfs"]), "Relative to full scale")
     if known(row["evaluations"]):
         ended = {"yes": ", converged", "no": ", budget spent"}.get(yes_no(row["converged"]), "")
         yield Fact(
@@ -175,7 +175,3 @@ def _physical_facts(row: Row) -> Iterator[Fact]:
 def decibels(value: Any) -> str:
     """A match in dB with one decimal."""
     return f"{number(value, '.1f')} dB" if known(value) else number(value)
-
-
-def _dbfs(value: Any) -> str:
-    return f"{number(value, '.1f')} dBFS"

@@ -36,6 +36,11 @@ def number(value: Any, style: str = ".4g") -> str:
     return shown.removeprefix("-") if float(shown) == 0 else shown.replace("-", "−")
 
 
+def dbfs(value: Any) -> str:
+    """A level relative to full scale, with one decimal; silence has none."""
+    return "silent" if known(value) and float(value) == -math.inf else f"{number(value, '.1f')} dBFS"
+
+
 def percent(value: Any) -> str:
     """A percentile with up to two decimals, rounded down: 100 only where it is 100."""
     return f"{math.floor(float(value) * 100 + 1e-9) / 100:g} %" if known(value) else DASH

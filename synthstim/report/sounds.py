@@ -14,6 +14,7 @@ import soxr
 
 from synthstim.errors import InputError
 from synthstim.report.cochleagrams import hear
+from synthstim.report.numbers import dbfs
 from synthstim.report.panels import Cochlear, Panel, make_panel
 from synthstim.report.pictures import BUDGET_BYTES
 from synthstim.report.words import SOUNDS, Words
@@ -63,7 +64,7 @@ class Sound:
     @property
     def about(self) -> str:
         """Duration, rate, coding and level in words."""
-        level = f", {self.level.rms_dbfs:.1f} dBFS".replace("-", "−") if self.level else ""
+        level = f", {dbfs(self.level.rms_dbfs)}" if self.level else ""
         return f"{self.seconds:.2f} s, {self.rate / 1000:g} kHz, {self.depth}{level}"
 
 
