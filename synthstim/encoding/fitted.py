@@ -1,0 +1,141 @@
+"""Fitted sites as layers of an observer: the base network runs up to what they read, and the sites follow."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterator, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from synthstim.errors import InputError
+from synthstim.models import OUTPUT, Observer
+from synthstim.models.capture import listen
+
+SITES = "sites"
+STANDARDISED = "sites_z"
+
+
+class Sites(nn.Module):
+    """Read-outs of several layers, put together in the order of the sites.
+
+    Args:
+        readouts: one a layer that is read.
+        order: for each site, where it stands in the read-outs' outputs one after the other.
+    """
+
+    order: Tensor
+
+    def __init__(self, readouts: Sequence[nn.Module], order: Sequence[int]) -> None:
+        super().__init__()
+        self.readouts = nn.ModuleList(readouts)
+        self.register_buffer("order", torch.tensor(list(order), dtype=torch.long))
+
+    def forward(self, activations: Sequence[Tensor]) -> Tensor:
+        """Activations of each layer that is read -> (batch, site) responses, in the units of the recording."""
+        parts = [readout(values) for readout, values in zip(self.readouts, activations, strict=True)]
+        return torch.cat(parts, 1)[:, self.order]
+
+
+class Standardised(nn.Module):
+    """Sites in standard deviations of their measured responses, about their mean.
+
+    Args:
+        mean, spread: (site,) of the mean responses to the stimuli that were fitted to.
+    """
+
+    mean: Tensor
+    spread: Tensor
+
+    def __init__(self, mean: Tensor, spread: Tensor) -> None:
+        super().__init__()
+        self.register_buffer("mean", mean)
+        self.register_buffer("spread", spread)
+
+    def forward(self, sites: Tensor) -> Tensor:
+        """(batch, site) -> (batch, site)."""
+        return (sites - self.mean) / self.spread
+
+
+class FittedSites(nn.Module):
+    """A network with two more layers: ``sites`` (batch, site) and ``sites_z``.
+
+    The sites are computed as soon as the last layer that they read is there, within the network's own forward pass: whoever
+    reads only them runs the network no further, and whoever reads layers of the network, or its output, finds them under
+    the names they have there.
+
+    Args:
+        base: the network.
+        reads: the layers that the sites read.
+        sites: takes their activations.
+        standardised: takes the sites.
+    """
+
+    def __init__(self, base: nn.Module, reads: Sequence[str], sites: Sites, standardised: Standardised) -> None:
+        super().__init__()
+        self.base = base
+        self.reads = tuple(reads)
+        self.sites = sites
+        self.sites_z = standardised
+
+    def forward(self, inputs: Tensor) -> Any:
+        """The network's own output; the sites are read as layers."""
+        held: dict[str, Tensor] = {}
+
+        def keep(layer: str, values: Tensor) -> None:
+            held[layer] = values
+            if len(held) == len(self.reads):
+                self.sites_z(self.sites([held[name] for name in self.reads]))
+
+        with listen(self.base, [layer for layer in self.reads if layer != OUTPUT], keep):
+            output = self.base(inputs)
+        if OUTPUT in self.reads:
+            keep(OUTPUT, output)
+        return output
+
+    # Layers of the network keep their names, so that its decision, its stages and a user's recipe find them.
+
+    def named_modules(
+        self, memo: set[nn.Module] | None = None, prefix: str = "", remove_duplicate: bool = True
+    ) -> Iterator[tuple[str, nn.Module]]:
+        """As of any module, with the network's parts under their own names."""
+        inside = f"{prefix}." if prefix else ""
+        for name, part in super().named_modules(memo, prefix, remove_duplicate):
+            yield inside + name.removeprefix(inside).removeprefix("base."), part
+
+    def get_submodule(self, target: str) -> nn.Module:
+        """A part of the network, or the sites."""
+        first = target.partition(".")[0]
+        return (
+            super().get_submodule(target)
+            if first in ("", "base", SITES, STANDARDISED)
+            else self.base.get_submodule(target)
+        )
+
+
+def observer_with_sites(base: Observer, reads: Sequence[str], sites: Sites, standardised: Standardised) -> Observer:
+    """An observer with all that ``base`` has, and the layers ``sites`` and ``sites_z``; the network is shared, not copied.
+
+    Raises:
+        InputError: the base has layers of these names already.
+    """
+    if taken := [name for name in ("base", SITES, STANDARDISED) if name in base.layers]:
+        raise InputError(f"{base.name} has a layer {taken[0]!r} already: fit to the observer without fitted sites")
+    module = FittedSites(base.module, reads, sites, standardised)
+    decision = base.decision
+
+    def decide(observer: Observer, stimuli: Tensor, layers: Sequence[str]) -> list[Hashable]:
+        assert callable(decision)
+        # A model's own decision looks into its own module.
+        bare = Observer(module.base, input=observer.input, name=observer.name, decision=decision)
+        return decision(bare, stimuli, layers)
+
+    return Observer(
+        module.to(base.device, base.dtype),
+        input=base.input,
+        name=f"sites on {base.name}",
+        weights=base.weights,
+        decision=decide if callable(decision) else decision,
+        stages=base.stages,
+        groups=base.groups,
+    )

@@ -1,0 +1,67 @@
+"""A layer's maps as what masks are fitted to: on a grid of bounded size, and of one scale whatever the layer."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from synthstim.encoding.features import Features
+from synthstim.encoding.readouts import axis, on_grid, pooled
+
+# Masks are drawn on at most so many cells a side: receptive fields are larger than that.
+MAX_SIDE = 20
+
+
+class Maps:
+    """A layer's maps, averaged to a grid of at most ``MAX_SIDE`` cells a side, centred and of unit mean squared norm.
+
+    Attributes:
+        values: (stimulus, channel, place) float32: less the mean of each channel and place, each channel divided by its
+            standard deviation, all divided by one number.
+        grid: (y, x) cells.
+        pool: layer cells averaged into one.
+    """
+
+    def __init__(self, features: Features, device: str = "cpu") -> None:
+        on_grid(torch.zeros(1, *features.shape))
+        side = max(on_grid(torch.zeros(1, *features.shape)).shape[2:])
+        # Tokens are places of their own: averaging neighbours of a list would mix what is far apart in the image.
+        self.pool = -(-side // MAX_SIDE) if len(features.shape) == 3 else 1
+        parts = [
+            pooled(on_grid(torch.from_numpy(np.array(features.values[start : start + 64]))), self.pool)
+            for start in range(0, len(features.values), 64)
+        ]
+        maps = torch.cat(parts)
+        self.grid = (int(maps.shape[2]), int(maps.shape[3]))
+        values = maps.flatten(2).to(device)
+        self.mean = values.mean(0)
+        values = values - self.mean
+        self.scale = values.square().mean((0, 2)).sqrt()
+        self.scale = torch.where(self.scale > 1e-6 * self.scale.max().clamp_min(1e-30), self.scale, torch.inf)
+        values = values / self.scale[:, None]
+        norm = values.square().sum((1, 2)).mean().sqrt().clamp_min(1e-12)
+        self.scale, self.values = self.scale * norm, values / norm
+
+
+def roughness(mask: Tensor, grid: tuple[int, int]) -> Tensor:
+    """(replica,) summed squares of the Laplacian of masks (replica, place); beyond the edge a mask goes on as it is."""
+    maps = mask.unflatten(1, grid)[:, None]
+    padded = nn.functional.pad(maps, (1, 1, 1, 1), mode="replicate")
+    laplacian = (
+        padded[..., :-2, 1:-1] + padded[..., 2:, 1:-1] + padded[..., 1:-1, :-2] + padded[..., 1:-1, 2:] - 4 * maps
+    )
+    return laplacian.square().flatten(1).sum(1)
+
+
+def moments(mask: Tensor, grid: tuple[int, int]) -> tuple[Tensor, Tensor]:
+    """Centre (replica, 2) and width (replica,) of the squares of masks, across a grid from -1 to 1."""
+    rows, columns = (axis(side).to(mask) for side in grid)
+    places = torch.stack(torch.meshgrid(rows, columns, indexing="ij"), -1).flatten(0, 1)
+    # The fourth power leaves out what is small everywhere.
+    weight = mask**4
+    weight = weight / weight.sum(1, keepdim=True).clamp_min(1e-30)
+    centre = weight @ places
+    spread = (weight * ((places[None] - centre[:, None]) ** 2).sum(-1)).sum(1)
+    # The fourth power of a Gaussian of width w has a variance of w^2 / 4 along each axis.
+    return centre, (2 * spread).sqrt().clamp(0.1, 1.0)

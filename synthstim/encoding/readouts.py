@@ -1,0 +1,123 @@
+"""Read-outs: modules from one layer's activations (batch, *layer) to sites (batch, site)."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from synthstim.errors import InputError
+
+
+class LinearReadout(nn.Module):
+    """A weight for every feature of the layer.
+
+    Args:
+        weight: (site, feature).
+        bias: (site,).
+    """
+
+    def __init__(self, weight: Tensor, bias: Tensor) -> None:
+        super().__init__()
+        self.weight, self.bias = nn.Parameter(weight), nn.Parameter(bias)
+
+    def forward(self, activations: Tensor) -> Tensor:
+        """(batch, *layer) -> (batch, site)."""
+        return nn.functional.linear(activations.flatten(1), self.weight, self.bias)
+
+
+class FactorisedReadout(nn.Module):
+    """A spatial mask times channel weights (Bashivan, Kar & DiCarlo 2019).
+
+    Args:
+        mask: (site, y, x), on the layer's grid after it is averaged over ``pool`` x ``pool`` cells.
+        channels: (site, channel).
+        bias: (site,).
+        pool: cells that are averaged.
+    """
+
+    def __init__(self, mask: Tensor, channels: Tensor, bias: Tensor, *, pool: int = 1) -> None:
+        super().__init__()
+        self.mask, self.channels, self.bias = nn.Parameter(mask), nn.Parameter(channels), nn.Parameter(bias)
+        self.pool = pool
+
+    def forward(self, activations: Tensor) -> Tensor:
+        """(batch, channel, y, x) or (batch, token, channel) -> (batch, site)."""
+        maps = pooled(on_grid(activations), self.pool)
+        return read_maps(maps.flatten(2), self.mask.flatten(1), self.channels) + self.bias
+
+
+class GaussianReadout(nn.Module):
+    """A Gaussian over space times channel weights.
+
+    Lurz et al. 2021 draw a position from the Gaussian at each step of the fit and read the features there; this is the
+    expectation of theirs over positions, which needs no drawing and keeps the width.
+
+    Args:
+        centre: (site, 2) y and x, from -1 to 1 across the layer's grid.
+        width: (site,) standard deviation, in the same unit.
+        channels: (site, channel).
+        bias: (site,).
+        pool: as for ``FactorisedReadout``.
+        grid: (y, x) cells after pooling.
+    """
+
+    def __init__(
+        self, centre: Tensor, width: Tensor, channels: Tensor, bias: Tensor, *, grid: tuple[int, int], pool: int = 1
+    ) -> None:
+        super().__init__()
+        self.centre, self.width = nn.Parameter(centre), nn.Parameter(width)
+        self.channels, self.bias = nn.Parameter(channels), nn.Parameter(bias)
+        self.grid, self.pool = grid, pool
+
+    def forward(self, activations: Tensor) -> Tensor:
+        """(batch, channel, y, x) or (batch, token, channel) -> (batch, site)."""
+        maps = pooled(on_grid(activations), self.pool)
+        mask = gaussian_mask(self.centre, self.width, self.grid)
+        return read_maps(maps.flatten(2), mask, self.channels) + self.bias
+
+
+def on_grid(activations: Tensor) -> Tensor:
+    """Activations as maps (batch, channel, y, x); tokens become one column of places.
+
+    Raises:
+        InputError: the layer has no space.
+    """
+    if activations.ndim == 4:
+        return activations
+    if activations.ndim == 3:
+        return activations.transpose(1, 2)[..., None]
+    raise InputError(
+        f"a layer of shape {tuple(activations.shape[1:])} has no space to put a mask on: fit it with ridge or pls"
+    )
+
+
+def pooled(maps: Tensor, pool: int) -> Tensor:
+    """Maps averaged over ``pool`` x ``pool`` cells; a last cell that is not whole averages what it has."""
+    if pool == 1:
+        return maps
+    sides = [min(pool, side) for side in maps.shape[2:]]
+    return nn.functional.avg_pool2d(maps, sides, ceil_mode=True, count_include_pad=False)
+
+
+def read_maps(maps: Tensor, mask: Tensor, channels: Tensor) -> Tensor:
+    """sum over channel and place of maps (batch, channel, place) x mask (site, place) x channels (site, channel)."""
+    # First over the axis that is longer: what lies in between is then small.
+    if maps.shape[1] > maps.shape[2]:
+        return torch.einsum("nsp,sp->ns", torch.einsum("ncp,sc->nsp", maps, channels), mask)
+    return torch.einsum("ncs,sc->ns", maps @ mask.T, channels)
+
+
+def gaussian_mask(centre: Tensor, width: Tensor, grid: tuple[int, int]) -> Tensor:
+    """(site, place) Gaussians on a grid whose sides go from -1 to 1, each of unit Euclidean norm."""
+    rows, columns = (axis(side).to(centre) for side in grid)
+    y, x = torch.meshgrid(rows, columns, indexing="ij")
+    squared = (y.flatten() - centre[:, :1]) ** 2 + (x.flatten() - centre[:, 1:]) ** 2
+    # From the nearest cell on: a narrow Gaussian between cells would be zero everywhere.
+    squared = squared - squared.min(1, keepdim=True).values
+    mask = torch.exp(-squared / (2 * width[:, None] ** 2))
+    return mask / mask.norm(dim=1, keepdim=True)
+
+
+def axis(side: int) -> Tensor:
+    """Places of cells from -1 to 1; the middle, of one cell."""
+    return torch.linspace(-1, 1, side) if side > 1 else torch.zeros(1)
