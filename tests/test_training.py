@@ -219,7 +219,7 @@ def learnt(spoken, music):
     seen = []
     settings = Settings(steps=40, batch=24, average=5, rate=3e-3, smoothing=0.0, music_weight=1.0, hidden=(0, 0))
     plain = Augmentation(
-        seconds=1.0, word_snr_db=(20.0, 30.0), music_snr_db=(20.0, 30.0), reverberant=0.0, colour_db=1.0
+        seconds=(0.6, 0.7), word_snr_db=(20.0, 30.0), music_snr_db=(20.0, 30.0), reverberant=0.0, colour_db=1.0
     )
     plain = dataclasses.replace(plain, music_share=0.4)
     made = fit(spoken, music, settings=settings, augmentation=plain, watch=lambda *now: seen.append(now))
