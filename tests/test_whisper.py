@@ -164,9 +164,9 @@ def test_an_observer_decides_by_the_words(model, speech):
     text, sound = speech["im_sorry"]
     samples = len(sound) // 1000 * 1000
     played = SoundInput(rate=48000, samples=3 * samples, network_rate=RATE)
-    observer = Observer(model, input=played, decision=whisper.decision)
+    observer = Observer(model, input=played, decision=whisper.decide)
     stimulus = resample(sound[None, :samples], RATE, 48000)
-    assert whisper.decision(observer, stimulus, ["enc3"]) == [words(text)]
+    assert whisper.decide(observer, stimulus, ["enc3"]) == [words(text)]
 
 
 def test_the_decoder_is_no_part_of_the_module(model):

@@ -12,8 +12,6 @@ one's. And as a model of hearing, the module is read at any stage, not only at i
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-import re
 from collections.abc import Hashable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -33,8 +31,6 @@ from synthstim.models.hearing.whisper_weights import (
 
 if TYPE_CHECKING:
     from transformers import WhisperConfig
-
-    from synthstim.models.observer import Observer
 
     from synthstim.models.observer import Observer
 
@@ -190,8 +186,10 @@ def transcribe(model: WhisperEncoder, waveforms: Tensor) -> list[str]:
         return [text for one in hidden for text in scribe.write(one)]
 
 
-def decision(observer: Observer, stimuli: Tensor, layers: Sequence[str]) -> list[str]:
-    """The words that Whisper recognises in each stimulus, in lower case and without punctuation."""
+def decide(observer: Observer, stimuli: Tensor, layers: Sequence[str] = ()) -> list[Hashable]:
+    """The words that Whisper recognises in each stimulus, in lower case and without punctuation; None at random weights."""
+    if observer.weights == "random":
+        return [None] * len(stimuli)
     assert isinstance(observer.module, WhisperEncoder)
     return [words(text) for text in transcribe(observer.module, observer.preprocess(stimuli))]
 
@@ -203,14 +201,6 @@ def words(text: str) -> str:
     "thank you it's over"
     """
     return " ".join(re.findall(r"[^\W_]+(?:'[^\W_]+)*", text.lower()))
-
-
-def decide(observer: Observer, stimuli: Tensor, layers: Sequence[str] = ()) -> list[Hashable]:
-    """What the decoder writes for each stimulus, without capitals and punctuation; nothing for random weights."""
-    if observer.weights == "random":
-        return [None] * len(stimuli)
-    texts = transcribe(observer.module, observer.preprocess(stimuli).float())  # type: ignore[arg-type]
-    return [" ".join(re.sub(r"[^a-z0-9' ]+", " ", text.lower()).split()) for text in texts]
 
 
 def require_length(samples: int) -> None:
