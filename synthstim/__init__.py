@@ -21,7 +21,7 @@ _PLACES = {
     "models.checkpoints": ("convert_checkpoint",),
     "sounds": ("read_sound", "write_wav"),
     "objectives": ("diversity", "drive", "level", "match", "one_hot", "smooth", "suppress"),
-    "parametrise": ("Fourier", "Pixels", "Waveform"),
+    "parametrise": ("Fourier", "Pixels", "Spectrogram", "Waveform"),
     "constraints": ("Aperture", "Band", "Energy", "Fixed", "Level", "Luminance", "Peak", "Ramps"),
     "robustness": ("Robustness",),
     "optimise": ("LBFGS", "Adam", "GradientAscent", "Stopping", "Synthesiser"),

@@ -144,11 +144,6 @@ def write_wav(path: str | Path, waveform: Waveform, rate: int, *, coding: str = 
     soundfile.write(str(path), steps.astype(np.int32) << (32 - bits), rate, subtype=CODINGS[coding], format="WAV")
 
 
-def sound_rate(path: str | Path) -> int:
-    """The rate of a sound file in Hz."""
-    return int(soundfile.info(str(path)).samplerate)
-
-
 def coding_of(path: str | Path) -> str:
     """How a sound file's samples are coded: one of ``CODINGS``, or libsndfile's name for another."""
     with soundfile.SoundFile(str(path)) as opened:

@@ -46,9 +46,9 @@ ENTRIES = [
     (
         f"{DRIVE}|parametrisation: furier",
         7,
-        "parametrisation: came 'furier' (text), wanted 'fourier', 'pixels' or 'waveform': did you mean 'fourier'?",
+        "parametrisation: came 'furier' (text), wanted 'fourier', 'pixels', 'spectrogram' or 'waveform': did you mean 'fourier'?",
     ),
-    (f"{DRIVE}|parametrisation: 3", 7, "came 3 (whole number), wanted 'fourier', 'pixels', 'waveform', or a mapping"),
+    (f"{DRIVE}|parametrisation: 3", 7, "came 3 (whole number), wanted 'fourier', 'pixels', 'spectrogram', 'waveform', or a mapping"),
     (
         f"{DRIVE}|parametrisation:|  kind: fourier|  decay: 4",
         9,

@@ -6,6 +6,7 @@ from torch import Tensor
 
 from synthstim.parametrise.fourier import Fourier
 from synthstim.parametrise.pixels import Pixels
+from synthstim.parametrise.spectrogram import Spectrogram
 from synthstim.parametrise.start import noise, shaped_noise
 from synthstim.parametrise.waveform import Waveform
 
@@ -31,4 +32,4 @@ class Parametrisation(Protocol):
         """Bring latents back to where they render in range, in place."""
 
 
-__all__ = ["Fourier", "Parametrisation", "Pixels", "Waveform", "noise", "shaped_noise"]
+__all__ = ["Fourier", "Parametrisation", "Pixels", "Spectrogram", "Waveform", "noise", "shaped_noise"]

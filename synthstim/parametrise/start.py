@@ -13,7 +13,7 @@ from synthstim.errors import InputError
 # Weak noise reached a match sooner than strong noise (docs/optimiser_study.md).
 AMPLITUDE = 0.1
 # Root mean square of the initial noise of a sound, at full scale.
-SOUND_RMS = 0.01
+SOUND_RMS = 0.02
 
 
 def noise(kind: str, shape: tuple[int, ...], generators: Sequence[torch.Generator]) -> Tensor:

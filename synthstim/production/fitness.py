@@ -9,7 +9,7 @@ from synthstim.recipe import Controller, Metamer, Recipe
 
 _OF_IMAGES = ("mean_luminance", "rms_contrast", "energy", "aperture", "fixed")
 _OF_SOUNDS = ("level_dbfs", "peak_dbfs", "band_hz", "ramp_ms")
-_PARAMETRISATIONS = {"image": ("fourier", "pixels"), "sound": ("waveform",)}
+_PARAMETRISATIONS = {"image": ("fourier", "pixels"), "sound": ("spectrogram", "waveform")}
 
 
 def check_modality(recipe: Recipe, input: StimulusInput) -> None:

@@ -1,4 +1,8 @@
-"""How an entry of sounds is synthesised: which optimiser on the waveform, for how long."""
+"""How an entry of sounds is synthesised: which latents and optimiser, for how long.
+
+The defaults come from docs/sound_optimiser_study.md: Adam on the logarithm of the loss (a score in dB), moving the log
+amplitudes and phases of the short-time spectrum.
+"""
 
 from __future__ import annotations
 
@@ -7,13 +11,14 @@ import torch
 from synthstim.media import read_for
 from synthstim.models import Observer, SoundInput
 from synthstim.optimise import Adam, Optimiser
-from synthstim.parametrise import Waveform
+from synthstim.parametrise import Parametrisation, Spectrogram, Waveform
 from synthstim.production.phases import CONTROLLER_EVALUATIONS, Phase, optimiser_of, stopping_of
 from synthstim.recipe import STARTS, Controller, Metamer, Recipe
 
-METAMER_EVALUATIONS = 800
-# Of latents whose root mean square is that of the sound: some tenths of it a step.
-STEP = 0.01
+METAMER_EVALUATIONS = 500
+# Of log amplitudes and phases (about 10 % and 6 degrees), and of samples.
+STEP = 0.1
+WAVEFORM_STEP = 0.01
 
 
 def sound_phases_of(
@@ -27,17 +32,21 @@ def sound_phases_of(
     assert isinstance(observer.input, SoundInput)
     default = METAMER_EVALUATIONS if isinstance(entry, Metamer) else CONTROLLER_EVALUATIONS
     evaluations = min(entry.evaluations or default, budget or 10**9)
+    latents = _parametrisation(entry, observer.input)
+    step = STEP if isinstance(latents, Spectrogram) else WAVEFORM_STEP
+
+    def adam() -> Optimiser:
+        return Adam(step=step)
+
+    make = optimiser_of(entry.optimiser) if entry.optimiser is not None else adam
+    return [Phase(latents, make, repr(make()), stopping_of(entry, evaluations), _start(entry, recipe, observer))]
+
+
+def _parametrisation(entry: Metamer | Controller, input: SoundInput) -> Parametrisation:
     asked = entry.parametrisation
-    decay = None if asked is None or asked.kind != "waveform" else asked.decay
-    start = _start(entry, recipe, observer)
-    make = optimiser_of(entry.optimiser) if entry.optimiser is not None else _adam
-    return [
-        Phase(Waveform(observer.input, decay=decay or 0.0), make, repr(make()), stopping_of(entry, evaluations), start)
-    ]
-
-
-def _adam() -> Optimiser:
-    return Adam(step=STEP)
+    if asked is not None and asked.kind == "waveform":
+        return Waveform(input, decay=asked.decay or 0.0)
+    return Spectrogram(input)
 
 
 def _start(entry: Metamer | Controller, recipe: Recipe, observer: Observer) -> str | torch.Tensor:

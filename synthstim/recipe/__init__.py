@@ -6,7 +6,7 @@ from pathlib import Path
 
 from synthstim.recipe.constraints import Aperture, Constraints, Fixed
 from synthstim.recipe.items import Item, expand
-from synthstim.recipe.making import STARTS, Fourier, OptimiserSpec, Pixels, Waveform
+from synthstim.recipe.making import STARTS, Fourier, OptimiserSpec, Pixels, Spectrogram, Waveform
 from synthstim.recipe.problems import problem, raise_problems, validate
 from synthstim.recipe.schema import Criteria, ObserverSpec, Recipe
 from synthstim.recipe.stimuli import Controller, Metamer, Robustness
@@ -31,6 +31,7 @@ __all__ = [
     "Recipe",
     "Robustness",
     "Source",
+    "Spectrogram",
     "UnitSpec",
     "Wanted",
     "Waveform",

@@ -41,6 +41,12 @@ class Waveform(Section):
     decay: float | None = Field(default=None, ge=0, le=3)
 
 
+class Spectrogram(Section):
+    """The sound is optimised as the log amplitudes and phases of its short-time spectrum."""
+
+    kind: Literal["spectrogram"] = "spectrogram"
+
+
 class Pixels(Section):
     """The image is optimised as its pixels.
 
@@ -92,10 +98,10 @@ def _check_start(value: str, info: ValidationInfo) -> str:
 
 
 Parametrisation = Annotated[
-    Fourier | Pixels | Waveform,
+    Fourier | Pixels | Spectrogram | Waveform,
     Field(discriminator="kind"),
     BeforeValidator(_parametrisation),
-    Wanted("'fourier', 'pixels', 'waveform', or a mapping with one of them as its kind"),
+    Wanted("'fourier', 'pixels', 'spectrogram', 'waveform', or a mapping with one of them as its kind"),
 ]
 Optimiser = Annotated[
     OptimiserSpec,

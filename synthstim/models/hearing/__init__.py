@@ -35,7 +35,7 @@ class Hearing:
 
     @property
     def module(self) -> ModuleType:
-        """The file: ``network``, and where it has them ``RATE``, ``STAGES``, ``GROUPS`` and ``decide``."""
+        """The file: ``network``, and where it has them ``RATE`` or ``rate_of``, ``STAGES``, ``STATISTICS`` and ``decide``."""
         return importlib.import_module(f"synthstim.models.hearing.{self.file}")
 
 
@@ -85,12 +85,13 @@ def load_hearing(
     if from_file:
         state = read_weights(weights)
         load_into(network, getattr(module, "published_state", dict)(state), Path(weights).name)
+    statistics = getattr(module, "STATISTICS", ())
     return Observer(
         network,
         input=input,
         name=name,
         weights=str(weights) if str(weights) in ("default", "random") else Path(weights).name,
         decision=getattr(module, "decide", OUTPUT if entry.weights != "none" else None),
-        stages=getattr(module, "STAGES", ()),
-        groups=getattr(module, "GROUPS", None),
+        stages=getattr(module, "STAGES", statistics),
+        groups={"statistics": statistics} if statistics else None,
     )
