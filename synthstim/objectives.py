@@ -302,7 +302,7 @@ def _read_each(observer: Observer, units: Unit | Sequence[Unit], items: int) -> 
     if each[0].reader is not None:
         unit = each[0]
         return Scorer(lambda _stimuli, read, _held: unit.read_by_function(read[layer]), (layer,))
-    indices, weights = gather_table(each, observer.layers[layer])
+    indices, weights = gather_table(each, observer.layers[layer], channel_axis=observer.input.channel_axis)
     constants = (indices.to(observer.device), weights.to(observer.device, observer.dtype))
     return Scorer(
         lambda _stimuli, read, held: (read[layer].flatten(1).gather(1, held[0]) * held[1]).sum(1),

@@ -44,6 +44,8 @@ class ImageInput:
     axes: ClassVar[str] = "channel, y, x"
     remedy: ClassVar[str] = "resize or crop it"
     rest: ClassVar[float] = 0.5
+    # Layers with two axes: tokens of a transformer hold their channels last, frames of a sound come after them.
+    channel_axis: ClassVar[int] = 1
 
     def __post_init__(self) -> None:
         if min(self.size) < 1 or self.channels < 1:
@@ -106,6 +108,7 @@ class SoundInput:
     axes: ClassVar[str] = "time"
     remedy: ClassVar[str] = "resample it or cut it"
     rest: ClassVar[float] = 0.0
+    channel_axis: ClassVar[int] = 0
 
     def __post_init__(self) -> None:
         for rate in (self.rate, self.network_rate):

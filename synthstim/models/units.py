@@ -20,8 +20,9 @@ class Unit:
 
     Attributes:
         layer: a layer of the observer.
-        channel: of a (channel, y, x) layer, a (token, channel) layer or a vector.
-        position: ``centre``, ``mean`` over space, (y, x), or (token,).
+        channel: of a (channel, y, x) layer or a vector; of a layer with two axes, (token, channel) where images are
+            seen and (channel, frame) where sounds are heard.
+        position: ``centre``, ``mean`` over space or time, (y, x), (token,) or (frame,).
         indices: flat indices into the layer; the unit is their mean.
         reader: activations (batch, ...) -> (batch,), differentiable; then ``label`` names it.
 
@@ -70,8 +71,11 @@ class Unit:
             )
         return values
 
-    def flat_indices(self, shape: tuple[int, ...]) -> list[int]:
+    def flat_indices(self, shape: tuple[int, ...], *, channel_axis: int = 1) -> list[int]:
         """The flat indices into a layer of this shape whose mean is the unit.
+
+        Args:
+            channel_axis: of a layer with two axes, as the observer's input has it.
 
         Raises:
             InputError: an index, channel or position lies outside the layer.
@@ -82,8 +86,7 @@ class Unit:
                 raise InputError(f"index {bad[0]} is outside {self.layer}, which has {total} units: 0 to {total - 1}")
             return list(self.indices)
         assert self.channel is not None
-        # (token, channel) layers hold their channels last, (channel, y, x) layers first.
-        axis = 1 if len(shape) == 2 else 0
+        axis = channel_axis if len(shape) == 2 else 0
         if not 0 <= self.channel < shape[axis]:
             raise InputError(
                 f"channel {self.channel} is outside {self.layer}, which has {shape[axis]} channels: 0 to {shape[axis] - 1}"
@@ -107,9 +110,11 @@ class Unit:
         return tuple(self.position)
 
 
-def gather_table(units: Sequence[Unit], shape: tuple[int, ...]) -> tuple[Tensor, Tensor]:
+def gather_table(
+    units: Sequence[Unit], shape: tuple[int, ...], *, channel_axis: int = 1
+) -> tuple[Tensor, Tensor]:
     """Indices (unit, k) and weights (unit, k) that read units of one layer as weighted sums of flat activations."""
-    lists = [unit.flat_indices(shape) for unit in units]
+    lists = [unit.flat_indices(shape, channel_axis=channel_axis) for unit in units]
     longest = max(map(len, lists))
     indices = torch.zeros(len(units), longest, dtype=torch.long)
     weights = torch.zeros(len(units), longest)
@@ -134,6 +139,7 @@ def read_units(observer: Observer, stimuli: Tensor, units: Sequence[Unit]) -> Te
         if unit.reader is not None:
             columns.append(unit.read_by_function(values))
         else:
-            index = torch.tensor(unit.flat_indices(tuple(values.shape[1:])), device=values.device)
+            found = unit.flat_indices(tuple(values.shape[1:]), channel_axis=observer.input.channel_axis)
+            index = torch.tensor(found, device=values.device)
             columns.append(values.flatten(1)[:, index].mean(1))
     return torch.stack(columns, 1)

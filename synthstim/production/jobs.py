@@ -20,10 +20,8 @@ from synthstim.production.fitness import check_modality
 from synthstim.production.phases import Phase, phases_of
 from synthstim.production.sound_phases import sound_phases_of
 from synthstim.recipe import Controller, Item, Metamer, Recipe, expand
-from synthstim.sounds import sound_rate
 from synthstim.verify import Aim, Measurer
 
-BANDWIDTH = 0.99
 AT_ONCE = {"cpu": 8, "cuda": 64, "mps": 16}
 
 
@@ -73,7 +71,7 @@ def plan_jobs(
             _check(aim, observer)
             if item.reference is not None:
                 references.get(item.reference)
-            groups.setdefault(_key(item, recipe, observer), []).append((item, aim))
+            groups.setdefault(_key(item), []).append((item, aim))
         except InputError as error:
             raise InputError(f"{item.entry.name}: {error}") from None
     most = at_once or AT_ONCE.get(observer.device.type, 8)
@@ -81,7 +79,7 @@ def plan_jobs(
     for group in groups.values():
         entry = group[0][0].entry
         try:
-            held = constraints_of(entry, recipe, observer, group[0][0].reference)
+            held = constraints_of(entry, recipe, observer)
             limits.check_all(held, observer.input.shape)
             plan = sound_phases_of if isinstance(observer.input, SoundInput) else phases_of
             phases = plan(entry, recipe, observer, budget)
@@ -149,18 +147,10 @@ def _control(entry: Controller, aims: Sequence[Aim], measurer: Measurer) -> Obje
     )
 
 
-def constraints_of(
-    entry: Metamer | Controller, recipe: Recipe, observer: Observer, reference: str | None = None
-) -> list[limits.Constraint]:
-    """The projections an entry asks for, the ones that must hold best last.
-
-    Args:
-        reference: of the items, or one at the same rate.
-    """
+def constraints_of(entry: Metamer | Controller, recipe: Recipe, observer: Observer) -> list[limits.Constraint]:
+    """The projections an entry asks for, the ones that must hold best last."""
     if isinstance(observer.input, SoundInput):
-        heard = observer.input.network_rate / 2
-        top = heard if reference is None else _bandwidth(recipe, reference)
-        return _sound_constraints(entry, recipe, observer.input, top if top < heard else None)
+        return _sound_constraints(entry, recipe, observer.input)
     asked = entry.constraints
     out: list[limits.Constraint] = []
     if asked.energy is not None:
@@ -179,24 +169,12 @@ def constraints_of(
     return out
 
 
-def _bandwidth(recipe: Recipe, reference: str) -> float:
-    """The frequency up to which a recording holds sound: a little below half its rate, where its filter falls off."""
-    return BANDWIDTH * sound_rate(recipe.resolve(reference)) / 2
-
-
-def _sound_constraints(
-    entry: Metamer | Controller, recipe: Recipe, input: SoundInput, top: float | None
-) -> list[limits.Constraint]:
-    """A sound is held at its level unless the recipe frees it, so that all sounds of a set are played at the same one.
-
-    A metamer of a recording that holds nothing above ``top``, in Hz, holds nothing there either: a compressive model
-    hears the least there is, and the optimiser's steps would always leave some.
-    """
+def _sound_constraints(entry: Metamer | Controller, recipe: Recipe, input: SoundInput) -> list[limits.Constraint]:
+    """A sound is held at its level unless the recipe frees it, so that all sounds of a set are played at the same one."""
     asked = entry.constraints
     out: list[limits.Constraint] = []
-    band = asked.band_hz or (None if top is None else (0.0, top))
-    if band is not None:
-        out.append(limits.Band(low=band[0], high=band[1], rate=input.rate))
+    if asked.band_hz is not None:
+        out.append(limits.Band(low=asked.band_hz[0], high=asked.band_hz[1], rate=input.rate))
     if asked.ramp_ms is not None:
         out.append(limits.Ramps(seconds=asked.ramp_ms / 1000, rate=input.rate))
     if asked.level_dbfs != "free":
@@ -208,19 +186,17 @@ def _check(aim: Aim, observer: Observer) -> None:
     observer.require(aim.layers)
     for unit in (*([aim.unit] if aim.unit else []), *aim.others):
         observer.require([unit.layer])
-        unit.flat_indices(observer.layers[unit.layer])
+        unit.flat_indices(observer.layers[unit.layer], channel_axis=observer.input.channel_axis)
 
 
-def _key(item: Item, recipe: Recipe, observer: Observer) -> str:
-    """What items of one batch share: all of the entry but its name and copies, the layers, the references' bandwidth."""
+def _key(item: Item) -> str:
+    """What items of one batch share: all of the entry but its name and copies, and the layers."""
     left_out = {"name", "copies", "reference", "layers"}
     if isinstance(item.entry, Controller) and item.entry.goal != "one_hot":
         left_out.add("unit")
     settings = item.entry.model_dump(mode="json", exclude=left_out)
     layer = item.layers or item.entry.unit.layer if isinstance(item.entry, Controller) else item.layers
-    hears = isinstance(observer.input, SoundInput) and item.reference is not None
-    band = _bandwidth(recipe, item.reference or "") if hears else None
-    return json.dumps([settings, layer, band], sort_keys=True, default=str)
+    return json.dumps([settings, layer], sort_keys=True, default=str)
 
 
 class _References:

@@ -12,13 +12,13 @@ from synthstim.recipe.problems import problem, raise_problems
 from synthstim.recipe.wanted import Wanted, listed
 
 POSITIONS = ("centre", "mean")
-_POSITION = "'centre', 'mean' or [y, x]"
+_POSITION = "'centre', 'mean' or [y, x], [frame] in a layer of (channel, frame)"
 
 
 def _position(value: Any) -> Any:
     if isinstance(value, str) and value in POSITIONS:
         return value
-    if isinstance(value, (list, tuple)) and len(value) == 2 and all(type(at) is int and at >= 0 for at in value):
+    if isinstance(value, (list, tuple)) and len(value) in (1, 2) and all(type(at) is int and at >= 0 for at in value):
         return tuple(value)
     if value == "center":
         raise problem("is 'center': write 'centre'")
@@ -27,7 +27,7 @@ def _position(value: Any) -> Any:
     raise ValueError
 
 
-Position = Annotated[str | tuple[int, int], BeforeValidator(_position), Wanted(_POSITION)]
+Position = Annotated[str | tuple[int, ...], BeforeValidator(_position), Wanted(_POSITION)]
 
 
 class UnitSpec(Section):
@@ -38,7 +38,7 @@ class UnitSpec(Section):
         channels: channels of the layer, each controlled by itself.
         index: a flat index into the layer.
         indices: flat indices into the layer, whose mean is controlled.
-        position: where in a channel: its centre, the mean over space, or [y, x] in steps of the layer.
+        position: where in a channel: its centre, the mean over space or time, or [y, x] or [frame] in steps of the layer.
     """
 
     layer: LayerName
