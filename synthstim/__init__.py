@@ -32,7 +32,8 @@ _PLACES = {
     "experiment": ("export_experiment", "list_protocols", "read_rig", "run_experiment"),
     "report": ("write_report",),
     "analysis": ("analyse_experiment",),
-    "training": ("evaluate_word_music", "train_word_music"),
+    "training.evaluate": ("evaluate_word_music",),
+    "training.train": ("train_word_music",),
 }
 _HOMES = {name: f"synthstim.{place}" for place, names in _PLACES.items() for name in names}
 

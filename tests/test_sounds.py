@@ -177,5 +177,5 @@ def test_inputs_of_sounds():
         SoundInput.lasting(-1, network_rate=20_000)
     with pytest.raises(InputError, match="cannot hold what a network at 20000 Hz hears"):
         SoundInput.lasting(1.0, network_rate=20_000, rate=16_000)
-    with pytest.raises(InputError, match="are no whole number at 20000 Hz: use SoundInput.lasting"):
+    with pytest.raises(InputError, match=r"are no whole number at 20000 Hz: use SoundInput\.lasting"):
         SoundInput(rate=48_000, samples=48_001, network_rate=20_000)

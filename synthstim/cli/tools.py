@@ -48,7 +48,8 @@ def train(
 ) -> None:
     """Train the word and music network anew: under 40 minutes on two cores, from synthesis voices and carried music."""
     from synthstim.progress import ProgressDisplay
-    from synthstim.training import evaluate_word_music, train_word_music
+    from synthstim.training.evaluate import evaluate_word_music
+    from synthstim.training.train import train_word_music
 
     with ProgressDisplay(console, quiet=quiet) as display:
         done = train_word_music(out, seed=seed, watch=display.working)

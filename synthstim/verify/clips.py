@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -74,7 +75,7 @@ def clip_pool(input: SoundInput, folder: Path | None, *, level_dbfs: float | Non
 
 
 def _in_folder(folder: Path) -> list[tuple[str, str, Read]]:
-    return [(path.name, sha256_of(path), lambda path=path: read_sound(path)) for path in files_in(folder, "sound")]
+    return [(path.name, sha256_of(path), partial(read_sound, path)) for path in files_in(folder, "sound")]
 
 
 def _carried(seconds: float) -> list[tuple[str, str, Read]]:
