@@ -72,7 +72,7 @@ class SoundTexture(nn.Module):
             raise InputError(
                 f"a sound of {samples / RATE:.3g} s came: texture statistics want {SHORTEST_S} s or more of it"
             )
-        frames = -(-samples * ENVELOPE_RATE // RATE)
+        frames = int(-(-samples * ENVELOPE_RATE // RATE))
         if edge is not None and not 0 <= edge * ENVELOPE_RATE <= frames // 2:
             raise InputError(f"an edge of {edge} s came for sounds of {samples / RATE:.3g} s: give 0 to half of it")
         bank = filter_bank(BANDS, samples=samples, rate=RATE)
