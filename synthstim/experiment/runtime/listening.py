@@ -19,6 +19,8 @@ from .speaker import sound_device, sound_problems
 from .trials import PARTS, TrialLog, finished, read_plan
 
 PARTICIPANT = "SYNTHSTIM_PARTICIPANT"
+# How long a simulated participant listens to the noise that sets the volume.
+_NOISE_HEARD_S = 1.0
 
 
 class Listening(Session):
@@ -183,9 +185,9 @@ class Listening(Session):
         last = next(
             part for part in reversed(PARTS) if any(row["part_number"] == PARTS.index(part) for row in self._plan)
         )
-        failed = log.checked and not log.passed
+        failed = log.checked and not log.passed and (last == "headphone" or remaining[last])
         return {
-            "status": "completed" if not remaining[last] else "headphone check failed" if failed else "stopped early",
+            "status": "headphone check failed" if failed else "stopped early" if remaining[last] else "completed",
             "remaining": remaining,
             "headphone_correct": log.correct if log.checked else None,
             "headphone_passed": log.passed if log.checked else None,
@@ -210,7 +212,16 @@ class Listening(Session):
 
     def _next_key(self) -> str | None:
         question = self._question
-        return super()._next_key() if question is None else question.next_key(self._imagined(question))
+        if question is not None:
+            return question.next_key(self._imagined(question))
+        # Nobody sets the volume without having heard the noise.
+        unheard = self._routine == "set_level" and not self._heard_for(_NOISE_HEARD_S)
+        return None if unheard else super()._next_key()
+
+    def _heard_for(self, seconds: float) -> bool:
+        from psychopy import logging
+
+        return self._onset is not None and logging.defaultClock.getTime() - self._onset > seconds
 
     # Inside.
 

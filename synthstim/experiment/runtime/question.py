@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from typing import Any
 
 from .completion import Entry, NumberEntry, fold
+
+# A simulated key that has not arrived after so long is pressed again.
+_LOST_S = 2.0
 
 
 class Question:
@@ -21,6 +25,7 @@ class Question:
         self.asked_at: float | None = None
         self.first_key_at: float | None = None
         self._seen = self._sent = 0
+        self._sent_at = 0.0
 
     @property
     def refused(self) -> int:
@@ -49,9 +54,10 @@ class Question:
     def next_key(self, wanted: str) -> str | None:
         """The key that brings what was typed nearer to a wanted answer; None while an earlier one is on its way."""
         # Not before the keyboard is cleared: what was pressed earlier is lost.
-        if self.asked_at is None or self._sent > self._seen:
+        waiting = self._sent > self._seen and time.monotonic() - self._sent_at < _LOST_S
+        if self.asked_at is None or waiting:
             return None
-        self._sent += 1
+        self._sent, self._sent_at = self._seen + 1, time.monotonic()
         if self.entry is None:
             return wanted
         typed, whole = self.entry.typed, fold(wanted)
