@@ -289,3 +289,11 @@ def test_numbers_read_as_people_write_them(value, style, shown):
 def test_a_percentile_is_100_only_where_it_is():
     assert (percent(99.999), percent(100.0), percent(pd.NA)) == ("99.99 %", "100 %", "–")
     assert (text(12.0), text(1.5), text(None, "none")) == ("12", "1.5", "none")
+
+
+def test_a_long_list_of_the_provenance_is_cut():
+    from synthstim.report.summary import _facts
+
+    (_, entries), *_ = _facts({"pool": {"names": [f"photograph{n}" for n in range(72)], "few": [1, 2, 3]}})
+    assert dict(entries)["names"].endswith("photograph7 and 64 more")
+    assert dict(entries)["few"] == "1, 2, 3"

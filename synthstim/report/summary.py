@@ -28,6 +28,8 @@ _LABELS = {
     "criteria": "Criteria to pass",
     "coding": "Coding",
 }
+# Of a longer list only so many: provenance.json has all.
+_LISTED = 8
 _APART = ("recipe", "schema_version")
 _MEASURED = (
     "match_db",
@@ -147,6 +149,7 @@ def _entries(value: Any, name: str = "") -> Iterator[tuple[str, str]]:
         for index, inner in enumerate(value):
             yield from _entries(inner, f"{name} {index + 1}".strip())
     elif isinstance(value, list):
-        yield name, ", ".join(map(str, value))
+        more = f" and {len(value) - _LISTED} more" if len(value) > _LISTED + 1 else ""
+        yield name, ", ".join(map(str, value[:_LISTED] if more else value)) + more
     elif value is not None:
         yield name, f"{value:.6g}" if isinstance(value, float) else str(value)
