@@ -29,12 +29,14 @@ from synthstim.encoding import (
 )
 from synthstim.errors import InputError
 from synthstim.images import write_png
-from synthstim.models import OUTPUT, ImageInput, Observer, Unit, load_model, read_units
+from synthstim.models import OUTPUT, ImageInput, Observer, SoundInput, Unit, load_model, read_units
 from synthstim.objectives import drive, level, match, one_hot, suppress
 from synthstim.optimise import Adam, Stopping, Synthesiser
 from synthstim.parametrise import Pixels
+from synthstim.production import make, observer_of_set
 from synthstim.responses import Responses, join_responses
 from synthstim.stimulus_set import StimulusSet, adopt
+from synthstim.verify import check_set
 
 COUNT = 200
 QUICK = {
@@ -464,3 +466,73 @@ def test_stimuli_are_only_read_as_they_are_given() -> None:
     assert np.array_equal(some.only(["s3", "s1"]).batch([0])[0], crops(5)[3])
     assert isinstance(some, Stimuli)
     assert LAYERS[1] in small().layers
+
+
+def test_a_recipe_finds_fitted_sites_by_their_folder(network: Observer, tmp_path: Path) -> None:
+    signal = planted(maps_of(network, 60, "blocks.2", 64), 2)[0]
+    made = fit_sites(network, recorded(signal), stimuli(60, 64), ["blocks.2"], shuffled=False)
+    name = f"fit:{save_fit(made, tmp_path / 'fit')}"
+    recipe = {
+        "observer": name,
+        "stimuli": [
+            {
+                "name": "drive0",
+                "kind": "controller",
+                "goal": "drive",
+                "unit": {"layer": "sites", "channel": 0},
+                "copies": 1,
+            }
+        ],
+    }
+    written = make(recipe, tmp_path / "set", budget=15)
+    assert written.provenance["observer"]["name"] == name
+    again = observer_of_set(written)
+    assert again is not None
+    shown = torch.from_numpy(written.stimulus(written.table["file"].iloc[0]))[None]
+    found = float(again.activations(shown, ["sites"])["sites"][0, 0])
+    assert found == pytest.approx(float(written.table["activation"].iloc[0]), rel=1e-4)
+    assert not check_set(written, again).problems
+
+
+class Ear(nn.Module):
+    """Two filters at a time, rectified: (batch, time) -> (batch, channel, time)."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        with torch.random.fork_rng():
+            torch.manual_seed(0)
+            self.filters, self.relu = nn.Conv1d(1, 6, 32, stride=32), nn.ReLU()
+
+    def forward(self, waveforms: torch.Tensor) -> torch.Tensor:
+        return self.relu(self.filters(waveforms[:, None]))
+
+
+@pytest.mark.parametrize("method", ["ridge", "factorised"])
+def test_sites_that_hear_are_fitted_alike(method: str) -> None:
+    observer = Observer(Ear(), input=SoundInput(rate=8000, samples=800, network_rate=8000), decision=None)
+    sounds = 0.1 * np.random.default_rng(0).normal(size=(150, 800)).astype(np.float32)
+    with torch.no_grad():
+        heard = observer.activations(torch.from_numpy(sounds), ["relu"])["relu"].numpy()
+    weights = np.random.default_rng(1).normal(size=(2, 6))
+    signal = np.einsum("nct,sc->ns", heard[:, :, 5:15], weights)
+    made = fit_sites(
+        observer,
+        recorded(signal, noise=0.1 * signal.std()),
+        Stimuli.of_arrays(names(150), sounds),
+        ["relu"],
+        method=QUICK[method],
+    )
+    assert (made.table["score"] > 0.8).all()
+    shown = torch.from_numpy(sounds[:2]).requires_grad_()
+    made.observer.activations(shown, ["sites"])["sites"].sum().backward()
+    assert shown.grad is not None
+    assert shown.grad.abs().max() > 0
+
+
+def test_progress_is_told_in_words(responses: Responses) -> None:
+    told: list[str] = []
+    fit_sites(small(), responses, stimuli(COUNT), ["0", "2"], shuffled=False, progress=told.append)
+    assert told == [
+        "activations of 2 layers for 200 stimuli", "0: ridge, 4 sites, 5 folds", "2: ridge, 4 sites, 5 folds",
+        "each site on the layer that predicts it best",
+    ]  # fmt: skip

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
@@ -81,6 +81,7 @@ def fit_sites(
     shuffled: bool = True,
     seed: int = 0,
     cache: str | Path | None = None,
+    progress: Callable[[str], None] = lambda step: None,
 ) -> Fit:
     """Fit each site to the layer that predicts it best.
 
@@ -95,6 +96,7 @@ def fit_sites(
         shuffled: whether to score, beside, responses that were dealt to the wrong stimuli; their r should be near zero.
         seed: of folds, shuffling and the splits of reliability.
         cache: folder for activations; by default they are removed at the end.
+        progress: is told of each step, in words.
 
     Raises:
         InputError: before anything is fitted, if responses and stimuli do not match, a site has no variance, a stimulus
@@ -119,11 +121,16 @@ def fit_sites(
     require_readable(chosen, observer, names)
     ceiling = reliability(responses, seed=seed) if ceilings else None
     dealt = shuffle(means.mean, seed) if shuffled else None
+    progress(f"activations of {len(names)} layers for {len(shown)} stimuli")
     with layer_activations(observer, shown, names, cache=cache) as activations:
         features = {layer: Features(activations[layer]) for layer in names}
-        scores = [held_out_scores(chosen, features[layer], fold, means.mean, dealt) for layer in names]
+        scores = []
+        for layer in names:
+            progress(f"{layer}: {chosen.name}, {len(means.sites)} sites, {fold.max() + 1} folds")
+            scores.append(held_out_scores(chosen, features[layer], fold, means.mean, dealt))
         choice = choose([layer[0] for layer in scores])
         null = choose([layer[1] for layer in scores]).r if shuffled else np.full(len(means.sites), np.nan)
+        progress("each site on the layer that predicts it best")
         fitted = _fitted(observer, chosen, features, means.mean, choice)
     table, by_layer = _tables(means.sites, names, chosen, means.mean, choice, null, ceiling)
     options = {"layers": names, "folds": fold.tolist(), "seed": seed, "method": chosen.name, **settings_of(chosen)}

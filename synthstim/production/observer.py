@@ -6,6 +6,7 @@ import importlib
 from pathlib import Path
 from typing import Any
 
+from synthstim.encoding import load_fit
 from synthstim.errors import InputError
 from synthstim.models import ImageInput, Observer, SoundInput, StimulusInput, load_model
 from synthstim.stimulus_set import StimulusSet
@@ -28,7 +29,8 @@ def open_observer(
     """Return the observer of this name on a device.
 
     Args:
-        name: a model's name, or ``package.module:function`` for a function of the user's that returns an Observer.
+        name: a model's name; ``fit:FOLDER`` for the sites that were fitted and saved there; or
+            ``package.module:function`` for a function of the user's that returns an Observer.
         allow_code: whether that function may be imported and called.
         allow_download: whether a hub may be called for weights.
 
@@ -36,7 +38,10 @@ def open_observer(
         InputError: the name asks for what is not allowed, or the device is not there.
     """
     place, colon, function = name.partition(":")
-    if not colon or place in LIBRARIES:
+    if place == "fit" and colon:
+        fitted = load_fit(function, download=allow_download).observer
+        observer = fitted.given(fitted.input, name=name)
+    elif not colon or place in LIBRARIES:
         observer = load_model(name, weights=weights, size=size, seconds=seconds, rate=rate, download=allow_download)
     elif not allow_code:
         raise InputError(f"the observer {name!r} is code of yours: allow it with --allow-code")

@@ -23,21 +23,14 @@ def unmatched(responses: Responses, stimuli: pd.DataFrame) -> pd.DataFrame:
     """
     known = _checksums(stimuli)
     columns = ["stimulus_id", "sha256"] if "sha256" in responses.trials else ["stimulus_id"]
-    # Text, and a place for no checksum: grouping by categories would count every pair that might be.
-    shown = (
-        responses.trials[columns]
-        .astype("string")
-        .fillna("")
-        .groupby(columns, sort=False)
-        .size()
-        .reset_index(name="trials")
-    )
+    counted = responses.trials.groupby(columns, sort=False, observed=True, dropna=False).size()
+    shown = counted.rename("trials").reset_index()
     rows = []
     for row in shown.to_dict("records"):
-        stimulus, digest = row["stimulus_id"], row.get("sha256", "")
+        stimulus, digest = row["stimulus_id"], row.get("sha256")
         if stimulus not in known:
             rows.append((stimulus, "unknown", row["trials"]))
-        elif digest and digest != known[stimulus]:
+        elif isinstance(digest, str) and digest != known[stimulus]:
             rows.append((stimulus, "other file", row["trials"]))
     return pd.DataFrame(rows, columns=["stimulus_id", "problem", "trials"])
 
