@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,8 @@ Stimulus = NDArray[np.float32]
 MODALITIES = {"image": images.SUFFIXES, "sound": sounds.SUFFIXES}
 DEFAULT_BITS = {"image": 8, "sound": 24}
 BITS = {"image": (8, 16), "sound": (16, 24, 32)}
+# Below this share of a model's rate a recording leaves a tenth of its ear's bands empty, or more, which is told.
+MOST_OF = 0.75
 FITS = {"image": images.FITS, "sound": sounds.FITS}
 
 
@@ -47,15 +50,23 @@ def read_for(path: str | Path, input: StimulusInput, *, fit: str = "crop", level
 
     Raises:
         InputError: the file is of the other modality, cannot be read, or does not fit.
+
+    Warns:
+        UserWarning: a sound's rate is far below the network's, so that much of what it could hear is empty.
     """
     name = Path(path).name
     if (came := modality_of(path)) not in (None, input.modality):
-        raise InputError(
-            f"{name} is a file of the modality {came}, the observer is given a stimulus of the modality {input.modality}"
-        )
+        article = "an image" if came == "image" else "a sound"
+        raise InputError(f"{name} is {article}, the observer is {input.verb} {input.modality}s: give one of those")
     if isinstance(input, ImageInput):
         return images.fit_image(images.read_image(path), input.channels, input.size, fit)
     waveform, rate = sounds.read_sound(path)
+    if rate < MOST_OF * input.network_rate:
+        warnings.warn(
+            f"{name} is at {rate} Hz and holds nothing above {rate / 2:g} Hz, the model hears up to "
+            f"{input.network_rate / 2:g} Hz: a recording at {input.network_rate} Hz or more would suit it",
+            stacklevel=2,
+        )
     fitted = sounds.fit_sound(
         waveform, rate, to=input.rate, samples=input.samples, heard=input.network_rate, how=fit, name=name
     )

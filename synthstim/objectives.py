@@ -272,14 +272,25 @@ def diversity(layer: str, groups: Sequence[int]) -> Objective:
 
 
 def smooth() -> Objective:
-    """Minus the total variation: the mean absolute difference of neighbouring pixels, in display values."""
+    """Minus the total variation: the mean absolute difference of neighbouring pixels, in display values.
+
+    Raises:
+        InputError: when bound to an observer of sounds, which have no such thing; limit their band instead.
+    """
 
     def variation(stimuli: Tensor, _read: Activations, _held: tuple[Tensor, ...]) -> Tensor:
         down = (stimuli[..., 1:, :] - stimuli[..., :-1, :]).abs().mean((1, 2, 3))
         across = (stimuli[..., :, 1:] - stimuli[..., :, :-1]).abs().mean((1, 2, 3))
         return -(down + across)
 
-    return Objective(lambda _observer, _items: Scorer(variation), "smooth()")
+    def bind(observer: Observer, _items: int) -> Scorer:
+        if observer.input.modality != "image":
+            raise InputError(
+                f"smooth() is of neighbouring pixels, {observer.name} is played sounds: limit their band with Band"
+            )
+        return Scorer(variation)
+
+    return Objective(bind, "smooth()")
 
 
 def standardisation(observer: Observer, pool: Tensor, units: Sequence[Unit]) -> tuple[Tensor, Tensor]:

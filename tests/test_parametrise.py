@@ -235,7 +235,9 @@ def test_noise_of_sounds(kind, slope):
     spectrum = torch.fft.rfft(sounds).abs().square().mean(0).sqrt()
     frequency = torch.fft.rfftfreq(48_000, 1 / 48_000)
     edges = [(low, low * 2**0.5) for low in (50, 200, 800, 3200, 12_800)]
-    levels = torch.stack([spectrum[(frequency > low) & (frequency < high)].square().mean().sqrt() for low, high in edges])
+    levels = torch.stack(
+        [spectrum[(frequency > low) & (frequency < high)].square().mean().sqrt() for low, high in edges]
+    )
     x = torch.tensor([low for low, _ in edges]).double().log()
     y = levels.log()
     fitted = ((x - x.mean()) * (y - y.mean())).sum() / (x - x.mean()).square().sum()

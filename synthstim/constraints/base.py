@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 import torch
 from torch import Tensor
@@ -17,7 +17,13 @@ TOLERANCE = 0.02
 
 
 class Constraint(Protocol):
-    """The contract: ``project`` maps stimuli (batch, *shape) in range to stimuli that satisfy the constraint."""
+    """The contract: ``project`` maps stimuli (batch, *shape) in range to stimuli that satisfy the constraint.
+
+    Attributes:
+        axes: of the stimuli that it is for: 3 of images (channel, y, x), 1 of sounds (time).
+    """
+
+    axes: ClassVar[int]
 
     def check(self, shape: tuple[int, ...]) -> None:
         """Raise InputError if no stimulus of this shape can satisfy it."""
@@ -29,6 +35,9 @@ class Constraint(Protocol):
 def check_all(constraints: Sequence[Constraint], shape: tuple[int, ...]) -> None:
     """Raise InputError, before any work, if a constraint cannot be met by a stimulus of this shape, alone or with the rest."""
     for constraint in constraints:
+        if constraint.axes != len(shape):
+            kinds = ("images", "sounds") if constraint.axes == 3 else ("sounds", "images")
+            raise InputError(f"{type(constraint).__name__} limits {kinds[0]}, the stimuli are {kinds[1]}: remove it")
         constraint.check(shape)
     # In range for stimuli and sounds alike.
     probe = project_all(constraints, torch.rand((2, *shape), generator=torch.Generator().manual_seed(0)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -26,6 +27,7 @@ class Luminance:
 
     mean: float | None = None
     rms_contrast: float | None = None
+    axes: ClassVar[int] = 3
 
     def check(self, shape: tuple[int, ...]) -> None:
         """Bounded values in [0, 1] with mean m have a contrast of at most sqrt((1 - m) / m)."""
@@ -67,6 +69,7 @@ class Energy:
     """Root-mean-square deviation from mid-grey, in display values, held at or below ``most``."""
 
     most: float
+    axes: ClassVar[int] = 3
 
     def check(self, shape: tuple[int, ...]) -> None:
         """No display value is further than 0.5 from mid-grey."""
@@ -94,6 +97,7 @@ class Aperture:
 
     shape: str = "circular"
     size: float = 1.0
+    axes: ClassVar[int] = 3
 
     def check(self, shape: tuple[int, ...]) -> None:
         """The window must show something."""
@@ -134,6 +138,7 @@ class Fixed:
 
     image: Tensor
     mask: Tensor
+    axes: ClassVar[int] = 3
 
     def check(self, shape: tuple[int, ...]) -> None:
         """Image and mask must have the stimulus's size, and leave something free."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -23,6 +24,7 @@ class Level:
     """
 
     rms_dbfs: float
+    axes: ClassVar[int] = 1
 
     def check(self, shape: tuple[int, ...]) -> None:
         """No waveform within full scale has more than 0 dB."""
@@ -41,6 +43,7 @@ class Peak:
     """Largest absolute value of the waveform, at or below ``most_dbfs``; what is beyond is limited."""
 
     most_dbfs: float = -0.1
+    axes: ClassVar[int] = 1
 
     def check(self, shape: tuple[int, ...]) -> None:
         """Full scale is 0 dB."""
@@ -65,6 +68,7 @@ class Band:
     low: float
     high: float
     rate: int
+    axes: ClassVar[int] = 1
 
     def check(self, shape: tuple[int, ...]) -> None:
         """The band must hold a frequency of the spectrum."""
@@ -101,6 +105,7 @@ class Ramps:
 
     seconds: float
     rate: int
+    axes: ClassVar[int] = 1
 
     def check(self, shape: tuple[int, ...]) -> None:
         """Half of the sound must be left between the ramps: its peak is taken there."""

@@ -110,9 +110,7 @@ class Unit:
         return tuple(self.position)
 
 
-def gather_table(
-    units: Sequence[Unit], shape: tuple[int, ...], *, channel_axis: int = 1
-) -> tuple[Tensor, Tensor]:
+def gather_table(units: Sequence[Unit], shape: tuple[int, ...], *, channel_axis: int = 1) -> tuple[Tensor, Tensor]:
     """Indices (unit, k) and weights (unit, k) that read units of one layer as weighted sums of flat activations."""
     lists = [unit.flat_indices(shape, channel_axis=channel_axis) for unit in units]
     longest = max(map(len, lists))

@@ -110,6 +110,8 @@ class Synthesiser:
             raise InputError(
                 f"the parametrisation makes {parametrisation.shape}, {observer.name} is {observer.input.verb} {observer.input.shape}"
             )
+        if robustness is not None and observer.input.modality != "image":
+            raise InputError(f"robustness moves images, {observer.name} is {observer.input.verb} sounds: leave it out")
         self.optimiser = optimiser or Adam()
         self.stopping = stopping or Stopping()
         if robustness is not None and not self.optimiser.stochastic:

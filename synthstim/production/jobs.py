@@ -174,6 +174,10 @@ def _sound_constraints(entry: Metamer | Controller, recipe: Recipe, input: Sound
     asked = entry.constraints
     out: list[limits.Constraint] = []
     if asked.band_hz is not None:
+        if asked.band_hz[0] >= input.network_rate / 2:
+            raise InputError(
+                f"band_hz from {asked.band_hz[0]:g} Hz came, the model hears up to {input.network_rate / 2:g} Hz: lower it"
+            )
         out.append(limits.Band(low=asked.band_hz[0], high=asked.band_hz[1], rate=input.rate))
     if asked.ramp_ms is not None:
         out.append(limits.Ramps(seconds=asked.ramp_ms / 1000, rate=input.rate))

@@ -64,9 +64,14 @@ def clip_pool(input: SoundInput, folder: Path | None, *, level_dbfs: float | Non
             "natural pool, give a folder of them as pool"
         )
 
+    recognised: dict[bytes, set[int]] = {}
+
     def recognise(sound: Waveform) -> set[int]:
-        heard = _slow(sound, input.rate)
-        return {number for number, whole in enumerate(slow) if _likeness(heard, whole) > _SAME}
+        key = hashlib.sha256(sound.tobytes()).digest()
+        if key not in recognised:
+            heard = _slow(sound, input.rate)
+            recognised[key] = {number for number, whole in enumerate(slow) if _likeness(heard, whole) > _SAME}
+        return recognised[key]
 
     source = CARRIED[1] if folder is None else folder.name
     sha256 = hashlib.sha256("".join(digests).encode()).hexdigest()

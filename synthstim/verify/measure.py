@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
@@ -90,10 +90,16 @@ class Measurer:
         self.pool = pool
         self._nulls: dict[tuple[str, ...], Null] = {}
         self._unit_values: dict[Unit, FloatArray] = {}
+        # A decoder may take seconds, and a reference has many metamers.
+        self._decisions: dict[tuple[bytes, tuple[str, ...]], Hashable] = {}
 
     def metamer(self, stimulus: Stimulus, reference: Stimulus, layers: Sequence[str]) -> Measured:
         """What ``match_of`` measures, with the percentile in the null and the distance of the stimuli themselves."""
-        measured = match_of(self.observer, stimulus, reference, layers)
+        measured = _joint(profile_of(self.observer, stimulus, reference, layers))
+        key = (reference.tobytes(), tuple(layers))
+        if key not in self._decisions:
+            self._decisions[key] = _decision(self.observer, reference, layers)
+        measured["same_class"] = _same(_decision(self.observer, stimulus, layers), self._decisions[key])
         leave_out = self.pool.recognise(reference)
         null = self.null(layers)
         ranks = [_percentile(null.values(measure, leave_out), measured[measure]) for measure in MEASURES]
@@ -104,8 +110,7 @@ class Measurer:
         """Activation of the unit, and the most extreme of the pool in the goal's direction."""
         assert aim.unit is not None
         units = [aim.unit, *aim.others]
-        batch = torch.from_numpy(stimulus[None]).to(self.observer.device, self.observer.dtype)
-        values = read_units(self.observer, batch, units)[0].double().cpu().numpy()
+        values = read_units(self.observer, _batch(self.observer, stimulus), units)[0].double().cpu().numpy()
         z = self._z(units, values)
         return {
             "activation": float(values[0]),
@@ -165,23 +170,32 @@ def profile_of(
     observer: Observer, stimulus: Stimulus, reference: Stimulus, layers: Sequence[str]
 ) -> dict[str, Measured]:
     """Match in dB, Pearson and Spearman at each of an observer's layers."""
-    both = _pair(observer, stimulus, reference)
     with torch.no_grad():
-        read = observer.activations(both, list(layers))
+        read = observer.activations(_batch(observer, stimulus, reference), list(layers))
     return {layer: _compare(*read[layer].flatten(1).double().cpu().numpy()) for layer in layers}
 
 
 def match_of(observer: Observer, stimulus: Stimulus, reference: Stimulus, layers: Sequence[str]) -> Measured:
     """Match in dB, Pearson and Spearman of layers, jointly, and whether the observer decides the same on both stimuli."""
-    values = profile_of(observer, stimulus, reference, layers).values()
-    measured: Measured = {name: float(joined(name, [value[name] for value in values])) for name in MEASURES}
-    both = _pair(observer, stimulus, reference)
-    decided = observer.decide(both, layers)
-    return measured | {"same_class": None if decided is None else decided[0] == decided[1]}
+    decided = [_decision(observer, one, layers) for one in (stimulus, reference)]
+    return _joint(profile_of(observer, stimulus, reference, layers)) | {"same_class": _same(*decided)}
 
 
-def _pair(observer: Observer, stimulus: Stimulus, reference: Stimulus) -> torch.Tensor:
-    return torch.from_numpy(np.stack([stimulus, reference])).to(observer.device, observer.dtype)
+def _joint(profile: dict[str, Measured]) -> Measured:
+    return {name: float(joined(name, [value[name] for value in profile.values()])) for name in MEASURES}
+
+
+def _decision(observer: Observer, stimulus: Stimulus, layers: Sequence[str]) -> Hashable:
+    decided = observer.decide(_batch(observer, stimulus), layers)
+    return None if decided is None else decided[0]
+
+
+def _same(one: Hashable, other: Hashable) -> bool | None:
+    return None if one is None or other is None else one == other
+
+
+def _batch(observer: Observer, *stimuli: Stimulus) -> torch.Tensor:
+    return torch.from_numpy(np.stack(stimuli)).to(observer.device, observer.dtype)
 
 
 def _compare(features: FloatArray, wanted: FloatArray) -> dict[str, FloatArray]:
