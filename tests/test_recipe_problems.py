@@ -48,7 +48,11 @@ ENTRIES = [
         7,
         "parametrisation: came 'furier' (text), wanted 'fourier', 'pixels', 'spectrogram' or 'waveform': did you mean 'fourier'?",
     ),
-    (f"{DRIVE}|parametrisation: 3", 7, "came 3 (whole number), wanted 'fourier', 'pixels', 'spectrogram', 'waveform', or a mapping"),
+    (
+        f"{DRIVE}|parametrisation: 3",
+        7,
+        "came 3 (whole number), wanted 'fourier', 'pixels', 'spectrogram', 'waveform', or a mapping",
+    ),
     (
         f"{DRIVE}|parametrisation:|  kind: fourier|  decay: 4",
         9,
@@ -111,7 +115,11 @@ ENTRIES = [
     (METAMER.replace("cat.png", "'photos\\cat.png'"), 5, "write / between folders"),
     (METAMER.replace("cat.png", "x" * 5000), 5, "which cannot be opened"),
     (METAMER.replace("cat.png", '"\\0"'), 5, "which does not exist"),
-    (METAMER.replace("cat.png", "[]"), 5, "came an empty list, wanted the path of an image or sound, or a list of them"),
+    (
+        METAMER.replace("cat.png", "[]"),
+        5,
+        "came an empty list, wanted the path of an image or sound, or a list of them",
+    ),
     (METAMER.replace("cat.png", "[cat.png, 5]"), 5, "reference[1]: came 5 (whole number), wanted the path of"),
     (METAMER.replace("cat.png", "[cat.png, cat.png]"), 5, "reference[1] repeats 'cat.png'"),
     (METAMER.replace("reference: cat.png|", ""), 3, "stimuli[0].reference is missing: wanted the path of an image"),

@@ -10,11 +10,12 @@ from __future__ import annotations
 import dataclasses
 from collections import OrderedDict
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
 from synthstim.errors import InputError, nearest
-from synthstim.models.hearing.compression import Compress, Compression
+from synthstim.models.hearing.compression import Compress, Compression, Rectify
 from synthstim.models.hearing.envelopes import Envelopes
 from synthstim.models.hearing.erb import ErbBands
 from synthstim.models.hearing.frames import Frames
@@ -61,9 +62,9 @@ class Cochleagram(nn.Module):
 
     Sounds have ``samples`` samples. ``picture`` (channels, frames) stretches each cochleagram to 0 to 255 and resizes
     it, as Kell et al. did. ``compat`` keeps two quirks of the 2023 code that its networks were trained with: envelopes
-    at half amplitude, and a resampling filter whose sinc is half a sample late. ``centre_frequencies`` (channel,) are
-    in Hz before resizing, ``frame_rate`` in Hz, ``shape`` is (channel, frame). Submodules: ``envelopes`` (resampled),
-    ``compression``, ``picture``.
+    at half amplitude, and a resampling filter whose sinc is half a sample late. ``over`` trades time for accuracy
+    (``Envelopes``). ``shape`` is (channel, frame), ``centre_frequencies`` (channel,) and ``frame_rate`` are in Hz, of
+    what comes out. Submodules: ``envelopes`` (resampled), ``compression``, ``picture``.
 
     Raises InputError for a sound too short, and for bands beyond half the rate.
 
@@ -82,11 +83,12 @@ class Cochleagram(nn.Module):
         compression: Compression = Compression(),  # noqa: B008
         picture: tuple[int, int] | None = None,
         compat: bool = False,
+        over: float | None = None,
     ) -> None:
         super().__init__()
         if compat:
             frames = dataclasses.replace(frames, shift=0.5)
-        self.samples, self.rate, self.frame_rate = samples, rate, frames.rate
+        self.samples, self.rate = samples, rate
         compress = Compress(compression)
         self.envelopes = Envelopes(
             samples,
@@ -95,12 +97,17 @@ class Cochleagram(nn.Module):
             frames=frames,
             half=compat,
             compress=compress if compression.first else None,
+            over=over,
         )
-        self.compression = nn.Identity() if compression.first else compress
-        self.picture = Picture(self.envelopes.shape, picture) if picture else nn.Identity()
-        self.shape = picture or self.envelopes.shape
+        self.compression = Rectify() if compression.first else compress
+        given = self.envelopes.shape
+        self.picture = Picture(given, picture) if picture else nn.Identity()
+        self.shape = picture or given
+        self.frame_rate = frames.rate * self.shape[1] / given[1]
         self.centre_frequencies: Tensor
-        self.register_buffer("centre_frequencies", torch.from_numpy(bands.centre_frequencies).float(), persistent=False)
+        places = (np.arange(self.shape[0]) + 0.5) * (given[0] / self.shape[0]) - 0.5
+        centres = torch.from_numpy(np.interp(places, np.arange(given[0]), bands.centre_frequencies)).float()
+        self.register_buffer("centre_frequencies", centres, persistent=False)
 
     @classmethod
     def preset(cls, name: str = "feather2023", *, samples: int, compat: bool = False) -> Cochleagram:
@@ -128,7 +135,7 @@ class Cochleagram(nn.Module):
         return self.picture(self.compression(self.envelopes(waveforms)))
 
 
-def rate_of(preset: str = "feather2023", compat: bool = False) -> int:  # noqa: ARG001 - as network is given
+def rate_of(preset: str = "feather2023", compat: bool = False) -> int:
     """The rate in Hz that a preset hears at."""
     return PRESETS[preset].rate
 

@@ -18,7 +18,7 @@ class Compression:
     The power's slope grows without limit towards 0: the backward pass cuts it off at ``slope_limit`` (None: never), so
     that gradients of quiet sounds stay usable; and it passes negative envelopes (a resampling filter undershoots) as if
     they were 0, so that they can grow again. Gradients are therefore not exactly those of the forward pass.
-    ``first``: compress envelopes at the full rate, before they are resampled to frames.
+    ``first``: compress envelopes before they are resampled to frames; negative frames then become 0, likewise.
     """
 
     power: float = 0.3
@@ -51,6 +51,24 @@ class Compress(nn.Module):
     def extra_repr(self) -> str:
         """Show the settings."""
         return repr(self.compression)
+
+
+class Rectify(nn.Module):
+    """Set negative elements to 0; the backward pass passes them as they are."""
+
+    def forward(self, frames: Tensor) -> Tensor:
+        """Return the rectified frames, of the same shape."""
+        return _Rectify.apply(frames)
+
+
+class _Rectify(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, frames: Tensor) -> Tensor:
+        return frames.clamp(min=0)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> Tensor:
+        return gradients[0]
 
 
 class _Power(torch.autograd.Function):

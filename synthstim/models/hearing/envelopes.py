@@ -21,7 +21,7 @@ from synthstim.models.hearing.supports import Supports
 
 # A band's reduced rate over its width. An envelope's square has twice the band's width; the envelope has no limit, a
 # compressed one less so, and what lies above half the reduced rate comes back as error (benchmarks/cochleagram.py).
-_OVER, _OVER_COMPRESSED = 7.0, 16.0
+_OVER, _OVER_COMPRESSED = 8.0, 16.0
 # Reduced rates are also at least this many times the frame rate.
 _LEAST = 4.0
 # Reduced lengths are these times a power of two: quick to transform, and few, so that bands go together.
@@ -33,7 +33,7 @@ class Envelopes(nn.Module):
 
     ``half``: at half amplitude, as in the code of Feather et al. 2023, which leaves out the spectrum's upper half and
     does not double the lower one. ``compress`` is applied before resampling. ``over`` is a band's rate over its width
-    (None: 7, with ``compress`` 16; ``inf``: the full rate). ``shape`` is (channel, frame).
+    (None: 8, with ``compress`` 16; ``inf``: the full rate). ``shape`` is (channel, frame).
     """
 
     def __init__(
@@ -57,6 +57,7 @@ class Envelopes(nn.Module):
         for channel, values in enumerate(bank.values):
             groups.setdefault(_reduced_length(max(over * len(values), least), samples, multiple), []).append(channel)
         self.supports = Supports(bank, list(groups.values()), doubled=not half)
+        self.lengths = tuple(groups)
         self.resamplers = nn.ModuleList(Resampler(frames, length, samples=samples, rate=rate) for length in groups)
         self.compress = compress if compress is not None else nn.Identity()
         self.order: Tensor
@@ -68,10 +69,11 @@ class Envelopes(nn.Module):
     def forward(self, waveforms: Tensor) -> Tensor:
         """Return the envelopes."""
         parts = []
-        for resample, spectra in zip(self.resamplers, self.supports(waveforms), strict=True):
+        groups = zip(self.lengths, self.supports(waveforms), self.resamplers, strict=True)
+        for length, spectra, resample in groups:
             # Compression makes envelopes' cusps so sharp that nothing between the samples helps.
-            between = resample.length < self.supports.samples and isinstance(self.compress, nn.Identity)
-            parts.append(resample(self.compress(magnitude(spectra, resample.length, between=between))))
+            between = length < self.supports.samples and isinstance(self.compress, nn.Identity)
+            parts.append(resample(self.compress(magnitude(spectra, length, between=between))))
         return linear_map(torch.cat(parts, 1), lambda x: x[:, self.order], lambda y: y[:, self.inverse])
 
 

@@ -159,7 +159,7 @@ def filter_bank(bands: ErbBands, *, samples: int, rate: float) -> FilterBank:
             f"the bands go up to {bands.high:g} Hz and a sound at {rate:g} Hz to {rate / 2:g} Hz; "
             "lower the limit or give the sound at a higher rate"
         )
-    erb = hz_to_erb(np.arange(samples // 2 + 1) * (rate / samples))
+    erb = hz_to_erb(np.arange(samples // 2 + 1, dtype=np.float64) * (rate / samples))
     centres, spread, gain = bands.centres, bands.oversampling * bands.spacing, bands.oversampling**-0.5
     supports: list[tuple[int, Array]] = []
     if bands.lowpass:

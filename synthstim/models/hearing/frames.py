@@ -52,7 +52,7 @@ class Frames:
             )
         # The slack keeps a last frame that rounding would lose.
         count = int(room * self.rate / rate + 1e-9) + 1
-        return self.taps // 2 - self.padding[0] + np.arange(count) * (rate / self.rate)
+        return np.arange(count, dtype=np.float64) * (rate / self.rate) + self.taps // 2 - self.padding[0]
 
     def weights(self, offsets: Array, rate: float) -> Array:
         """The filter at times relative to a frame's centre, in samples at ``rate`` Hz; they need not be whole."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import torch
@@ -10,15 +11,20 @@ from torch.autograd.function import once_differentiable
 
 # Squared magnitudes below this count as 0; their gradients fade to 0.
 _TINY = 1e-30
+# Samples computed together, to stay in a processor's cache.
+_BLOCK = 131_072
+# Where the backward pass looks around a sample, in samples.
+_BETWEEN = (-3 / 8, -1 / 8, 1 / 8, 3 / 8)
 
 
 def magnitude(spectra: Tensor, length: int, *, between: bool = True) -> Tensor:
     """Return the magnitude (..., ``length``) of the analytic signals that have ``spectra`` (..., bin), without scaling.
 
     The gradient of a magnitude is its signal's direction, which turns about almost at once where the signal passes
-    close to 0; sampled, that aliases. With ``between`` the backward pass therefore takes the mean direction of two
-    points, a quarter of a sample before and after: the error falls to less than half, as if the rate were 1.7 times as
-    high. The gradient is then closer to that of the envelope, and not exactly that of the samples taken from it.
+    close to 0; sampled, that aliases. With ``between`` the backward pass therefore takes the mean direction of points
+    between the samples, on the line along which the signal moves: the error falls to less than half, as if the rate
+    were nearly twice as high. The gradient is then closer to that of the envelope, and not exactly that of the samples
+    taken from it.
     """
     return _Magnitude.apply(spectra, length, between)
 
@@ -26,46 +32,85 @@ def magnitude(spectra: Tensor, length: int, *, between: bool = True) -> Tensor:
 class _Magnitude(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, spectra: Tensor, length: int, between: bool) -> Tensor:
-        width = spectra.shape[-1]
-        # Centred on 0 Hz, signals turn least from one sample to the next.
-        below = width // 2
-        centred = spectra.new_zeros(*spectra.shape[:-1], length)
-        centred[..., : width - below] = spectra[..., below:]
-        centred[..., length - below :] = spectra[..., :below]
-        signals = torch.fft.ifft(centred, norm="forward")
-        # Planes of reals: arithmetic on neighbouring pairs is several times slower.
-        real, imaginary = _ringed(signals.real), _ringed(signals.imag)
-        here_real, here_imaginary = real[..., 1:-1], imaginary[..., 1:-1]
-        envelope = _squared(here_real, here_imaginary).sqrt_()
-        if ctx.needs_input_grad[0] and between:
-            step_real, step_imaginary = real[..., 2:] - real[..., :-2], imaginary[..., 2:] - imaginary[..., :-2]
-            before = _direction(here_real - step_real / 8, here_imaginary - step_imaginary / 8)
-            after = _direction(step_real.div_(8).add_(here_real), step_imaginary.div_(8).add_(here_imaginary))
-            ctx.save_for_backward(before[0].add_(after[0]).div_(2), before[1].add_(after[1]).div_(2))
-        elif ctx.needs_input_grad[0]:
-            ctx.save_for_backward(here_real / envelope, here_imaginary / envelope)
-        ctx.width, ctx.below = width, below
-        return envelope
+        rows = spectra.flatten(0, -2)
+        envelopes = rows.real.new_empty(len(rows), length)
+        directions = (
+            envelopes.new_empty(2, *envelopes.shape) if ctx.needs_input_grad[0] else envelopes[:0].expand(2, -1, -1)
+        )
+        step = max(1, _BLOCK // length)
+        for first in range(0, len(rows), step):
+            block = slice(first, first + step)
+            # Planes of reals: arithmetic on neighbouring pairs is several times slower.
+            signals = torch.fft.ifft(_centred(rows[block], length), norm="forward")
+            real, imaginary = signals.real.contiguous(), signals.imag.contiguous()
+            torch.sqrt(_squared(real, imaginary), out=envelopes[block])
+            if not ctx.needs_input_grad[0]:
+                continue
+            if between:
+                _mean_direction(real, imaginary, out=directions[:, block])
+            else:
+                torch.div(real, envelopes[block], out=directions[0, block])
+                torch.div(imaginary, envelopes[block], out=directions[1, block])
+        ctx.save_for_backward(directions)
+        ctx.shape, ctx.between = spectra.shape, between
+        return envelopes.view(*spectra.shape[:-1], length)
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None]:
-        (gradient,), (real, imaginary) = gradients, ctx.saved_tensors
-        spectra = torch.fft.fft(torch.complex(real * gradient, imaginary * gradient))
-        low, high = spectra[..., spectra.shape[-1] - ctx.below :], spectra[..., : ctx.width - ctx.below]
-        return torch.cat([low, high], -1), None, None
+        (directions,), (gradient,) = ctx.saved_tensors, gradients
+        gradient, length, width = gradient.flatten(0, -2), directions.shape[-1], ctx.shape[-1]
+        spectra = torch.complex(gradient[:0], gradient[:0]).new_empty(len(gradient), width)
+        below, step = width // 2, max(1, _BLOCK // length)
+        for first in range(0, len(gradient), step):
+            block = slice(first, first + step)
+            real, imaginary = directions[:, block] * gradient[block]
+            signals = torch.fft.fft(torch.complex(real, imaginary))
+            spectra[block, :below], spectra[block, below:] = signals[:, length - below :], signals[:, : width - below]
+        if ctx.between:
+            turns = (torch.arange(width, device=gradient.device, dtype=gradient.dtype) - below) * (2 * math.pi / length)
+            spectra *= _shortening(turns).reciprocal().to(spectra.dtype)
+        return spectra.view(ctx.shape), None, None
 
 
-def _ringed(values: Tensor) -> Tensor:
-    """Put the last value before the first and the first after the last: sounds' ends meet."""
-    return torch.cat([values[..., -1:], values, values[..., :1]], -1)
+def _centred(spectra: Tensor, length: int) -> Tensor:
+    """Put the middle bin at 0 Hz, where signals turn least from one sample to the next, and zeros beyond the ends."""
+    width = spectra.shape[-1]
+    below = width // 2
+    centred = spectra.new_zeros(len(spectra), length)
+    centred[:, : width - below], centred[:, length - below :] = spectra[:, below:], spectra[:, :below]
+    return centred
+
+
+def _mean_direction(real: Tensor, imaginary: Tensor, *, out: Tensor) -> None:
+    """The mean of the directions at ``_BETWEEN`` on straight lines through the samples, as steep as their neighbours'."""
+    real_step, imaginary_step = _central_difference(real), _central_difference(imaginary)
+    for number, place in enumerate(_BETWEEN):
+        real_there = torch.add(real, real_step, alpha=place)
+        imaginary_there = torch.add(imaginary, imaginary_step, alpha=place)
+        scale = _squared(real_there, imaginary_there).rsqrt_()
+        for mean, there in zip(out, (real_there, imaginary_there), strict=True):
+            if number == 0:
+                torch.mul(there, scale, out=mean)
+            else:
+                mean.addcmul_(there, scale)
+    out /= len(_BETWEEN)
+
+
+def _central_difference(values: Tensor) -> Tensor:
+    """Half the difference of both neighbours, ends meeting."""
+    step = torch.empty_like(values)
+    torch.sub(values[:, 2:], values[:, :-2], out=step[:, 1:-1])
+    step[:, 0], step[:, -1] = values[:, 1] - values[:, -1], values[:, 0] - values[:, -2]
+    return step.div_(2)
+
+
+def _shortening(turns: Tensor) -> Tensor:
+    """The length that a mean direction has of signals that turn steadily, by ``turns`` radians a sample."""
+    return sum(((1 + (place * turns.sin()) ** 2).rsqrt() for place in _BETWEEN), torch.zeros_like(turns)) / len(
+        _BETWEEN
+    )
 
 
 def _squared(real: Tensor, imaginary: Tensor) -> Tensor:
     return (real * real).addcmul_(imaginary, imaginary).clamp_(min=_TINY)
-
-
-def _direction(real: Tensor, imaginary: Tensor) -> tuple[Tensor, Tensor]:
-    """Scale in place to length 1."""
-    scale = _squared(real, imaginary).rsqrt_()
-    return real.mul_(scale), imaginary.mul_(scale)

@@ -11,7 +11,9 @@ from torch import Tensor
 Q_BANDS = 20
 
 
-def constant_q_bands(frames: int, rate: float, *, bands: int = Q_BANDS, low: float = 0.5, high: float = 200.0) -> Tensor:
+def constant_q_bands(
+    frames: int, rate: float, *, bands: int = Q_BANDS, low: float = 0.5, high: float = 200.0
+) -> Tensor:
     """Modulation filters of constant width to centre (Q = 2), as McDermott & Simoncelli (2011) measure power with.
 
     Each is half a cosine over frequency, from half its centre to one and a half times; centres are spaced evenly in

@@ -151,10 +151,10 @@ class AnalyticModulation(nn.Module):
         self.register_buffer("filters", filters * twice)
 
     def forward(self, envelopes: Tensor) -> Tensor:
-        """(batch, band, modulation band, frame), complex, of envelopes (batch, band, frame)."""
+        """(batch, band, modulation band, frame, 2), real and imaginary part, of envelopes (batch, band, frame)."""
         frames = envelopes.shape[-1]
         spectrum = torch.fft.rfft(envelopes)[..., None, :] * self.filters
-        return torch.fft.ifft(nn.functional.pad(spectrum, (0, frames - spectrum.shape[-1])))
+        return torch.view_as_real(torch.fft.ifft(spectrum, n=frames))
 
 
 class ModulationCorrelationC1(Weighted):
@@ -169,8 +169,8 @@ class ModulationCorrelationC1(Weighted):
         self.lower, self.upper = channel_pairs(channels, offsets)
 
     def forward(self, modulation: Tensor, mean: Tensor) -> Tensor:
-        """(batch, pair x modulation band) of analytic bands (batch, band, modulation band, frame), and the means."""
-        bands = modulation[:, :, 1:].real.transpose(1, 2)
+        """(batch, pair x modulation band) of analytic bands (batch, band, modulation band, frame, 2), and the means."""
+        bands = modulation[:, :, 1:, :, 0].transpose(1, 2)
         bands = bands - bands.mean(-1, keepdim=True)
         floor = (STILL_BAND * mean.clamp_min(QUIET))[:, None, :, None]
         scaled = bands / bands.square().mean(-1, keepdim=True).clamp_min(floor.square()).sqrt()
@@ -185,8 +185,8 @@ class ModulationCorrelationC2(Weighted):
     """
 
     def forward(self, modulation: Tensor, mean: Tensor) -> Tensor:
-        """(batch, band x 6 x 2) of analytic bands (batch, band, modulation band, frame), and the means."""
-        real, imaginary = modulation.real, modulation.imag
+        """(batch, band x 6 x 2) of analytic bands (batch, band, modulation band, frame, 2), and the means."""
+        real, imaginary = modulation.unbind(-1)
         low_real, low_imaginary = real[:, :, :-1], imaginary[:, :, :-1]
         # Real part of a^2 / |a|; the small constant only matters where the band itself is nothing.
         magnitude = (low_real.square() + low_imaginary.square() + 1e-20).sqrt()

@@ -1,16 +1,20 @@
-"""Sound textures: time-averaged statistics of an auditory model (McDermott & Simoncelli 2011, Neuron 71:926).
+"""Sound textures: time-averaged statistics of an auditory model (McDermott & Simoncelli 2011).
 
 The model filters a sound into bands of the ear, compresses their envelopes and filters those into bands of
-modulation; ``STATISTICS`` are averages of all three over time. A sound matched in every class is a texture metamer:
-``match(sound, STATISTICS)`` is its objective. Definitions are those of the authors' toolbox.
+modulation; ``STATISTICS`` are averages of all three over time (doi:10.1016/j.neuron.2011.06.032). A sound that matches
+another in every class, starting from noise, is the same texture to the model: ``match(sound, STATISTICS)`` is the
+objective. Definitions follow the authors' toolbox, departures are marked.
 """
 
 from __future__ import annotations
+
+from collections.abc import Mapping
 
 import torch
 from torch import Tensor, nn
 
 from synthstim.errors import InputError
+from synthstim.models.capture import read_layers
 from synthstim.models.hearing.cochleagram import PRESETS, Cochleagram
 from synthstim.models.hearing.erb import filter_bank
 from synthstim.models.hearing.modulation import constant_q_bands, faded_window, measurement_window, octave_bands
@@ -26,9 +30,9 @@ from synthstim.models.hearing.texture_statistics import (
     SubbandVariance,
 )
 
-RATE = PRESETS["mcdermott2011"].rate
-ENVELOPE_RATE = PRESETS["mcdermott2011"].frames.rate
-BANDS = PRESETS["mcdermott2011"].bands
+_EAR = PRESETS["mcdermott2011"]
+RATE, ENVELOPE_RATE, BANDS = _EAR.rate, _EAR.frames.rate, _EAR.bands
+# Channels apart, as published.
 ENVELOPE_OFFSETS = (1, 2, 3, 5, 8, 11, 16, 21)
 C1_OFFSETS = (1, 2)
 SHORTEST_S = 0.5
@@ -44,47 +48,55 @@ STATISTICS = (
     "modulation_correlation_c1",
     "modulation_correlation_c2",
 )
-# The published rule: stop when every class is matched to this, mark a sound in which one is not.
+# The published rule: stop when every class is matched to this, in dB, and mark a sound in which one stays under that.
 STOP_DB, FLAG_DB = 30.0, 20.0
+# The published budget is 60 iterations; together they have 654 line searches, and here an evaluation is mostly one.
+EVALUATIONS = 650
 
 
 class SoundTexture(nn.Module):
-    """Statistics of textures, one class a stage.
+    """Statistics of textures, one class a stage; sounds (batch, time), full scale at ``RATE`` -> (batch, statistic).
+
+    Stages: those of ``STATISTICS``, each (batch, values) over 32 channels; ``envelope_kurtosis``; ``envelopes`` (batch,
+    channel, frame at 400 Hz), compressed; ``octave_modulation`` (batch, channel, band, frame, real and imaginary). The ends of a sound are joined wherever it
+    is filtered. A constant added to a sound is taken out first, since the lowest filter would pass it on and no ear
+    hears it; the toolbox leaves it in.
 
     Args:
-        samples: of the sounds at ``RATE``.
-        edge: seconds that fade in and out of the averages at either end, where the filters join the end of a sound
-            to its start. None: the published window, one-second raised cosines, in which the first and the last second
-            of a sound hardly count, so that the authors cut them off. 0: all of the sound counts alike.
+        samples: of the sounds.
+        edge: seconds at either end that count less: none of the first half, a rising share of the second. There the
+            joined ends click, and resampled envelopes dip. What is correlated and filtered into modulation bands is
+            faded to the mean as well, as otherwise a click rings on in the bands. None: the published window instead,
+            one-second raised cosines and no fading, under which the first and the last second of a sound are hardly
+            matched (the authors cut them off, or matched all of the noise to a windowed recording).
 
     Raises:
-        InputError: the sounds are shorter than half a second. Even so, a band of modulation needs some cycles: those
-            under 2 / duration have fewer than two, those under 0.7 / duration none and measure 0.
+        InputError: the sounds are shorter than half a second. Even so, a modulation band needs some cycles: those
+            centred under 2 / duration have fewer than two, and those under 2 / 3 / duration measure 0.
 
     Example:
         >>> SoundTexture(40_000)(0.1 * torch.randn(1, 40_000)).shape
-        torch.Size([1, 1707])
+        torch.Size([1, 1675])
     """
 
     def __init__(self, samples: int, *, edge: float | None = EDGE_S) -> None:
         super().__init__()
         if samples < SHORTEST_S * RATE:
             raise InputError(
-                f"a sound of {samples / RATE:.3g} s came: texture statistics want {SHORTEST_S} s or more of it"
+                f"a sound of {samples / RATE:.3g} s came: texture statistics want {SHORTEST_S:g} s or more of it"
             )
-        frames = int(-(-samples * ENVELOPE_RATE // RATE))
-        if edge is not None and not 0 <= edge * ENVELOPE_RATE <= frames // 2:
-            raise InputError(f"an edge of {edge} s came for sounds of {samples / RATE:.3g} s: give 0 to half of it")
-        bank = filter_bank(BANDS, samples=samples, rate=RATE)
-        half = round((edge or 0.0) * ENVELOPE_RATE / 2)
-        weights = (
-            measurement_window(frames, seconds=max(1, round(samples / RATE)))
-            if edge is None
-            else faded_window(frames, ramp=half, margin=half)
-        )
-        channels = BANDS.channels
-        self.subband_variance = SubbandVariance(bank.responses, samples)
+        if edge is not None and not 0 <= edge <= samples / RATE / 4:
+            raise InputError(
+                f"an edge of {edge:g} s came for sounds of {samples / RATE:.3g} s: wanted 0 to a quarter of them"
+            )
         self.cochleagram = Cochleagram.preset("mcdermott2011", samples=samples)
+        channels, frames = self.cochleagram.shape
+        half = round((edge or 0.0) * ENVELOPE_RATE / 2)
+        weights = faded_window(frames, ramp=half, margin=half)
+        self.register_buffer("fade", weights / weights.max(), persistent=False)
+        if edge is None:
+            weights = measurement_window(frames, seconds=max(1, round(samples / RATE)))
+        self.subband_variance = SubbandVariance(filter_bank(BANDS, samples=samples, rate=RATE).responses, samples)
         # The resampling filter undershoots; an envelope does not.
         self.envelopes = nn.ReLU()
         self.envelope_mean = EnvelopeMean(weights)
@@ -96,28 +108,51 @@ class SoundTexture(nn.Module):
         self.octave_modulation = AnalyticModulation(octave_bands(frames, ENVELOPE_RATE), frames)
         self.modulation_correlation_c1 = ModulationCorrelationC1(weights, channels, C1_OFFSETS)
         self.modulation_correlation_c2 = ModulationCorrelationC2(weights)
-        self.register_buffer("fade", torch.ones_like(weights) if edge is None else weights / weights.max())
         self.float()
 
     def forward(self, waveforms: Tensor) -> Tensor:
-        """All classes but kurtosis side by side, (batch, statistic), of waveforms (batch, time), full scale."""
-        # A constant is not heard, yet the lowest filter would pass it on.
-        waveforms = waveforms - waveforms.mean(1, keepdim=True)
-        variance = self.subband_variance(waveforms)
+        """All classes side by side, in the order of ``STATISTICS`` with kurtosis after skewness."""
+        waveforms = waveforms - waveforms.mean(-1, keepdim=True)
+        found = [self.subband_variance(waveforms)]
         envelopes = self.envelopes(self.cochleagram(waveforms))
         mean = self.envelope_mean(envelopes)
         centred = envelopes - mean[..., None]
-        self.envelope_kurtosis(centred, mean)
+        found += [mean, self.envelope_variation(centred, mean)]
+        found += [self.envelope_skewness(centred, mean), self.envelope_kurtosis(centred, mean)]
         faded = mean[..., None] + self.fade * centred
-        found = [variance, mean, self.envelope_variation(centred, mean), self.envelope_skewness(centred, mean)]
         found += [self.envelope_correlation(faded), self.modulation_power(faded, centred, mean)]
         modulation = self.octave_modulation(faded)
         found += [self.modulation_correlation_c1(modulation, mean), self.modulation_correlation_c2(modulation, mean)]
         return torch.cat(found, 1)
 
 
-def network(samples: int, *, trained: bool = True) -> nn.Module:
-    """The texture model for sounds of ``samples`` samples at ``RATE``."""
+def network(samples: int, *, trained: bool = True) -> SoundTexture:
+    """The texture model for sounds of ``samples`` samples at ``RATE``. It has no weights; ``trained`` is ignored."""
     return SoundTexture(samples)
 
 
+def class_decibels(texture: SoundTexture, sounds: Tensor, references: Tensor) -> dict[str, Tensor]:
+    """How well each class is matched: -20 log10(|statistics - reference| / |reference|), (batch,) in dB.
+
+    The toolbox's measure, over all channels; it leaves out those 30 dB below the loudest.
+
+    Args:
+        sounds: (batch, time) at ``RATE``.
+        references: (1 or batch, time).
+    """
+    with torch.no_grad():
+        found, wanted = (read_layers(texture, each, STATISTICS) for each in (sounds, references))
+        return {
+            name: -20 * torch.log10((found[name] - wanted[name]).norm(dim=1) / wanted[name].norm(dim=1))
+            for name in STATISTICS
+        }
+
+
+def unmatched(decibels: Mapping[str, float], *, below: float = FLAG_DB) -> list[str]:
+    """Classes matched less well than ``below`` dB, the worst first: none below ``STOP_DB`` and the search may stop.
+
+    Example:
+        >>> unmatched({"envelope_mean": 31.0, "modulation_power": 17.5, "envelope_skewness": 12.0})
+        ['envelope_skewness', 'modulation_power']
+    """
+    return sorted((name for name in STATISTICS if decibels.get(name, below) < below), key=lambda name: decibels[name])
