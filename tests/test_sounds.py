@@ -1,5 +1,6 @@
 """Sounds in files: read as they are, written without loss or clipping, refused with one sentence."""
 
+import contextlib
 import struct
 
 import numpy as np
@@ -153,13 +154,9 @@ def test_bad_files_are_one_sentence(tmp_path):
 @pytest.mark.parametrize("declared", [2**31 - 1, 2**30, RATE * 200])
 def test_a_header_that_declares_more_than_the_file_holds_reads_no_more(tmp_path, declared):
     write_header(tmp_path / "false.wav", declared, 500)
-    # libsndfile may trust the file's size instead; then what is there is what is read.
-    try:
-        found, _ = read_sound(tmp_path / "false.wav")
-    except InputError as error:
-        assert "declares" in str(error)
-    else:
-        assert len(found) == 500
+    # libsndfile trusts the file's size instead, or the sound is refused: more than is there is never read.
+    with contextlib.suppress(InputError):
+        assert len(read_sound(tmp_path / "false.wav")[0]) == 500
 
 
 def test_values_that_are_no_sound():
