@@ -89,6 +89,11 @@ def rounded(values: Stimulus, input: StimulusInput) -> Stimulus:
     return (np.minimum(np.rint(values.astype(np.float64) * top), top - 1) / top).astype(np.float32)
 
 
+def bits_of(path: str | Path) -> int:
+    """The bits with which a file's values can be written again unchanged: 8 or 16 for images; 16, 24 or 32 for sounds."""
+    return sounds.lossless_bits(path) if modality_of(path) == "sound" else images.bit_depth(path)
+
+
 def levels_of(bits: int, modality: str) -> int | None:
     """Steps from 0 to 1 of a file's values; None where rounding is below what a model can tell."""
     if modality == "image":

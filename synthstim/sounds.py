@@ -150,6 +150,13 @@ def coding_of(path: str | Path) -> str:
         return next((name for name, code in CODINGS.items() if code == opened.subtype), opened.subtype.lower())
 
 
+def lossless_bits(path: str | Path) -> int:
+    """Bits of the WAV file that holds a sound file's very samples: 16, 24, or 32 for floating point and lossy codings."""
+    coding = coding_of(path)
+    # Eight bits, and the 13 and 14 of telephony, are steps of sixteen.
+    return {"pcm16": 16, "pcm_s8": 16, "pcm_u8": 16, "alaw": 16, "ulaw": 16, "pcm24": 24}.get(coding, 32)
+
+
 def level_of(waveform: Waveform) -> Level:
     """RMS and peak of a waveform in dB relative to full scale; silence has -inf.
 

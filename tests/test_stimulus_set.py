@@ -6,8 +6,10 @@ import os
 import numpy as np
 import pandas as pd
 import pytest
+import soundfile
 
 from synthstim.errors import InputError
+from synthstim.sounds import coding_of, read_sound
 from synthstim.stimulus_set import COLUMNS, SetWriter, StimulusSet, adopt, check_ids, safe_id
 
 IMAGE = np.linspace(0, 1, 3 * 8 * 9, dtype=np.float32).reshape(3, 8, 9)
@@ -158,6 +160,69 @@ def test_adopted_images_keep_their_pixels(tmp_path):
     assert set(stimuli.table["kind"]) == {"control"}
     assert np.array_equal(np.rint(stimuli.stimulus("stimuli/x1_grating.png") * 255).transpose(1, 2, 0), pixels)
     assert np.array_equal(np.rint(stimuli.stimulus("stimuli/grey.png")[0] * 255), pixels[..., 0])
+
+
+SOUND = (0.3 * np.sin(np.arange(4410) * 0.05)).astype(np.float32)
+# Coding and format of a file -> coding of the WAV file that holds the same samples.
+CODED = {
+    "word.wav": ("PCM_16", "pcm16"),
+    "fine.wav": ("PCM_24", "pcm24"),
+    "float.wav": ("FLOAT", "float32"),
+    "old.wav": ("PCM_U8", "pcm16"),
+    "phone.wav": ("ULAW", "pcm16"),
+    "small.flac": ("PCM_16", "pcm16"),
+    "finer.flac": ("PCM_24", "pcm24"),
+    "loss.ogg": ("VORBIS", "float32"),
+    "other.aiff": ("PCM_24", "pcm24"),
+}
+
+
+def test_adopted_sounds_keep_their_samples(tmp_path):
+    (tmp_path / "mine").mkdir()
+    for name, (subtype, _) in CODED.items():
+        soundfile.write(tmp_path / "mine" / name, SOUND, 44_100, subtype=subtype)
+    (tmp_path / "mine" / "notes.txt").write_text("hello")
+    stimuli, left_out = adopt(tmp_path / "mine", tmp_path / "set", kind="natural")
+    assert left_out == ["notes.txt"]
+    assert stimuli.modality == "sound"
+    table = stimuli.table.set_index("stimulus_id")
+    assert set(table["kind"]) == {"natural"}
+    assert set(table["rate_hz"]) == {44_100}
+    for name, (_, coding) in CODED.items():
+        stem = name.partition(".")[0]
+        given, _ = read_sound(tmp_path / "mine" / name)
+        assert np.array_equal(stimuli.stimulus(f"stimuli/{stem}.wav"), given), name
+        assert coding_of(stimuli.path(f"stimuli/{stem}.wav")) == coding
+        assert stimuli.provenance["sources"][stem]["file"] == name
+        rms = 20 * np.log10(np.sqrt((given.astype(np.float64) ** 2).mean()))
+        assert table.loc[stem, "level_dbfs"] == pytest.approx(rms, abs=1e-4)
+        assert table.loc[stem, "peak_dbfs"] == pytest.approx(20 * np.log10(np.abs(given).max()), abs=1e-4)
+        assert table.loc[stem, "duration_s"] == pytest.approx(len(given) / 44_100)
+        assert pd.isna(table.loc[stem, "mean_luminance"])
+
+
+def test_sounds_that_are_no_set(tmp_path):
+    (tmp_path / "mine").mkdir()
+    soundfile.write(tmp_path / "mine" / "one.wav", SOUND, 44_100)
+
+    def refused(said):
+        with pytest.raises(InputError, match=said):
+            adopt(tmp_path / "mine", tmp_path / "set")
+        assert sorted(path.name for path in tmp_path.iterdir()) == ["mine"], "nothing is left behind"
+
+    soundfile.write(tmp_path / "mine" / "two.wav", SOUND, 48_000)
+    refused("one.wav is at 44100 Hz and two.wav at 48000 Hz: a set is played at one rate")
+    soundfile.write(tmp_path / "mine" / "two.wav", np.stack([SOUND, SOUND], 1), 44_100)
+    refused("two.wav has 2 channels: a mono sound is wanted")
+    soundfile.write(tmp_path / "mine" / "two.wav", 4 * SOUND, 44_100, subtype="FLOAT")
+    refused("two.wav would clip: .* a gain of -1.6 dB would fit")
+    (tmp_path / "mine" / "two.wav").write_text("hello")
+    refused("two.wav cannot be read as a sound")
+    (tmp_path / "mine" / "two.wav").rename(tmp_path / "mine" / "two.png")
+    refused("holds images and sounds .*one.wav.*: a set has one of them, part them into two folders")
+    for path in (tmp_path / "mine").iterdir():
+        path.unlink()
+    refused("holds no image and no sound: wanted .png, .*, .wav")
 
 
 def test_further_tables_keep_text_as_text(tmp_path):

@@ -1,4 +1,4 @@
-"""Adopting one's own images as a stimulus set: pixels unchanged, ids made safe, sources recorded."""
+"""Adopting one's own images or sounds as a stimulus set: values unchanged, ids made safe, sources recorded."""
 
 from __future__ import annotations
 
@@ -8,26 +8,32 @@ from pathlib import Path
 
 from synthstim.errors import InputError
 from synthstim.ids import safe_id
-from synthstim.images import SUFFIXES, bit_depth, luminance_statistics, read_image, sha256_of
+from synthstim.images import sha256_of
+from synthstim.media import MODALITIES, bits_of, modality_of, read_stimulus, statistics_of
+from synthstim.sounds import read_sound
 from synthstim.stimulus_set.read import StimulusSet
 from synthstim.stimulus_set.write import SetWriter
 
 KINDS = ("natural", "control")
+_CODINGS = {"image": "sRGB", "sound": "full scale from -1 to 1; levels are in dB re full scale"}
 
 
 def adopt(folder: str | Path, out: str | Path, *, kind: str = "natural") -> tuple[StimulusSet, list[str]]:
-    """Make a stimulus set of the images of a folder, at their own sizes and bit depths.
+    """Make a stimulus set of the images or of the sounds of a folder, at their own sizes, rates and bit depths.
 
     Args:
-        folder: its PNG, JPEG, TIFF, BMP and WebP files are taken, in the order of their names.
+        folder: its PNG, JPEG, TIFF, BMP and WebP files are taken, or its WAV, FLAC, OGG, AIFF and MP3 files, in the
+            order of their names. Sounds become WAV files that hold the very samples: 16 or 24 bits where the file has
+            no more than those, floating point for any other coding.
         out: directory of the set; it must not exist yet.
         kind: ``natural`` or ``control``.
 
     Returns:
-        The set, and the names of the files of the folder that were left out because they are no images.
+        The set, and the names of the files of the folder that were left out because they are neither.
 
     Raises:
-        InputError: the folder holds no image, or one of them cannot be read; nothing is written then.
+        InputError: the folder holds no image and no sound, holds both, one cannot be read, or sounds differ in their
+            rate; nothing is written then.
 
     Example:
         >>> stimuli, left_out = adopt("my_gratings", "gratings_set", kind="control")  # doctest: +SKIP
@@ -36,35 +42,52 @@ def adopt(folder: str | Path, out: str | Path, *, kind: str = "natural") -> tupl
         raise InputError(f"kind {kind!r} is unknown: choose {' or '.join(KINDS)}")
     folder = Path(folder)
     if not folder.is_dir():
-        raise InputError(f"{folder} is not a folder: give the folder of your images")
+        raise InputError(f"{folder} is not a folder: give the folder of your images or sounds")
     files = sorted(path for path in folder.iterdir() if path.is_file())
-    images = [path for path in files if path.suffix.lower() in SUFFIXES]
-    if not images:
-        raise InputError(f"{folder} holds no image: wanted {', '.join(SUFFIXES)} files")
-    writer = SetWriter(out)
+    modality, chosen = _of_one_modality(folder, files)
+    writer = SetWriter(out, rate=_rate_of(chosen) if modality == "sound" else None)
     try:
         taken: set[str] = set()
         sources = {}
-        for path in images:
+        for path in chosen:
             stimulus_id = _free_id(path, taken)
-            image = read_image(path)
-            mean, contrast = luminance_statistics(image)
-            writer.add(
-                stimulus_id,
-                image,
-                bits=bit_depth(path),
-                name=stimulus_id,
-                kind=kind,
-                mean_luminance=mean,
-                rms_contrast=contrast,
-            )
+            written = writer.add(stimulus_id, read_stimulus(path), bits=bits_of(path), name=stimulus_id, kind=kind)
+            writer.rows[-1].update(statistics_of(written))
             sources[stimulus_id] = {"file": path.name, "sha256": sha256_of(path)}
         versions = {"python": platform.python_version(), "synthstim": version("synthstim")}
-        root = writer.commit({"adopted_from": folder.name, "sources": sources, "coding": "sRGB", "versions": versions})
+        facts = {"adopted_from": folder.name, "sources": sources, "coding": _CODINGS[modality], "versions": versions}
+        root = writer.commit(facts)
     except BaseException:
         writer.discard()
         raise
-    return StimulusSet.read(root), [path.name for path in files if path not in images]
+    return StimulusSet.read(root), [path.name for path in files if path not in chosen]
+
+
+def _of_one_modality(folder: Path, files: list[Path]) -> tuple[str, list[Path]]:
+    found: dict[str, list[Path]] = {}
+    for path in files:
+        if (modality := modality_of(path)) is not None:
+            found.setdefault(modality, []).append(path)
+    if not found:
+        wanted = ", ".join(suffix for suffixes in MODALITIES.values() for suffix in suffixes)
+        raise InputError(f"{folder} holds no image and no sound: wanted {wanted} files")
+    if len(found) > 1:
+        names = " and ".join(paths[0].name for paths in found.values())
+        raise InputError(
+            f"{folder} holds images and sounds ({names}): a set has one of them, part them into two folders"
+        )
+    return found.popitem()
+
+
+def _rate_of(sounds: list[Path]) -> int:
+    """The rate in Hz that all sounds have."""
+    rates = [read_sound(path)[1] for path in sounds]
+    for path, rate in zip(sounds, rates, strict=True):
+        if rate != rates[0]:
+            raise InputError(
+                f"{sounds[0].name} is at {rates[0]} Hz and {path.name} at {rate} Hz: a set is played at one rate, resample one"
+            )
+    return rates[0]
 
 
 def _free_id(path: Path, taken: set[str]) -> str:
