@@ -34,23 +34,20 @@ class _Magnitude(torch.autograd.Function):
     def forward(ctx: Any, spectra: Tensor, length: int, between: bool) -> Tensor:
         rows = spectra.flatten(0, -2)
         envelopes = rows.real.new_empty(len(rows), length)
-        directions = (
-            envelopes.new_empty(2, *envelopes.shape) if ctx.needs_input_grad[0] else envelopes[:0].expand(2, -1, -1)
-        )
+        directions = envelopes.new_empty(2, *envelopes.shape) if ctx.needs_input_grad[0] else None
         step = max(1, _BLOCK // length)
         for first in range(0, len(rows), step):
             block = slice(first, first + step)
-            # Planes of reals: arithmetic on neighbouring pairs is several times slower.
             signals = torch.fft.ifft(_centred(rows[block], length), norm="forward")
-            real, imaginary = signals.real.contiguous(), signals.imag.contiguous()
-            torch.sqrt(_squared(real, imaginary), out=envelopes[block])
-            if not ctx.needs_input_grad[0]:
+            # Planes of reals: arithmetic on neighbouring pairs is several times slower.
+            planes = torch.stack([signals.real, signals.imag])
+            torch.sqrt(_squared(planes), out=envelopes[block])
+            if directions is None:
                 continue
             if between:
-                _mean_direction(real, imaginary, out=directions[:, block])
+                _mean_direction(planes, out=directions[:, block])
             else:
-                torch.div(real, envelopes[block], out=directions[0, block])
-                torch.div(imaginary, envelopes[block], out=directions[1, block])
+                torch.div(planes, envelopes[block], out=directions[:, block])
         ctx.save_for_backward(directions)
         ctx.shape, ctx.between = spectra.shape, between
         return envelopes.view(*spectra.shape[:-1], length)
@@ -82,27 +79,23 @@ def _centred(spectra: Tensor, length: int) -> Tensor:
     return centred
 
 
-def _mean_direction(real: Tensor, imaginary: Tensor, *, out: Tensor) -> None:
-    """The mean of the directions at ``_BETWEEN`` on straight lines through the samples, as steep as their neighbours'."""
-    real_step, imaginary_step = _central_difference(real), _central_difference(imaginary)
+def _mean_direction(planes: Tensor, *, out: Tensor) -> None:
+    """The mean of the directions at ``_BETWEEN`` on straight lines through the samples, as steep as their neighbours'.
+
+    ``planes`` and ``out`` are (2, band, sample), real and imaginary.
+    """
+    # Half the difference of both neighbours, ends meeting.
+    step = torch.empty_like(planes)
+    torch.sub(planes[..., 2:], planes[..., :-2], out=step[..., 1:-1])
+    step[..., 0], step[..., -1] = planes[..., 1] - planes[..., -1], planes[..., 0] - planes[..., -2]
+    step.div_(2)
     for number, place in enumerate(_BETWEEN):
-        real_there = torch.add(real, real_step, alpha=place)
-        imaginary_there = torch.add(imaginary, imaginary_step, alpha=place)
-        scale = _squared(real_there, imaginary_there).rsqrt_()
-        for mean, there in zip(out, (real_there, imaginary_there), strict=True):
-            if number == 0:
-                torch.mul(there, scale, out=mean)
-            else:
-                mean.addcmul_(there, scale)
-    out /= len(_BETWEEN)
-
-
-def _central_difference(values: Tensor) -> Tensor:
-    """Half the difference of both neighbours, ends meeting."""
-    step = torch.empty_like(values)
-    torch.sub(values[:, 2:], values[:, :-2], out=step[:, 1:-1])
-    step[:, 0], step[:, -1] = values[:, 1] - values[:, -1], values[:, 0] - values[:, -2]
-    return step.div_(2)
+        there = torch.add(planes, step, alpha=place)
+        scale = _squared(there).rsqrt_().div_(len(_BETWEEN))
+        if number == 0:
+            torch.mul(there, scale, out=out)
+        else:
+            out.addcmul_(there, scale)
 
 
 def _shortening(turns: Tensor) -> Tensor:
@@ -112,5 +105,6 @@ def _shortening(turns: Tensor) -> Tensor:
     )
 
 
-def _squared(real: Tensor, imaginary: Tensor) -> Tensor:
+def _squared(planes: Tensor) -> Tensor:
+    real, imaginary = planes
     return (real * real).addcmul_(imaginary, imaginary).clamp_(min=_TINY)
