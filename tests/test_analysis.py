@@ -236,7 +236,7 @@ def test_careless_participants_are_left_out_and_named():
     out = found.participants[~found.participants["kept"]]
     assert out["participant"].tolist() == [5, 6]
     assert out["reason"].str.contains("catch trials: [0-3] of 4 correct, 80 % wanted").all()
-    assert "4 of 6 participants kept" in found.summary
+    assert "participants kept: 4 of 6" in found.summary
     assert [f"Participant {number} is left out" in found.summary for number in (5, 6)] == [True, True]
     assert (found.by_condition["participants"] == 4).all()
     assert set(found.by_participant["participant"]) == set(range(1, 7))

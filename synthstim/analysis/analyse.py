@@ -50,10 +50,11 @@ class Analysis:
     def summary(self) -> str:
         """The result in a few lines of text."""
         kept, came = int(self.participants["kept"].sum()), len(self.participants)
-        lines = [f"{self.design.title}: {kept} of {came} participants kept, chance {self.design.chance:.4f}"]
+        lines = [f"{self.design.title}: participants kept: {kept} of {came}, chance {self.design.chance:.4f}"]
         width = max(len(name) for name in self.design.names)
         for row in self.by_condition.to_dict("records"):
-            interval = f"{number(row['low'], '.3f')} to {number(row['high'], '.3f')}"
+            known = row["low"] == row["low"]
+            interval = f"{number(row['low'], '.3f')} to {number(row['high'], '.3f')}" if known else "no interval"
             lines.append(
                 f"  {row['condition']:<{width}}  {number(row['proportion'], '.3f')}  ({interval})  {row['trials']} trials"
             )
