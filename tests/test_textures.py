@@ -10,6 +10,7 @@ import texture_oracle
 import torch
 
 from synthstim.errors import InputError
+from synthstim.models import Observer, SoundInput
 from synthstim.models.capture import read_layers
 from synthstim.models.hearing.modulation import constant_q_bands, measurement_window, octave_bands, octave_centres
 from synthstim.models.hearing.textures import (
@@ -22,6 +23,9 @@ from synthstim.models.hearing.textures import (
     network,
     unmatched,
 )
+from synthstim.objectives import match
+from synthstim.optimise import LBFGS, Stopping, Synthesiser
+from synthstim.parametrise import Spectrogram, shaped_noise
 
 CLASSES = (*STATISTICS[:4], "envelope_kurtosis", *STATISTICS[4:])
 SECOND = RATE
@@ -238,3 +242,53 @@ def test_classes_in_decibels_and_the_published_rule(model):
     flagged = unmatched({name: float(value) for name, value in far.items()}, below=FLAG_DB)
     assert "envelope_skewness" in flagged
     assert [float(far[name]) for name in flagged] == sorted(float(far[name]) for name in flagged)
+
+
+@pytest.fixture(scope="module")
+def observer() -> Observer:
+    input = SoundInput.lasting(1.0, network_rate=RATE)
+    return Observer(network(input.network_samples), input=input, name="sound-texture")
+
+
+def heard(observer: Observer, sounds: torch.Tensor) -> torch.Tensor:
+    return observer.preprocess(sounds)
+
+
+def test_a_match_joined_by_the_worst_bounds_every_class(observer):
+    samples = observer.input.samples
+    reference, sound = white(samples), white(samples, seed=5) * torch.linspace(0.5, 1.5, samples)
+    goal = match(reference, STATISTICS, joined="worst").bind(observer, 1)
+    with torch.no_grad():
+        score = float(goal(sound, observer.activations(sound, STATISTICS)))
+    classes = class_decibels(observer.module, heard(observer, sound), heard(observer, reference))
+    worst = min(float(value) for value in classes.values())
+    assert worst - 2.5 * math.log10(len(STATISTICS)) <= score <= worst + 1e-4
+    with pytest.raises(InputError, match="choose mean or worst"):
+        match(reference, STATISTICS, joined="best")
+
+
+def synthesised(observer: Observer, reference: torch.Tensor, evaluations: int) -> torch.Tensor:
+    return (
+        Synthesiser(
+            observer,
+            match(reference, STATISTICS, joined="worst"),
+            Spectrogram(observer.input),
+            seeds=[1],
+            start=shaped_noise(reference, [torch.Generator().manual_seed(1)]),
+            optimiser=LBFGS(),
+            stopping=Stopping(target=FLAG_DB, evaluations=evaluations),
+            file_levels=None,
+        )
+        .result()
+        .stimuli
+    )
+
+
+def test_noise_becomes_the_texture_and_a_seed_the_same_sound(observer):
+    reference = torch.nn.functional.interpolate(uneven(RATE)[None], observer.input.samples, mode="linear")[0]
+    assert torch.equal(synthesised(observer, reference, 10), synthesised(observer, reference, 10))
+    sound = synthesised(observer, reference, 120)
+    classes = class_decibels(observer.module, heard(observer, sound), heard(observer, reference))
+    assert unmatched({name: float(value) for name, value in classes.items()}) == []
+    # It is another sound: the waveform is not that of the reference.
+    assert abs(float(torch.corrcoef(torch.cat([sound, reference]))[0, 1])) < 0.2
