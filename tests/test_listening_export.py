@@ -20,7 +20,7 @@ from experiment_fixture import RIG, make_set, write_rig
 from experiment_sounds import RATE, STAGES, WORDS, make_sounds, sound
 
 from synthstim.errors import InputError
-from synthstim.experiment import export_experiment
+from synthstim.experiment import export_experiment, read_protocol
 from synthstim.experiment.tones import headphone_tones, level_noise
 from synthstim.images import sha256_of
 from synthstim.stimulus_set import SetWriter, StimulusSet
@@ -117,6 +117,17 @@ def test_builder_opens_the_file_and_compiles_the_same_script(exported: Path) -> 
 
     assert undated(again) == undated((exported / "word_listening.py").read_text(encoding="utf-8"))
     assert list(experiment.routines)[:3] == ["opening", "who", "welcome"]
+
+
+@pytest.mark.parametrize("name", ["word_listening", "headphone_check"])
+def test_texts_name_the_trial_that_they_belong_to(name: str) -> None:
+    found = 0
+    for routine in read_protocol(name).routines.values():
+        pieces = [piece.piece for piece in routine.pieces]
+        if any(piece.piece == "sound" and not piece.plays for piece in routine.pieces):
+            assert pieces.index("sound") < pieces.index("text")
+            found += 1
+    assert found >= 1
 
 
 def test_the_check_is_the_same_in_both(exported: Path, check: Path) -> None:
