@@ -26,7 +26,7 @@ class Picture(nn.Module):
     def forward(self, cochleagrams: Tensor) -> Tensor:
         """Return the pictures."""
         least, greatest = cochleagrams.amin((1, 2), keepdim=True), cochleagrams.amax((1, 2), keepdim=True)
-        spread = (greatest - least).clamp(min=torch.finfo(cochleagrams.dtype).tiny)
+        spread = (greatest - least).clamp(min=1e-12)
         stretched = (cochleagrams - least) * (255 / spread)
         return self.channels.to(stretched) @ stretched @ self.frames.to(stretched).T
 
