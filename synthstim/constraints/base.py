@@ -12,7 +12,7 @@ from synthstim.errors import InputError
 
 # Several constraints are met in turn this often: then they stand within a level of an 8-bit file of one another.
 TOGETHER = 8
-# What may be left before constraints are said to be impossible: in display values, or relative to a sound's peak.
+# The violation at which constraints are said to be impossible.
 TOLERANCE = 0.02
 
 
@@ -41,10 +41,8 @@ def check_all(constraints: Sequence[Constraint], shape: tuple[int, ...]) -> None
         constraint.check(shape)
     # In range for stimuli and sounds alike.
     probe = project_all(constraints, torch.rand((2, *shape), generator=torch.Generator().manual_seed(0)))
-    # Sounds may be as quiet as they like.
-    most = TOLERANCE * (float(probe.abs().max()) if len(shape) == 1 else 1.0)
     for constraint, off in zip(constraints, violations(constraints, probe), strict=True):
-        if not off <= most:
+        if not off <= TOLERANCE:
             others = " together with the other constraints" if len(constraints) > 1 else ""
             raise InputError(f"{constraint} cannot be met{others}: it stays off by {off:.2g}, relax it")
 
@@ -58,6 +56,16 @@ def project_all(constraints: Sequence[Constraint], stimuli: Tensor) -> Tensor:
 
 
 def violations(constraints: Sequence[Constraint], stimuli: Tensor) -> list[float]:
-    """How far stimuli are from each constraint: the largest change, in display values or full scale, of projecting."""
+    """How far stimuli are from each constraint: what projecting the worst one changes.
+
+    Of images the largest change, in display values; of sounds, which may be as quiet as they like, the root mean square
+    of the change relative to that of the sound.
+    """
     stimuli = stimuli.detach()
-    return [float((constraint.project(stimuli) - stimuli).abs().max()) for constraint in constraints]
+    return [_size(constraint.project(stimuli) - stimuli, stimuli) for constraint in constraints]
+
+
+def _size(change: Tensor, stimuli: Tensor) -> float:
+    if stimuli.ndim > 2:
+        return float(change.abs().max())
+    return float((change.norm(dim=-1) / stimuli.norm(dim=-1).clamp_min(1e-12)).max())

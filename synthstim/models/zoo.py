@@ -61,7 +61,7 @@ def load_model(
     """
     library, short = _find(name)
     if library in ("hearing", "whisper") and size is not None:
-        raise InputError(f"{name} is played sounds, size {size} came: give seconds instead")
+        raise InputError(f"{name} is played sounds, size {size} came: give a duration instead")
     if library not in ("hearing", "whisper") and (seconds is not None or rate is not None):
         raise InputError(f"{name} is shown images, a duration or a rate came: give size instead")
     if weights == "random":

@@ -63,8 +63,14 @@ def check_set(
         watch: called with (measured, total).
 
     Raises:
-        InputError: the observer's weights are not those the set was made on.
+        InputError: the observer's weights are not those the set was made on, or the second observer is of the other
+            modality.
     """
+    if second is not None and second.input.modality != stimuli.modality:
+        raise InputError(
+            f"{second.name} is {second.input.verb} {second.input.modality}s, {stimuli.root} holds {stimuli.modality}s: "
+            "choose another second observer"
+        )
     problems = stimuli.damaged() + _damaged_naturals(stimuli)
     damaged = {problem.split(" ", 1)[0] for problem in problems}
     measurer = None
