@@ -16,7 +16,6 @@ from synthstim.models import Observer
 from synthstim.responses import Responses, from_array
 
 PHOTOGRAPHS = ("astronaut", "coffee", "chelsea", "rocket", "camera", "coins", "grass", "brick", "gravel", "moon")
-LAYERS = ("0", "2", "4")
 
 
 @cache

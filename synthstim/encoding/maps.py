@@ -24,7 +24,6 @@ class Maps:
     """
 
     def __init__(self, features: Features, device: str = "cpu") -> None:
-        on_grid(torch.zeros(1, *features.shape))
         side = max(on_grid(torch.zeros(1, *features.shape)).shape[2:])
         # Tokens are places of their own: averaging neighbours of a list would mix what is far apart in the image.
         self.pool = -(-side // MAX_SIDE) if len(features.shape) == 3 else 1
@@ -34,14 +33,16 @@ class Maps:
         ]
         maps = torch.cat(parts)
         self.grid = (int(maps.shape[2]), int(maps.shape[3]))
+        # In place from here on: the maps of thousands of stimuli are held once.
         values = maps.flatten(2).to(device)
         self.mean = values.mean(0)
-        values = values - self.mean
-        self.scale = values.square().mean((0, 2)).sqrt()
-        self.scale = torch.where(self.scale > 1e-6 * self.scale.max().clamp_min(1e-30), self.scale, torch.inf)
-        values = values / self.scale[:, None]
-        norm = values.square().sum((1, 2)).mean().sqrt().clamp_min(1e-12)
-        self.scale, self.values = self.scale * norm, values / norm
+        values -= self.mean
+        scale = torch.linalg.vector_norm(values, dim=(0, 2)) / (len(values) * values.shape[2]) ** 0.5
+        scale = torch.where(scale > 1e-6 * scale.max().clamp_min(1e-30), scale, torch.inf)
+        values /= scale[:, None]
+        norm = (torch.linalg.vector_norm(values) / len(values) ** 0.5).clamp_min(1e-12)
+        values /= norm
+        self.scale, self.values = scale * norm, values
 
 
 def roughness(mask: Tensor, grid: tuple[int, int]) -> Tensor:
