@@ -37,6 +37,7 @@ class PlainCochleagram(nn.Module):
     ) -> None:
         super().__init__()
         self.samples, self.padding, self.compress_first = samples, padding, compress_first
+        self.compat = compat
         self.power, self.offset, self.slope_limit = power, offset, slope_limit
         weights = filters(samples, rate, n, low, high, oversampling)
         if not compat:
@@ -58,6 +59,8 @@ class PlainCochleagram(nn.Module):
     def forward(self, waveforms: Tensor) -> Tensor:
         spectra = torch.fft.rfft(waveforms)[:, None] * self.weights
         envelopes = torch.fft.ifft(spectra, n=self.samples).abs()
+        if self.compat:
+            envelopes = envelopes.clamp(min=1e-8)
         if self.compress_first:
             return Rectify.apply(self.resample(self.compress(envelopes)))
         return self.compress(self.resample(envelopes))

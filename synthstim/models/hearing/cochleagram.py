@@ -61,13 +61,14 @@ class Cochleagram(nn.Module):
     """A sound (batch, time), full scale, at ``rate`` Hz -> its cochleagram (batch, channel, frame), low to high.
 
     Sounds have ``samples`` samples. ``picture`` (channels, frames) stretches each cochleagram to 0 to 255 and resizes
-    it, as Kell et al. did. ``compat`` keeps two quirks of the 2023 code that its networks were trained with: envelopes
-    at half amplitude, and a resampling filter whose sinc is half a sample late. ``over`` trades time for accuracy
-    (``Envelopes``). ``shape`` is (channel, frame), ``centre_frequencies`` (channel,) and ``frame_rate`` are in Hz, of
-    what comes out. Submodules: ``envelopes`` (resampled), ``compression``, ``picture``.
+    it, as Kell et al. did. ``compat`` keeps quirks of the 2023 code that its networks were trained with: envelopes at
+    half amplitude and nowhere under 1e-8, and a resampling filter whose sinc is half a sample late. ``over`` trades
+    time for accuracy (``Envelopes``). ``shape`` is (channel, frame), ``centre_frequencies`` (channel,) and
+    ``frame_rate`` are in Hz, of what comes out. Submodules: ``envelopes`` (resampled), ``compression``, ``picture``.
 
     Raises InputError for a sound too short, and for bands beyond half the rate.
 
+    >>> import torch
     >>> cochleagram = Cochleagram.preset("feather2023", samples=40_000)
     >>> cochleagram(torch.zeros(1, 40_000)).shape
     torch.Size([1, 211, 390])

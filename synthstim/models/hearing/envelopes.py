@@ -24,6 +24,8 @@ from synthstim.models.hearing.supports import Supports
 _OVER, _OVER_COMPRESSED = 8.0, 16.0
 # Reduced rates are also at least this many times the frame rate.
 _LEAST = 4.0
+# The least envelope of the 2023 code; below it there is no gradient either.
+_FLOOR = 1e-8
 # Reduced lengths are these times a power of two: quick to transform, and few, so that bands go together.
 _STEPS = (4, 5, 6, 7)
 
@@ -31,8 +33,8 @@ _STEPS = (4, 5, 6, 7)
 class Envelopes(nn.Module):
     """Sounds (batch, ``samples``), at ``rate`` Hz -> the envelope of each band at each frame (batch, channel, frame).
 
-    ``half``: at half amplitude, as in the code of Feather et al. 2023, which leaves out the spectrum's upper half and
-    does not double the lower one. ``compress`` is applied before resampling. ``over`` is a band's rate over its width
+    ``half``: at half amplitude and nowhere under 1e-8, as in the code of Feather et al. 2023, which leaves out the
+    spectrum's upper half and does not double the lower one. ``compress`` is applied before resampling. ``over`` is a band's rate over its width
     (None: 8, with ``compress`` 16; ``inf``: the full rate). ``shape`` is (channel, frame).
     """
 
@@ -58,6 +60,7 @@ class Envelopes(nn.Module):
             groups.setdefault(_reduced_length(max(over * len(values), least), samples, multiple), []).append(channel)
         self.supports = Supports(bank, list(groups.values()), doubled=not half)
         self.lengths = tuple(groups)
+        self.floor = _FLOOR if half else 0.0
         self.resamplers = nn.ModuleList(Resampler(frames, length, samples=samples, rate=rate) for length in groups)
         self.compress = compress if compress is not None else nn.Identity()
         self.order: Tensor
@@ -73,7 +76,7 @@ class Envelopes(nn.Module):
         for length, spectra, resample in groups:
             # Compression makes envelopes' cusps so sharp that nothing between the samples helps.
             between = length < self.supports.samples and isinstance(self.compress, nn.Identity)
-            parts.append(resample(self.compress(magnitude(spectra, length, between=between))))
+            parts.append(resample(self.compress(magnitude(spectra, length, between=between, floor=self.floor))))
         return linear_map(torch.cat(parts, 1), lambda x: x[:, self.order], lambda y: y[:, self.inverse])
 
 

@@ -17,21 +17,21 @@ _BLOCK = 131_072
 _BETWEEN = (-3 / 8, -1 / 8, 1 / 8, 3 / 8)
 
 
-def magnitude(spectra: Tensor, length: int, *, between: bool = True) -> Tensor:
+def magnitude(spectra: Tensor, length: int, *, between: bool = True, floor: float = 0.0) -> Tensor:
     """Return the magnitude (..., ``length``) of the analytic signals that have ``spectra`` (..., bin), without scaling.
 
     The gradient of a magnitude is its signal's direction, which turns about almost at once where the signal passes
     close to 0; sampled, that aliases. With ``between`` the backward pass therefore takes the mean direction of points
     between the samples, on the line along which the signal moves: the error falls to less than half, as if the rate
     were nearly twice as high. The gradient is then closer to that of the envelope, and not exactly that of the samples
-    taken from it.
+    taken from it. Smaller magnitudes come out as ``floor``, without a gradient.
     """
-    return _Magnitude.apply(spectra, length, between)
+    return _Magnitude.apply(spectra, length, between, floor)
 
 
 class _Magnitude(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, spectra: Tensor, length: int, between: bool) -> Tensor:
+    def forward(ctx: Any, spectra: Tensor, length: int, between: bool, floor: float) -> Tensor:
         rows = spectra.flatten(0, -2)
         envelopes = rows.real.new_empty(len(rows), length)
         directions = envelopes.new_empty(2, *envelopes.shape) if ctx.needs_input_grad[0] else None
@@ -48,13 +48,17 @@ class _Magnitude(torch.autograd.Function):
                 _mean_direction(planes, out=directions[:, block])
             else:
                 torch.div(planes, envelopes[block], out=directions[:, block])
+        if floor and directions is not None:
+            directions *= envelopes > floor
+        if floor:
+            envelopes.clamp_(min=floor)
         ctx.save_for_backward(directions)
         ctx.shape, ctx.between = spectra.shape, between
         return envelopes.view(*spectra.shape[:-1], length)
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None]:
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None, None]:
         (directions,), (gradient,) = ctx.saved_tensors, gradients
         gradient, length, width = gradient.flatten(0, -2), directions.shape[-1], ctx.shape[-1]
         spectra = torch.complex(gradient[:0], gradient[:0]).new_empty(len(gradient), width)
@@ -67,7 +71,7 @@ class _Magnitude(torch.autograd.Function):
         if ctx.between:
             turns = (torch.arange(width, device=gradient.device, dtype=gradient.dtype) - below) * (2 * math.pi / length)
             spectra *= _shortening(turns).reciprocal().to(spectra.dtype)
-        return spectra.view(ctx.shape), None, None
+        return spectra.view(ctx.shape), None, None, None
 
 
 def _centred(spectra: Tensor, length: int) -> Tensor:
