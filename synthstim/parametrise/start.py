@@ -58,7 +58,7 @@ def shaped_noise(references: Tensor, generators: Sequence[torch.Generator]) -> T
     out = []
     for reference, generator in zip(references.double(), generators, strict=True):
         white = torch.randn(len(reference), generator=generator, dtype=torch.float64)
-        power = torch.fft.rfft(reference).abs().square()
+        power = torch.fft.rfft(_tapered(reference - reference.mean())).abs().square()
         total = torch.cat([torch.zeros(1, dtype=torch.float64), power.cumsum(0)])
         bins = torch.arange(len(power), dtype=torch.float64)
         low, high = (bins * 2 ** (-1 / 6)).floor().long(), (bins * 2 ** (1 / 6)).ceil().long().clamp_max(len(power) - 1)
@@ -66,6 +66,13 @@ def shaped_noise(references: Tensor, generators: Sequence[torch.Generator]) -> T
         shaped = torch.fft.irfft(torch.fft.rfft(white) * smooth.sqrt(), n=len(reference))
         out.append(shaped * (reference.std() / shaped.std().clamp_min(1e-12)))
     return torch.stack(out).clamp(-1, 1)
+
+
+def _tapered(sound: Tensor) -> Tensor:
+    """A sound (time,) faded in and out over a twentieth: else the step from its end to its start fills quiet bands."""
+    ramp = len(sound) // 20
+    rise = torch.sin(torch.linspace(0, torch.pi / 2, ramp, dtype=sound.dtype)).square()
+    return torch.cat([sound[:ramp] * rise, sound[ramp : len(sound) - ramp], sound[len(sound) - ramp :] * rise.flip(0)])
 
 
 def _pink(white: Tensor) -> Tensor:

@@ -131,7 +131,7 @@ def network(samples: int, *, trained: bool = True) -> SoundTexture:
     return SoundTexture(samples)
 
 
-def class_decibels(texture: SoundTexture, sounds: Tensor, references: Tensor) -> dict[str, Tensor]:
+def class_decibels(texture: nn.Module, sounds: Tensor, references: Tensor) -> dict[str, Tensor]:
     """How well each class is matched: -20 log10(|statistics - reference| / |reference|), (batch,) in dB.
 
     The toolbox's measure, over all channels; it leaves out those 30 dB below the loudest.
