@@ -76,7 +76,7 @@ class SoundTexture(nn.Module):
 
     Example:
         >>> SoundTexture(40_000)(0.1 * torch.randn(1, 40_000)).shape
-        torch.Size([1, 1675])
+        torch.Size([1, 1739])
     """
 
     def __init__(self, samples: int, *, edge: float | None = EDGE_S) -> None:
