@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-import os
 import random
 import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from .checksums import sha256_of
 from .completion import Entry, NumberEntry
 from .pages import Figures, figures_of_page, figures_of_trial, pages_of
+from .participants import Participants
 from .player import Player
 from .question import Question
 from .session import Session
 from .simulate import guessing, simulated
 from .speaker import sound_device, sound_problems
-from .trials import PARTS, TrialLog, finished, read_plan
+from .trials import PARTS, TrialLog
 
-PARTICIPANT = "SYNTHSTIM_PARTICIPANT"
 # How long a simulated participant listens to the noise that sets the volume.
 _NOISE_HEARD_S = 1.0
 
@@ -36,8 +36,8 @@ class Listening(Session):
         super().__init__(directory)
         self.participant: int | None = None
         self.headphone_known = self.demo_known = False
-        self._passes = self.manifest["criteria"]["headphone_pass"]
-        self._given = self._number_given()
+        self._participants = Participants(self.directory, self.manifest)
+        self._given = self._participants.given(self.settings)
         self._device = sound_device()
         self._sound_problems = sound_problems(self._device, self.manifest["rate_hz"])
         if self._sound_problems and self.settings["sound"]["check"] and not simulated():
@@ -49,28 +49,6 @@ class Listening(Session):
         self._play_due = self._started = False
         self._onset: float | None = None
 
-    def _number_given(self) -> int | None:
-        text = str(os.environ.get(PARTICIPANT) or self.settings["participant"] or "")
-        if text and not text.isdecimal():
-            raise SystemExit(f"the participant {text[:40]!r} is no number: give a whole one")
-        if text and (problem := self._problem(int(text))):
-            raise SystemExit(problem)
-        return int(text) if text else None
-
-    def _problem(self, number: int) -> str:
-        """What is wrong with a participant's number, in a sentence, or nothing."""
-        if not 1 <= number <= self.manifest["participants"]:
-            return f"participant {number} has no order, 1 to {self.manifest['participants']} have: give another number"
-        if finished(self._stem(number), self._plan_of(number), passes=self._passes):
-            return f"participant {number} has finished: give another number"
-        return ""
-
-    def _stem(self, number: int) -> Path:
-        return self.directory / "data" / f"{self.manifest['protocol']}_participant_{number:03d}"
-
-    def _plan_of(self, number: int) -> list[dict[str, Any]]:
-        return read_plan(self.directory / "conditions" / f"participant_{number:03d}.csv")
-
     # What fields of components ask for.
 
     def text(self, name: str) -> str:
@@ -79,7 +57,7 @@ class Listening(Session):
 
     def conditions(self) -> str:
         """The conditions file of the participant."""
-        return f"conditions/participant_{self.participant:03d}.csv"
+        return self._participants.conditions(self.participant or 0)
 
     def rows(self, part: str) -> list[int]:
         """The rows of it that belong to a part and have not been heard; the first row where none remains."""
@@ -108,7 +86,7 @@ class Listening(Session):
 
     def sounding(self, due: bool) -> bool:
         """Play the sound at the flip after it is due; whether it is over."""
-        if due and not self._started:
+        if due and not self._started and self._player.ready:
             self._started = self._play_due = True
             if self._planned is not None:
                 self._log.start(PARTS[self._planned["part_number"]], self._planned["trial_number"])
@@ -128,7 +106,7 @@ class Listening(Session):
         """Begin to wait for an answer: ``words``, ``participant`` or ``choice``."""
         entry: Entry | NumberEntry | None = None
         if what != "choice":
-            entry = Entry(self.manifest["words"]) if what == "words" else NumberEntry(self._problem)
+            entry = Entry(self.manifest["words"]) if what == "words" else NumberEntry(self._participants.problem)
         self._question = Question(entry)
         self._shown = ""
 
@@ -153,7 +131,7 @@ class Listening(Session):
         super().frame(**components)
         if simulated():
             # A virtual display has no refresh to wait for: the script would take the time that the sound needs.
-            time.sleep(0.005)
+            time.sleep(0.015)
 
     def leave(self) -> None:
         """End a routine: turn a page of words, stop after a failed headphone check."""
@@ -172,6 +150,8 @@ class Listening(Session):
 
     def _open(self, stem: str) -> dict[str, Any]:
         self._player = Player()
+        # Opens the stream, long before the first sound.
+        self.load_fixed("level")
         facts = {"sound_device": self._device, "sound_problems": self._sound_problems}
         return facts | (self._take_participant(self._given) if self._given is not None else {})
 
@@ -259,12 +239,14 @@ class Listening(Session):
     def _take_participant(self, number: int) -> dict[str, Any]:
         """Go on with a participant's tables; what goes into the record."""
         self.participant = number
-        self._plan = self._plan_of(number)
-        self._trials = TrialLog(self._stem(number), number, self._plan, self._describe, passes=self._passes)
+        everybody = self._participants
+        self._plan = everybody.plan(number)
+        self._trials = TrialLog(everybody.stem(number), number, self._plan, self._describe, passes=everybody.passes)
         self.headphone_known = not self.repeats("headphone")
         self.demo_known = not self.repeats("demo")
         self._experiment.extraInfo["participant"] = number
-        return {"participant": number, "run": self._trials.run, "trials": self._trials.path.name}
+        order = sha256_of(self.directory / self.conditions())
+        return {"participant": number, "run": self._trials.run, "trials": self._trials.path.name, "order_sha256": order}
 
     def _describe(self, planned: dict[str, Any]) -> dict[str, Any]:
         stimulus = self.stimuli[planned["item"]]
@@ -283,7 +265,7 @@ class Listening(Session):
     def _imagined(self, question: Question) -> str:
         """What a simulated participant answers: tones and recordings rightly, metamers every other time."""
         if isinstance(question.entry, NumberEntry):
-            return next((str(n) for n in range(1, self.manifest["participants"] + 1) if not self._problem(n)), "0")
+            return str(self._participants.first_free() or 0)
         stimulus = self.stimuli[self._item]
         chance = random.Random(f"{self.participant} {stimulus['stimulus_id']}")
         hard = guessing() or (stimulus["kind"] == "metamer" and chance.random() < 0.5)

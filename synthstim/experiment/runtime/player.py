@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import gc
 import time
 from pathlib import Path
 from typing import Any
 
 # With PsychoPy's 128 samples a block, a busy computer leaves gaps.
 BLOCK = 1024
+# A stream that was just opened can leave a gap until device and sound server have found their pace.
+SETTLE_S = 2.0
 # What follows the last block that was handed over, beyond the latency that the device reports.
 TAIL_S = 0.05
 
@@ -29,8 +32,13 @@ class Player:
         # Not PsychToolbox: its engine resamples what does not fit the device.
         sound.Sound.backend = speaker.SpeakerDevice.backend = "sounddevice"
         self._speaker = speaker.SpeakerDevice()
+        # Python's search for unused objects halts the thread that feeds the device, for longer than that can wait, unless
+        # all that was imported is left out of it.
+        gc.collect()
+        gc.freeze()
         self._sound: Any = None
         self._over_since: float | None = None
+        self._opened_at: float | None = None
         self._counted = self._count_underflows()
         self.underflows = 0 if self._counted else None
 
@@ -65,8 +73,14 @@ class Player:
         # one: half a sample more, and it is there.
         self._sound.duration = (samples + 0.5) / rate
         self._over_since = None
+        self._opened_at = self._opened_at or time.monotonic()
         self.underflows = 0 if self._counted else None
         return float(samples / rate)
+
+    @property
+    def ready(self) -> bool:
+        """Whether the stream has been open for long enough."""
+        return self._opened_at is not None and time.monotonic() - self._opened_at > SETTLE_S
 
     def play(self) -> None:
         """Start with the device's next block."""

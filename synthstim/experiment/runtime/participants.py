@@ -1,0 +1,63 @@
+"""The participants that an experiment has orders for: which number may take part, and where its plan and tables are."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from .trials import finished, read_plan
+
+NUMBER = "SYNTHSTIM_PARTICIPANT"
+
+
+class Participants:
+    """The participants 1 to N of an exported experiment.
+
+    Args:
+        directory: the experiment's folder.
+        manifest: its manifest.json.
+    """
+
+    def __init__(self, directory: Path, manifest: Mapping[str, Any]) -> None:
+        self._directory, self._protocol = directory, manifest["protocol"]
+        self.count: int = manifest["participants"]
+        self.passes: int = manifest["criteria"]["headphone_pass"]
+
+    def problem(self, number: int) -> str:
+        """Why a number may not take part, in a sentence, or nothing."""
+        if not 1 <= number <= self.count:
+            return f"participant {number} has no order, 1 to {self.count} have: give another number"
+        if finished(self.stem(number), self.plan(number), passes=self.passes):
+            return f"participant {number} has finished: give another number"
+        return ""
+
+    def given(self, settings: Mapping[str, Any]) -> int | None:
+        """The number that the environment or settings.json gives; None where it is to be asked for.
+
+        Raises:
+            SystemExit: it may not take part.
+        """
+        text = str(os.environ.get(NUMBER) or settings["participant"] or "")
+        if text and not text.isdecimal():
+            raise SystemExit(f"the participant {text[:40]!r} is no number: give a whole one")
+        if text and (problem := self.problem(int(text))):
+            raise SystemExit(problem)
+        return int(text) if text else None
+
+    def first_free(self) -> int | None:
+        """The first number that may take part; None where everybody has."""
+        return next((number for number in range(1, self.count + 1) if not self.problem(number)), None)
+
+    def conditions(self, number: int) -> str:
+        """The conditions file of a participant, relative to the folder."""
+        return f"conditions/participant_{number:03d}.csv"
+
+    def plan(self, number: int) -> list[dict[str, Any]]:
+        """The rows of that file."""
+        return read_plan(self._directory / self.conditions(number))
+
+    def stem(self, number: int) -> Path:
+        """The path of a participant's tables, without their last words."""
+        return self._directory / "data" / f"{self._protocol}_participant_{number:03d}"
