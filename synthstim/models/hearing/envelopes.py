@@ -19,9 +19,11 @@ from synthstim.models.hearing.magnitude import magnitude
 from synthstim.models.hearing.resampler import CHUNK, Resampler
 from synthstim.models.hearing.supports import Supports
 
-# A band's reduced rate over its width. An envelope's square has twice the band's width; the envelope has no limit, a
-# compressed one less so, and what lies above half the reduced rate comes back as error (benchmarks/cochleagram.py).
-_OVER, _OVER_COMPRESSED = 8.0, 16.0
+# A band's reduced rate over its width, for a band of _TYPICAL Hz. An envelope's square has twice the band's width; the
+# envelope has no limit, a compressed one less so, and what lies above half the reduced rate comes back as error
+# (benchmarks/cochleagram.py). Gradients' errors go as (width / rate) ** 1.5; as many samples do most where the rate goes
+# as width ** 0.75, so wider bands get less for their width.
+_OVER, _OVER_COMPRESSED, _TYPICAL = 10.0, 32.0, 300.0
 # Reduced rates are also at least this many times the frame rate.
 _LEAST = 4.0
 # The least envelope of the 2023 code; below it there is no gradient either.
@@ -34,8 +36,8 @@ class Envelopes(nn.Module):
     """Sounds (batch, ``samples``), at ``rate`` Hz -> the envelope of each band at each frame (batch, channel, frame).
 
     ``half``: at half amplitude and nowhere under 1e-8, as in the code of Feather et al. 2023, which leaves out the
-    spectrum's upper half and does not double the lower one. ``compress`` is applied before resampling. ``over`` is a band's rate over its width
-    (None: 8, with ``compress`` 16; ``inf``: the full rate). ``shape`` is (channel, frame).
+    spectrum's upper half and does not double the lower one. ``compress`` is applied before resampling. ``over`` is the rate over the width
+    of a band 300 Hz wide (None: 10, with ``compress`` 32; ``inf``: the full rate). ``shape`` is (channel, frame).
     """
 
     def __init__(
@@ -57,7 +59,10 @@ class Envelopes(nn.Module):
         least, multiple = _LEAST * samples / factor, _multiple(samples / factor)
         groups: dict[int, list[int]] = {}
         for channel, values in enumerate(bank.values):
-            groups.setdefault(_reduced_length(max(over * len(values), least), samples, multiple), []).append(channel)
+            width = len(values) * rate / samples
+            wanted = over * (_TYPICAL / width) ** 0.25 * len(values)
+            groups.setdefault(_reduced_length(max(wanted, least), samples, multiple), []).append(channel)
+
         self.supports = Supports(bank, list(groups.values()), doubled=not half)
         self.lengths = tuple(groups)
         self.floor = _FLOOR if half else 0.0

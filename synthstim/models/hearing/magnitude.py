@@ -45,11 +45,9 @@ class _Magnitude(torch.autograd.Function):
             if directions is None:
                 continue
             if between:
-                _mean_direction(planes, out=directions[:, block])
+                _sum_of_directions(planes, floor, out=directions[:, block])
             else:
-                torch.div(planes, envelopes[block], out=directions[:, block])
-        if floor and directions is not None:
-            directions *= envelopes > floor
+                torch.mul(planes, _inverse(planes, floor), out=directions[:, block])
         if floor:
             envelopes.clamp_(min=floor)
         ctx.save_for_backward(directions)
@@ -83,8 +81,8 @@ def _centred(spectra: Tensor, length: int) -> Tensor:
     return centred
 
 
-def _mean_direction(planes: Tensor, *, out: Tensor) -> None:
-    """The mean of the directions at ``_BETWEEN`` on straight lines through the samples, as steep as their neighbours'.
+def _sum_of_directions(planes: Tensor, floor: float, *, out: Tensor) -> None:
+    """The sum of the directions at ``_BETWEEN``, on straight lines through the samples, as steep as their neighbours'.
 
     ``planes`` and ``out`` are (2, band, sample), real and imaginary.
     """
@@ -95,7 +93,7 @@ def _mean_direction(planes: Tensor, *, out: Tensor) -> None:
     step.div_(2)
     for number, place in enumerate(_BETWEEN):
         there = torch.add(planes, step, alpha=place)
-        scale = _squared(there).rsqrt_().div_(len(_BETWEEN))
+        scale = _inverse(there, floor)
         if number == 0:
             torch.mul(there, scale, out=out)
         else:
@@ -103,10 +101,15 @@ def _mean_direction(planes: Tensor, *, out: Tensor) -> None:
 
 
 def _shortening(turns: Tensor) -> Tensor:
-    """The length that a mean direction has of signals that turn steadily, by ``turns`` radians a sample."""
-    return sum(((1 + (place * turns.sin()) ** 2).rsqrt() for place in _BETWEEN), torch.zeros_like(turns)) / len(
-        _BETWEEN
-    )
+    """The length that a sum of directions has of signals that turn steadily, by ``turns`` radians a sample."""
+    lengths = [(1 + (place * turns.sin()) ** 2).rsqrt() for place in _BETWEEN]
+    return torch.stack(lengths).sum(0)
+
+
+def _inverse(planes: Tensor, floor: float) -> Tensor:
+    """One over the magnitude, or 0 where that is no more than ``floor``."""
+    squared = _squared(planes)
+    return squared.rsqrt().mul_(squared > floor**2) if floor else squared.rsqrt_()
 
 
 def _squared(planes: Tensor) -> Tensor:
