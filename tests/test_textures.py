@@ -14,6 +14,7 @@ from synthstim.models import Observer, SoundInput
 from synthstim.models.capture import read_layers
 from synthstim.models.hearing.modulation import constant_q_bands, measurement_window, octave_bands, octave_centres
 from synthstim.models.hearing.textures import (
+    EVALUATIONS,
     FLAG_DB,
     RATE,
     STATISTICS,
@@ -26,6 +27,10 @@ from synthstim.models.hearing.textures import (
 from synthstim.objectives import match
 from synthstim.optimise import LBFGS, Stopping, Synthesiser
 from synthstim.parametrise import Spectrogram, shaped_noise
+from synthstim.production import make
+from synthstim.recipe import Recipe
+from synthstim.recordings import carried
+from synthstim.sounds import write_wav
 
 CLASSES = (*STATISTICS[:4], "envelope_kurtosis", *STATISTICS[4:])
 SECOND = RATE
@@ -292,3 +297,26 @@ def test_noise_becomes_the_texture_and_a_seed_the_same_sound(observer):
     assert unmatched({name: float(value) for name, value in classes.items()}) == []
     # It is another sound: the waveform is not that of the reference.
     assert abs(float(torch.corrcoef(torch.cat([sound, reference]))[0, 1])) < 0.2
+
+
+@pytest.mark.parametrize(("budget", "status"), [(None, "passed"), (3, "failed")])
+def test_a_recipe_stops_when_every_class_is_matched_and_flags_those_that_are_not(tmp_path, budget, status):
+    try:
+        waveform, rate = carried("fire").read()
+    except InputError as error:
+        pytest.skip(str(error))
+    write_wav(tmp_path / "fire.wav", waveform, rate)
+    entry = {"name": "t", "kind": "metamer", "reference": "fire.wav", "layers": ["statistics"]}
+    recipe = Recipe.from_dict({"observer": {"name": "sound-texture", "duration_s": 1.0}, "stimuli": [entry]}, tmp_path)
+    made = make(recipe, tmp_path / "set", budget=budget)
+    (row,) = made.table.to_dict("records")
+    profile = made.companion("matches.tsv.gz")
+    decibels = profile.loc[profile["matched"] == "true"].set_index("layer")["match_db"]
+    assert set(decibels.index) == set(STATISTICS)
+    assert (row["status"], row["start"], row["converged"]) == (status, "shaped", budget is None)
+    if budget is None:
+        assert decibels.min() >= STOP_DB
+        assert row["evaluations"] < EVALUATIONS
+    else:
+        assert "matched at less than 20 dB" in row["reason"]
+        assert decibels.idxmin() in row["reason"]

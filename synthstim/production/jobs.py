@@ -81,8 +81,11 @@ def plan_jobs(
         try:
             held = constraints_of(entry, recipe, observer)
             limits.check_all(held, observer.input.shape)
-            plan = sound_phases_of if isinstance(observer.input, SoundInput) else phases_of
-            phases = plan(entry, recipe, observer, budget)
+            if isinstance(observer.input, SoundInput):
+                texture = of_statistics(group[0][0], observer)
+                phases = sound_phases_of(entry, recipe, observer, budget, texture=texture)
+            else:
+                phases = phases_of(entry, recipe, observer, budget)
         except InputError as error:
             raise InputError(f"{entry.name}: {error}") from None
         for at in range(0, len(group), most):
@@ -114,12 +117,18 @@ def aim_of(item: Item, observer: Observer) -> Aim:
     return Aim(goal=entry.goal, unit=unit, others=others, level=entry.level)
 
 
+def of_statistics(item: Item, observer: Observer) -> bool:
+    """Whether an item matches a named group of layers, such as the statistics of a texture: each of them counts."""
+    return bool(item.layers) and all(layer in observer.groups for layer in item.layers or ())
+
+
 def objective_of(job: Job, rows: Sequence[int], measurer: Measurer) -> Objective:
     """The objective of some of a job's items."""
     entry, aims = job.items[0].entry, [job.aims[row] for row in rows]
     if isinstance(entry, Metamer):
         assert job.references is not None
-        objective = match(job.references[list(rows)], aims[0].layers, metric=entry.metric)
+        joined = "worst" if of_statistics(job.items[0], measurer.observer) else "mean"
+        objective = match(job.references[list(rows)], aims[0].layers, metric=entry.metric, joined=joined)
     else:
         objective = _control(entry, aims, measurer)
         if entry.diversity:

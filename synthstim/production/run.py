@@ -95,6 +95,26 @@ def make(
             raise InputError(f"{out} is complete, and of another recipe: choose another name or remove it")
         return complete
     require_absent(out)
+    observer = _observer(recipe, observer, device, allow_code=allow_code, allow_download=allow_download)
+    jobs = plan_jobs(recipe, observer, budget=budget, at_once=at_once)
+    folder = recipe.resolve(recipe.pool) if recipe.pool else None
+    measurer = Measurer(observer, natural_pool(observer, folder, level_dbfs=recipe.level_dbfs))
+    work = WorkDirectory(out, _fingerprint(recipe, measurer, jobs, budget), resume=resume)
+    try:
+        results = _run_jobs(jobs, observer, measurer, work, watch)
+        write_set(out, recipe, observer, measurer, jobs, results)
+    except OSError as error:
+        raise InputError(
+            f"the set could not be written ({error.strerror or error}): make room, then go on with --resume"
+        ) from error
+    work.remove()
+    return StimulusSet.read(out)
+
+
+def _observer(
+    recipe: Recipe, observer: Observer | None, device: str | None, *, allow_code: bool, allow_download: bool
+) -> Observer:
+    """The observer that was given, or the one that the recipe names, on the device."""
     check_device(device)
     if observer is None:
         asked = recipe.observer
@@ -115,19 +135,7 @@ def make(
         raise InputError(
             f"{observer.name} is shown {observer.input.channels} channels, a PNG holds 1 or 3: use Synthesiser and keep the arrays"
         )
-    jobs = plan_jobs(recipe, observer, budget=budget, at_once=at_once)
-    folder = recipe.resolve(recipe.pool) if recipe.pool else None
-    measurer = Measurer(observer, natural_pool(observer, folder, level_dbfs=recipe.level_dbfs))
-    work = WorkDirectory(out, _fingerprint(recipe, measurer, jobs, budget), resume=resume)
-    try:
-        results = _run_jobs(jobs, observer, measurer, work, watch)
-        write_set(out, recipe, observer, measurer, jobs, results)
-    except OSError as error:
-        raise InputError(
-            f"the set could not be written ({error.strerror or error}): make room, then go on with --resume"
-        ) from error
-    work.remove()
-    return StimulusSet.read(out)
+    return observer
 
 
 def _run_jobs(

@@ -1,16 +1,20 @@
 """How an entry of sounds is synthesised: which latents and optimiser, for how long.
 
 The defaults come from docs/sound_optimiser_study.md: Adam on the logarithm of the loss (a score in dB), moving the log
-amplitudes and phases of the short-time spectrum.
+amplitudes and phases of the short-time spectrum. Textures are made as McDermott & Simoncelli 2011 stopped theirs, when
+every class of statistics is matched; L-BFGS from noise with the reference's spectrum gets there soonest.
 """
 
 from __future__ import annotations
+
+from dataclasses import replace
 
 import torch
 
 from synthstim.media import read_for
 from synthstim.models import Observer, SoundInput
-from synthstim.optimise import Adam, Optimiser
+from synthstim.models.hearing import textures
+from synthstim.optimise import LBFGS, Adam, Optimiser
 from synthstim.parametrise import Parametrisation, Spectrogram, Waveform
 from synthstim.production.phases import CONTROLLER_EVALUATIONS, Phase, optimiser_of, stopping_of
 from synthstim.recipe import STARTS, Controller, Metamer, Recipe
@@ -22,15 +26,22 @@ WAVEFORM_STEP = 0.01
 
 
 def sound_phases_of(
-    entry: Metamer | Controller, recipe: Recipe, observer: Observer, budget: int | None = None
+    entry: Metamer | Controller,
+    recipe: Recipe,
+    observer: Observer,
+    budget: int | None = None,
+    *,
+    texture: bool = False,
 ) -> list[Phase]:
     """The phases of an entry's sounds.
 
     Args:
         budget: cap on the evaluations of each item.
+        texture: whether the classes of a texture's statistics are matched.
     """
     assert isinstance(observer.input, SoundInput)
     default = METAMER_EVALUATIONS if isinstance(entry, Metamer) else CONTROLLER_EVALUATIONS
+    default = textures.EVALUATIONS if texture else default
     evaluations = min(entry.evaluations or default, budget or 10**9)
     latents = _parametrisation(entry, observer.input)
     step = STEP if isinstance(latents, Spectrogram) else WAVEFORM_STEP
@@ -38,8 +49,12 @@ def sound_phases_of(
     def adam() -> Optimiser:
         return Adam(step=step)
 
-    make = optimiser_of(entry.optimiser) if entry.optimiser is not None else adam
-    return [Phase(latents, make, repr(make()), stopping_of(entry, evaluations), _start(entry, recipe, observer))]
+    make = optimiser_of(entry.optimiser) if entry.optimiser is not None else LBFGS if texture else adam
+    stopping, start = stopping_of(entry, evaluations), _start(entry, recipe, observer)
+    if texture:
+        stopping = replace(stopping, target=textures.STOP_DB if stopping.target is None else stopping.target)
+        start = start if "start" in entry.model_fields_set else "shaped"
+    return [Phase(latents, make, repr(make()), stopping, start)]
 
 
 def _parametrisation(entry: Metamer | Controller, input: SoundInput) -> Parametrisation:

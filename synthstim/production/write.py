@@ -14,7 +14,8 @@ import torch
 
 from synthstim.media import Stimulus, read_stimulus, statistics_of
 from synthstim.models import Observer, SoundInput, StimulusInput
-from synthstim.production.jobs import Job, reference_stem
+from synthstim.models.hearing.textures import unmatched
+from synthstim.production.jobs import Job, of_statistics, reference_stem
 from synthstim.production.work import Made
 from synthstim.recipe import STARTS, Metamer, Recipe
 from synthstim.stimulus_set import SetWriter
@@ -61,7 +62,7 @@ def _synthesis_columns(job: Job, at: int, made: Made, observer: Observer) -> dic
         "level": aim.level,
         "copy": item.copy,
         "seed": item.seed,
-        "start": entry.start if entry.start in STARTS else Path(entry.start).name,
+        "start": job.phases[0].start if entry.start in STARTS else Path(entry.start).name,
         "parametrisation": job.phases[0].kind,
         "optimiser": ", then ".join(job.phases[phase].label for phase in made.taken[at]),
         "evaluations": made.evaluations[at],
@@ -95,14 +96,18 @@ def _add_item(
             nulls[key] = measurer.null(aim.layers).facts(measurer.pool.recognise(reference))
             rows = measurer.null_rows(reference, aim.layers)
             writer.add_rows("null.tsv.gz", rows.assign(reference=row["reference"], layer=row["layer"]))
-        _add_profile(writer, measurer.observer, item.stimulus_id, stimulus, reference, aim, recipe)
+        profile = _add_profile(writer, measurer.observer, item.stimulus_id, stimulus, reference, aim, recipe)
+        if of_statistics(item, measurer.observer):
+            measured["unmatched"] = unmatched({layer: profile[layer] for layer in aim.layers})
     else:
         measured |= measurer.controller(stimulus, aim)
     measured["status"], measured["reason"] = judge(
         item.entry.kind, aim, measured, recipe.criteria.model_dump(), row.get("target_db")
     )
     row.update(measured)
-    writer.rows[-1].update({name: value for name, value in measured.items() if name not in ("wins", "tolerance")})
+    writer.rows[-1].update(
+        {name: value for name, value in measured.items() if name not in ("wins", "tolerance", "unmatched")}
+    )
 
 
 def _add_profile(
@@ -113,8 +118,8 @@ def _add_profile(
     reference: Stimulus,
     aim: Aim,
     recipe: Recipe,
-) -> None:
-    """The match at every stage: of the observer where it names them, else of those that the recipe names."""
+) -> dict[str, float]:
+    """The match in dB at every stage, which is added: of the observer where it names them, else of those that the recipe names."""
     asked = [
         layer for entry in recipe.stimuli if isinstance(entry, Metamer) for joint in entry.layers for layer in joint
     ]
@@ -123,6 +128,7 @@ def _add_profile(
     profile = pd.DataFrame(profile_of(observer, stimulus, reference, stages)).T.rename_axis("layer").reset_index()
     profile["matched"] = ["true" if layer in aim.layers else "false" for layer in profile["layer"]]
     writer.add_rows("matches.tsv.gz", profile.assign(stimulus_id=stimulus_id))
+    return {str(layer): float(decibels) for layer, decibels in zip(profile["layer"], profile["match_db"], strict=True)}
 
 
 def _add_natural(writer: SetWriter, measurer: Measurer, aims: list[Aim]) -> None:

@@ -218,8 +218,8 @@ def judge(
     """Whether a stimulus passes, and why not.
 
     A metamer must lie beyond the null's percentile and keep its class (Feather et al. 2023), and reach its own target
-    if it had one; drive and suppress must go beyond the pool, a level come within 5 % of the pool's spread of it,
-    one_hot make its target the most driven.
+    if it had one, a texture 20 dB in every class of statistics (McDermott & Simoncelli 2011); drive and suppress must
+    go beyond the pool, a level come within 5 % of the pool's spread of it, one_hot make its target the most driven.
     """
     reasons = []
     if kind == "metamer":
@@ -231,6 +231,8 @@ def judge(
             reasons.append("the observer's most active output is another than the reference's")
         if target_db is not None and measured["match_db"] < target_db:
             reasons.append(f"the match is {measured['match_db']:.1f} dB, {target_db:g} was wanted")
+        if below := measured.get("unmatched"):
+            reasons.append(f"{', '.join(below)} matched at less than 20 dB")
     elif kind == "controller" and aim is not None:
         reasons += _control_problems(aim, measured)
     return ("failed", "; ".join(reasons)) if reasons else ("passed", "")
