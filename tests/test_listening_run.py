@@ -131,9 +131,11 @@ def test_every_planned_trial_has_its_row(whole: tuple[Heard, Any]) -> None:
         # Natural recordings and tones are what the simulated participant always recognises.
         assert row["correct"] == "true" or row["condition"] in STAGES
         assert row["answer"] in [*heard.manifest["words"], "1", "2", "3"]
-        assert float(row["duration_s"]) <= float(row["first_key_s"]) <= float(row["rt_s"]) < 60
+        assert float(row["duration_s"]) <= float(row["first_key_s"]) <= float(row["rt_s"])
     onsets = [float(row["onset_s"]) for row in heard.rows]
-    assert onsets == sorted(onsets)
+    # However slow the machine, an answer comes before the next sound.
+    for row, onset, following in zip(heard.rows, onsets, onsets[1:], strict=False):
+        assert onset + float(row["rt_s"]) < following
 
 
 def located(recording: NDArray[np.float32], sound: NDArray[np.float32], after: int) -> int | None:
