@@ -27,20 +27,20 @@ _CARRIED = {
 _SAME = 0.95
 
 
-def crop_pool(input: ImageInput, folder: Path | None) -> NaturalPool:
+def crop_pool(input: ImageInput, folder: Path | None, *, count: int = CROPS, seed: int = 0) -> NaturalPool:
     """Cut crops from a folder's images, or from the photographs that scikit-image and scikit-learn carry.
 
-    Every photograph gives its centre crop and random crops of a third to all of its smaller side, always the same
-    ones; about 576 in all, or one a photograph where there are more photographs than that.
+    Every photograph gives its centre crop and random crops of a third to all of its smaller side, the same ones for the
+    same seed; about ``count`` in all, or one a photograph where there are more photographs than that.
     """
     paths = files_in(folder, "image") if folder is not None else _carried()
     channels, height, width = input.shape
-    each = max(1, round(CROPS / len(paths)))
+    each = max(1, round(count / len(paths)))
     crops, photograph = [], []
     for number, path in enumerate(paths):
         image = read_image(path)
         image = fit_image(image, channels, (image.shape[1], image.shape[2]))
-        for crop in _crops(image, each, (height, width), seed=number):
+        for crop in _crops(image, each, (height, width), seed=[number, seed] if seed else number):
             crops.append(np.rint(crop * 255).astype(np.uint8))
             photograph.append(number)
     stored, origin = np.stack(crops), np.array(photograph)
@@ -60,7 +60,7 @@ def _carried() -> list[Path]:
     return [Path(str(files(package) / name)) for package, names in _CARRIED.items() for name in names]
 
 
-def _crops(image: FloatImage, count: int, size: tuple[int, int], seed: int) -> Iterator[FloatImage]:
+def _crops(image: FloatImage, count: int, size: tuple[int, int], seed: int | list[int]) -> Iterator[FloatImage]:
     yield fit_image(image, image.shape[0], size)
     random = np.random.default_rng(seed)
     height, width = image.shape[1:]

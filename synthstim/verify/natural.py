@@ -6,12 +6,17 @@ from pathlib import Path
 
 from synthstim.models import ImageInput, Observer
 from synthstim.verify.clips import clip_pool
-from synthstim.verify.crops import crop_pool
+from synthstim.verify.crops import CROPS, crop_pool
 from synthstim.verify.pool import NaturalPool
 
 
 def natural_pool(
-    observer: Observer, folder: str | Path | None = None, *, level_dbfs: float | None = None
+    observer: Observer,
+    folder: str | Path | None = None,
+    *,
+    level_dbfs: float | None = None,
+    count: int | None = None,
+    seed: int = 0,
 ) -> NaturalPool:
     """Cut a pool for an observer from a folder's files, or from what installed packages carry.
 
@@ -19,6 +24,8 @@ def natural_pool(
         folder: of photographs or recordings; None takes those of scikit-image and scikit-learn, or the recorded
             sounds of installed packages.
         level_dbfs: root mean square that clips are brought to; None leaves them as they are.
+        count: about how many crops of images; 576 by default.
+        seed: of where crops of images are cut.
 
     Raises:
         InputError: too few files, or one that cannot be read.
@@ -30,5 +37,5 @@ def natural_pool(
     """
     path = None if folder is None else Path(folder)
     if isinstance(observer.input, ImageInput):
-        return crop_pool(observer.input, path)
+        return crop_pool(observer.input, path, count=count or CROPS, seed=seed)
     return clip_pool(observer.input, path, level_dbfs=level_dbfs)
