@@ -2,23 +2,29 @@
 
 from synthstim.encoding.activations import layer_activations
 from synthstim.encoding.descent import Factorised, Gaussian
-from synthstim.encoding.fit import Fit, fit_sites, shuffle_responses
+from synthstim.encoding.ensemble import ensemble
+from synthstim.encoding.fit import fit_sites, shuffle_responses
 from synthstim.encoding.fitted import SITES, STANDARDISED, FittedSites
 from synthstim.encoding.folds import assign_folds
 from synthstim.encoding.linear import PLS, Ridge
+from synthstim.encoding.members import MEMBERS, SPREAD, FittedEnsemble
 from synthstim.encoding.methods import METHODS, Method
 from synthstim.encoding.readouts import FactorisedReadout, GaussianReadout, LinearReadout
+from synthstim.encoding.result import Fit
 from synthstim.encoding.stimuli import Stimuli
 from synthstim.encoding.store import load_fit, save_fit
 
 __all__ = [
+    "MEMBERS",
     "METHODS",
     "PLS",
     "SITES",
+    "SPREAD",
     "STANDARDISED",
     "Factorised",
     "FactorisedReadout",
     "Fit",
+    "FittedEnsemble",
     "FittedSites",
     "Gaussian",
     "GaussianReadout",
@@ -27,6 +33,7 @@ __all__ = [
     "Ridge",
     "Stimuli",
     "assign_folds",
+    "ensemble",
     "fit_sites",
     "layer_activations",
     "load_fit",

@@ -2,70 +2,31 @@
 
 from __future__ import annotations
 
-import platform
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
-from importlib.metadata import version
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import pandas as pd
 import torch
+from numpy.typing import NDArray
 
 from synthstim.encoding.activations import layer_activations
 from synthstim.encoding.features import Features, Values
-from synthstim.encoding.fitted import SITES, STANDARDISED, Sites, Standardised, observer_with_sites
-from synthstim.encoding.folds import Folds, Groups, assign_folds
+from synthstim.encoding.fitted import Sites, Standardised, observer_with_sites
+from synthstim.encoding.folds import MIN_PER_FOLD, Folds, Groups, assign_folds
+from synthstim.encoding.members import Member, observer_with_members
 from synthstim.encoding.methods import Method, held_out_scores, require_readable, resolve_method, settings_of
+from synthstim.encoding.result import Fit
 from synthstim.encoding.scores import Choice, choose
 from synthstim.encoding.stimuli import Stimuli
-from synthstim.errors import InputError, nearest
-from synthstim.models import Observer, Unit
+from synthstim.encoding.tables import provenance_of, tables_of
+from synthstim.errors import InputError
+from synthstim.models import Observer
 from synthstim.responses import Responses, mean_responses, reliability, require_match, require_variance
 from synthstim.responses.files import listed
 from synthstim.stimulus_set import StimulusSet
 
 MIN_STIMULI = 10
-
-
-@dataclass(frozen=True, repr=False)
-class Fit:
-    """Sites fitted to an observer.
-
-    Attributes:
-        observer: the base observer with the layers ``sites`` (responses as recorded) and ``sites_z`` (in standard
-            deviations of the measured mean responses), for every objective, constraint and check.
-        table: one row a site: ``site``, ``layer``, ``method``, ``candidate`` (penalty, components or strength), ``stimuli``,
-            ``r`` (held out), ``reliability``, ``ceiling``, ``score`` (r / ceiling), ``r_shuffled``, ``mean``, ``spread``.
-        layers: ``site``, ``layer``, ``r``, ``score`` of every layer that was tried.
-        provenance: observer and its weights' checksum, stimuli, responses, options, versions.
-    """
-
-    observer: Observer
-    table: pd.DataFrame
-    layers: pd.DataFrame
-    provenance: dict[str, Any]
-
-    @property
-    def sites(self) -> tuple[str, ...]:
-        """Names of the sites, in the order of the layer ``sites``."""
-        return tuple(map(str, self.table["site"]))
-
-    def __repr__(self) -> str:
-        middle = self.table["score" if self.table["score"].notna().any() else "r"].median()
-        chosen = ", ".join(f"{count} on {layer}" for layer, count in self.table["layer"].value_counts().items())
-        return f"Fit({len(self.table)} sites by {self.table['method'].iloc[0]}: {chosen}; median score {middle:.3f})"
-
-    def unit(self, site: str, *, standardised: bool = False) -> Unit:
-        """A site as a unit that objectives control.
-
-        Raises:
-            InputError: no site has this name.
-        """
-        if site not in self.sites:
-            raise InputError(f"no fitted site is called {site!r}: {nearest(site, self.sites)}")
-        return Unit(layer=STANDARDISED if standardised else SITES, channel=self.sites.index(site), label=site)
 
 
 def fit_sites(
@@ -79,6 +40,7 @@ def fit_sites(
     groups: Groups = None,
     ceilings: bool = True,
     shuffled: bool = True,
+    members: str | None = None,
     seed: int = 0,
     cache: str | Path | None = None,
     progress: Callable[[str], None] = lambda step: None,
@@ -94,6 +56,8 @@ def fit_sites(
         folds, groups: as for ``assign_folds``: stimuli of one group, such as crops of one photograph, share a fold.
         ceilings: whether to correct scores by reliability, which needs two trials of a stimulus.
         shuffled: whether to score, beside, responses that were dealt to the wrong stimuli; their r should be near zero.
+        members: ``folds`` makes an ensemble of one read-out for each fold, fitted to the stimuli of the other folds; all
+            read the layers of one forward pass. The layer of a site, and its scores, are those without members.
         seed: of folds, shuffling and the splits of reliability.
         cache: folder for activations; by default they are removed at the end.
         progress: is told of each step, in words.
@@ -107,6 +71,8 @@ def fit_sites(
         >>> fit.table[["site", "layer", "score"]]  # doctest: +SKIP
         >>> images = Synthesiser(fit.observer, drive(fit.unit("v4_12")), ...)  # doctest: +SKIP
     """
+    if members not in (None, "folds"):
+        raise InputError(f"members {members!r} is unknown: say 'folds' for an ensemble over folds, or nothing")
     chosen = resolve_method(method, observer)
     names = list(dict.fromkeys(layers))
     if not names:
@@ -119,6 +85,8 @@ def fit_sites(
     _require_enough(responses, means.mean)
     fold = assign_folds(shown.table, folds=folds, groups=groups, seed=seed)
     require_readable(chosen, observer, names)
+    if members:
+        _require_every_member(responses, means.mean, fold)
     ceiling = reliability(responses, seed=seed) if ceilings else None
     dealt = shuffle(means.mean, seed) if shuffled else None
     progress(f"activations of {len(names)} layers for {len(shown)} stimuli")
@@ -131,10 +99,11 @@ def fit_sites(
         choice = choose([layer[0] for layer in scores])
         null = choose([layer[1] for layer in scores]).r if shuffled else np.full(len(means.sites), np.nan)
         progress("each site on the layer that predicts it best")
-        fitted = _fitted(observer, chosen, features, means.mean, choice)
-    table, by_layer = _tables(means.sites, names, chosen, means.mean, choice, null, ceiling)
-    options = {"layers": names, "folds": fold.tolist(), "seed": seed, "method": chosen.name, **settings_of(chosen)}
-    return Fit(fitted, table, by_layer, _provenance(observer, responses, shown, options))
+        fitted = _fitted(observer, chosen, features, means.mean, choice, fold if members else None)
+    table, by_layer = tables_of(means.sites, names, chosen, means.mean, choice, null, ceiling)
+    options = {"layers": names, "folds": fold.tolist(), "seed": seed, "members": members, "method": chosen.name}
+    options |= settings_of(chosen)
+    return Fit(fitted, table, by_layer, provenance_of(observer, responses, shown, options))
 
 
 def shuffle(responses: Values, seed: int) -> Values:
@@ -168,9 +137,40 @@ def _require_enough(responses: Responses, mean: Values) -> None:
         )
 
 
+def _require_every_member(responses: Responses, mean: Values, fold: NDArray[np.int64]) -> None:
+    seen = np.stack([np.isfinite(mean[fold != number]).sum(0) for number in range(fold.max() + 1)]).min(0)
+    if few := [site for site, count in zip(responses.sites, seen, strict=True) if count < MIN_PER_FOLD]:
+        raise InputError(
+            f"{responses.source}: {listed(few)} answered too few stimuli outside one of the folds: fit without members, or"
+            " leave them out with without(sites=...)"
+        )
+
+
 def _fitted(
-    observer: Observer, method: Method, features: Mapping[str, Features], mean: Values, choice: Choice
+    observer: Observer,
+    method: Method,
+    features: Mapping[str, Features],
+    mean: Values,
+    choice: Choice,
+    fold: NDArray[np.int64] | None,
 ) -> Observer:
+    centre, spread = (torch.from_numpy(part.astype(np.float32)) for part in (np.nanmean(mean, 0), np.nanstd(mean, 0)))
+    standardised = Standardised(centre, spread)
+    if fold is None:
+        return observer_with_sites(observer, *_read_out(method, features, mean, choice), standardised)
+    members = []
+    for number in range(fold.max() + 1):
+        # Methods leave out what is NaN.
+        seen = np.where(fold[:, None] == number, np.nan, mean)
+        reads, sites = _read_out(method, features, seen, choice)
+        members.append(Member(0, tuple(reads), sites))
+    return observer_with_members([observer], members, standardised)
+
+
+def _read_out(
+    method: Method, features: Mapping[str, Features], mean: Values, choice: Choice
+) -> tuple[list[str], Sites]:
+    """The layers that are read, and the read-outs of them."""
     readouts, reads, place = [], [], np.zeros(mean.shape[1], dtype=np.int64)
     for number, layer in enumerate(features):
         mine = np.flatnonzero(choice.layer == number)
@@ -178,64 +178,4 @@ def _fitted(
             place[mine] = sum(choice.layer < number) + np.arange(len(mine))
             readouts.append(method.fit(features[layer], mean[:, mine], choice.candidate[mine]))
             reads.append(layer)
-    centre, spread = (torch.from_numpy(part.astype(np.float32)) for part in (np.nanmean(mean, 0), np.nanstd(mean, 0)))
-    return observer_with_sites(observer, reads, Sites(readouts, place.tolist()), Standardised(centre, spread))
-
-
-def _tables(
-    sites: tuple[str, ...],
-    layers: list[str],
-    method: Method,
-    mean: Values,
-    choice: Choice,
-    null: Values,
-    ceiling: pd.DataFrame | None,
-) -> tuple[pd.DataFrame, pd.DataFrame]:
-    empty = np.full(len(sites), np.nan)
-    reliable, top = (empty, empty) if ceiling is None else (ceiling["reliability"], ceiling["ceiling"].to_numpy())
-    table = pd.DataFrame(
-        {
-            "site": sites,
-            "layer": [layers[number] for number in choice.layer],
-            "method": method.name,
-            "candidate": [method.candidates[number] for number in choice.candidate],
-            "stimuli": np.isfinite(mean).sum(0),
-            "r": choice.r,
-            "reliability": reliable,
-            "ceiling": top,
-            "score": choice.r / top,
-            "r_shuffled": null,
-            "mean": np.nanmean(mean, 0),
-            "spread": np.nanstd(mean, 0),
-        }
-    )
-    by_layer = [
-        pd.DataFrame({"site": sites, "layer": layer, "r": r, "score": r / top})
-        for layer, r in zip(layers, choice.r_layer, strict=True)
-    ]
-    return table, pd.concat(by_layer, ignore_index=True)
-
-
-def _provenance(observer: Observer, responses: Responses, stimuli: Stimuli, options: dict[str, Any]) -> dict[str, Any]:
-    return {
-        "observer": {
-            "name": observer.name,
-            "weights": observer.weights,
-            "weights_sha256": observer.weights_sha256,
-            "modality": observer.input.modality,
-            "input": asdict(observer.input),
-        },
-        "responses": {
-            "source": responses.source,
-            "trials": len(responses),
-            "sessions": list(responses.sessions),
-            "window_s": list(responses.window),
-            "notes": list(responses.notes),
-        },
-        "stimuli": dict(zip(stimuli.ids, stimuli.table["sha256"].astype(str), strict=True)),
-        "options": options,
-        "versions": {
-            "python": platform.python_version(),
-            **{name: version(name) for name in ("synthstim", "torch", "numpy")},
-        },
-    }
+    return reads, Sites(readouts, place.tolist())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterator, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -57,7 +57,35 @@ class Standardised(nn.Module):
         return (sites - self.mean) / self.spread
 
 
-class FittedSites(nn.Module):
+class OnNetwork(nn.Module):
+    """A network with more layers; its own keep their names, so that its decision, its stages and a user's recipe find them.
+
+    Args:
+        base: the network.
+    """
+
+    # What stands beside the network.
+    added: ClassVar[tuple[str, ...]] = ()
+
+    def __init__(self, base: nn.Module) -> None:
+        super().__init__()
+        self.base = base
+
+    def named_modules(
+        self, memo: set[nn.Module] | None = None, prefix: str = "", remove_duplicate: bool = True
+    ) -> Iterator[tuple[str, nn.Module]]:
+        """As of any module, with the network's parts under their own names."""
+        inside = f"{prefix}." if prefix else ""
+        for name, part in super().named_modules(memo, prefix, remove_duplicate):
+            yield inside + name.removeprefix(inside).removeprefix("base."), part
+
+    def get_submodule(self, target: str) -> nn.Module:
+        """A part of the network, or of what stands beside it."""
+        first = target.partition(".")[0]
+        return super().get_submodule(target) if first in ("", "base", *self.added) else self.base.get_submodule(target)
+
+
+class FittedSites(OnNetwork):
     """A network with two more layers: ``sites`` (batch, site) and ``sites_z``.
 
     The sites are computed as soon as the last layer that they read is there, within the network's own forward pass: whoever
@@ -71,9 +99,10 @@ class FittedSites(nn.Module):
         standardised: takes the sites.
     """
 
+    added = (SITES, STANDARDISED)
+
     def __init__(self, base: nn.Module, reads: Sequence[str], sites: Sites, standardised: Standardised) -> None:
-        super().__init__()
-        self.base = base
+        super().__init__(base)
         self.reads = tuple(reads)
         self.sites = sites
         self.sites_z = standardised
@@ -93,25 +122,6 @@ class FittedSites(nn.Module):
             keep(OUTPUT, output)
         return output
 
-    # Layers of the network keep their names, so that its decision, its stages and a user's recipe find them.
-
-    def named_modules(
-        self, memo: set[nn.Module] | None = None, prefix: str = "", remove_duplicate: bool = True
-    ) -> Iterator[tuple[str, nn.Module]]:
-        """As of any module, with the network's parts under their own names."""
-        inside = f"{prefix}." if prefix else ""
-        for name, part in super().named_modules(memo, prefix, remove_duplicate):
-            yield inside + name.removeprefix(inside).removeprefix("base."), part
-
-    def get_submodule(self, target: str) -> nn.Module:
-        """A part of the network, or the sites."""
-        first = target.partition(".")[0]
-        return (
-            super().get_submodule(target)
-            if first in ("", "base", SITES, STANDARDISED)
-            else self.base.get_submodule(target)
-        )
-
 
 def observer_with_sites(base: Observer, reads: Sequence[str], sites: Sites, standardised: Standardised) -> Observer:
     """An observer with all that ``base`` has, and the layers ``sites`` and ``sites_z``; the network is shared, not copied.
@@ -119,8 +129,7 @@ def observer_with_sites(base: Observer, reads: Sequence[str], sites: Sites, stan
     Raises:
         InputError: the base has layers of these names already.
     """
-    if taken := [name for name in ("base", SITES, STANDARDISED) if name in base.layers]:
-        raise InputError(f"{base.name} has a layer {taken[0]!r} already: fit to the observer without fitted sites")
+    require_untaken(base, FittedSites.added)
     module = FittedSites(base.module, reads, sites, standardised)
     decision = base.decision
 
@@ -139,3 +148,9 @@ def observer_with_sites(base: Observer, reads: Sequence[str], sites: Sites, stan
         stages=base.stages,
         groups=base.groups,
     )
+
+
+def require_untaken(base: Observer, added: Sequence[str]) -> None:
+    """Raise InputError if a layer of the base has a name that will be added."""
+    if taken := [name for name in ("base", *added) if name in base.layers]:
+        raise InputError(f"{base.name} has a layer {taken[0]!r} already: fit to the observer without fitted sites")

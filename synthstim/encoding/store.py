@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,16 +13,18 @@ import pandas as pd
 import safetensors.torch
 from torch import Tensor, nn
 
-from synthstim.encoding.fit import Fit
+from synthstim.encoding.ensemble import members_of, networks_of
+from synthstim.encoding.fit_facts import FACTS, SCHEMA_VERSION, open_base, read_facts, require_same, same
 from synthstim.encoding.fitted import FittedSites, Sites, Standardised, observer_with_sites
+from synthstim.encoding.members import MEMBERS, Member, observer_with_members
 from synthstim.encoding.readouts import FactorisedReadout, GaussianReadout, LinearReadout
+from synthstim.encoding.result import Fit
 from synthstim.errors import InputError
-from synthstim.models import ImageInput, Observer, SoundInput, load_model
+from synthstim.models import Observer
 from synthstim.models.weights import read_weights
 from synthstim.stimulus_set import require_absent
 
-SCHEMA_VERSION = 1
-_TENSORS, _FACTS, _SITES, _LAYERS = "sites.safetensors", "fit.json", "sites.tsv", "layers.tsv"
+_TENSORS, _SITES, _LAYERS = "sites.safetensors", "sites.tsv", "layers.tsv"
 _BUILDERS: dict[str, Callable[[dict[str, Tensor], dict[str, Any]], nn.Module]] = {
     "LinearReadout": lambda held, facts: LinearReadout(held["weight"], held["bias"]),
     "FactorisedReadout": lambda held, facts: FactorisedReadout(
@@ -35,23 +37,18 @@ _BUILDERS: dict[str, Callable[[dict[str, Tensor], dict[str, Any]], nn.Module]] =
 
 
 def save_fit(fit: Fit, path: str | Path) -> Path:
-    """Write a fit as a folder; it appears under its name when it is complete.
+    """Write a fit, or an ensemble, as a folder; it appears under its name when it is complete.
 
-    The network's own weights are not in it: their checksum is, and loading compares it.
+    The networks' own weights are not in it: their checksums are, and loading compares them.
 
     Raises:
         InputError: something is there already.
     """
     root = require_absent(path)
-    module = fit.observer.module
-    assert isinstance(module, FittedSites)
-    kept = {name: value for name, value in module.state_dict().items() if not name.startswith("base.")}
-    facts = {
-        "schema_version": SCHEMA_VERSION,
-        "sites": list(fit.sites),
-        "reads": list(module.reads),
-        "readouts": [_describe(readout) for readout in module.sites.readouts],
-        "provenance": fit.provenance,
+    kept = {
+        name: value
+        for name, value in fit.observer.module.state_dict().items()
+        if not name.startswith(("base.", "others."))
     }
     staging = root.parent / f".{root.name}.{os.getpid()}.staging"
     shutil.rmtree(staging, ignore_errors=True)
@@ -65,7 +62,7 @@ def save_fit(fit: Fit, path: str | Path) -> Path:
         (staging / _TENSORS).write_bytes(
             safetensors.torch.save({name: value.contiguous() for name, value in tensors.items()})
         )
-        (staging / _FACTS).write_text(json.dumps(facts, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+        (staging / FACTS).write_text(json.dumps(_facts(fit), indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
         for name, table in ((_SITES, fit.table), (_LAYERS, fit.layers)):
             table.to_csv(staging / name, sep="\t", index=False, na_rep="n/a", lineterminator="\n", float_format="%.9g")
         for file in staging.iterdir():
@@ -79,29 +76,28 @@ def save_fit(fit: Fit, path: str | Path) -> Path:
     return root
 
 
-def load_fit(path: str | Path, observer: Observer | None = None, *, download: bool = False) -> Fit:
-    """Read a fit and put its sites on their observer.
+def load_fit(path: str | Path, observer: Observer | Sequence[Observer] | None = None, *, download: bool = False) -> Fit:
+    """Read a fit, or an ensemble, and put its sites on their observer.
 
     Args:
         path: the folder.
-        observer: the one it was fitted to; by default the model of that name is loaded, if its weights need no file.
+        observer: the one it was fitted to, or several for an ensemble on several; by default the models of these names are
+            loaded, if their weights need no file.
         download: whether a hub may be called for them.
 
     Raises:
-        InputError: the folder is no fit or damaged, or the observer has other weights or another input.
+        InputError: the folder is no fit or damaged, or an observer has other weights or another input.
 
     Example:
         >>> load_fit("tonight_fit").observer.layers["sites"]  # doctest: +SKIP
         (40,)
     """
     root = Path(path)
-    facts = _read_facts(root)
-    base = observer if observer is not None else _base(facts, root, download)
-    _require_same(base, facts, root)
+    facts = read_facts(root)
+    given = [observer] if isinstance(observer, Observer) else list(observer or ())
+    bases = _bases(facts["networks"], given, root, download)
     tensors = read_weights(root / _TENSORS)
     try:
-        readouts = [_build(tensors, number, described) for number, described in enumerate(facts["readouts"])]
-        order = tensors["sites.order"].tolist()
         standardised = Standardised(tensors["sites_z.mean"], tensors["sites_z.spread"])
         table, layers = (
             pd.read_csv(
@@ -109,15 +105,64 @@ def load_fit(path: str | Path, observer: Observer | None = None, *, download: bo
             )
             for name in (_SITES, _LAYERS)
         )
-        whole = sorted(order) == list(range(len(facts["sites"]))) and list(table["site"]) == facts["sites"]
-        base.require(facts["reads"])
-        fitted = observer_with_sites(base, facts["reads"], Sites(readouts, order), standardised)
-        whole = whole and fitted.layers["sites"] == (len(facts["sites"]),)
-    except (KeyError, TypeError, ValueError, OSError, RuntimeError) as error:
+        fitted = _fitted(bases, facts, tensors, standardised)
+        whole = list(table["site"]) == facts["sites"] and fitted.layers["sites"] == (len(facts["sites"]),)
+    except (KeyError, TypeError, ValueError, OSError, RuntimeError, IndexError) as error:
         raise InputError(f"{root} is a damaged fit ({error}): fit again or restore it from a copy") from None
     if not whole:
         raise InputError(f"{root} is a damaged fit (its sites do not agree): fit again or restore it from a copy")
     return Fit(fitted, table, layers, facts["provenance"])
+
+
+def _facts(fit: Fit) -> dict[str, Any]:
+    single = isinstance(fit.observer.module, FittedSites)
+    members = [
+        {"network": one.network, "reads": list(one.reads), "readouts": [_describe(part) for part in one.sites.readouts]}
+        for one in members_of(fit)
+    ]
+    # One read-out of each site is written as it always was, so that earlier versions read it.
+    structure = (
+        {"reads": members[0]["reads"], "readouts": members[0]["readouts"]}
+        if single
+        else {"networks": networks_of(fit), "members": members}
+    )
+    version = 1 if single else SCHEMA_VERSION
+    return {"schema_version": version, "sites": list(fit.sites), **structure, "provenance": fit.provenance}
+
+
+def _bases(networks: list[dict[str, Any]], given: list[Observer], root: Path, download: bool) -> list[Observer]:
+    out = []
+    for known in networks:
+        fitting = [base for base in given if same(base, known)]
+        # With one network, the observer that came is meant for it, and what is wrong with it is said.
+        base = next(iter(fitting or (given if len(networks) == 1 else ())), None) or open_base(known, root, download)
+        require_same(base, known, root)
+        out.append(base)
+    return out
+
+
+def _fitted(
+    bases: list[Observer], facts: dict[str, Any], tensors: dict[str, Tensor], standardised: Standardised
+) -> Observer:
+    if "members" not in facts:
+        bases[0].require(facts["reads"])
+        return observer_with_sites(bases[0], facts["reads"], _sites(tensors, "sites.", facts), standardised)
+    members = []
+    for number, described in enumerate(facts["members"]):
+        bases[described["network"]].require(described["reads"])
+        sites = _sites(tensors, f"{MEMBERS}.of.{number}.", {**described, "sites": facts["sites"]})
+        members.append(Member(int(described["network"]), tuple(described["reads"]), sites))
+    return observer_with_members(bases, members, standardised)
+
+
+def _sites(tensors: dict[str, Tensor], prefix: str, facts: dict[str, Any]) -> Sites:
+    order = tensors[f"{prefix}order"].tolist()
+    if sorted(order) != list(range(len(facts["sites"]))):
+        raise ValueError("its sites do not agree")
+    readouts = [
+        _build(tensors, f"{prefix}readouts.{number}.", described) for number, described in enumerate(facts["readouts"])
+    ]
+    return Sites(readouts, order)
 
 
 def _describe(readout: nn.Module) -> dict[str, Any]:
@@ -129,55 +174,6 @@ def _describe(readout: nn.Module) -> dict[str, Any]:
     return facts
 
 
-def _build(tensors: dict[str, Tensor], number: int, facts: dict[str, Any]) -> nn.Module:
-    prefix = f"sites.readouts.{number}."
+def _build(tensors: dict[str, Tensor], prefix: str, facts: dict[str, Any]) -> nn.Module:
     held = {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
     return _BUILDERS[facts["kind"]](held, facts)
-
-
-def _read_facts(root: Path) -> dict[str, Any]:
-    try:
-        facts = json.loads((root / _FACTS).read_text(encoding="utf-8"))
-    except OSError:
-        raise InputError(f"{root} is no fit: it has no {_FACTS}") from None
-    except ValueError as error:
-        raise InputError(f"{root / _FACTS} is not valid JSON ({error})") from None
-    version = facts.get("schema_version") if isinstance(facts, dict) else None
-    if not isinstance(version, int) or not 1 <= version <= SCHEMA_VERSION:
-        raise InputError(
-            f"{root} has schema version {version!r}, this synthstim reads up to {SCHEMA_VERSION}: update it"
-        )
-    if absent := [name for name in ("sites", "reads", "readouts", "provenance") if name not in facts]:
-        raise InputError(f"{root / _FACTS} lacks {absent[0]}: fit again or restore it from a copy")
-    return dict(facts)
-
-
-def _base(facts: dict[str, Any], root: Path, download: bool) -> Observer:
-    try:
-        known = facts["provenance"]["observer"]
-        name, weights, shown = str(known["name"]), str(known["weights"]), dict(known["input"])
-        values: dict[str, Any] = {
-            key: tuple(value) if isinstance(value, list) else value for key, value in shown.items()
-        }
-        input = SoundInput(**values) if known["modality"] == "sound" else ImageInput(**values)
-    except (KeyError, TypeError, ValueError) as error:
-        raise InputError(f"{root / _FACTS} does not describe an observer ({error})") from None
-    if weights not in ("default", "random"):
-        raise InputError(f"{root} was fitted to {name} with the weights {weights}: open that observer and give it")
-    if isinstance(input, SoundInput):
-        made = load_model(name, weights=weights, seconds=input.seconds, rate=input.rate, download=download)
-    else:
-        made = load_model(name, weights=weights, size=input.size, download=download)
-    return made.given(input)
-
-
-def _require_same(base: Observer, facts: dict[str, Any], root: Path) -> None:
-    known = facts["provenance"].get("observer", {})
-    if base.weights_sha256 != known.get("weights_sha256"):
-        raise InputError(
-            f"{root} was fitted to weights with the sha256 {str(known.get('weights_sha256'))[:12]}..., {base.name} has"
-            f" {base.weights_sha256[:12]}...: give the observer it was fitted to"
-        )
-    given = json.loads(json.dumps(vars(base.input)))
-    if given != known.get("input"):
-        raise InputError(f"{root} was fitted to another input than {base.name} has ({base.input.words}): give that one")
