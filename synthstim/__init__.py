@@ -32,6 +32,7 @@ _PLACES = {
     "experiment": ("export_experiment", "list_protocols", "read_rig", "run_experiment"),
     "report": ("write_report",),
     "analysis": ("analyse_experiment",),
+    "evolve": ("Evolution", "EvolutionFolder"),
     "training.evaluate": ("evaluate_word_music",),
     "training.train": ("train_word_music",),
 }

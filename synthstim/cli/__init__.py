@@ -1,7 +1,7 @@
 """The command line: a thin face over the public functions."""
 
 from synthstim.cli import making  # isort: skip - help lists commands in the order of their use
-from synthstim.cli import experiments, tools
+from synthstim.cli import experiments, online, tools
 from synthstim.cli.app import app, main
 
-__all__ = ["app", "experiments", "main", "making", "tools"]
+__all__ = ["app", "experiments", "main", "making", "online", "tools"]

@@ -1,0 +1,261 @@
+"""Evolution of images from measured responses alone: no model and no gradient (cf. XDream, Ponce et al. 2019)."""
+
+from __future__ import annotations
+
+import importlib
+import math
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from synthstim.constraints import Constraint, check_all, project_all
+from synthstim.errors import InputError
+from synthstim.evolve.archive import Archive, Values
+from synthstim.evolve.code import Code, LowFrequencies
+
+GOALS = ("drive", "suppress", "level")
+# Beyond this a full covariance has more entries than a session has presentations: only its diagonal is learnt.
+FULL_COVARIANCE = 60
+
+
+@dataclass(frozen=True)
+class Best:
+    """The best image so far.
+
+    Attributes:
+        image: (channel, y, x) display values.
+        response: its mean over all its presentations.
+        presentations: how many these are. After a single one the mean is inflated by luck.
+        generation: in which it first appeared.
+    """
+
+    image: Tensor
+    response: float
+    presentations: int
+    generation: int
+
+
+class Evolution:
+    """CMA-ES over the low spatial frequencies of an image, for one site.
+
+    Each generation has ``population`` new images, and the strategy learns from their mean responses alone. It keeps no
+    elite: a lucky image moves it for one generation. Two kinds of images are shown beside them and do not breed. The
+    strategy's ``centre`` is an average over many images, so that its response is a measure of progress that no luck
+    has chosen. The ``again`` images with the best means so far are shown once more, and their means go on over all
+    presentations: luck wears off, and ``best`` is an image that was measured in two generations.
+
+    Args:
+        shape: (channel, y, x) of an image.
+        goal: ``drive``, ``suppress`` or ``level``.
+        level: the response that ``level`` asks for, in the unit in which responses are told.
+        site: its name, for messages.
+        population: new images of a generation.
+        again: the best images so far that each generation shows again, from the second on.
+        centre: whether each generation shows the strategy's centre; at first that is mid-grey.
+        cutoff: highest spatial frequency, in cycles per image.
+        spread: standard deviation of the first generation's codes; at 1 it has a photograph's contrast.
+        seed: of the random numbers; a sequence for several evolutions of one seed.
+        constraints: projections that every image goes through before it is shown.
+        code: what evolves instead of low frequencies, such as ``Latents(Pixels(shape))``.
+
+    Raises:
+        InputError: a setting is out of range, the constraints cannot be met, or the package cma is not installed.
+
+    Example:
+        >>> evolution = Evolution((1, 32, 32), cutoff=4, population=8, seed=1)
+        >>> images = evolution.ask()
+        >>> evolution.tell(images.mean((1, 2, 3)).numpy())
+        >>> evolution.roles.count("new"), evolution.generation
+        (8, 1)
+    """
+
+    def __init__(
+        self,
+        shape: tuple[int, int, int],
+        *,
+        goal: str = "drive",
+        level: float | None = None,
+        site: str = "the site",
+        population: int = 20,
+        again: int = 1,
+        centre: bool = True,
+        cutoff: int = 8,
+        spread: float = 1.0,
+        seed: int | Sequence[int] = 0,
+        constraints: Sequence[Constraint] = (),
+        code: Code | None = None,
+    ) -> None:
+        _check(goal, level, population, again, spread)
+        check_all(constraints, shape)
+        self.code: Code = code or LowFrequencies(shape, cutoff)
+        if tuple(self.code.shape) != tuple(shape):
+            raise InputError(f"the code renders {tuple(self.code.shape)}, the images are {tuple(shape)}: use one shape")
+        self.goal, self.level, self.site = goal, level, site
+        self.population, self.again, self.shows_centre = population, again, centre
+        self.constraints = tuple(constraints)
+        self.generation = 0
+        self.roles: tuple[str, ...] = ()
+        self._strategy = _strategy(self.code.size, population, spread, seed)
+        self._asked: Values | None = None
+        self._shown_again: list[int] = []
+        self._archive = Archive()
+
+    def __repr__(self) -> str:
+        what = f"level {self.level:g}" if self.level is not None else self.goal
+        kind = "diagonal" if self.code.size > FULL_COVARIANCE else "full"
+        return (
+            f"Evolution({what}, {self.site}: generation {self.generation} of {self.population} images,"
+            f" {self.code.size} numbers, {kind} covariance)"
+        )
+
+    def ask(self) -> Tensor:
+        """The images to show next, (image, channel, y, x): new ones, the centre, those shown again; ``roles`` tells.
+
+        Asked again before their responses are told, they are the same.
+        """
+        return self.images(self.ask_codes())
+
+    def ask_codes(self) -> Values:
+        """The codes of these images, (image, number)."""
+        if self._asked is None:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # cma comments on its own state
+                new = [np.asarray(code) for code in self._strategy.ask()]
+            middle = [np.array(self._strategy.mean)] if self.shows_centre else []
+            self._shown_again = self._ranked()[: self.again]
+            self._asked = np.stack([*new, *middle, *(self._archive.codes[number] for number in self._shown_again)])
+            counts = {"new": len(new), "centre": len(middle), "again": len(self._shown_again)}
+            self.roles = tuple(role for role, count in counts.items() for _ in range(count))
+        return self._asked
+
+    def images(self, codes: Values) -> Tensor:
+        """Images (image, channel, y, x) of codes, display values that meet the constraints."""
+        with torch.no_grad():
+            images = self.code.render(torch.from_numpy(codes).to(torch.float32))
+            return project_all(self.constraints, images).clamp(0, 1)
+
+    def tell(self, responses: Any, *, counts: Any = None) -> None:
+        """Take the responses to the images that were asked.
+
+        Args:
+            responses: (image,) means, or (image, repeat) trials, in the order of the images.
+            counts: (image,) presentations behind each mean; by default the trials, or one.
+
+        Raises:
+            InputError: nothing was asked, or a response is missing or NaN; nothing is learnt then.
+        """
+        if self._asked is None:
+            raise InputError(f"{self.site}: responses came before images were asked: call ask() first")
+        means, counts = self._means(responses, counts)
+        new = self.population
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            self._strategy.tell(list(self._asked[:new]), self._losses(means[:new]).tolist())
+        self.generation += 1
+        first = len(self._asked) - len(self._shown_again)
+        self._archive.add(self._asked[:first], self.generation)
+        shown = [*range(len(self._archive) - first, len(self._archive)), *self._shown_again]
+        self._archive.measure(shown, means, counts)
+        self._asked, self._shown_again = None, []
+
+    @property
+    def best(self) -> Best:
+        """The image with the best mean among those shown in two generations, or among all while none was.
+
+        Raises:
+            InputError: no responses were told.
+        """
+        if not len(self._archive):
+            raise InputError(f"{self.site}: nothing is best before responses were told")
+        kept, ranked = self._archive, self._ranked()
+        number = next((number for number in ranked if kept.generations[number] > 1), ranked[0])
+        return Best(
+            self.images(kept.codes[number][None])[0],
+            float(kept.means[number]),
+            int(kept.count[number]),
+            int(kept.since[number]),
+        )
+
+    @property
+    def again_of(self) -> list[tuple[int, int]]:
+        """(generation, row) of the first showing of each image that the asked ones show again."""
+        kept = self._archive
+        return [(int(kept.since[number]), int(kept.row[number])) for number in self._shown_again]
+
+    @property
+    def centre(self) -> Tensor:
+        """The image (channel, y, x) of the strategy's mean code: what the population has in common."""
+        return self.images(np.array(self._strategy.mean)[None])[0]
+
+    @property
+    def step(self) -> float:
+        """The strategy's overall step size; it began as ``spread``."""
+        return float(self._strategy.sigma)
+
+    def _ranked(self) -> list[int]:
+        """Numbers of all images shown so far, best mean first."""
+        return np.argsort(self._losses(self._archive.means), kind="stable").tolist()
+
+    def _losses(self, means: Values) -> Values:
+        if self.goal == "level":
+            return np.abs(means - (self.level or 0.0))
+        return -means if self.goal == "drive" else means
+
+    def _means(self, responses: Any, counts: Any) -> tuple[Values, NDArray[np.int64]]:
+        assert self._asked is not None
+        values = np.asarray(responses, dtype=np.float64)
+        if values.ndim not in (1, 2) or len(values) != len(self._asked) or not values.size:
+            raise InputError(
+                f"{self.site}: responses of shape {values.shape} came for {len(self._asked)} images: wanted (image,) or (image, repeat)"
+            )
+        if not np.isfinite(values).all():
+            raise InputError(f"{self.site}: a response is NaN or infinite: every image needs at least one response")
+        if values.ndim == 2:
+            return values.mean(1), np.full(len(values), values.shape[1])
+        taken = np.ones(len(values), dtype=np.int64) if counts is None else np.asarray(counts, dtype=np.int64)
+        if taken.shape != values.shape or (taken < 1).any():
+            raise InputError(f"{self.site}: counts of presentations came that are not one of at least 1 for each image")
+        return values, taken
+
+
+def _check(goal: str, level: float | None, population: int, again: int, spread: float) -> None:
+    if goal not in GOALS:
+        raise InputError(f"the goal {goal!r} is unknown: choose {', '.join(GOALS)}")
+    if (goal == "level") != (level is not None):
+        raise InputError("level goes with the goal level, and with no other: give both or neither")
+    if level is not None and not math.isfinite(level):
+        raise InputError(f"the level {level} came: wanted a response")
+    if not 4 <= population <= 1000:
+        raise InputError(f"a population of {population} came: wanted 4 to 1000 new images in a generation")
+    if not 0 <= again <= population:
+        raise InputError(f"{again} images to show again came: wanted 0 to the population, {population}")
+    if not 0 < spread <= 10:
+        raise InputError(
+            f"a spread of {spread:g} came: wanted above 0 and at most 10, where 1 is a photograph's contrast"
+        )
+
+
+def _strategy(size: int, population: int, spread: float, seed: int | Sequence[int]) -> Any:
+    try:
+        cma = importlib.import_module("cma")
+    except ImportError:
+        raise InputError("evolution needs the package cma: pip install 'synthstim[evolve]'") from None
+    random = np.random.default_rng(seed)
+    options = {
+        "popsize": population,
+        "CMA_diagonal": size > FULL_COVARIANCE,
+        # Random numbers of its own: neither numpy's global state nor another evolution's.
+        "randn": lambda *shape: random.standard_normal(shape),
+        "seed": math.nan,
+        "verbose": -9,
+        "verb_log": 0,
+    }
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return cma.CMAEvolutionStrategy(np.zeros(size), spread, options)

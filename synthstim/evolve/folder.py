@@ -1,0 +1,244 @@
+"""Evolution through files: a stimulus set for each generation, the responses back, and plain files between."""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from synthstim.errors import InputError
+from synthstim.evolve.archive import Values
+from synthstim.evolve.evolution import Evolution
+from synthstim.evolve.settings import Settings, versions
+from synthstim.ids import safe_id
+from synthstim.media import statistics_of
+from synthstim.optimise.checkpoint import write_whole
+from synthstim.recipe.problems import validate
+from synthstim.recipe.yaml_source import read_yaml
+from synthstim.responses import Responses, mean_responses, require_match
+from synthstim.responses.files import listed
+from synthstim.stimulus_set import SetWriter, StimulusSet, require_absent
+
+SETTINGS = "evolution.json"
+_ARRAYS = ("codes", "means", "counts")
+
+
+class EvolutionFolder:
+    """Evolutions of one or more sites in a folder: ``g001``, ``g002`` ... are stimulus sets, ``told`` what they did.
+
+    Whatever was told is kept in ``told/g001.npz`` ...: codes (site, image, number), means and counts (site, image). Opening
+    a folder asks and tells them again, in order and with the same random numbers, and so ends where it was: a folder
+    whose process was killed goes on with the very generation that it would have had. Nothing is ever overwritten.
+
+    Args:
+        directory: made by ``begin``.
+
+    Raises:
+        InputError: there is no such folder, a file of it is damaged, or other versions of packages give other codes.
+
+    Example:
+        >>> folder = EvolutionFolder.begin("tonight", {"sites": ["v4_01"], "size": [112, 112]})  # doctest: +SKIP
+        >>> folder.stimuli.root.name                                                  # doctest: +SKIP
+        'g001'
+        >>> folder.tell(read_responses("g001.tsv")).root.name                         # doctest: +SKIP
+        'g002'
+    """
+
+    def __init__(self, directory: str | Path) -> None:
+        self.root = Path(directory)
+        if not (self.root / SETTINGS).is_file():
+            raise InputError(f"{self.root} is no evolution: it has no {SETTINGS}; begin one with synthstim evolve init")
+        self.settings: Settings = validate(read_yaml(self.root / SETTINGS), Settings)
+        self.evolutions = _evolutions(self.settings)
+        self._rows: list[dict[str, Any]] = []
+        while (path := self._told(self.generation)).is_file():
+            self._replay(path)
+
+    @classmethod
+    def begin(cls, directory: str | Path, settings: Settings | Mapping[str, Any]) -> EvolutionFolder:
+        """Make the folder and the stimulus set of its first generation.
+
+        Args:
+            directory: it must not exist yet.
+            settings: those of ``Settings``; ``sites`` and ``size`` are needed.
+
+        Raises:
+            InputError: a setting is wrong; nothing is made then.
+        """
+        checked = settings if isinstance(settings, Settings) else Settings.from_dict(settings)
+        checked = checked.model_copy(update={"made_with": versions()})
+        _evolutions(checked)
+        root = require_absent(directory)
+        (root / "told").mkdir(parents=True)
+        text = json.dumps(checked.facts(), indent=2, ensure_ascii=False)
+        write_whole(root / SETTINGS, text.encode() + b"\n")
+        folder = cls(root)
+        _ = folder.stimuli
+        return folder
+
+    @property
+    def generation(self) -> int:
+        """Number of the generation that waits for responses, from 1."""
+        return next(iter(self.evolutions.values())).generation + 1
+
+    @property
+    def stimuli(self) -> StimulusSet:
+        """The set of the generation that waits for responses; written now if a run was killed before it could be."""
+        root = self.root / _name(self.generation)
+        return StimulusSet.read(root) if root.is_dir() else self._write(root)
+
+    def tell(self, responses: Responses) -> StimulusSet:
+        """Take the responses to the generation that waits; return the set of the next one.
+
+        Args:
+            responses: trials of every image of the generation at its own site, in one window; further sites are left.
+
+        Raises:
+            InputError: the responses are of other stimuli or other files, lack some, or lack a site; nothing is told.
+        """
+        stimuli = self.stimuli
+        stimuli.require_intact()
+        self._require_current(responses)
+        require_match(responses, stimuli.table)
+        means, counts = self._measured(responses, stimuli)
+        codes = np.stack([evolution.ask_codes() for evolution in self.evolutions.values()])
+        written = io.BytesIO()
+        np.savez(written, codes=codes, means=means, counts=counts)
+        write_whole(self._told(self.generation), written.getvalue())
+        self._learn(means, counts)
+        self._write_progress()
+        return self.stimuli
+
+    def progress(self) -> pd.DataFrame:
+        """One row a generation and site: ``generation``, ``site``, ``new_mean``, ``new_best``, ``centre``, ``best`` and
+        ``best_presentations`` (the image with the best mean so far), ``step``; the columns of generations.tsv.
+        """
+        names = ("generation", "site", "new_mean", "new_best", "centre", "best", "best_presentations", "step")
+        return pd.DataFrame(self._rows, columns=list(names))
+
+    def _require_current(self, responses: Responses) -> None:
+        told = {int(found[1]) for name in responses.stimulus_ids if (found := re.match(r"g(\d{3,})_", name))}
+        if old := sorted(number for number in told if number < self.generation):
+            raise InputError(
+                f"{responses.source} has responses to generation {old[0]}, which were told already: "
+                f"generation {self.generation} waits, show {self.root / _name(self.generation)}"
+            )
+
+    def _measured(self, responses: Responses, stimuli: StimulusSet) -> tuple[Values, Values]:
+        """Mean response of each site to its own images, and the trials behind it, both (site, image)."""
+        if absent := [site for site in self.settings.sites if site not in responses.sites]:
+            raise InputError(f"{responses.source} lacks the site {absent[0]}: it has {listed(responses.sites)}")
+        table = stimuli.table
+        means, counts = [], []
+        for site in self.settings.sites:
+            own = table.loc[table["unit"] == site, "stimulus_id"].tolist()
+            found = mean_responses(responses.only(sites=[site]), own)
+            if missing := [name for name, count in zip(own, found.count[:, 0], strict=True) if not count]:
+                raise InputError(
+                    f"{responses.source}: {len(missing)} of the {len(own)} images of {site} have no trial at it "
+                    f"({listed(missing)}): show every one at least once"
+                )
+            means.append(found.mean[:, 0])
+            counts.append(found.count[:, 0])
+        return np.stack(means), np.stack(counts)
+
+    def _learn(self, means: Values, counts: Values) -> None:
+        generation = self.generation
+        for (site, evolution), mean, count in zip(self.evolutions.items(), means, counts, strict=True):
+            roles = np.array(evolution.roles)
+            new, middle = mean[roles == "new"], mean[roles == "centre"]
+            evolution.tell(mean, counts=count)
+            best = evolution.best
+            extreme = {"drive": new.max(), "suppress": new.min()}
+            nearest = new[np.abs(new - (self.settings.level or 0.0)).argmin()]
+            self._rows.append(
+                {"generation": generation, "site": site, "new_mean": new.mean(),
+                 "new_best": extreme.get(self.settings.goal, nearest), "centre": middle[0] if len(middle) else None,
+                 "best": best.response, "best_presentations": best.presentations, "step": evolution.step}
+            )  # fmt: skip
+
+    def _replay(self, path: Path) -> None:
+        asked = np.stack([evolution.ask_codes() for evolution in self.evolutions.values()])
+        try:
+            with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as stored:
+                codes, means, counts = (stored[name] for name in _ARRAYS)
+        except Exception as error:  # a damaged archive makes its reader raise anything
+            raise InputError(f"{path} is damaged ({str(error).splitlines()[0][:120]}): bring back a copy") from None
+        if codes.shape != asked.shape or not np.allclose(codes, asked, rtol=1e-6, atol=1e-9):
+            self.settings.require_same_versions(self.root)
+        self._learn(means, counts)
+
+    def _write(self, root: Path) -> StimulusSet:
+        generation, settings = self.generation, self.settings
+        writer = SetWriter(root, description=f"Generation {generation} of the evolution {self.root.name}")
+        stems = _stems(settings.sites)
+        try:
+            for site, evolution in self.evolutions.items():
+                images = evolution.ask().numpy()
+                firsts = iter(f"{_name(since)}_{stems[site]}_{row:03d}" for since, row in evolution.again_of)
+                for row, (image, role) in enumerate(zip(images, evolution.roles, strict=True)):
+                    path = writer.add(
+                        f"{_name(generation)}_{stems[site]}_{row:03d}",
+                        image,
+                        name=_name(generation),
+                        kind="controller",
+                        goal=settings.goal,
+                        unit=site,
+                        level=settings.level,
+                        copy=row,
+                        seed=settings.seed,
+                        start=next(firsts) if role == "again" else role,
+                        parametrisation=f"fourier up to {settings.cutoff} cycles",
+                        optimiser="CMA-ES",
+                    )
+                    writer.rows[-1].update(statistics_of(path))
+            writer.commit({"evolution": settings.facts(), "generation": generation, "versions": versions()})
+        except BaseException:
+            writer.discard()
+            raise
+        return StimulusSet.read(root)
+
+    def _told(self, generation: int) -> Path:
+        return self.root / "told" / f"{_name(generation)}.npz"
+
+    def _write_progress(self) -> None:
+        text = self.progress().to_csv(sep="\t", index=False, float_format="%.7g", na_rep="n/a", lineterminator="\n")
+        write_whole(self.root / "generations.tsv", text.encode())
+
+
+def _evolutions(settings: Settings) -> dict[str, Evolution]:
+    """One evolution a site; random numbers of one do not depend on the others."""
+    return {
+        site: Evolution(
+            settings.shape,
+            goal=settings.goal,
+            level=settings.level,
+            site=site,
+            population=settings.population,
+            again=settings.again,
+            centre=settings.centre,
+            cutoff=settings.cutoff,
+            spread=settings.spread,
+            seed=[settings.seed, number],
+            constraints=settings.projections,
+        )
+        for number, site in enumerate(settings.sites)
+    }
+
+
+def _name(generation: int) -> str:
+    return f"g{generation:03d}"
+
+
+def _stems(sites: tuple[str, ...]) -> dict[str, str]:
+    """What ids call each site: its name as far as ids can hold it, or its number where two would be the same."""
+    stems = {site: safe_id(site)[:48] for site in sites}
+    if len({stem.lower() for stem in stems.values()}) == len(sites):
+        return stems
+    return {site: f"site{number}" for number, site in enumerate(sites)}

@@ -1,0 +1,123 @@
+"""What an evolution in a folder was begun with: evolution.json."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Mapping
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, Field, model_validator
+from typing_extensions import Self
+
+from synthstim.constraints import Aperture, Constraint, Energy, Luminance
+from synthstim.errors import InputError
+from synthstim.recipe.constraints import Constraints
+from synthstim.recipe.fields import Section, in_a_list
+from synthstim.recipe.problems import raise_problems, validate
+from synthstim.recipe.wanted import Wanted
+from synthstim.recipe.yaml_source import Source
+
+MAX_IMAGES = 10_000
+
+
+def _sequence(value: Any) -> Any:
+    value = in_a_list(value)
+    return tuple(value) if isinstance(value, list) else value
+
+
+SiteName = Annotated[str, Field(pattern=r"^[^\t\r\n]*[^\s][^\t\r\n]*$", max_length=64), Wanted("the name of a site")]
+Side = Annotated[int, Field(ge=8, le=2048)]
+
+
+class Settings(Section):
+    """What every generation of a folder has in common.
+
+    Attributes:
+        sites: names, as the responses have them; each evolves by itself.
+        size: (y, x) of the images in pixels.
+        channels: 1 for grey, 3 for colour.
+        goal, level, population, again, centre, cutoff, spread, seed: of ``Evolution``.
+        constraints: mean_luminance, rms_contrast, energy and aperture, as recipes have them.
+        made_with: versions of what the random numbers depend on.
+    """
+
+    schema_version: Literal[1] = 1
+    sites: Annotated[tuple[SiteName, ...], BeforeValidator(_sequence), Field(min_length=1), Wanted("names of sites")]
+    size: Annotated[tuple[Side, Side], BeforeValidator(_sequence), Wanted("two whole numbers, height and width")]
+    channels: Literal[1, 3] = 3
+    goal: Literal["drive", "suppress", "level"] = "drive"
+    level: float | None = None
+    population: int = Field(default=20, ge=4, le=1000)
+    again: int = Field(default=1, ge=0)
+    centre: bool = True
+    cutoff: int = Field(default=8, ge=1)
+    spread: float = Field(default=1.0, gt=0, le=10)
+    seed: int = Field(default=0, ge=0, le=2**63 - 1)
+    constraints: Constraints = Constraints()
+    made_with: dict[str, str] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        problems: list[tuple[tuple[str | int, ...], str]] = []
+        if len(set(self.sites)) != len(self.sites):
+            problems.append((("sites",), "name a site twice: name each once"))
+        if len(self.sites) * (self.population + self.again + 1) > MAX_IMAGES:
+            problems.append((("population",), f"makes more than {MAX_IMAGES:,} images a generation: ask for fewer"))
+        allowed = {"mean_luminance", "rms_contrast", "energy", "aperture"}
+        for name in sorted(self.constraints.model_fields_set - allowed):
+            problems.append((("constraints", name), f"is no limit here: choose among {', '.join(sorted(allowed))}"))
+        raise_problems(problems)
+        return self
+
+    @classmethod
+    def from_dict(cls, given: Mapping[str, Any], name: str = "the settings") -> Settings:
+        """Check a mapping.
+
+        Raises:
+            InputError: something is wrong; one line for each problem.
+        """
+        return validate(Source(name, None, "", dict(given)), cls)
+
+    def facts(self) -> dict[str, Any]:
+        """The settings as JSON holds them; of the constraints those that were given."""
+        held = self.constraints.model_dump(mode="json", exclude_unset=True)
+        return self.model_dump(mode="json", exclude_none=True) | {"constraints": held}
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """(channel, y, x) of the images."""
+        return self.channels, *self.size
+
+    @property
+    def projections(self) -> list[Constraint]:
+        """The constraints as projections, the ones that must hold best last."""
+        asked = self.constraints
+        out: list[Constraint] = []
+        if asked.energy is not None:
+            out.append(Energy(most=asked.energy))
+        if asked.aperture is not None:
+            size = asked.aperture.diameter if asked.aperture.shape == "circular" else asked.aperture.sigma
+            out.append(Aperture(shape=asked.aperture.shape, size=size or 1.0))
+        if asked.mean_luminance is not None or asked.rms_contrast is not None:
+            out.append(Luminance(mean=asked.mean_luminance, rms_contrast=asked.rms_contrast))
+        return out
+
+    def require_same_versions(self, root: Path) -> None:
+        """Raise InputError, once replaying has failed, with the versions that would not have."""
+        here = versions()
+        other = [f"{name} {was}" for name, was in self.made_with.items() if here.get(name) != was]
+        advice = f"install {', '.join(other)}, with which it was begun" if other else "a file of told/ was changed"
+        raise InputError(f"{root} cannot be gone on with, its generations come out otherwise here: {advice}")
+
+
+def versions() -> dict[str, str]:
+    """Versions of the packages that decide which codes come out."""
+    found = {"python": platform.python_version()}
+    for name in ("synthstim", "cma", "numpy", "torch"):
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            found[name] = "unknown"
+    return found
