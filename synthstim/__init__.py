@@ -20,7 +20,7 @@ _PLACES = {
     "models": ("ImageInput", "Observer", "SoundInput", "Unit", "load_model", "model_names", "read_units"),
     "models.checkpoints": ("convert_checkpoint",),
     "sounds": ("read_sound", "write_wav"),
-    "objectives": ("diversity", "drive", "level", "match", "one_hot", "smooth", "suppress"),
+    "objectives": ("diversity", "drive", "level", "match", "one_hot", "pattern", "smooth", "suppress"),
     "parametrise": ("Fourier", "Pixels", "Spectrogram", "Waveform"),
     "constraints": ("Aperture", "Band", "Energy", "Fixed", "Level", "Luminance", "Peak", "Ramps"),
     "robustness": ("Robustness",),

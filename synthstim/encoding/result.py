@@ -39,6 +39,10 @@ class Fit:
     layers: pd.DataFrame
     provenance: dict[str, Any]
 
+    def __post_init__(self) -> None:
+        # So that recipes find sites by their names.
+        self.observer.sites = self.sites
+
     @property
     def sites(self) -> tuple[str, ...]:
         """Names of the sites, in the order of the layer ``sites``."""

@@ -30,6 +30,7 @@ class Observer:
             None for a model that decides nothing. By default the most active output.
         stages: the layers that stand for its stages, for profiles of a match.
         groups: names for groups of layers that are matched together.
+        sites: names of the fitted sites, in the order of the layer ``sites``, where it has one.
 
     Example:
         >>> net = nn.Sequential(nn.Conv2d(1, 4, 3), nn.ReLU())
@@ -50,12 +51,14 @@ class Observer:
         decision: Decision | str | None = OUTPUT,
         stages: Sequence[str] = (),
         groups: Mapping[str, tuple[str, ...]] | None = None,
+        sites: Sequence[str] = (),
     ) -> None:
         self.module = module.eval().requires_grad_(False)
         self.input = input
         self.decision = decision
         self.stages = tuple(stages)
         self.groups = dict(groups or {})
+        self.sites = tuple(sites)
         self.name = name or type(module).__name__
         self.weights = weights
         some = next((p for p in (*module.parameters(), *module.buffers()) if p.is_floating_point()), torch.zeros(1))
@@ -72,6 +75,7 @@ class Observer:
             decision=self.decision,
             stages=self.stages,
             groups=self.groups,
+            sites=self.sites,
         )
 
     def __repr__(self) -> str:

@@ -23,6 +23,11 @@ def check_modality(recipe: Recipe, input: StimulusInput) -> None:
         raise InputError(f"fit {recipe.fit!r} does not go with {kind}s: choose one of {', '.join(FITS[kind])}")
     if kind == "image" and "level_dbfs" in recipe.model_fields_set:
         raise InputError("level_dbfs is for sounds, the observer is shown images: remove it")
+    if kind == "sound" and recipe.match_luminance:
+        raise InputError("match_luminance is for images, the observer is played sounds: remove it")
+    for control in ("noise", "gabor"):
+        if kind == "sound" and control in recipe.controls.asked():
+            raise InputError(f"controls.{control} is for images, the observer is played sounds: remove it")
     for entry in recipe.stimuli:
         for problem in _problems(entry, kind):
             raise InputError(f"{entry.name}: {problem}")

@@ -12,14 +12,15 @@ import torch
 
 from synthstim import constraints as limits
 from synthstim.errors import InputError
-from synthstim.images import fit_image, read_image
 from synthstim.media import Stimulus, read_for, rounded
-from synthstim.models import ImageInput, Observer, SoundInput, Unit
-from synthstim.objectives import Objective, diversity, drive, level, match, one_hot, smooth, suppress
+from synthstim.models import Observer, SoundInput
+from synthstim.objectives import Objective, diversity, match, smooth
 from synthstim.production.fitness import check_modality
+from synthstim.production.goals import SPREAD, aim_of, control_objective
+from synthstim.production.limits import constraints_of
 from synthstim.production.phases import Phase, phases_of
 from synthstim.production.sound_phases import sound_phases_of
-from synthstim.recipe import Controller, Item, Metamer, Recipe, expand
+from synthstim.recipe import Controller, Item, Metamer, Recipe, expand, site_problems
 from synthstim.verify import Aim, Measurer
 
 AT_ONCE = {"cpu": 8, "cuda": 64, "mps": 16}
@@ -51,21 +52,32 @@ class Job:
 
 
 def plan_jobs(
-    recipe: Recipe, observer: Observer, *, budget: int | None = None, at_once: int | None = None
+    recipe: Recipe,
+    observer: Observer,
+    *,
+    budget: int | None = None,
+    at_once: int | None = None,
+    luminance: limits.Luminance | None = None,
 ) -> list[Job]:
     """Check a recipe against its observer and cut it into jobs; nothing long is run.
 
     Args:
         budget: cap on the evaluations of each item.
         at_once: items in a batch, by default what suits the device.
+        luminance: held by all controllers.
 
     Raises:
-        InputError: a layer, unit, image or constraint does not fit; the entry is named.
+        InputError: a layer, unit, site, image or constraint does not fit; the entry, or the line, is named.
     """
     check_modality(recipe, observer.input)
+    spread = (
+        any(isinstance(entry, Controller) and entry.caution for entry in recipe.stimuli) and SPREAD in observer.layers
+    )
+    if problems := list(site_problems(recipe, observer.sites, observer.name, spread=spread)):
+        raise recipe.refusal(problems)
     references = _References(recipe, observer)
     groups: dict[str, list[tuple[Item, Aim]]] = {}
-    for item in expand(recipe):
+    for item in expand(recipe, observer.sites):
         try:
             aim = aim_of(item, observer)
             _check(aim, observer)
@@ -79,7 +91,7 @@ def plan_jobs(
     for group in groups.values():
         entry = group[0][0].entry
         try:
-            held = constraints_of(entry, recipe, observer)
+            held = constraints_of(entry, recipe, observer, luminance)
             limits.check_all(held, observer.input.shape)
             if isinstance(observer.input, SoundInput):
                 texture = of_statistics(group[0][0], observer)
@@ -95,28 +107,6 @@ def plan_jobs(
     return jobs
 
 
-def aim_of(item: Item, observer: Observer) -> Aim:
-    """What an item is meant to do; the name of a group of layers stands for all of them."""
-    entry = item.entry
-    if isinstance(entry, Metamer):
-        layers = [name for layer in item.layers or () for name in observer.groups.get(layer, (layer,))]
-        return Aim(goal="match", layers=tuple(dict.fromkeys(layers)))
-    spec, place = entry.unit, entry.unit.position
-    unit = (
-        Unit(layer=spec.layer, channel=item.channel, position=place)
-        if item.channel is not None
-        else Unit(layer=spec.layer, indices=spec.index_list)
-    )
-    others: tuple[Unit, ...] = ()
-    if entry.others is not None:
-        held = entry.others
-        others = tuple(
-            Unit(layer=held.layer, channel=channel, position=held.position) for channel in held.channels or ()
-        )
-        others += tuple(Unit(layer=held.layer, indices=(index,)) for index in held.indices or ())
-    return Aim(goal=entry.goal, unit=unit, others=others, level=entry.level)
-
-
 def of_statistics(item: Item, observer: Observer) -> bool:
     """Whether an item matches a named group of layers, such as the statistics of a texture: each of them counts."""
     return bool(item.layers) and all(layer in observer.groups for layer in item.layers or ())
@@ -130,85 +120,29 @@ def objective_of(job: Job, rows: Sequence[int], measurer: Measurer) -> Objective
         joined = "worst" if of_statistics(job.items[0], measurer.observer) else "mean"
         objective = match(job.references[list(rows)], aims[0].layers, metric=entry.metric, joined=joined)
     else:
-        objective = _control(entry, aims, measurer)
+        objective = control_objective(entry, aims, measurer)
         if entry.diversity:
-            groups = [f"{job.items[row].entry.name} {job.items[row].channel}" for row in rows]
+            items = [job.items[row] for row in rows]
+            groups = [(item.entry.name, item.channel, item.site, item.level) for item in items]
             numbers = [groups.index(group) for group in groups]
-            objective = objective + entry.diversity * diversity(entry.unit.layer, numbers)
+            objective = objective + entry.diversity * diversity(entry.layer, numbers)
     return objective + entry.total_variation * smooth() if entry.total_variation else objective
-
-
-def _control(entry: Controller, aims: Sequence[Aim], measurer: Measurer) -> Objective:
-    units = [aim.unit for aim in aims if aim.unit is not None]
-    if entry.goal == "drive":
-        return drive(units)
-    if entry.goal == "suppress":
-        return suppress(units)
-    if entry.goal == "level":
-        assert entry.level is not None
-        return level(units, entry.level)
-    together = [units[0], *aims[0].others]
-    mean, std = (
-        measurer.standardisation(together) if entry.zscore else (np.zeros(len(together)), np.ones(len(together)))
-    )
-    return one_hot(
-        units[0], aims[0].others, temperature=entry.temperature, mean=torch.from_numpy(mean), std=torch.from_numpy(std)
-    )
-
-
-def constraints_of(entry: Metamer | Controller, recipe: Recipe, observer: Observer) -> list[limits.Constraint]:
-    """The projections an entry asks for, the ones that must hold best last."""
-    if isinstance(observer.input, SoundInput):
-        return _sound_constraints(entry, recipe, observer.input)
-    asked = entry.constraints
-    out: list[limits.Constraint] = []
-    if asked.energy is not None:
-        out.append(limits.Energy(most=asked.energy))
-    if asked.aperture is not None:
-        size = asked.aperture.diameter if asked.aperture.shape == "circular" else asked.aperture.sigma
-        out.append(limits.Aperture(shape=asked.aperture.shape, size=size or 1.0))
-    if asked.mean_luminance is not None or asked.rms_contrast is not None:
-        out.append(limits.Luminance(mean=asked.mean_luminance, rms_contrast=asked.rms_contrast))
-    if asked.fixed is not None:
-        assert isinstance(observer.input, ImageInput)
-        channels, height, width = observer.input.shape
-        image = fit_image(read_image(recipe.resolve(asked.fixed.image)), channels, (height, width), recipe.fit)
-        mask = fit_image(read_image(recipe.resolve(asked.fixed.mask)), 1, (height, width), recipe.fit)
-        out.append(limits.Fixed(image=torch.from_numpy(image), mask=torch.from_numpy(mask[0])))
-    return out
-
-
-def _sound_constraints(entry: Metamer | Controller, recipe: Recipe, input: SoundInput) -> list[limits.Constraint]:
-    """A sound is held at its level unless the recipe frees it, so that all sounds of a set are played at the same one."""
-    asked = entry.constraints
-    out: list[limits.Constraint] = []
-    if asked.band_hz is not None:
-        if asked.band_hz[0] >= input.network_rate / 2:
-            raise InputError(
-                f"band_hz from {asked.band_hz[0]:g} Hz came, the model hears up to {input.network_rate / 2:g} Hz: lower it"
-            )
-        out.append(limits.Band(low=asked.band_hz[0], high=asked.band_hz[1], rate=input.rate))
-    if asked.ramp_ms is not None:
-        out.append(limits.Ramps(seconds=asked.ramp_ms / 1000, rate=input.rate))
-    if asked.level_dbfs != "free":
-        out.append(limits.Level(rms_dbfs=recipe.level_dbfs if asked.level_dbfs is None else asked.level_dbfs))
-    return [*out, limits.Peak(most_dbfs=asked.peak_dbfs)]
 
 
 def _check(aim: Aim, observer: Observer) -> None:
     observer.require(aim.layers)
-    for unit in (*([aim.unit] if aim.unit else []), *aim.others):
+    for unit in (*aim.controlled, *aim.others):
         observer.require([unit.layer])
         unit.flat_indices(observer.layers[unit.layer], channel_axis=observer.input.channel_axis)
 
 
 def _key(item: Item) -> str:
     """What items of one batch share: all of the entry but its name and copies, and the layers."""
-    left_out = {"name", "copies", "reference", "layers"}
-    if isinstance(item.entry, Controller) and item.entry.goal != "one_hot":
+    left_out = {"name", "copies", "reference", "layers", "levels"}
+    if isinstance(item.entry, Controller) and (item.entry.goal != "one_hot" or item.entry.of_sites):
         left_out.add("unit")
     settings = item.entry.model_dump(mode="json", exclude=left_out)
-    layer = item.layers or item.entry.unit.layer if isinstance(item.entry, Controller) else item.layers
+    layer = item.entry.layer if isinstance(item.entry, Controller) else item.layers
     return json.dumps([settings, layer], sort_keys=True, default=str)
 
 

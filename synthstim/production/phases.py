@@ -132,7 +132,7 @@ def _target(entry: Metamer | Controller) -> float | None:
         return None
     if entry.goal == "level":
         return -abs(entry.target - (entry.level or 0.0))
-    return -entry.target if entry.goal == "suppress" else entry.target
+    return -entry.target if entry.goal in ("suppress", "pattern") else entry.target
 
 
 def _parametrisation(

@@ -12,6 +12,7 @@ from typing import Any
 
 import torch
 
+from synthstim.encoding import Fit
 from synthstim.errors import InputError
 from synthstim.images import sha256_of
 from synthstim.media import DEFAULT_BITS, levels_of
@@ -19,6 +20,7 @@ from synthstim.models import ImageInput, Observer
 from synthstim.optimise import Synthesiser
 from synthstim.parametrise import shaped_noise
 from synthstim.production.jobs import Job, objective_of, plan_jobs
+from synthstim.production.limits import luminance_of
 from synthstim.production.observer import check_device, open_observer
 from synthstim.production.work import Made, WorkDirectory
 from synthstim.production.write import write_set
@@ -54,7 +56,7 @@ def make(
     recipe: Recipe | Mapping[str, Any],
     out: str | Path,
     *,
-    observer: Observer | None = None,
+    observer: Observer | Fit | None = None,
     device: str | None = None,
     budget: int | None = None,
     at_once: int | None = None,
@@ -68,7 +70,7 @@ def make(
     Args:
         recipe: a Recipe, or the mapping that a recipe file would hold.
         out: directory of the set; it must not exist yet.
-        observer: an observer of your own, instead of the one that the recipe names.
+        observer: an observer of your own, or a fit of sites, instead of the one that the recipe names.
         device: ``cpu``, ``cuda``, ``mps``; by default the observer's.
         budget: cap on the evaluations of each stimulus, for a quick look.
         at_once: stimuli in a batch.
@@ -99,6 +101,9 @@ def make(
     jobs = plan_jobs(recipe, observer, budget=budget, at_once=at_once)
     folder = recipe.resolve(recipe.pool) if recipe.pool else None
     measurer = Measurer(observer, natural_pool(observer, folder, level_dbfs=recipe.level_dbfs))
+    if recipe.match_luminance:
+        matched = luminance_of(measurer.pool)
+        jobs = plan_jobs(recipe, observer, budget=budget, at_once=at_once, luminance=matched)
     work = WorkDirectory(out, _fingerprint(recipe, measurer, jobs, budget), resume=resume)
     try:
         results = _run_jobs(jobs, observer, measurer, work, watch)
@@ -112,10 +117,11 @@ def make(
 
 
 def _observer(
-    recipe: Recipe, observer: Observer | None, device: str | None, *, allow_code: bool, allow_download: bool
+    recipe: Recipe, observer: Observer | Fit | None, device: str | None, *, allow_code: bool, allow_download: bool
 ) -> Observer:
     """The observer that was given, or the one that the recipe names, on the device."""
     check_device(device)
+    observer = observer.observer if isinstance(observer, Fit) else observer
     if observer is None:
         asked = recipe.observer
         weights = asked.weights if asked.weights in ("default", "random") else recipe.resolve(asked.weights)
@@ -252,7 +258,7 @@ class _Tracker:
 
 def _label(job: Job) -> str:
     aim, name = job.aims[0], job.items[0].entry.name
-    return f"{name} {'+'.join(aim.layers) if aim.layers else f'{aim.goal} {aim.unit.layer if aim.unit else str()}'}"
+    return f"{name} {'+'.join(aim.layers) if aim.layers else f'{aim.goal} {aim.layer}'}"
 
 
 def _fingerprint(recipe: Recipe, measurer: Measurer, jobs: list[Job], budget: int | None) -> str:
@@ -267,6 +273,6 @@ def _fingerprint(recipe: Recipe, measurer: Measurer, jobs: list[Job], budget: in
         if entry.constraints.fixed
         for path in (entry.constraints.fixed.image, entry.constraints.fixed.mask)
     ]
-    facts = [recipe.text, observer.weights_sha256, list(observer.layers), repr(observer.input), measurer.pool.sha256, observer.device.type, str(observer.dtype), budget,
+    facts = [recipe.text, observer.weights_sha256, list(observer.layers), list(observer.sites), repr(observer.input), measurer.pool.sha256, observer.device.type, str(observer.dtype), budget,
              [len(job.items) for job in jobs], torch.__version__, [sha256_of(recipe.resolve(path)) for path in files]]  # fmt: skip
     return hashlib.sha256(json.dumps(facts).encode()).hexdigest()

@@ -28,6 +28,10 @@ def write_set(
     out: Path, recipe: Recipe, observer: Observer, measurer: Measurer, jobs: list[Job], results: list[Made]
 ) -> None:
     """Write a set and its tables; nothing appears under its name until all of it is there."""
+    # All at once: each new unit costs a pass through the pool.
+    every = [unit for job in jobs for aim in job.aims for unit in (*aim.controlled, *aim.others)]
+    if every:
+        measurer.natural_activations(every)
     writer = SetWriter(out, rate=observer.input.rate if isinstance(observer.input, SoundInput) else None)
     try:
         rows: dict[str, dict[str, Any]] = {}
@@ -56,8 +60,8 @@ def _synthesis_columns(job: Job, at: int, made: Made, observer: Observer) -> dic
         "kind": entry.kind,
         "goal": aim.goal,
         "observer": observer.name,
-        "layer": "+".join(item.layers) if item.layers else aim.unit.layer if aim.unit else None,
-        "unit": aim.unit.name if aim.unit else None,
+        "layer": "+".join(item.layers) if item.layers else aim.layer,
+        "unit": aim.unit_name,
         "others": "; ".join(unit.name for unit in aim.others) or None,
         "level": aim.level,
         "copy": item.copy,
@@ -135,23 +139,24 @@ def _add_natural(writer: SetWriter, measurer: Measurer, aims: list[Aim]) -> None
     """The pool's best stimuli for each controlled unit and goal, and the unit's activations over the pool."""
     seen: set[tuple[object, ...]] = set()
     for aim in aims:
-        if aim.unit is None or (key := (aim.unit, aim.goal, aim.level)) in seen:
+        of_pool = (aim.controlled, aim.pattern)
+        if not aim.controlled or (key := (*of_pool, aim.goal, aim.level)) in seen:
             continue
         seen.add(key)
         order, activations = measurer.natural_order(aim)
-        where = {"unit": aim.unit.name, "layer": aim.unit.layer, "goal": aim.goal}
+        where = {"unit": aim.unit_name, "layer": aim.layer, "goal": aim.goal}
         for rank in range(min(BEST_SHOWN, len(order))):
             stem = f"{aim.goal}_{len(seen):03d}_{rank}"
             file, sha256 = writer.add_best_natural(measurer.pool.stimulus(order[rank]), stem)
             photograph = measurer.pool.names[measurer.pool.origin[order[rank]]]
             facts = {**where, "rank": rank, "file": file, "sha256": sha256, "activation": activations[rank]}
             writer.add_rows("best_natural.tsv", pd.DataFrame([{**facts, "photograph": photograph}]))
-        if (aim.unit, None) not in seen:
-            seen.add((aim.unit, None))
+        if of_pool not in seen:
+            seen.add(of_pool)
             steps = [percentile / 2 for percentile in range(201)]
             values = pd.Series(activations).quantile([step / 100 for step in steps]).tolist()
             spread = pd.DataFrame(
-                {"unit": aim.unit.name, "layer": aim.unit.layer, "percentile": steps, "activation": values}
+                {"unit": aim.unit_name, "layer": aim.layer, "percentile": steps, "activation": values}
             )
             writer.add_rows("pool_activations.tsv.gz", spread)
 

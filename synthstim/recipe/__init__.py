@@ -5,20 +5,24 @@ from __future__ import annotations
 from pathlib import Path
 
 from synthstim.recipe.constraints import Aperture, Constraints, Fixed
+from synthstim.recipe.controls import ControlsSpec
 from synthstim.recipe.items import Item, expand
 from synthstim.recipe.making import STARTS, Fourier, OptimiserSpec, Pixels, Spectrogram, Waveform
 from synthstim.recipe.problems import problem, raise_problems, validate
 from synthstim.recipe.schema import Criteria, ObserverSpec, Recipe
+from synthstim.recipe.sites import other_sites, site_problems
 from synthstim.recipe.stimuli import Controller, Metamer, Robustness
-from synthstim.recipe.units import OthersSpec, UnitSpec
+from synthstim.recipe.units import SITES, OthersSpec, UnitSpec
 from synthstim.recipe.wanted import Wanted
 from synthstim.recipe.yaml_source import Source, parse_yaml, read_yaml
 
 __all__ = [
+    "SITES",
     "STARTS",
     "Aperture",
     "Constraints",
     "Controller",
+    "ControlsSpec",
     "Criteria",
     "Fixed",
     "Fourier",
@@ -36,11 +40,13 @@ __all__ = [
     "Wanted",
     "Waveform",
     "expand",
+    "other_sites",
     "parse_yaml",
     "problem",
     "raise_problems",
     "read_recipe",
     "read_yaml",
+    "site_problems",
     "validate",
 ]
 

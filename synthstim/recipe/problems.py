@@ -78,7 +78,7 @@ def _told(source: Source, detail: ErrorDetails) -> bool:
     if detail["type"] != "too_short":
         return True
     value = _value_at(source.data, _location(source.data, detail))[1]
-    return isinstance(value, (list, tuple)) and len(value) < detail["ctx"]["min_length"]
+    return isinstance(value, (list, tuple, dict)) and len(value) < detail["ctx"]["min_length"]
 
 
 def _holds(data: Any, part: str | int) -> bool:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -11,12 +12,13 @@ from pydantic import AfterValidator, BeforeValidator, Field, PrivateAttr, Valida
 from typing_extensions import Self
 
 from synthstim.errors import InputError
+from synthstim.recipe.controls import ControlsSpec, reserved
 from synthstim.recipe.fields import FileOrFolderPath, PathText, Section, Text, check_file, check_whole
 from synthstim.recipe.items import MAX_ITEMS, clashes, count
 from synthstim.recipe.problems import problem, raise_problems, validate
-from synthstim.recipe.stimuli import Entries
+from synthstim.recipe.stimuli import Controller, Entries
 from synthstim.recipe.wanted import Wanted
-from synthstim.recipe.yaml_source import Source, parse_yaml
+from synthstim.recipe.yaml_source import Location, Source, dotted, parse_yaml
 
 WEIGHTS = ("default", "random")
 SUFFIXES = (".safetensors", ".pth")
@@ -88,6 +90,13 @@ class Criteria(Section):
     same_class: bool = True
 
 
+@dataclass(frozen=True)
+class _Places:
+    """Where a recipe's values stand; recipes that say the same are the same wherever they say it."""
+
+    source: Source = field(compare=False)
+
+
 class Recipe(Section):
     """A stimulus set to make, checked whole; read one with :func:`synthstim.recipe.read_recipe`.
 
@@ -99,6 +108,9 @@ class Recipe(Section):
         level_dbfs: root mean square to which sounds are brought, in dB re full scale.
         pool: natural images or sounds to compare with: a folder.
         criteria: when a stimulus passes.
+        match_luminance: whether all controllers and controls are held at the mean luminance and the mean RMS contrast of
+            the natural pool.
+        controls: how many stimuli each controlled unit gets to be compared with.
         stimuli: what to make.
     """
 
@@ -115,8 +127,11 @@ class Recipe(Section):
     level_dbfs: float = Field(default=DEFAULT_LEVEL_DBFS, ge=-120, lt=0)
     pool: FileOrFolderPath | None = None
     criteria: Criteria = Criteria()
+    match_luminance: bool = False
+    controls: ControlsSpec = ControlsSpec()
     stimuli: Entries
 
+    _places: _Places = PrivateAttr(default_factory=lambda: _Places(Source("recipe", None, "", {})))
     _folder: Path = PrivateAttr(default=Path("."))
     _text: str = PrivateAttr(default="")
 
@@ -131,7 +146,21 @@ class Recipe(Section):
         if (total := count(self)) > MAX_ITEMS:
             raise_problems([(("stimuli",), f"ask for {total:,} images, more than {MAX_ITEMS:,}: split the recipe")])
         raise_problems((("stimuli", index, "name"), why) for index, why in clashes(self))
+        raise_problems(self._control_problems())
         return self
+
+    def _control_problems(self) -> Iterator[tuple[Location, str]]:
+        controllers = [entry for entry in self.stimuli if isinstance(entry, Controller)]
+        if self.controls.asked() and not controllers:
+            yield ("controls",), "go with controllers, but no entry is one: remove them"
+        for index, entry in enumerate(self.stimuli):
+            if self.controls.asked() and reserved(entry.name):
+                yield ("stimuli", index, "name"), f"is {entry.name!r}, as ids of controls begin: choose another"
+            if self.match_luminance and isinstance(entry, Controller):
+                for key in ("mean_luminance", "rms_contrast"):
+                    if getattr(entry.constraints, key) is not None:
+                        why = "does not go with match_luminance, which sets it for all: remove one of them"
+                        yield ("stimuli", index, "constraints", key), why
 
     @classmethod
     def from_source(cls, source: Source) -> Recipe:
@@ -141,6 +170,7 @@ class Recipe(Section):
             InputError: the recipe has problems; each is on a line of its own.
         """
         recipe = validate(source, cls)
+        recipe._places = _Places(source)
         recipe._folder = source.folder or Path(".")
         recipe._text = source.text
         return recipe
@@ -182,6 +212,12 @@ class Recipe(Section):
     def folder(self) -> Path:
         """Where the recipe's relative paths start."""
         return self._folder
+
+    def refusal(self, problems: Iterable[tuple[Location, str]]) -> InputError:
+        """The error for problems that show once the observer is known: a line each, in the order of the file."""
+        source = self._places.source
+        found = sorted(problems, key=lambda one: source.line(one[0]))
+        return InputError("\n".join(f"{source.at(place)}: {dotted(place)} {why}" for place, why in found))
 
     def resolve(self, path: str | Path) -> Path:
         """The place of a path that the recipe names."""

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 from typing_extensions import Self
 
 from synthstim.recipe.constraints import Constraints
-from synthstim.recipe.fields import FilePath, LayerName, Name, Section, check_different, check_whole, in_a_list
+from synthstim.recipe.fields import FilePath, LayerName, Name, Section, Text, check_different, check_whole, in_a_list
 from synthstim.recipe.making import Optimiser, Parametrisation, Start
 from synthstim.recipe.problems import raise_problems
-from synthstim.recipe.units import OthersSpec, UnitSpec
-from synthstim.recipe.wanted import Wanted
+from synthstim.recipe.units import SITES, OthersSpec, UnitSpec
+from synthstim.recipe.wanted import Wanted, listed
 from synthstim.recipe.yaml_source import Location
 
 References = Annotated[
@@ -101,47 +102,111 @@ class Robustness(Section):
     rotation: float = Field(default=0.0, ge=0, le=180)
 
 
+def _check_levels(values: tuple[float, ...]) -> tuple[float, ...]:
+    return tuple(check_different(values))
+
+
+Levels = Annotated[
+    tuple[float, ...],
+    Field(min_length=1, strict=False),
+    AfterValidator(_check_levels),
+    Wanted("a list of activations, such as [0, 2, 4]"),
+]
+Pattern = Annotated[
+    dict[Text, float], Field(min_length=1), Wanted("z-scores by the names of sites, such as {v4_01: 1.5, v4_02: -1}")
+]
+# What goes with one goal only, or with some.
+_GOES_WITH = {
+    "level": ("level",),
+    "levels": ("level",),
+    "others": ("one_hot",),
+    "temperature": ("one_hot",),
+    "zscore": ("one_hot",),
+    "pattern": ("pattern",),
+    "caution": ("drive", "suppress", "level"),
+}
+
+
 class Controller(Stimulus):
     """Images or sounds that bring a unit where the goal says.
 
     Attributes:
-        goal: drive or suppress the unit, bring it to a level, or drive it and hold others down (one_hot).
-        unit: the unit, or several channels of which each gets controllers of its own.
-        others: the units that one_hot holds down.
-        level: the activation that goal level wants.
-        target: an item stops when the activation reaches it.
+        goal: drive or suppress the unit, bring it to a level, drive it and hold others down (one_hot), or bring a
+            population of fitted sites to a pattern.
+        unit: the unit, or several channels or fitted sites of which each gets controllers of its own; a pattern has none.
+        others: the units that one_hot holds down; of a fitted site, all other sites by default.
+        level: the activation that goal level wants; of a fitted site, its response as recorded.
+        levels: several of them, of which each gets copies of its own.
+        pattern: the responses that goal pattern wants of fitted sites, in z-scores.
+        caution: from the score of a fitted site's controller this many standard deviations, over the members of an
+            ensemble of fits, are taken: so a site is driven or suppressed where the members agree.
+        target: an item stops when the activation reaches it; of a pattern, when it is as near as this.
         temperature: of one_hot's softmax; higher spreads the weight over more of the others.
-        zscore: whether one_hot compares units after scaling each by its mean and deviation over the pool.
+        zscore: whether one_hot compares units in z-scores: over the pool, or of fitted sites by their measured responses.
         robustness: small changes under which the image is to hold; None asks for none.
         diversity: weight of the differences between the copies.
     """
 
     kind: Literal["controller"]
-    goal: Literal["drive", "suppress", "level", "one_hot"]
-    unit: UnitSpec
+    goal: Literal["drive", "suppress", "level", "one_hot", "pattern"]
+    unit: UnitSpec | None = None
     others: OthersSpec | None = None
     level: float | None = None
+    levels: Levels | None = None
+    pattern: Pattern | None = None
+    caution: float = Field(default=0.0, ge=0)
     target: float | None = None
     temperature: float = Field(default=1.0, gt=0)
     zscore: bool = True
     robustness: Robustness | None = None
     diversity: float = Field(default=0.0, ge=0)
 
+    @property
+    def layer(self) -> str:
+        """The layer of the unit, or of the sites of a pattern."""
+        return SITES if self.unit is None else self.unit.layer
+
+    @property
+    def of_sites(self) -> bool:
+        """Whether fitted sites are controlled, by name."""
+        return self.unit is None or self.unit.of_sites
+
     @model_validator(mode="after")
     def _check_goal(self) -> Self:
-        problems: list[tuple[Location, str]] = []
-        if self.goal == "level" and self.level is None:
-            problems.append((("goal",), "'level' needs level: give the activation that the unit is to have"))
-        if self.goal == "one_hot" and self.others is None:
-            problems.append((("goal",), "'one_hot' needs others: give the units to hold down, as layer and channels"))
-        for key, goal in (("level", "level"), ("others", "one_hot"), ("temperature", "one_hot"), ("zscore", "one_hot")):
-            if key in self.model_fields_set and getattr(self, key) is not None and self.goal != goal:
-                problems.append(((key,), f"goes with goal {goal!r}, but the goal here is {self.goal!r}: remove it"))
-        if self.others is not None:
-            for key, place, number in self.others.shared(self.unit):
-                problems.append((("others", key, place), f"is {number}, which the unit to drive has too: remove it"))
-        raise_problems(problems)
+        problems = list(self._lacking())
+        for key, goals in _GOES_WITH.items():
+            if key in self.model_fields_set and getattr(self, key) is not None and self.goal not in goals:
+                wanted = listed([repr(goal) for goal in goals], "or")
+                problems.append(((key,), f"goes with goal {wanted}, but the goal here is {self.goal!r}: remove it"))
+        if self.goal == "level" and self.levels is not None:
+            why = "does not go with levels: remove it"
+            problems += [((key,), why) for key in ("level", "target") if getattr(self, key) is not None]
+        if self.goal == "pattern" and self.unit is not None:
+            problems.append((("unit",), "does not go with goal 'pattern', which names its sites: remove it"))
+        if self.goal in _GOES_WITH["caution"] and self.caution and not self.of_sites:
+            problems.append((("caution",), "goes with fitted sites, but the unit here is none: remove it"))
+        raise_problems([*problems, *self._other_problems()])
         return self
+
+    def _lacking(self) -> Iterator[tuple[Location, str]]:
+        if self.goal == "level" and self.level is None and self.levels is None:
+            yield ("goal",), "'level' needs level: give the activation that the unit is to have"
+        if self.goal == "one_hot" and self.others is None and not (self.unit is None or self.unit.of_sites):
+            yield ("goal",), "'one_hot' needs others: give the units to hold down, as layer and channels"
+        if self.goal == "pattern" and self.pattern is None:
+            yield ("goal",), "'pattern' needs pattern: give the z-scores that the sites are to have, by their names"
+        if self.goal != "pattern" and self.unit is None:
+            yield ("goal",), f"{self.goal!r} needs unit: give the unit to control, as layer and channel, or as site"
+
+    def _other_problems(self) -> Iterator[tuple[Location, str]]:
+        if self.others is None or self.unit is None:
+            return
+        if (self.others.sites is not None) != self.unit.of_sites:
+            came = ("sites", "a unit of a layer") if self.others.sites is not None else ("units of a layer", "a site")
+            yield ("others",), f"are {came[0]}, but what is driven is {came[1]}: give both in one way"
+        elif not self.unit.of_sites:
+            for key, place, number in self.others.shared(self.unit):
+                yield ("others", key, place), f"is {number}, which the unit to drive has too: remove it"
 
 
 Entry = Annotated[

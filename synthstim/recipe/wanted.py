@@ -66,6 +66,8 @@ def _step(options: Sequence[Option], part: str | int) -> Iterator[Option]:
         elif isinstance(part, int) and get_origin(option.annotation) in (tuple, list):
             inner = get_args(option.annotation)
             yield from expand_options(inner[0] if len(inner) < 2 or inner[1] is ... else inner[part % len(inner)])
+        elif isinstance(part, str) and get_origin(option.annotation) is dict:
+            yield from expand_options(get_args(option.annotation)[1])
 
 
 def expand_options(annotation: Any, metadata: Sequence[Any] = ()) -> Iterator[Option]:

@@ -24,10 +24,10 @@ COLUMNS: dict[str, Column] = {
     "sha256": Column("text", "Checksum of the file's bytes"),
     "name": Column("text", "Entry of the recipe that the stimulus comes from"),
     "kind": Column("text", "metamer, controller, natural or control"),
-    "goal": Column("text", "match, drive, suppress, level or one_hot"),
+    "goal": Column("text", "match, drive, suppress, level, one_hot or pattern"),
     "observer": Column("text", "Model the stimulus was made on"),
     "layer": Column("text", "Layer or layers of the observer, joined by +"),
-    "unit": Column("text", "Unit of the layer that a controller controls"),
+    "unit": Column("text", "Unit of the layer that a controller controls, or the sites of a pattern and their z-scores"),
     "others": Column("text", "Units held down by a one_hot controller"),
     "level": Column("number", "Activation that a level controller was asked for", "activation"),
     "reference": Column("text", "What a metamer matches, as the observer is given it, relative to this directory"),
@@ -56,7 +56,9 @@ COLUMNS: dict[str, Column] = {
     "reason": Column("text", "Why the status is failed"),
     "same_class": Column("flag", "true if the observer's most active output is the reference's"),
     "activation": Column(
-        "number", "Activation of the unit (for one_hot: of its target), of the saved file", "activation"
+        "number",
+        "Activation of the unit (for one_hot: of its target; for pattern: root mean square distance from it), of the saved file",
+        "activation",
     ),
     "best_natural": Column(
         "number", "Most extreme activation over the natural pool, in the goal's direction", "activation"

@@ -1,7 +1,8 @@
 """Checks: saved files are measured again, against references, units, natural images and chance."""
 
+from synthstim.verify.aims import Aim, in_z_scores
 from synthstim.verify.check import Check, check_set
-from synthstim.verify.measure import Aim, Measurer, judge, match_of, profile_of
+from synthstim.verify.measure import Measurer, judge, match_of, profile_of
 from synthstim.verify.natural import natural_pool
 from synthstim.verify.null import Null, null_distribution
 from synthstim.verify.pool import CARRIED, NaturalPool
@@ -14,6 +15,7 @@ __all__ = [
     "NaturalPool",
     "Null",
     "check_set",
+    "in_z_scores",
     "judge",
     "match_of",
     "natural_pool",

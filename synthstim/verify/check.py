@@ -13,7 +13,8 @@ from synthstim.images import sha256_of
 from synthstim.media import statistics_of
 from synthstim.models import OUTPUT, ImageInput, Observer
 from synthstim.stimulus_set import StimulusSet
-from synthstim.verify.measure import Aim, Measured, Measurer, match_of
+from synthstim.verify.aims import Aim
+from synthstim.verify.measure import Measured, Measurer, match_of
 from synthstim.verify.natural import natural_pool
 from synthstim.verify.pool import NaturalPool
 
@@ -122,9 +123,11 @@ def _damaged_naturals(stimuli: StimulusSet) -> list[str]:
 
 def _measure(stimuli: StimulusSet, row: dict[str, Any], measurer: Measurer | None) -> Measured:
     measured = statistics_of(stimuli.path(row["file"]))
-    if measurer is None or row["kind"] not in ("metamer", "controller"):
-        return measured
     facts = stimuli.provenance.get("stimuli", {}).get(row["stimulus_id"])
+    # A control has an aim where it is one unit's; natural stimuli and adopted ones may have none.
+    made_for = row["kind"] in ("metamer", "controller") or facts is not None
+    if measurer is None or not made_for:
+        return measured
     if not isinstance(facts, dict):
         raise InputError(f"provenance.json does not describe {row['stimulus_id']}: the set is damaged")
     aim = Aim.from_facts(facts)

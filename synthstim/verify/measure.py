@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
-from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 import numpy as np
@@ -11,9 +10,9 @@ import pandas as pd
 import torch
 from scipy.stats import pearsonr, spearmanr
 
-from synthstim.errors import InputError
 from synthstim.media import Stimulus
 from synthstim.models import Observer, Unit, read_units
+from synthstim.verify.aims import Aim, in_z_scores
 from synthstim.verify.null import MEASURES, FloatArray, Null, joined, null_distribution
 from synthstim.verify.pool import NaturalPool
 
@@ -22,59 +21,6 @@ Measured = dict[str, Any]
 DISTANCES = {"image": "pixel_distance", "sound": "waveform_distance"}
 # A level is reached within this share of the unit's standard deviation over the pool.
 LEVEL_TOLERANCE = 0.05
-
-
-@dataclass(frozen=True, kw_only=True)
-class Aim:
-    """What one stimulus is meant to do, as the provenance keeps it.
-
-    Attributes:
-        goal: match, drive, suppress, level or one_hot.
-        layers: a metamer's, matched jointly.
-        unit: a controller's.
-        others: held down by a one_hot controller.
-        level: asked for by a level controller.
-    """
-
-    goal: str
-    layers: tuple[str, ...] = ()
-    unit: Unit | None = None
-    others: tuple[Unit, ...] = ()
-    level: float | None = None
-
-    def facts(self) -> dict[str, Any]:
-        """The aim as plain data; a unit that is a function keeps its label only."""
-        plain = {"goal": self.goal, "layers": list(self.layers), "level": self.level}
-        units = [_plain_unit(unit) for unit in (*([self.unit] if self.unit else []), *self.others)]
-        return {name: value for name, value in {**plain, "units": units}.items() if value not in (None, [], ())}
-
-    @classmethod
-    def from_facts(cls, facts: dict[str, Any]) -> Aim:
-        """Rebuild an aim from a provenance file."""
-        try:
-            units = [_unit(unit) for unit in facts.get("units", [])]
-            level = facts.get("level")
-            return cls(
-                goal=str(facts["goal"]), layers=tuple(map(str, facts.get("layers", []))),
-                unit=units[0] if units else None, others=tuple(units[1:]), level=None if level is None else float(level),
-            )  # fmt: skip
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
-            raise InputError(f"provenance.json describes a stimulus that cannot be read ({error})") from None
-
-
-def _plain_unit(unit: Unit) -> dict[str, Any]:
-    plain = {name: value for name, value in asdict(unit).items() if name != "reader" and value not in (None, "")}
-    return {**plain, "label": unit.name} if unit.reader is not None else plain
-
-
-def _unit(facts: dict[str, Any]) -> Unit:
-    known = {field.name for field in fields(Unit)} - {"reader"}
-    given: dict[str, Any] = {
-        name: tuple(value) if isinstance(value, list) else value for name, value in facts.items() if name in known
-    }
-    if "channel" not in given and "indices" not in given:
-        raise InputError(f"the unit {facts.get('label')!r} is a function: only the program that made it can measure it")
-    return Unit(**given)
 
 
 class Measurer:
@@ -107,15 +53,15 @@ class Measurer:
         return measured | {"null_percentile": min(ranks), DISTANCES[self.observer.input.modality]: float(distance)}
 
     def controller(self, stimulus: Stimulus, aim: Aim) -> Measured:
-        """Activation of the unit, and the most extreme of the pool in the goal's direction."""
-        assert aim.unit is not None
-        units = [aim.unit, *aim.others]
-        values = read_units(self.observer, _batch(self.observer, stimulus), units)[0].double().cpu().numpy()
-        z = self._z(units, values)
-        return {
-            "activation": float(values[0]),
-            "best_natural": float(self.natural_order(aim)[1][0]),
-            "wins": bool(z[0] > z[1:].max()) if aim.others else None,
+        """Activation of the unit, or distance from a pattern, and the most extreme of the pool in the goal's direction."""
+        batch = _batch(self.observer, stimulus)
+        values = read_units(self.observer, batch, aim.controlled).double().cpu().numpy()
+        measured = {"activation": float(_of_goal(values, aim)[0]), "best_natural": float(self.natural_order(aim)[1][0])}
+        if aim.unit is None:
+            return measured | {"wins": None, "tolerance": None}
+        z = self._z(batch, [aim.unit, *aim.others]) if aim.others else None
+        return measured | {
+            "wins": None if z is None else bool(z[0] > z[1:].max()),
             "tolerance": LEVEL_TOLERANCE * float(self.standardisation([aim.unit])[1][0]),
         }
 
@@ -127,13 +73,15 @@ class Measurer:
         return self._nulls[key]
 
     def natural_order(self, aim: Aim) -> tuple[np.ndarray, FloatArray]:
-        """Numbers of the pool's stimuli, most extreme in the goal's direction first, and their activations of the unit."""
-        assert aim.unit is not None
-        values = self.natural_activations([aim.unit])[:, 0]
+        """Numbers of the pool's stimuli, most extreme in the goal's direction first, and their activations of the unit.
+
+        For a pattern, their distances from it.
+        """
+        values = _of_goal(self.natural_activations(aim.controlled), aim)
         if aim.goal == "level":
             order = np.argsort(np.abs(values - (aim.level or 0.0)), kind="stable")
         else:
-            order = np.argsort(values if aim.goal == "suppress" else -values, kind="stable")
+            order = np.argsort(values if aim.goal in ("suppress", "pattern") else -values, kind="stable")
         return order, values[order]
 
     def natural_activations(self, units: Sequence[Unit]) -> FloatArray:
@@ -161,9 +109,19 @@ class Measurer:
             parts.append(pd.DataFrame({"measure": measure, "percentile": percentile, "value": values}))
         return pd.concat(parts)
 
-    def _z(self, units: Sequence[Unit], values: FloatArray) -> FloatArray:
+    def _z(self, batch: torch.Tensor, units: Sequence[Unit]) -> FloatArray:
+        """Units (unit,) of one stimulus in z-scores: over the pool, or of fitted sites by their measured responses."""
+        fitted = in_z_scores(units)
+        values = read_units(self.observer, batch, fitted or units)[0].double().cpu().numpy()
+        if fitted is not None:
+            return values
         mean, std = self.standardisation(units)
         return (values - mean) / std
+
+
+def _of_goal(values: FloatArray, aim: Aim) -> FloatArray:
+    """What a goal is judged by (stimulus,): the activation (stimulus, 1) of its unit, or the distance from its pattern."""
+    return values[:, 0] if aim.unit is not None else np.sqrt(((values - np.array(aim.pattern)) ** 2).mean(1))
 
 
 def profile_of(
@@ -219,7 +177,8 @@ def judge(
 
     A metamer must lie beyond the null's percentile and keep its class (Feather et al. 2023), and reach its own target
     if it had one, a texture 20 dB in every class of statistics (McDermott & Simoncelli 2011); drive and suppress must
-    go beyond the pool, a level come within 5 % of the pool's spread of it, one_hot make its target the most driven.
+    go beyond the pool, a level come within 5 % of the pool's spread of it, one_hot make its target the most driven, a
+    pattern come nearer than any of the pool.
     """
     reasons = []
     if kind == "metamer":
@@ -249,5 +208,8 @@ def _control_problems(aim: Aim, measured: Measured) -> list[str]:
             f"the activation {activation:.3g} is not within {measured['tolerance']:.2g} of the level {aim.level:.3g}"
         ]
     if aim.goal == "one_hot" and not measured["wins"]:
-        return ["the target is not the most driven unit of its set (z-scored over the pool)"]
+        scores = "z-scored over the pool" if aim.unit is None or in_z_scores([aim.unit]) is None else "in z-scores"
+        return [f"the target is not the most driven unit of its set ({scores})"]
+    if aim.goal == "pattern" and activation >= natural:
+        return [f"the distance {activation:.3g} from the pattern is not below the nearest natural's {natural:.3g}"]
     return []

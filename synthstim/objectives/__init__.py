@@ -1,0 +1,27 @@
+"""What a stimulus should do to an observer: one score per item, higher is better.
+
+An objective is a recipe; ``bind`` gives it an observer and a number of items and returns the ``Scorer`` that the
+optimiser calls. Objectives compose: ``drive(a) - drive(b)``, ``match(image, [layer]) + 0.1 * smooth()``.
+"""
+
+from synthstim.objectives.base import Activations, Objective, Scorer
+from synthstim.objectives.control import drive, level, one_hot, pattern, suppress
+from synthstim.objectives.matching import match
+from synthstim.objectives.penalties import diversity, smooth
+from synthstim.objectives.reading import read_all, standardisation
+
+__all__ = [
+    "Activations",
+    "Objective",
+    "Scorer",
+    "diversity",
+    "drive",
+    "level",
+    "match",
+    "one_hot",
+    "pattern",
+    "read_all",
+    "smooth",
+    "standardisation",
+    "suppress",
+]

@@ -1,0 +1,101 @@
+"""What every objective is: something that composes, and that is bound to an observer and a number of items."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+
+from torch import Tensor
+
+from synthstim.errors import InputError
+from synthstim.models import Observer
+
+Activations = Mapping[str, Tensor]
+ScoreFunction = Callable[[Tensor, Activations, tuple[Tensor, ...]], Tensor]
+Bind = Callable[[Observer, int], "Scorer"]
+
+
+@dataclass(frozen=True)
+class Scorer:
+    """An objective bound to an observer and to the items of a batch.
+
+    Attributes:
+        function: (stimuli, activations, constants) -> (batch,) scores.
+        layers: what must be read.
+        through: layers read through their rectifier (see ``read_layers``).
+        constants: per-item tensors, (batch, ...): targets, indices; they follow the items that remain.
+        decibels: whether the score is a match in dB, so that 10 ** (-score / 10) is a squared error.
+        coupled: whether items look at one another (copies that should differ).
+    """
+
+    function: ScoreFunction
+    layers: tuple[str, ...] = ()
+    through: tuple[str, ...] = ()
+    constants: tuple[Tensor, ...] = ()
+    decibels: bool = False
+    coupled: bool = False
+
+    def __call__(self, stimuli: Tensor, activations: Activations) -> Tensor:
+        """Scores (batch,) of stimuli and what the observer made of them."""
+        return self.function(stimuli, activations, self.constants)
+
+    def select(self, items: Tensor | slice) -> Scorer:
+        """The scorer of some of the items."""
+        return replace(self, constants=tuple(constant[items] for constant in self.constants))
+
+
+class Objective:
+    """Something to maximise, composable with ``+``, ``-`` and ``*``.
+
+    Args:
+        bind: (observer, items) -> Scorer; raises InputError for what the observer lacks.
+        label: how it prints.
+    """
+
+    def __init__(self, bind: Bind, label: str) -> None:
+        self.bind = bind
+        self.label = label
+
+    def __repr__(self) -> str:
+        return self.label
+
+    def __add__(self, other: Objective) -> Objective:
+        if not isinstance(other, Objective):
+            raise InputError(f"only an objective can be added to {self}, {other!r} came")
+
+        def bind(observer: Observer, items: int) -> Scorer:
+            one, two = self.bind(observer, items), other.bind(observer, items)
+            split = len(one.constants)
+            return Scorer(
+                lambda stimuli, read, held: (
+                    one.function(stimuli, read, held[:split]) + two.function(stimuli, read, held[split:])
+                ),
+                tuple(dict.fromkeys((*one.layers, *two.layers))),
+                tuple(dict.fromkeys((*one.through, *two.through))),
+                (*one.constants, *two.constants),
+                coupled=one.coupled or two.coupled,
+            )
+
+        return Objective(bind, f"{self} + {other}")
+
+    def __mul__(self, factor: float) -> Objective:
+        if not isinstance(factor, int | float) or not math.isfinite(factor):
+            raise InputError(f"an objective is multiplied by a finite number, {factor!r} came")
+
+        def bind(observer: Observer, items: int) -> Scorer:
+            one = self.bind(observer, items)
+            scaled = replace(
+                one, function=lambda *given: factor * one.function(*given), decibels=one.decibels and factor == 1
+            )
+            return scaled
+
+        return Objective(bind, f"{factor:g} * ({self})")
+
+    __rmul__ = __mul__
+
+    def __neg__(self) -> Objective:
+        return self * -1
+
+    def __sub__(self, other: Objective) -> Objective:
+        return self + -other

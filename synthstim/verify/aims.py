@@ -1,0 +1,101 @@
+"""What a stimulus is meant to do, as plain data that a set keeps."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, fields, replace
+from typing import Any
+
+from synthstim.encoding import SITES, STANDARDISED
+from synthstim.errors import InputError
+from synthstim.models import Unit
+
+
+@dataclass(frozen=True, kw_only=True)
+class Aim:
+    """What one stimulus is meant to do, as the provenance keeps it.
+
+    Attributes:
+        goal: match, drive, suppress, level, one_hot or pattern.
+        layers: a metamer's, matched jointly.
+        unit: a controller's.
+        others: held down by a one_hot controller.
+        level: asked for by a level controller.
+        units: of a pattern.
+        pattern: asked of them, in the units of their activations.
+    """
+
+    goal: str
+    layers: tuple[str, ...] = ()
+    unit: Unit | None = None
+    others: tuple[Unit, ...] = ()
+    level: float | None = None
+    units: tuple[Unit, ...] = ()
+    pattern: tuple[float, ...] = ()
+
+    @property
+    def controlled(self) -> tuple[Unit, ...]:
+        """The units that the goal is about: one, or those of a pattern; none for a metamer."""
+        return self.units or ((self.unit,) if self.unit is not None else ())
+
+    @property
+    def unit_name(self) -> str | None:
+        """How tables call what is controlled; None for a metamer.
+
+        >>> Aim(goal="pattern", units=(Unit(layer="sites_z", channel=0, label="v4_1"),), pattern=(1.5,)).unit_name
+        'v4_1 1.5'
+        """
+        if self.units:
+            return ", ".join(f"{unit.name} {value:g}" for unit, value in zip(self.units, self.pattern, strict=True))
+        return self.unit.name if self.unit is not None else None
+
+    @property
+    def layer(self) -> str | None:
+        """The layer of what is controlled; None for a metamer."""
+        return self.controlled[0].layer if self.controlled else None
+
+    def facts(self) -> dict[str, Any]:
+        """The aim as plain data; a unit that is a function keeps its label only."""
+        plain = {"goal": self.goal, "layers": list(self.layers), "level": self.level, "pattern": list(self.pattern)}
+        units = [_plain_unit(unit) for unit in (*self.controlled, *self.others)]
+        return {name: value for name, value in {**plain, "units": units}.items() if value not in (None, [], ())}
+
+    @classmethod
+    def from_facts(cls, facts: dict[str, Any]) -> Aim:
+        """Rebuild an aim from a provenance file."""
+        try:
+            units = tuple(_unit(unit) for unit in facts.get("units", []))
+            level, goal = facts.get("level"), str(facts["goal"])
+            if goal == "pattern":
+                values = tuple(map(float, facts["pattern"]))
+                if not units or len(units) != len(values):
+                    raise ValueError(f"a pattern of {len(values)} values for {len(units)} units")
+                return cls(goal=goal, units=units, pattern=values)
+            return cls(
+                goal=goal, layers=tuple(map(str, facts.get("layers", []))), unit=units[0] if units else None,
+                others=units[1:], level=None if level is None else float(level),
+            )  # fmt: skip
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise InputError(f"provenance.json describes a stimulus that cannot be read ({error})") from None
+
+
+def in_z_scores(units: Sequence[Unit]) -> tuple[Unit, ...] | None:
+    """The same fitted sites in z-scores of their measured responses; None unless all are fitted sites."""
+    if any(unit.layer != SITES for unit in units):
+        return None
+    return tuple(replace(unit, layer=STANDARDISED) for unit in units)
+
+
+def _plain_unit(unit: Unit) -> dict[str, Any]:
+    plain = {name: value for name, value in asdict(unit).items() if name != "reader" and value not in (None, "")}
+    return {**plain, "label": unit.name} if unit.reader is not None else plain
+
+
+def _unit(facts: dict[str, Any]) -> Unit:
+    known = {field.name for field in fields(Unit)} - {"reader"}
+    given: dict[str, Any] = {
+        name: tuple(value) if isinstance(value, list) else value for name, value in facts.items() if name in known
+    }
+    if "channel" not in given and "indices" not in given:
+        raise InputError(f"the unit {facts.get('label')!r} is a function: only the program that made it can measure it")
+    return Unit(**given)
