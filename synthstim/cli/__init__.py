@@ -1,7 +1,9 @@
 """The command line: a thin face over the public functions."""
 
 from synthstim.cli import making  # isort: skip - help lists commands in the order of their use
-from synthstim.cli import experiments, online, tools
+from synthstim.cli import experiments  # isort: skip
+from synthstim.cli import presenting  # isort: skip
+from synthstim.cli import fitting, online, tools
 from synthstim.cli.app import app, main
 
-__all__ = ["app", "experiments", "main", "making", "online", "tools"]
+__all__ = ["app", "experiments", "fitting", "main", "making", "online", "presenting", "tools"]

@@ -1,6 +1,7 @@
 """Encoding models: recorded sites as read-outs of an observer's layers, and as layers of an observer themselves."""
 
 from synthstim.encoding.activations import layer_activations
+from synthstim.encoding.defaults import suggest_layers
 from synthstim.encoding.descent import Factorised, Gaussian
 from synthstim.encoding.ensemble import ensemble
 from synthstim.encoding.fit import fit_sites, shuffle_responses
@@ -39,4 +40,5 @@ __all__ = [
     "load_fit",
     "save_fit",
     "shuffle_responses",
+    "suggest_layers",
 ]

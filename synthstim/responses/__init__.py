@@ -9,7 +9,9 @@ from synthstim.responses.means import Means, mean_responses, require_variance
 from synthstim.responses.nwb import read_nwb
 from synthstim.responses.read import read_responses
 from synthstim.responses.reliability import correlation, reliability, spearman_brown
+from synthstim.responses.screen import Screened, screen_sites
 from synthstim.responses.selection import Selection, reliability_figure, select_sites, write_reliability
+from synthstim.responses.several import read_all
 from synthstim.responses.spikes import count_spikes, read_markers, read_spikes
 from synthstim.responses.tables import read_table, write_table
 from synthstim.responses.trials import COLUMNS, Responses, Window, join_responses
@@ -20,6 +22,7 @@ __all__ = [
     "Clock",
     "Means",
     "Responses",
+    "Screened",
     "Selection",
     "Window",
     "align_clock",
@@ -30,6 +33,7 @@ __all__ = [
     "from_xarray",
     "join_responses",
     "mean_responses",
+    "read_all",
     "read_experiment",
     "read_hdf5",
     "read_markers",
@@ -44,6 +48,7 @@ __all__ = [
     "reliability_figure",
     "require_match",
     "require_variance",
+    "screen_sites",
     "select_sites",
     "spearman_brown",
     "unmatched",

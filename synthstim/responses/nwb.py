@@ -90,7 +90,9 @@ def _presentations(content: Any, table: str | None, column: str, labels: Mapping
                 f"{name}: the table {chosen} has no column {column!r}: name it with column=..., it has"
                 f" {listed(intervals[chosen].columns, 8)}"
             )
-        shown = intervals[chosen][[column, "start_time"]].rename(columns={column: COLUMN})
+        # Checksums of what was shown are kept, so that the trials are matched with the set's very files.
+        digests = ["sha256"] if "sha256" in intervals[chosen] and column != "sha256" else []
+        shown = intervals[chosen][[column, "start_time", *digests]].rename(columns={column: COLUMN})
     elif chosen in series:
         shown = _indexed(series[chosen], name)
     else:

@@ -1,0 +1,58 @@
+"""Command that writes what an experiment showed into the files that recordings are kept with."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Optional
+
+import typer
+
+from synthstim.cli.app import app, say
+from synthstim.errors import InputError
+
+
+@app.command()
+def presented(
+    experiment: Annotated[
+        Path, typer.Argument(help="An exported experiment that was run, or one run's ..._presentations.tsv")
+    ],
+    nwb: Annotated[Optional[Path], typer.Option(help="NWB file to write; it must not exist yet")] = None,  # noqa: UP045
+    bids: Annotated[Optional[Path], typer.Option(help="Folder for ..._events.tsv and ..._events.json")] = None,  # noqa: UP045
+    markers: Annotated[
+        Optional[Path],  # noqa: UP045
+        typer.Option(help="The markers that the recording saw, code and time_s: times are then on its clock"),
+    ] = None,
+    missing_markers: Annotated[int, typer.Option(min=0, help="How many markers may be lost")] = 0,
+    display_delay: Annotated[float, typer.Option(help="Seconds from flip to light, by a photodiode")] = 0.0,
+    entity: Annotated[
+        list[str] | None,
+        typer.Option(metavar="KEY=LABEL", help="Of the BIDS name, such as sub=01; several times for more"),
+    ] = None,
+) -> None:
+    """Write what was shown, by the flips that were made, as NWB and as BIDS events."""
+    from synthstim.presented import read_presented, write_bids_events, write_nwb
+    from synthstim.responses import align_clock, read_markers
+
+    if nwb is None and bids is None:
+        raise InputError("nothing to write was named: say --nwb FILE, --bids FOLDER, or both")
+    run = read_presented(experiment)
+    say(repr(run))
+    if run.simulated:
+        say("this run was simulated: nobody watched")
+    clock = None
+    if markers is not None:
+        sent = run.table.rename(columns={"onset_s": "onset_time_s"})
+        clock = align_clock(sent, read_markers(markers), missing_markers=missing_markers, source=markers.name)
+        say(str(clock))
+    if nwb is not None:
+        say(f"written {write_nwb(run, nwb, clock=clock, display_delay_s=display_delay)}")
+    if bids is not None:
+        entities = dict(_pair(text) for text in entity) if entity else None
+        say(f"written {write_bids_events(run, bids, clock=clock, display_delay_s=display_delay, entities=entities)}")
+
+
+def _pair(text: str) -> tuple[str, str]:
+    key, equals, label = text.partition("=")
+    if not (key and equals and label):
+        raise InputError(f"--entity {text!r} came, KEY=LABEL was wanted, such as sub=01")
+    return key, label

@@ -1,0 +1,191 @@
+"""The log of one run of an experiment: when each stimulus came on the screen and went, by the flips that were made."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from synthstim.errors import InputError
+from synthstim.images import sha256_of
+from synthstim.responses import Clock, read_presentations
+from synthstim.responses.files import listed
+from synthstim.responses.tables import read_text_table
+
+_PRESENTATIONS = "_presentations.tsv"
+_FRAMES = ("time_s", "missed", "presentation", "stimulus_id")
+Times = NDArray[np.float64]
+
+
+@dataclass(frozen=True, repr=False)
+class Presented:
+    """One run of an exported experiment.
+
+    Attributes:
+        table: one row a presentation, in order: ``presentation``, ``block``, ``trial``, ``stimulus_id``, ``file``,
+            ``sha256`` (of the stimulus set's file), ``shown_sha256`` (of the file that was shown, made of it), ``kind``,
+            ``marker_code``, ``onset_s`` and ``offset_s`` (of the experiment's clock), ``frames_planned``,
+            ``frames_shown``, ``missed`` (refreshes, while it was on), ``complete`` (shown as planned, none missed).
+        first_frame_s: the first flip that was logged, on the same clock.
+        record: what ran where, from ``session.json``.
+        manifest: of the experiment.
+        root: the experiment's folder.
+        name: of the run.
+    """
+
+    table: pd.DataFrame
+    first_frame_s: float
+    record: dict[str, Any]
+    manifest: dict[str, Any]
+    root: Path
+    name: str
+
+    def __len__(self) -> int:
+        return len(self.table)
+
+    def __repr__(self) -> str:
+        cut = int((~self.table["complete"]).sum())
+        shown = f"{len(self)} presentations of {self.table['stimulus_id'].nunique()} stimuli"
+        return f"Presented({self.name}: {shown}, {cut} not as planned, {self.record.get('status', 'status unknown')})"
+
+    @property
+    def simulated(self) -> bool:
+        """Whether it was a rehearsal, which nobody watched."""
+        return bool(self.record.get("simulated"))
+
+    def files(self) -> dict[str, Path]:
+        """Stimulus id -> the file that was shown, compared with its checksum.
+
+        Raises:
+            InputError: a file is missing or has changed since it was shown.
+        """
+        out = {}
+        for row in self.table.drop_duplicates("stimulus_id").itertuples():
+            path = self.root / str(row.file)
+            if not path.is_file():
+                raise InputError(f"{row.file} is missing from {self.root}: give the experiment's folder as it was run")
+            if sha256_of(path) != row.shown_sha256:
+                raise InputError(f"{row.file} of {self.root} has changed since it was shown: restore it from a copy")
+            out[str(row.stimulus_id)] = path
+        return out
+
+    def times(self, clock: Clock | None, delay_s: float = 0.0) -> tuple[Times, Times]:
+        """Onsets and offsets, of the recording's clock if there is one.
+
+        Args:
+            clock: of ``synthstim.responses.align_clock``.
+            delay_s: from flip to light.
+        """
+        onset, offset = (self.table[name].to_numpy(dtype=np.float64) + delay_s for name in ("onset_s", "offset_s"))
+        return (onset, offset) if clock is None else (clock.recorded(onset), clock.recorded(offset))
+
+
+def find_log(path: str | Path) -> Path:
+    """The log of presentations of an experiment's folder, or the log itself.
+
+    Raises:
+        InputError: there is no run yet, or there are several.
+    """
+    path = Path(path)
+    if path.is_file():
+        if not path.name.endswith(_PRESENTATIONS):
+            raise InputError(
+                f"{path.name} is no log of presentations: wanted the experiment's folder or ..{_PRESENTATIONS}"
+            )
+        return path
+    if not (path / "manifest.json").is_file():
+        raise InputError(f"{path} is no exported experiment: it has no manifest.json")
+    logs = sorted((path / "data").glob(f"*{_PRESENTATIONS}"))
+    if not logs and _read_json(path / "manifest.json").get("rate_hz"):
+        raise InputError(
+            f"{path} plays sounds: what was played and answered stands in the tables of trials in its data"
+        )
+    if not logs:
+        raise InputError(f"{path} has not been run yet: synthstim run {path}")
+    if len(logs) > 1:
+        names = listed(log.name for log in logs)
+        raise InputError(f"{path} was run {len(logs)} times ({names} in data): give the log of one run")
+    return logs[0]
+
+
+def read_presented(path: str | Path) -> Presented:
+    """Read what one run showed.
+
+    Args:
+        path: the experiment's folder, if it was run once, or ``data/..._presentations.tsv`` in it.
+
+    Raises:
+        InputError: there is no run yet, it still runs, or a file is half-written or missing.
+
+    Example:
+        >>> read_presented("tonight_experiment")  # doctest: +SKIP
+        Presented(passive_fixation_2025: 400 presentations of 40 stimuli, 2 not as planned, completed)
+    """
+    log = find_log(path)
+    root, stem = log.parent.parent, log.name.removesuffix(_PRESENTATIONS)
+    record, manifest = _read_json(log.with_name(f"{stem}_session.json")), _read_json(root / "manifest.json")
+    shown, _ = read_presentations(log, incomplete="keep")
+    raw = read_text_table(log, text=("sha256",))
+    frames = read_text_table(log.with_name(f"{stem}_frames.tsv"), text=("stimulus_id",), needed=_FRAMES)
+    kinds = {str(one["stimulus_id"]): str(one.get("kind", "n/a")) for one in manifest["stimuli"]}
+    onset, offset, missed = _from_frames(shown, frames, log.name)
+    # Planned and shown flips, and block and trial, are the log's; when is what the flips say.
+    kept = (
+        "presentation",
+        "block",
+        "trial",
+        "stimulus_id",
+        "file",
+        "sha256",
+        "marker_code",
+        "frames_planned",
+        "frames_shown",
+    )
+    table = shown[[name for name in kept if name in shown]].assign(
+        shown_sha256=raw["sha256"].astype(str),
+        kind=[kinds.get(str(name), "n/a") for name in shown["stimulus_id"]],
+        onset_s=onset,
+        offset_s=offset,
+        missed=missed,
+        complete=shown["complete"].astype(str).str.lower() == "true",
+    )
+    return Presented(table, float(frames["time_s"].iloc[0]), record, manifest, root, stem)
+
+
+def _from_frames(shown: pd.DataFrame, frames: pd.DataFrame, name: str) -> tuple[Times, Times, NDArray[np.int64]]:
+    """Onset, offset and missed refreshes of each presentation, by the flips on which it was drawn."""
+    time = frames["time_s"].to_numpy(dtype=np.float64)
+    missed = frames["missed"].to_numpy(dtype=np.int64)
+    rows = frames.reset_index().dropna(subset=["presentation"]).groupby("presentation")["index"]
+    first, last, count = rows.min(), rows.max(), rows.size()
+    numbers = shown["presentation"].to_numpy()
+    if set(first.index) != set(numbers):
+        raise InputError(f"{name} and the log of frames are not of one run: copy both again from the rig")
+    start, end = first.loc[numbers].to_numpy(), last.loc[numbers].to_numpy()
+    if (np.abs(time[start] - shown["onset_time_s"].to_numpy()) > 1e-5).any() or (
+        end - start + 1 != count.loc[numbers]
+    ).any():
+        raise InputError(
+            f"{name} and the log of frames differ in when stimuli were shown: copy both again from the rig"
+        )
+    # What is on the screen stays there until the next flip; after the last one nothing is known but the refresh.
+    after = np.append(time[1:], time[-1] + (np.median(np.diff(time)) if len(time) > 1 else 0.0))
+    lost = np.array([missed[a + 1 : b + 2].sum() for a, b in zip(start, end, strict=True)], dtype=np.int64)
+    return time[start], after[end], lost
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except OSError:
+        raise InputError(f"{path} is missing: give the experiment's folder as it was run") from None
+    except ValueError:
+        raise InputError(f"{path.name} is half-written or damaged: wait until the experiment has ended") from None
+    if not isinstance(content, dict):
+        raise InputError(f"{path} should hold one JSON object")
+    return content
