@@ -115,9 +115,8 @@ def _sidecar(run: Presented, clock: Clock | None, zero_s: float, delay_s: float)
         if clock is not None
         else f"Zero is {zero_s:.6f} s of the experiment's clock, whose first flip was at {run.first_frame_s:.6f} s"
     )
-    onset = {
-        "Description": f"{_COLUMNS['onset']['Description']}. {zero}. {1e3 * delay_s:g} ms were added for the display"
-    }
+    delay = f". {1e3 * delay_s:g} ms were added for the display" if delay_s else ""
+    onset = {"Description": f"{_COLUMNS['onset']['Description']}. {zero}{delay}"}
     kinds = {kind: f"a {kind} stimulus" for kind in dict.fromkeys(run.table["kind"]) if kind != "n/a"}
     facts = {name: dict(column) for name, column in _COLUMNS.items() if name in run.table or name in _DERIVED}
     facts["onset"] |= onset

@@ -131,7 +131,10 @@ def read_presented(path: str | Path) -> Presented:
     record, manifest = _read_json(log.with_name(f"{stem}_session.json")), _read_json(root / "manifest.json")
     shown, _ = read_presentations(log, incomplete="keep")
     raw = read_text_table(log, text=("sha256",))
-    frames = read_text_table(log.with_name(f"{stem}_frames.tsv"), text=("stimulus_id",), needed=_FRAMES)
+    flips = log.with_name(f"{stem}_frames.tsv")
+    if not flips.is_file():
+        raise InputError(f"{flips} is missing: give the experiment's folder as it was run")
+    frames = read_text_table(flips, text=("stimulus_id",), needed=_FRAMES)
     kinds = {str(one["stimulus_id"]): str(one.get("kind", "n/a")) for one in manifest["stimuli"]}
     onset, offset, missed = _from_frames(shown, frames, log.name)
     # Planned and shown flips, and block and trial, are the log's; when is what the flips say.
