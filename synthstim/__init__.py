@@ -33,6 +33,8 @@ _PLACES = {
     "report": ("write_report",),
     "analysis": ("analyse_experiment",),
     "evolve": ("Evolution", "EvolutionFolder"),
+    "online": ("TrialServer",),
+    "online.client": ("TrialClient",),
     "training.evaluate": ("evaluate_word_music",),
     "training.train": ("train_word_music",),
 }

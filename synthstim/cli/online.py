@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import Annotated, Any, Optional
 
 import typer
+from rich.markup import escape
 
-from synthstim.cli.app import app, as_table, console, say
+from synthstim.cli.app import app, as_table, complaints, console, say
 from synthstim.errors import InputError
 
 evolve = typer.Typer(no_args_is_help=True, help="Evolve images from measured responses alone, without a model.")
@@ -97,3 +98,86 @@ def status(folder: EvolutionPath) -> None:
 def _show(evolution: Any) -> None:
     stimuli = evolution.stimuli
     say(f"generation {evolution.generation} waits for responses: show {stimuli.root} ({len(stimuli)} images)")
+
+
+@app.command()
+def serve(
+    stimuli: Annotated[Path, typer.Argument(metavar="SET", help="A stimulus set, or an evolution's folder")],
+    policy: Annotated[str, typer.Option(help="blocks, shuffled, staircase, bandit or evolve")] = "shuffled",
+    out: Annotated[Optional[Path], typer.Option(help="Folder of the session; by default SET_trials")] = None,  # noqa: UP045
+    site: Annotated[str | None, typer.Option(help="Site that a staircase or a bandit goes by")] = None,
+    repeats: Annotated[int, typer.Option(help="Of each stimulus, in blocks and generations")] = 1,
+    trials: Annotated[int, typer.Option(help="After which a staircase or a bandit ends")] = 500,
+    criterion: Annotated[float | None, typer.Option(help="Response that a staircase goes for")] = None,
+    goal: Annotated[str, typer.Option(help="Of a bandit: drive or suppress")] = "drive",
+    generations: Annotated[int, typer.Option(help="After which an evolution ends")] = 20,
+    seed: Annotated[int, typer.Option(help="Of orders and draws")] = 0,
+    session: Annotated[str, typer.Option(help="Name of the session")] = "1",
+    host: Annotated[str, typer.Option(help="Address to listen at")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="0 takes a free one")] = 0,
+    lsl: Annotated[
+        Optional[str], typer.Option(metavar="NAME", help="Serve over LSL streams NAME-trials, NAME-responses")
+    ] = None,  # noqa: UP045
+) -> None:
+    """Give a rig one trial at a time, and write down what it answers; see docs/online.md."""
+    from synthstim.online import TrialServer
+
+    shown, chosen = _policy(
+        stimuli, policy, site=site, repeats=repeats, trials=trials, criterion=criterion, goal=goal,
+        generations=generations, seed=seed,
+    )  # fmt: skip
+    out = out or stimuli.with_name(f"{stimuli.resolve().name}_trials")
+    if lsl is not None:
+        from synthstim.online.lsl import LslServer
+
+        with LslServer(shown, chosen, out=out, session=session, name=lsl) as streams:
+            say(f"{chosen!r} over the LSL streams {lsl}-trials and {lsl}-responses; trials go to {out}; Ctrl-C stops")
+            return _serve(streams, chosen)
+    with TrialServer(shown, chosen, out=out, session=session, host=host, port=port) as server:
+        if host not in ("127.0.0.1", "localhost", "::1"):
+            complaints.print(
+                f"[yellow]warning[/] there is no password: whoever reaches {escape(host)} can read and answer trials",
+                highlight=False,
+            )
+        say(f"listening at {server.host}:{server.port}; {chosen!r}; trials go to {out}; Ctrl-C stops")
+        _serve(server, chosen)
+
+
+def _policy(folder: Path, policy: str, **given: Any) -> tuple[Any, Any]:
+    """What is shown, and the policy of that name."""
+    from synthstim.evolve import EvolutionFolder
+    from synthstim.online import Bandit, Blocks, Catalogue, Generations, Staircase, levels_of_set
+    from synthstim.stimulus_set import StimulusSet
+
+    seed, repeats = given["seed"], given["repeats"]
+    if policy == "evolve":
+        evolution = EvolutionFolder(folder)
+        catalogue = Catalogue(evolution.root)
+        sites, count = evolution.settings.sites, given["generations"]
+        return catalogue, Generations(evolution, catalogue, sites=sites, repeats=repeats, generations=count, seed=seed)
+    stimuli = StimulusSet.read(folder)
+    ids = list(stimuli.table["stimulus_id"])
+    if policy in ("blocks", "shuffled"):
+        return stimuli, Blocks(ids, repeats=repeats, shuffle=seed if policy == "shuffled" else None)
+    if policy not in ("staircase", "bandit"):
+        raise InputError(f"the policy {policy!r} is unknown: choose blocks, shuffled, staircase, bandit or evolve")
+    if given["site"] is None:
+        raise InputError(f"a {policy} goes by the responses of one site: name it with --site")
+    if policy == "bandit":
+        return stimuli, Bandit(ids, site=given["site"], goal=given["goal"], trials=given["trials"])
+    if given["criterion"] is None:
+        raise InputError("a staircase goes for a response: give it with --criterion")
+    levels = levels_of_set(stimuli)
+    return stimuli, Staircase(
+        levels, site=given["site"], criterion=given["criterion"], trials=given["trials"], seed=seed
+    )
+
+
+def _serve(server: Any, policy: Any) -> None:
+    try:
+        server.serve()
+    except KeyboardInterrupt:
+        say(f"stopped before trial {server.session.sequence}; the same command goes on from there")
+        return
+    found = getattr(policy, "best", None) or getattr(policy, "threshold", None)
+    say(f"done: {server.session.sequence - 1} trials" + (f"; {found}" if found is not None else ""))

@@ -93,6 +93,12 @@ class EvolutionFolder:
         root = self.root / _name(self.generation)
         return StimulusSet.read(root) if root.is_dir() else self._write(root)
 
+    def set_of(self, generation: int) -> StimulusSet:
+        """The stimulus set of a generation that was made, from 1 to the one that waits."""
+        if generation == self.generation:
+            return self.stimuli
+        return StimulusSet.read(self.root / _name(generation))
+
     def tell(self, responses: Responses) -> StimulusSet:
         """Take the responses to the generation that waits; return the set of the next one.
 

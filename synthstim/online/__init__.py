@@ -1,0 +1,24 @@
+"""The endpoint for rigs that choose the next stimulus from trial to trial, over TCP or LSL (docs/online.md)."""
+
+from synthstim.online.client import TrialClient, TrialError
+from synthstim.online.generations import Generations
+from synthstim.online.policies import Bandit, Blocks, Policy, Staircase, levels_of_set
+from synthstim.online.server import TrialServer
+from synthstim.online.session import Session
+from synthstim.online.trial import Catalogue, Shown, Trial
+
+__all__ = [
+    "Bandit",
+    "Blocks",
+    "Catalogue",
+    "Generations",
+    "Policy",
+    "Session",
+    "Shown",
+    "Staircase",
+    "Trial",
+    "TrialClient",
+    "TrialError",
+    "TrialServer",
+    "levels_of_set",
+]
