@@ -1,0 +1,150 @@
+"""Commands of the closed loop: begin a session, go on with it, watch it, see where it stands, hand responses over."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, Optional
+
+import typer
+from rich.markup import escape
+from rich.table import Table
+
+from synthstim.cli.app import AllowCode, AllowDownload, Device, Quiet, app, as_table, complaints, console, say
+from synthstim.errors import InputError
+
+loop = typer.Typer(
+    no_args_is_help=True, rich_markup_mode=None, help="Closed loop: generations of stimuli made from responses."
+)
+app.add_typer(loop, name="loop")
+
+SessionPath = Annotated[Path, typer.Argument(metavar="SESSION", help="A session: the directory that loop init made")]
+
+
+@loop.command()
+def init(
+    directory: Annotated[
+        Path, typer.Argument(metavar="SESSION", help="Directory of the session; it must not exist yet")
+    ],
+    settings: Annotated[Optional[Path], typer.Option("--from", help="A loop.yaml whose settings are taken")] = None,  # noqa: UP045 - typer on 3.10
+    observer: Annotated[Optional[str], typer.Option(help="The network that sites are fitted to")] = None,  # noqa: UP045
+    size: Annotated[Optional[int], typer.Option(min=8, help="Pixels a side at which it is shown images")] = None,  # noqa: UP045
+    layers: Annotated[Optional[str], typer.Option(help="Candidate layers, with commas: blocks.1,blocks.2")] = None,  # noqa: UP045
+    naturals: Annotated[
+        Path | None, typer.Option(help="A stimulus set, shown as it is, or a folder of photographs")
+    ] = None,
+    count: Annotated[Optional[int], typer.Option(min=10, help="Natural images that are cut, by default 640")] = None,  # noqa: UP045
+    rig: Annotated[Optional[Path], typer.Option(help="rig.yaml: the monitor, the photodiode, the markers")] = None,  # noqa: UP045
+    device: Device = None,
+    allow_code: AllowCode = False,
+    allow_download: AllowDownload = False,
+) -> None:
+    """Begin a session: loop.yaml with comments, and generation 0 of natural images, exported."""
+    from synthstim.loop import start_loop
+
+    given = _given(settings, observer, size, layers, rig)
+    opening: dict[str, Any] = {"device": device, "allow_code": allow_code, "allow_download": allow_download}
+    made = start_loop(directory, given, naturals=naturals, count=count, tell=say, **opening)
+    say(f"settings: {made.root / 'loop.yaml'}")
+    say(
+        f"show {made.newest.experiment}, then: synthstim loop deliver {made.root} FILES; synthstim loop next {made.root}"
+    )
+
+
+@loop.command(name="next")
+def next_(
+    directory: SessionPath,
+    last: Annotated[bool, typer.Option("--last", help="End with the report of the newest generation")] = False,
+    device: Device = None,
+    quiet: Quiet = False,
+    allow_code: AllowCode = False,
+    allow_download: AllowDownload = False,
+) -> None:
+    """Take in responses, fit, report, and make and export the next generation; or say what is awaited."""
+    from synthstim.loop import next_step
+    from synthstim.progress import ProgressDisplay
+
+    opening: dict[str, Any] = {"device": device, "allow_code": allow_code, "allow_download": allow_download}
+    with ProgressDisplay(console, quiet=quiet) as display:
+        came = next_step(directory, last=last, tell=say, making=display.making, **opening)
+    say(came.words)
+
+
+@loop.command()
+def watch(
+    directory: SessionPath,
+    every: Annotated[float, typer.Option(min=0.1, help="Seconds between looks into the inbox")] = 5.0,
+    until: Annotated[Optional[int], typer.Option(min=0, help="End with the report of this generation")] = None,  # noqa: UP045
+    device: Device = None,
+    quiet: Quiet = False,
+    allow_code: AllowCode = False,
+    allow_download: AllowDownload = False,
+) -> None:
+    """Go on whenever responses arrive, unattended; Ctrl-C and SIGTERM end it, and nothing is lost."""
+    from synthstim.loop import watch as watch_session
+    from synthstim.progress import ProgressDisplay
+
+    opening: dict[str, Any] = {"device": device, "allow_code": allow_code, "allow_download": allow_download}
+    with ProgressDisplay(console, quiet=True) as display:
+        tell = (lambda text: None) if quiet else say
+        came = watch_session(directory, every=every, until=until, tell=tell, making=display.making, **opening)
+    say(came.words)
+
+
+@loop.command()
+def status(
+    directory: SessionPath,
+    events: Annotated[int, typer.Option(min=0, help="Last events of the log that are shown")] = 8,
+) -> None:
+    """Where a session stands, and what it waits for; also while it is watched."""
+    from synthstim.loop import Session, read_status
+
+    found = read_status(Session.read(directory), events=events)
+    console.print(as_table(found.table))
+    if len(found.log):
+        console.print(_events(found.log))
+    if found.worker:
+        say(f"in work: {found.worker}")
+    if found.error:
+        complaints.print(f"[red]last error[/] {escape(found.error)}", highlight=False, soft_wrap=True)
+    say(found.awaited)
+
+
+@loop.command()
+def deliver(
+    directory: SessionPath,
+    files: Annotated[list[Path], typer.Argument(help="Responses of one generation, all together")],
+    generation: Annotated[Optional[int], typer.Option(min=0, help="By default the newest")] = None,  # noqa: UP045
+) -> None:
+    """Copy responses into the inbox as a watcher wants them: whole, with checksums last."""
+    from synthstim.loop import Session
+    from synthstim.loop import deliver as hand_over
+
+    for path in hand_over(Session.read(directory), files, generation=generation):
+        say(f"delivered {path}")
+
+
+def _given(
+    settings: Path | None, observer: str | None, size: int | None, layers: str | None, rig: Path | None
+) -> dict[str, Any] | Path:
+    """The settings of a new session: a file's, or those of the options with goals to begin with."""
+    if settings is not None:
+        options = {"--observer": observer, "--size": size, "--layers": layers, "--rig": rig}
+        if named := [name for name, value in options.items() if value is not None]:
+            raise InputError(f"{named[0]} came with --from: change it in {settings.name}")
+        return settings
+    if layers is None:
+        raise InputError("no layers came: name candidates with --layers blocks.1,blocks.2 (see: synthstim layers)")
+    named_observer: dict[str, Any] = {"name": observer or "efficientnet-lite0"}
+    return {
+        "observer": named_observer | ({"size": size} if size is not None else {}),
+        "layers": [name for name in layers.split(",") if name],
+        "goals": [{"name": "stretch", "goal": "drive"}, {"name": "alone", "goal": "one_hot", "copies": 3}],
+        "experiment": {"rig": str(rig)} if rig is not None else {},
+    }
+
+
+def _events(log: Any) -> Table:
+    table = Table(*map(str, log.columns))
+    for row in log.itertuples(index=False):
+        table.add_row(*(escape(str(value)) for value in row))
+    return table

@@ -1,0 +1,207 @@
+"""Going on: the next steps of a session, from whatever is there to the next thing that somebody else must do."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import pandas as pd
+
+from synthstim.encoding import Stimuli, fit_sites, save_fit
+from synthstim.errors import InputError
+from synthstim.experiment import export_experiment
+from synthstim.loop.assemble import join_sets
+from synthstim.loop.generation import Generation
+from synthstim.loop.history import History
+from synthstim.loop.inbox import Inbox, read_inbox
+from synthstim.loop.measure import measure_generation
+from synthstim.loop.plan import ALSO, MADE, plan_generation
+from synthstim.loop.report import write_loop_report
+from synthstim.loop.session import Session
+from synthstim.loop.take import take_responses
+from synthstim.loop.whole import appearing, remove, write_sums
+from synthstim.loop.write_recipe import RECIPE
+from synthstim.production import MakeProgress, make
+from synthstim.recipe import read_recipe
+from synthstim.responses.files import listed
+from synthstim.stimulus_set import StimulusSet
+
+Tell = Callable[[str], None]
+Making = Callable[[MakeProgress], None]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """Where a session stands after it went on.
+
+    Attributes:
+        generation: number of the newest.
+        waits: whether responses to it are awaited; otherwise it was the last.
+        words: what was done, or what is awaited, and where.
+        moved: whether anything was done.
+    """
+
+    generation: int
+    waits: bool
+    words: str
+    moved: bool
+
+
+def advance(
+    session: Session,
+    *,
+    last: bool = False,
+    tell: Tell = lambda text: None,
+    making: Making | None = None,
+    known: dict[tuple[str, int, int], str] | None = None,
+) -> Outcome:
+    """Take in what arrived, fit, report, and make and export the next generation.
+
+    Whatever a session was doing when it was stopped is gone on with first; what is complete is never done twice. The caller
+    holds the lock.
+
+    Args:
+        session: read anew, so that it has the settings as they are now.
+        last: end with the newest generation's report, and make no further one.
+        tell: is told of each step.
+        making: is told where the synthesis stands.
+        known: checksums of files that were read before, for who looks again and again.
+
+    Raises:
+        InputError: responses are refused, and nothing is taken; or a step cannot be done, and is done by the next call.
+    """
+    moved = False
+    while True:
+        generation = session.newest
+        lacks = generation.lacks
+        if lacks == "responses.tsv":
+            arrived = read_inbox(generation.inbox, known)
+            if not arrived.complete:
+                for problem in arrived.damaged:
+                    session.log.add_once(generation.number, "damaged", problem)
+                return Outcome(generation.number, True, awaited(generation, arrived), moved)
+            _take(session, generation, arrived, tell)
+        elif lacks is None:
+            if last:
+                words = f"generation {generation.number} is complete: {generation.root / 'report.html'}"
+                return Outcome(generation.number, False, words, moved)
+            session.begin(generation.number + 1)
+        else:
+            _STEPS[lacks](session, generation, tell, making)
+        moved = True
+
+
+def awaited(generation: Generation, inbox: Inbox) -> str:
+    """What is awaited, and where, in a sentence."""
+    if inbox.damaged:
+        return f"generation {generation.number}: {'; '.join(inbox.damaged)}"
+    if inbox.awaited:
+        return f"generation {generation.number} waits in {generation.inbox} for {listed(inbox.awaited, 3)}"
+    return (
+        f"generation {generation.number} waits for responses to {generation.experiment}: put them into {generation.inbox} with"
+        " their checksums, or: synthstim loop deliver"
+    )
+
+
+def export_generation(session: Session, generation: Generation) -> None:
+    """Export a generation's experiment, with SHA256SUMS of its files, and open its inbox."""
+    asked = session.settings.experiment
+    generation.inbox.mkdir(exist_ok=True)
+    with appearing(generation.experiment) as hidden:
+        export_experiment(
+            generation.stimuli,
+            asked.protocol,
+            out=hidden,
+            rig=None if asked.rig is None else session.root / asked.rig,
+            settings=asked.settings,
+        )
+        write_sums(hidden)
+
+
+def _take(session: Session, generation: Generation, inbox: Inbox, tell: Tell) -> None:
+    tell(f"generation {generation.number}: reading {listed(sorted(inbox.arrived))}")
+    try:
+        taken = take_responses(session, generation, inbox)
+    except InputError as error:
+        session.log.add_once(generation.number, "refused", str(error))
+        raise
+    session.log.add(generation.number, "taken", f"{taken!r} of {listed(sorted(inbox.arrived))}")
+    for note in taken.notes:
+        session.log.add(generation.number, "note", note)
+
+
+def _make(session: Session, generation: Generation, tell: Tell, making: Making | None) -> None:
+    """The set of a generation: planned, made, joined with what is shown again."""
+    root = generation.root
+    if not (root / "plan.tsv").exists():
+        plan_generation(session, generation, tell)
+        session.log.add(generation.number, "planned", _counts(generation.plan))
+    parts = []
+    if (root / RECIPE).exists():
+        previous = session.generations[generation.number - 1]
+        tell(f"generation {generation.number}: making images")
+        fitted = session.fit(previous).observer
+        observer = fitted.given(fitted.input, name=f"fit:../{previous.name}/fit")
+        made = make(read_recipe(root / RECIPE), root / MADE, observer=observer, resume=True, watch=making)
+        parts.append(made)
+    if (root / ALSO).exists():
+        parts.append(StimulusSet.read(root / ALSO))
+    join_sets(root / "set", parts, f"g{generation.number}_" if (root / RECIPE).exists() else "")
+    session.log.add(generation.number, "made", repr(generation.stimuli))
+
+
+def _export(session: Session, generation: Generation, tell: Tell, making: Making | None) -> None:
+    tell(f"generation {generation.number}: experiment")
+    # What the set was put together of; a crash may have kept it.
+    for name in (MADE, ALSO):
+        remove(generation.root / name)
+    shutil.rmtree(generation.root / f".{MADE}.work", ignore_errors=True)
+    export_generation(session, generation)
+    session.log.add(generation.number, "exported", str(generation.experiment))
+
+
+def _fit(session: Session, generation: Generation, tell: Tell, making: Making | None) -> None:
+    settings, history = session.settings, History.read(session, generation.number)
+    shown = [one.stimuli for one in history.generations]
+    present = set(history.responses.stimulus_ids)
+    groups = {name: group for name, group in history.groups.items() if name in present}
+    fit = fit_sites(
+        session.observer,
+        history.responses,
+        Stimuli.of_sets(shown, session.observer.input),
+        settings.layers,
+        method=settings.fitting.method,
+        folds=settings.fitting.folds,
+        groups=groups,
+        members="folds" if settings.fitting.ensemble == "folds" else None,
+        seed=settings.seed,
+        progress=lambda step: tell(f"generation {generation.number}: {step}"),
+    )
+    with appearing(generation.root / "fit") as hidden:
+        save_fit(fit, hidden)
+    session.log.add(generation.number, "fitted", repr(fit))
+
+
+def _measure(session: Session, generation: Generation, tell: Tell, making: Making | None) -> None:
+    tell(f"generation {generation.number}: predictions and measurements")
+    measure_generation(session, generation)
+
+
+def _report(session: Session, generation: Generation, tell: Tell, making: Making | None) -> None:
+    path = write_loop_report(session, generation)
+    session.log.add(generation.number, "reported", str(path))
+
+
+_STEPS: dict[str, Callable[[Session, Generation, Tell, Making | None], None]] = {
+    "set": _make,
+    "experiment": _export,
+    "fit": _fit,
+    "predicted.tsv": _measure,
+    "report.html": _report,
+}
+
+
+def _counts(plan: pd.DataFrame) -> str:
+    counts = plan.drop_duplicates("stimulus_id")["role"].value_counts()
+    return ", ".join(f"{count} {role}" for role, count in counts.items())

@@ -1,0 +1,98 @@
+"""The stimulus set of a generation: what was made, what is shown again, and natural images to explore with."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import shutil
+from collections.abc import Mapping, Sequence
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from synthstim.images import sha256_of
+from synthstim.loop.history import History
+from synthstim.loop.whole import appearing
+from synthstim.loop.write_recipe import path_of
+from synthstim.media import Stimulus, statistics_of
+from synthstim.stimulus_set import COLUMNS, COMPANIONS, SetWriter, StimulusSet
+from synthstim.stimulus_set.columns import MISSING, format_value
+
+
+def write_shown_again(
+    path: Path, history: History, again: Sequence[str], natural: Mapping[str, Stimulus], facts: dict[str, Any]
+) -> None:
+    """Write a set of images that were shown before, byte for byte, and of new natural ones.
+
+    Args:
+        again: ids of images of earlier generations.
+        natural: id -> display values (channel, y, x).
+    """
+    with appearing(path) as hidden:
+        writer = SetWriter(hidden, description="Images shown again, and natural images")
+        for name in again:
+            source = path_of(history, name)
+            old = history.holder(name).stimuli.table.set_index("stimulus_id").loc[name]
+            # Its activation was that of an earlier fit: nothing of it is claimed here.
+            kind = "natural" if old["kind"] == "natural" else "control"
+            written = writer.add(
+                name, history.holder(name).stimuli.stimulus(str(old["file"])), name=str(old["name"]), kind=kind
+            )
+            shutil.copyfile(source, written)
+            writer.rows[-1].update(sha256=sha256_of(written), **statistics_of(written))
+        for name, image in natural.items():
+            written = writer.add(name, image, name="explore", kind="natural")
+            writer.rows[-1].update(statistics_of(written))
+        writer.commit({"versions": {"synthstim": version("synthstim")}, **facts})
+
+
+def join_sets(out: Path, parts: Sequence[StimulusSet], prefix: str) -> dict[str, str]:
+    """Write the set that holds all stimuli of some sets: tables and provenance of the first, and rows of the others.
+
+    Args:
+        prefix: that every id of the first set begins with; those that do not are given it.
+
+    Returns:
+        Old id -> new id, of the first set.
+    """
+    first, *others = parts
+    new = {name: name if name.startswith(prefix) else f"{prefix}{name}"[:64] for name in first.table["stimulus_id"]}
+    with appearing(out) as hidden:
+        shutil.copytree(first.root, hidden)
+        rows = _renamed(hidden, first, new)
+        for part in others:
+            for row in part.table.to_dict("records"):
+                shutil.copyfile(part.path(row["file"]), hidden / row["file"])
+                rows.append(row)
+        text = pd.DataFrame({name: [format_value(row.get(name)) for row in rows] for name in COLUMNS}, dtype=str)
+        text.to_csv(hidden / "stimuli.tsv", sep="\t", index=False, lineterminator="\n")
+        facts = dict(first.provenance)
+        if "stimuli" in facts:
+            facts["stimuli"] = {new.get(name, name): aim for name, aim in facts["stimuli"].items()}
+        facts["joined"] = [{name: part.provenance[name] for name in sorted(part.provenance)} for part in others]
+        (hidden / "provenance.json").write_text(
+            json.dumps(facts, indent=2, ensure_ascii=False) + "\n", encoding="utf-8"
+        )
+        StimulusSet.read(hidden).require_intact()
+    return new
+
+
+def _renamed(root: Path, stimuli: StimulusSet, new: Mapping[str, str]) -> list[dict[Any, Any]]:
+    """The rows of a set under new ids, with files and companions that go by them."""
+    rows = stimuli.table.to_dict("records")
+    for row in rows:
+        old, row["stimulus_id"] = row["stimulus_id"], new[row["stimulus_id"]]
+        if row["stimulus_id"] != old:
+            file = f"stimuli/{row['stimulus_id']}{Path(row['file']).suffix}"
+            (root / row["file"]).rename(root / file)
+            row["file"] = file
+    changed = any(old != name for old, name in new.items())
+    for name, columns in COMPANIONS.items() if changed else ():
+        if "stimulus_id" in columns and (root / name).exists():
+            table = pd.read_csv(root / name, sep="\t", dtype=str, keep_default_na=False)
+            table["stimulus_id"] = [new.get(one, one) for one in table["stimulus_id"]]
+            text = table.to_csv(sep="\t", index=False, lineterminator="\n", na_rep=MISSING).encode()
+            (root / name).write_bytes(gzip.compress(text, mtime=0) if name.endswith(".gz") else text)
+    return rows

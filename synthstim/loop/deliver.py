@@ -1,0 +1,81 @@
+"""Handing responses over: files copied into an inbox under temporary names, renamed, and announced by checksums last."""
+
+from __future__ import annotations
+
+import contextlib
+import secrets
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+
+from synthstim.errors import InputError
+from synthstim.images import sha256_of
+from synthstim.loop.generation import Generation
+from synthstim.loop.session import Session
+from synthstim.loop.whole import appearing, flush, full
+from synthstim.responses.files import listed, require_file
+
+
+def deliver(session: Session, files: Sequence[str | Path], *, generation: int | None = None) -> list[Path]:
+    """Copy files into a generation's inbox so that a watcher reads them whole or not at all.
+
+    Args:
+        session: the session; its lock is not needed.
+        files: the responses of one generation, all together.
+        generation: which one; by default the newest.
+
+    Returns:
+        The files in the inbox.
+
+    Raises:
+        InputError: a file is missing, two have one name, the generation was never shown, or has its responses already.
+
+    Example:
+        >>> deliver(Session.read("monkey_b"), ["day2.tsv"])  # doctest: +SKIP
+    """
+    target = _target(session, generation)
+    paths = [require_file(path) for path in files]
+    names = [path.name for path in paths]
+    if twice := [name for at, name in enumerate(names) if name in names[:at]]:
+        raise InputError(f"two files are called {twice[0]}: rename one")
+    if not paths:
+        raise InputError("no file came: name the files of responses")
+    if taken := [name for name in names if (target.inbox / name).exists()]:
+        raise InputError(f"{listed(taken)} is in {target.inbox} already: remove it there, or give yours another name")
+    target.inbox.mkdir(exist_ok=True)
+    for path in paths:
+        _copy(path, target.inbox / path.name)
+    for path in paths:
+        with appearing(target.inbox / f"{path.name}.sha256") as hidden:
+            hidden.write_text(f"{sha256_of(target.inbox / path.name)}  {path.name}\n", encoding="utf-8", newline="\n")
+    session.log.add(target.number, "delivered", listed(names))
+    return [target.inbox / name for name in names]
+
+
+def _target(session: Session, number: int | None) -> Generation:
+    known = session.generations
+    if number is not None and not 0 <= number < len(known):
+        raise InputError(f"generation {number} came, the session has 0 to {len(known) - 1}")
+    target = known[-1] if number is None else known[number]
+    if target.lacks in ("set", "experiment"):
+        raise InputError(
+            f"generation {target.number} is still being made: finish it with: synthstim loop next {session.root}"
+        )
+    if target.lacks != "responses.tsv":
+        raise InputError(f"generation {target.number} has its responses already: nothing more is read for it")
+    return target
+
+
+def _copy(source: Path, target: Path) -> None:
+    hidden = target.with_name(f".{target.name}.{secrets.token_hex(4)}.part")
+    try:
+        shutil.copyfile(source, hidden)
+        if sha256_of(hidden) != sha256_of(source):
+            raise InputError(f"{source} changed while it was copied: deliver it when it is complete")
+        flush(hidden)
+        hidden.replace(target)
+    except OSError as error:
+        raise full(target, error) from error
+    finally:
+        with contextlib.suppress(OSError):
+            hidden.unlink(missing_ok=True)

@@ -1,0 +1,206 @@
+"""What a generation came to: predictions against measurements, gains over natural images, drift."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from scipy.stats import false_discovery_control, mannwhitneyu
+
+from synthstim.encoding import MEMBERS, Fit, Stimuli
+from synthstim.loop.generation import Generation
+from synthstim.loop.history import History
+from synthstim.loop.requests import merit_of, track_levels
+from synthstim.loop.session import Session
+from synthstim.loop.whole import write_frame
+from synthstim.responses import Responses, mean_responses
+from synthstim.stimulus_set import StimulusSet
+
+PREDICTED = ("stimulus_id", "role", "site", "predicted", "spread", "measured", "error", "trials", "predicted_by")
+GAINS = (
+    "goal",
+    "target",
+    "made",
+    "natural",
+    "gain",
+    "merit_made",
+    "merit_natural",
+    "images",
+    "natural_images",
+    "p",
+    "q",
+)
+SITES = ("site", "r_predicted", "r_made", "score", "reliability", "drift")
+FDR = 0.05
+_AT_ONCE = 32
+
+
+def measure_generation(session: Session, generation: Generation) -> None:
+    """Write ``gains.tsv``, ``levels.tsv``, ``sites.tsv`` and, last, ``predicted.tsv`` of a generation that was fitted."""
+    history = History.read(session, generation.number)
+    predicted = predicted_against_measured(session, generation)
+    write_frame(generation.root / "gains.tsv", gains(history, generation))
+    write_frame(generation.root / "levels.tsv", track_levels(session.settings, history))
+    write_frame(generation.root / "sites.tsv", by_site(predicted, history, session.fit(generation)))
+    write_frame(generation.root / "predicted.tsv", predicted)
+
+
+def predicted_against_measured(session: Session, generation: Generation) -> pd.DataFrame:
+    """One row for each image and site (``PREDICTED``).
+
+    Predictions are those of the fit before the images were shown. Those of generation 0, before which there was none, are
+    held out where the fit is an ensemble over folds, and fitted otherwise; ``predicted_by`` says which.
+    """
+    if generation.number:
+        before = session.generations[generation.number - 1]
+        table, by = session.fit(before).predict(generation.stimuli), before.name
+    else:
+        table, by = _of_itself(session.fit(generation), generation.stimuli)
+    table = table.merge(_measured(generation.responses), on=["stimulus_id", "site"], how="left")
+    roles = generation.plan.drop_duplicates("stimulus_id").set_index("stimulus_id")["role"]
+    table["role"] = table["stimulus_id"].map(roles)
+    return table.assign(predicted_by=by).reindex(columns=list(PREDICTED))
+
+
+def gains(history: History, generation: Generation) -> pd.DataFrame:
+    """What the images of each goal and site do beyond the re-shown best natural ones, in this generation (``GAINS``).
+
+    ``made`` and ``natural`` are mean responses of the controlled site, as recorded; ``gain`` is their ratio. ``merit_...``
+    are in standard deviations of generation 0 (see ``goals.merit``). ``p`` is of a one-sided Mann-Whitney test over
+    images and trials, in the goal's direction; ``q`` is corrected over the sites of the goal (Benjamini-Hochberg).
+    """
+    own = History([*history.generations[:1], generation], generation.responses, history.plan)
+    plan = generation.plan[generation.plan["goal"].notna() & generation.plan["level"].isna()]
+    plan = plan[plan["role"].isin(["exploit", "anchor"])]
+    trials, rows = generation.responses.trials, []
+    for (goal, kind, target), part in plan.groupby(["goal", "kind", "target"], sort=False):
+        made = list(part.loc[part["role"] == "exploit", "stimulus_id"])
+        again = list(part.loc[part["role"] == "anchor", "stimulus_id"])
+        natural = [name for name in again if name in set(history.means.stimulus_ids) and _is_natural(history, name)]
+        rows.append(_gain(own, trials, str(goal), str(target), str(kind), made, natural))
+    table = pd.DataFrame(rows, columns=[name for name in GAINS if name != "q"])
+    table["q"] = np.nan
+    for _, at in table.groupby("goal").groups.items():
+        tested = table.loc[at, "p"].dropna()
+        if len(tested):
+            table.loc[tested.index, "q"] = false_discovery_control(tested.to_numpy(dtype=float))
+    return table[list(GAINS)]
+
+
+def by_site(predicted: pd.DataFrame, history: History, fit: Fit) -> pd.DataFrame:
+    """One row a site (``SITES``).
+
+    ``r_predicted`` is over all images of the generation, ``r_made`` over those made for a goal; ``score`` is the new fit's,
+    held out over all generations. ``drift`` is the mean response to the images that were drawn blindly and shown again, over
+    that to the same images in generation 0.
+    """
+    rows = []
+    drift = _drift(history)
+    for site, part in predicted.groupby("site", sort=False):
+        own = fit.table.set_index("site")
+        known = own.loc[str(site)] if site in own.index else pd.Series(dtype=float)
+        rows.append(
+            {
+                "site": site,
+                "r_predicted": _r(part),
+                "r_made": _r(part[part["role"] == "exploit"]),
+                "score": known.get("score", np.nan),
+                "reliability": known.get("reliability", np.nan),
+                "drift": drift.get(str(site), np.nan),
+            }
+        )
+    return pd.DataFrame(rows, columns=list(SITES))
+
+
+def _gain(
+    own: History, trials: pd.DataFrame, goal: str, target: str, kind: str, made: list[str], natural: list[str]
+) -> dict[str, Any]:
+    row: dict[str, Any] = dict.fromkeys(GAINS, np.nan)
+    row |= {"goal": goal, "target": target, "images": len(made), "natural_images": len(natural)}
+    row.pop("q")
+    if target not in own.means.sites:
+        return row
+    merits = dict(zip(own.means.stimulus_ids, merit_of(kind, target, own), strict=True))
+    at = trials[trials["site"] == target]
+    groups = [at.loc[at["stimulus_id"].isin(names), "response"].to_numpy(dtype=float) for names in (made, natural)]
+    values = dict(zip(own.means.stimulus_ids, own.means.mean[:, own.means.sites.index(target)], strict=True))
+    for noun, names in (("made", made), ("natural", natural)):
+        known = [values[name] for name in names if name in values and np.isfinite(values[name])]
+        kept = [merits[name] for name in names if name in merits and np.isfinite(merits[name])]
+        row[noun] = float(np.mean(known)) if known else np.nan
+        row[f"merit_{noun}"] = float(np.mean(kept)) if kept else np.nan
+    row["gain"] = row["made"] / row["natural"] if row["natural"] > 0 else np.nan
+    if all(len(values) for values in groups):
+        direction = "less" if kind == "suppress" else "greater"
+        row["p"] = float(mannwhitneyu(*groups, alternative=direction).pvalue)
+    return row
+
+
+def _of_itself(fit: Fit, stimuli: StimulusSet) -> tuple[pd.DataFrame, str]:
+    """Predictions of generation 0 by its own fit: of each image by the member that never saw it, where there is one."""
+    table = fit.predict(stimuli)
+    if fit.members == 1:
+        return table, "fitted to it"
+    return held_out(fit, stimuli, table), "held out"
+
+
+def held_out(fit: Fit, stimuli: StimulusSet, table: pd.DataFrame) -> pd.DataFrame:
+    """The same table with the prediction of the member whose fold held each image."""
+    fold = dict(zip(fit.provenance["stimuli"], fit.provenance["options"]["folds"], strict=True))
+    shown = Stimuli.of_sets(stimuli, fit.observer.input)
+    out = np.full((len(shown), len(fit.sites)), np.nan)
+    for start in range(0, len(shown), _AT_ONCE):
+        rows = range(start, min(start + _AT_ONCE, len(shown)))
+        batch = shown.batch(rows).to(fit.observer.device, fit.observer.dtype)
+        with torch.no_grad():
+            members = fit.observer.activations(batch, [MEMBERS])[MEMBERS].cpu().numpy()
+        for at, row in enumerate(rows):
+            if shown.ids[row] in fold:
+                out[row] = members[at, fold[shown.ids[row]]]
+    return table.assign(predicted=out.ravel())
+
+
+def _measured(responses: Responses) -> pd.DataFrame:
+    means = mean_responses(responses)
+    frame = responses.trials.groupby(["stimulus_id", "site"], observed=True)["response"].agg(["sem", "size"])
+    shape = (len(means.stimulus_ids), len(means.sites))
+    ids, sites = np.repeat(means.stimulus_ids, shape[1]), np.tile(means.sites, shape[0])
+    table = pd.DataFrame({"stimulus_id": ids, "site": sites, "measured": means.mean.ravel()})
+    frame = (
+        frame.rename(columns={"sem": "error", "size": "trials"}).reset_index().astype({"stimulus_id": str, "site": str})
+    )
+    return table.merge(frame, on=["stimulus_id", "site"], how="left")
+
+
+def _drift(history: History) -> dict[str, float]:
+    newest, first = history.generations[-1], history.generations[0]
+    if newest.number == 0:
+        return {}
+    now, then = mean_responses(newest.responses), mean_responses(first.responses)
+    plan = newest.plan
+    blind = set(plan.loc[(plan["role"] == "anchor") & plan["goal"].isna(), "stimulus_id"])
+    again = [name for name in now.stimulus_ids if name in blind and name in then.stimulus_ids]
+    out = {}
+    for at, site in enumerate(now.sites):
+        if site not in then.sites or not again:
+            continue
+        new = now.mean[[now.stimulus_ids.index(name) for name in again], at]
+        old = then.mean[[then.stimulus_ids.index(name) for name in again], then.sites.index(site)]
+        both = np.isfinite(new) & np.isfinite(old)
+        if both.any() and old[both].mean() > 0:
+            out[site] = float(new[both].mean() / old[both].mean())
+    return out
+
+
+def _is_natural(history: History, stimulus_id: str) -> bool:
+    own = history.plan[history.plan["stimulus_id"] == stimulus_id]
+    return bool((own["role"].isin(["natural", "explore"]) & own["goal"].isna()).any())
+
+
+def _r(part: pd.DataFrame) -> float:
+    known = part[["predicted", "measured"]].dropna()
+    if len(known) < 3 or known.nunique().min() < 2:
+        return np.nan
+    return float(np.corrcoef(known["predicted"], known["measured"])[0, 1])

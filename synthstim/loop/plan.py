@@ -1,0 +1,105 @@
+"""Planning a generation: what is made, what is explored and what is shown again, written before anything is made."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import pandas as pd
+
+from synthstim.encoding import Fit, Stimuli
+from synthstim.errors import InputError
+from synthstim.loop.anchors import anchor_rows
+from synthstim.loop.assemble import write_shown_again
+from synthstim.loop.explore import layer_features, most_informative, random_pattern
+from synthstim.loop.generation import PLAN, Generation
+from synthstim.loop.goals import Goal
+from synthstim.loop.history import History
+from synthstim.loop.requests import Request, requests_for
+from synthstim.loop.session import Session
+from synthstim.loop.settings import Settings
+from synthstim.loop.whole import write_frame
+from synthstim.loop.write_recipe import EXPLORE, RECIPE, entries_for, plan_rows, write_recipe, write_starts
+from synthstim.media import Stimulus
+from synthstim.verify import natural_pool
+
+ALSO, MADE = "also", "made"
+
+
+def plan_generation(session: Session, generation: Generation, tell: Callable[[str], None]) -> None:
+    """Write what a generation will be: ``also/``, ``starts/``, ``recipe.yaml`` and, last, ``plan.tsv``.
+
+    Everything follows from the settings, the responses and the fit of the generation before, so that planning anew after a
+    crash plans the same.
+
+    Raises:
+        InputError: a goal names a site that is not fitted, or nothing is left to do.
+    """
+    settings, number = session.settings, generation.number
+    previous = session.generations[number - 1]
+    history, fit = History.read(session, number - 1), session.fit(previous)
+    sites = [site for site in fit.sites if site in previous.responses.sites]
+    requests = requests_for(settings, history, number, sites)
+    naturals, patterns = _explore_counts(settings, requests)
+    if not requests and not naturals + patterns:
+        raise InputError(
+            f"every goal of loop.yaml is reached or over by generation {number}: add a goal or levels, or set"
+            " explore.at_least"
+        )
+    tell(f"generation {number}: {len(requests)} requests, {naturals + patterns} images to explore with")
+    asked = [*requests, *_patterns(settings, number, sites, patterns)]
+    entries, of = entries_for(asked, history, fit)
+    anchors = anchor_rows(settings, history, requests)
+    crops = _informative(session, history, fit, number, naturals) if naturals else []
+    rows = [anchors, _natural_rows(number, crops)]
+    if entries:
+        write_starts(generation, history, list(dict.fromkeys(start for _, start in of.values() if start)))
+        recipe = write_recipe(generation, settings, previous, entries)
+        rows.insert(0, plan_rows(recipe, of, history, fit.sites))
+    else:
+        (generation.root / RECIPE).unlink(missing_ok=True)
+    named = {f"g{number}_nat_{at:03d}": image for at, (image, _) in enumerate(crops)}
+    again = list(dict.fromkeys(anchors["stimulus_id"]))
+    if again or named:
+        write_shown_again(generation.root / ALSO, history, again, named, {"shown_again": again})
+    write_frame(generation.root / "plan.tsv", pd.concat([part for part in rows if len(part)], ignore_index=True))
+
+
+def _explore_counts(settings: Settings, requests: Sequence[Request]) -> tuple[int, int]:
+    """How many natural images and how many patterns explore."""
+    made = sum(request.goal.copies for request in requests)
+    share = settings.explore.share
+    count = max(settings.explore.at_least, round(made * share / (1 - share)))
+    patterns = {"natural": 0, "pattern": count, "both": count // 2}[settings.explore.kind]
+    return count - patterns, patterns
+
+
+def _patterns(settings: Settings, number: int, sites: Sequence[str], count: int) -> list[Request]:
+    generator = np.random.default_rng([settings.seed, number])
+    out = []
+    for at in range(count):
+        pattern = random_pattern(sites, generator)
+        goal = Goal.model_validate({"name": EXPLORE, "goal": "pattern", "pattern": pattern, "copies": 1, "warm": 0})
+        out.append(Request(goal, None, f"g{number}_{EXPLORE}_{at:03d}", pattern=pattern))
+    return out
+
+
+def _informative(session: Session, history: History, fit: Fit, number: int, count: int) -> list[tuple[Stimulus, str]]:
+    """New crops of photographs that the layers of the fit know least of, each with its photograph."""
+    settings, observer = session.settings, session.observer
+    folder = None if settings.pool is None else session.root / settings.pool
+    # Cut anew for every generation.
+    pool = natural_pool(observer, folder, count=settings.explore.candidates, seed=1000 * (settings.seed + 1) + number)
+    layers = sorted({layer for cell in fit.table["layer"] for layer in str(cell).split(" + ")})
+    shown = Stimuli.of_sets([one.stimuli for one in history.generations], observer.input)
+    offered = Stimuli.of_arrays(
+        [str(at) for at in range(len(pool))], np.stack([pool.stimulus(at) for at in range(len(pool))])
+    )
+    chosen = most_informative(layer_features(observer, shown, layers), layer_features(observer, offered, layers), count)
+    return [(pool.stimulus(at), pool.names[pool.origin[at]]) for at in chosen]
+
+
+def _natural_rows(number: int, crops: Sequence[tuple[Stimulus, str]]) -> pd.DataFrame:
+    names = [f"g{number}_nat_{at:03d}" for at in range(len(crops))]
+    table = pd.DataFrame({"stimulus_id": names, "role": "explore", "group": [photograph for _, photograph in crops]})
+    return table.reindex(columns=list(PLAN))

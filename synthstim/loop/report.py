@@ -1,0 +1,173 @@
+"""The page of a generation: predicted against measured, what was gained, levels and drift, from generation 0 on."""
+
+from __future__ import annotations
+
+import html
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from plotly.offline import get_plotlyjs
+
+from synthstim.loop.generation import ROLES, Generation
+from synthstim.loop.measure import FDR
+from synthstim.loop.session import Session
+from synthstim.report.inline import as_script, asset, plain, policy, templates, write_at_once
+from synthstim.report.numbers import number, text
+
+# Points of a scatter; more of them are drawn at random.
+MOST_POINTS = 4000
+_COLOURS = {"natural": "--other", "anchor": "--c1", "exploit": "--accent", "explore": "--c2", "control": "--c3"}
+_DRAW = """"use strict";
+(() => {
+  const specs = JSON.parse(document.getElementById("figures").textContent);
+  const draw = () => {
+    const style = getComputedStyle(document.documentElement);
+    for (const figure of document.querySelectorAll(".figure")) {
+      const spec = specs[figure.dataset.figure];
+      plots.react(figure, spec.data.map((trace) => plots.coloured(trace, style)), spec.layout, style);
+    }
+  };
+  draw();
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", draw);
+})();
+"""
+
+
+def write_loop_report(session: Session, generation: Generation) -> Path:
+    """Write ``report.html`` of a generation, which shows all generations up to it, and opens offline."""
+    known = session.generations[: generation.number + 1]
+    plotly, script = as_script(get_plotlyjs()), as_script(asset("plots.js") + _DRAW)
+    newest = known[::-1]
+    figures = {one.name: scatter(one) for one in newest} | {"gains": gain_figure(known)}
+    page = (
+        templates(Path(__file__).parent)
+        .get_template("report.html.j2")
+        .render(
+            title=session.root.resolve().name,
+            generation=generation.number,
+            generations=[_generation(one) for one in newest],
+            gained=bool(len(figures["gains"]["data"])),
+            fdr=f"{FDR:.0%}",
+            tolerance=session.settings.level_tolerance,
+            figures=plain(figures),
+            css=asset("report.css"),
+            scripts=(plotly, script),
+            policy=policy(plotly, script),
+        )
+    )
+    return write_at_once(generation.root / "report.html", page)
+
+
+def summary(generation: Generation) -> dict[str, float]:
+    """Medians over sites, and over the goals that raise a response: NaN where there is none.
+
+    Returns:
+        ``score``, ``reliability``, ``r_predicted``, ``drift``, ``gain``, ``gained`` (share of sites with q below ``FDR``).
+    """
+    sites, gains = generation.table("sites.tsv"), generation.table("gains.tsv")
+    out = {name: _median(sites, name) for name in ("score", "reliability", "r_predicted", "drift")}
+    out["gain"], out["gained"] = _median(gains, "gain"), float("nan")
+    if len(gains) and gains["q"].notna().any():
+        out["gained"] = float((gains["q"].dropna() < FDR).mean())
+    return out
+
+
+def scatter(generation: Generation) -> dict[str, Any]:
+    """Measured against predicted mean responses, one point an image and site, coloured by why the image was shown."""
+    table = generation.table("predicted.tsv").dropna(subset=["predicted", "measured"])
+    if len(table) > MOST_POINTS:
+        table = table.sample(MOST_POINTS, random_state=0)
+    data: list[dict[str, Any]] = []
+    for role, colour in _COLOURS.items():
+        part = table[table["role"] == role]
+        if len(part):
+            data.append(
+                {
+                    "type": "scatter", "mode": "markers", "name": f"{role}: {ROLES[role]}",
+                    "x": part["predicted"].round(4).tolist(), "y": part["measured"].round(4).tolist(),
+                    "text": [f"{_safe(row.stimulus_id)}, {_safe(row.site)}" for row in part.itertuples()],
+                    "hovertemplate": "%{text}<br>predicted %{x:.3g}, measured %{y:.3g}<extra></extra>",
+                    "marker": {"color": colour, "size": 6, "opacity": 0.6},
+                }
+            )  # fmt: skip
+    if len(table):
+        ends = [
+            float(table[["predicted", "measured"]].min().min()),
+            float(table[["predicted", "measured"]].max().max()),
+        ]
+        data.append(
+            {"type": "scatter", "mode": "lines", "name": "equal", "x": ends, "y": ends, "hoverinfo": "skip",
+             "line": {"color": "--muted", "width": 1, "dash": "dot"}}
+        )  # fmt: skip
+    layout = {
+        "height": 480,
+        "xaxis": {"title": {"text": "predicted mean response"}, "zeroline": False},
+        "yaxis": {"title": {"text": "measured mean response"}, "zeroline": False},
+    }
+    return {"data": data, "layout": layout}
+
+
+def gain_figure(generations: list[Generation]) -> dict[str, Any]:
+    """Responses to what was made over those to the best natural images shown beside it, one point a site and goal."""
+    parts = [one.table("gains.tsv").assign(generation=one.number) for one in generations]
+    table = (
+        pd.concat([part for part in parts if len(part)], ignore_index=True) if any(map(len, parts)) else pd.DataFrame()
+    )
+    data: list[dict[str, Any]] = []
+    for at, (goal, part) in enumerate(table.dropna(subset=["gain"]).groupby("goal", sort=False) if len(table) else ()):
+        middle = part.groupby("generation")["gain"].median()
+        colour = f"--c{at % 8}"
+        data.append(
+            {"type": "scatter", "mode": "markers", "name": str(goal), "x": part["generation"].tolist(),
+             "y": part["gain"].round(4).tolist(), "text": [_safe(name) for name in part["target"]],
+             "hovertemplate": "%{text}<br>gain %{y:.3g}<extra></extra>", "marker": {"color": colour, "size": 7, "opacity": 0.6}}
+        )  # fmt: skip
+        data.append(
+            {"type": "scatter", "mode": "lines", "name": f"{goal}, median", "x": middle.index.tolist(),
+             "y": middle.round(4).tolist(), "line": {"color": colour, "width": 2}, "hoverinfo": "skip"}
+        )  # fmt: skip
+    layout = {
+        "height": 380,
+        "xaxis": {"title": {"text": "generation"}, "dtick": 1, "zeroline": False},
+        "yaxis": {"title": {"text": "response made / best natural"}, "zeroline": False},
+    }
+    return {"data": data, "layout": layout}
+
+
+def _generation(generation: Generation) -> dict[str, Any]:
+    facts, predicted = summary(generation), generation.table("predicted.tsv")
+    by = text(predicted["predicted_by"].iloc[0]) if len(predicted) else ""
+    return {
+        "name": generation.name,
+        "number": generation.number,
+        "images": len(generation.stimuli),
+        "by": by,
+        "taken": generation.taken,
+        **{name: number(value, ".3f") for name, value in facts.items()},
+        "roles": _roles(generation),
+        "sites": _rows(generation.table("sites.tsv")),
+        "gains": _rows(generation.table("gains.tsv")),
+        "levels": _rows(generation.table("levels.tsv")),
+    }
+
+
+def _roles(generation: Generation) -> list[tuple[str, str, int]]:
+    counts = generation.plan.drop_duplicates("stimulus_id")["role"].value_counts()
+    return [(role, ROLES[role], int(counts[role])) for role in ROLES if role in counts]
+
+
+def _rows(table: pd.DataFrame) -> list[dict[str, str]]:
+    return [
+        {str(key): number(value, ".3g") if isinstance(value, float) else text(value) for key, value in row.items()}
+        for row in table.to_dict("records")
+    ]
+
+
+def _median(table: pd.DataFrame, name: str) -> float:
+    return float(table[name].median()) if len(table) and name in table else float("nan")
+
+
+def _safe(words: object) -> str:
+    # plotly reads labels as HTML, and %{ as a variable.
+    return html.escape(str(words), quote=False).replace("%{", "%&#123;")

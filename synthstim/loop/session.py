@@ -1,0 +1,108 @@
+"""A session: a directory with its settings, its log and one folder a generation."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from synthstim.encoding import Fit, load_fit
+from synthstim.errors import InputError
+from synthstim.loop.generation import Generation
+from synthstim.loop.log import Log
+from synthstim.loop.settings import LOOP, Settings, read_settings
+from synthstim.models import ImageInput, Observer
+from synthstim.production import open_observer
+
+_NAME = re.compile(r"generation-(\d{3,})")
+
+
+@dataclass(frozen=True)
+class Session:
+    """A closed loop on disk; where it stands is read from what is there, each time anew.
+
+    Attributes:
+        root: the directory.
+        settings: of loop.yaml, when the session was read.
+        opening: how the observer is opened: ``device``, ``allow_code``, ``allow_download``.
+
+    Example:
+        >>> Session.read("monkey_b").newest.lacks  # doctest: +SKIP
+        'responses.tsv'
+    """
+
+    root: Path
+    settings: Settings
+    opening: Mapping[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def read(cls, directory: str | Path, **opening: Any) -> Session:
+        """Read a session.
+
+        Raises:
+            InputError: the directory is no session, or loop.yaml has problems.
+        """
+        root = Path(directory)
+        if not (root / LOOP).is_file():
+            raise InputError(f"{root} is no session: it has no {LOOP}; make one with: synthstim loop init {root}")
+        return cls(root, read_settings(root / LOOP), opening)
+
+    @property
+    def generations(self) -> list[Generation]:
+        """The generations that were begun, from 0."""
+        found = sorted(
+            (int(match[1]), path)
+            for path in self.root.iterdir()
+            if path.is_dir() and (match := _NAME.fullmatch(path.name))
+        )
+        if [number for number, _ in found] != list(range(len(found))) or not found:
+            raise InputError(f"{self.root} lacks a generation before the newest: restore its folder from a copy")
+        return [Generation(path, number) for number, path in found]
+
+    @property
+    def newest(self) -> Generation:
+        """The generation in work."""
+        return self.generations[-1]
+
+    @property
+    def log(self) -> Log:
+        """The session's log."""
+        return Log(self.root / "log.tsv")
+
+    @property
+    def lock(self) -> Path:
+        """The file that keeps other processes out."""
+        return self.root / "lock"
+
+    def begin(self, number: int) -> Generation:
+        """The folder of a generation, made if it is not there."""
+        made = Generation(self.root / f"generation-{number:03d}", number)
+        made.root.mkdir(exist_ok=True)
+        return made
+
+    @cached_property
+    def observer(self) -> Observer:
+        """The network that sites are fitted to, as it is shown images."""
+        return open_settings_observer(self.settings, self.root, self.opening)
+
+    def fit(self, generation: Generation) -> Fit:
+        """The fit that stands in a generation's folder."""
+        return load_fit(generation.root / "fit", self.observer)
+
+
+def open_settings_observer(settings: Settings, folder: Path, opening: Mapping[str, Any]) -> Observer:
+    """Open the observer of some settings whose paths start in a folder.
+
+    Raises:
+        InputError: it cannot be opened, or is not shown images.
+    """
+    asked = settings.observer
+    weights = asked.weights if asked.weights in ("default", "random") else folder / asked.weights
+    observer = open_observer(asked.name, weights=weights, size=asked.size, **opening)
+    if not isinstance(observer.input, ImageInput):
+        raise InputError(f"{observer.name} is played sounds: the loop shows images, name an observer that sees")
+    observer.require(settings.layers)
+    return observer

@@ -1,0 +1,195 @@
+"""The settings of a session: loop.yaml, checked whole before anything runs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, model_validator
+from typing_extensions import Self
+
+from synthstim.loop.goals import Goal
+from synthstim.recipe import ObserverSpec, Wanted, problem, raise_problems, read_yaml, validate
+from synthstim.recipe.fields import FileOrFolderPath, FilePath, LayerName, Section, Text, check_different, check_whole
+
+LOOP = "loop.yaml"
+CHOICES = ("all", "selected")
+
+
+def _observer(value: Any) -> Any:
+    return {"name": value} if isinstance(value, str) else value
+
+
+def _window(value: tuple[float, float]) -> tuple[float, float]:
+    if not value[0] < value[1]:
+        raise problem(f"is [{value[0]:g}, {value[1]:g}], wanted a window that ends after it starts")
+    return value
+
+
+def _sites(value: Any, info: ValidationInfo) -> Any:
+    if isinstance(value, str) and value not in CHOICES:
+        raise problem(f"is {value[:60]!r}, wanted 'all', 'selected' or a list of sites")
+    return value
+
+
+Names = Annotated[
+    tuple[Text, ...], Field(min_length=1, strict=False), AfterValidator(check_different), Wanted("a list of sites")
+]
+SiteChoice = Annotated[
+    Literal["all", "selected"] | Names, BeforeValidator(_sites), Wanted("'all', 'selected' or a list of sites")
+]
+Layers = Annotated[
+    tuple[LayerName, ...],
+    Field(min_length=1, strict=False),
+    AfterValidator(check_different),
+    Wanted("a list of layers, such as [blocks.1, blocks.2]"),
+]
+Window = Annotated[
+    tuple[float, float],
+    Field(strict=False),
+    AfterValidator(_window),
+    Wanted("[start, end] in seconds from stimulus onset"),
+]
+
+
+class Reading(Section):
+    """How deliveries are read.
+
+    Attributes:
+        incomplete: what becomes of presentations that were cut short or missed a refresh.
+        missing_markers: how many markers may be lost.
+        display_delay_s: from the flip to light on the screen.
+        nan: whether NaN pads trials that were not recorded (``absent``), in files of arrays.
+    """
+
+    incomplete: Literal["refuse", "keep", "leave out"] = "refuse"
+    missing_markers: int = Field(default=0, ge=0)
+    display_delay_s: float = Field(default=0.0, ge=-1, le=1)
+    nan: Literal["refuse", "absent"] = "refuse"
+
+
+class Fitting(Section):
+    """How sites are fitted, after each generation, to the responses of all generations.
+
+    Attributes:
+        method: of ``synthstim.encoding.METHODS``.
+        ensemble: ``folds`` averages a read-out for each fold, and predicts each image by one that never saw it.
+        folds: in which held-out scores are measured; crops of one photograph share a fold.
+    """
+
+    method: Literal["ridge", "pls", "factorised", "gaussian"] = "ridge"
+    ensemble: Literal["none", "folds"] = "folds"
+    folds: int = Field(default=5, ge=2, le=100)
+
+
+class Anchors(Section):
+    """Images that are shown again, so that gain and drift are measured within one session.
+
+    Attributes:
+        natural: best natural images for each goal and site.
+        earlier: best controllers of earlier generations for each goal and site.
+        random: images of generation 0 that were drawn blindly, the same in every generation, for the drift: those that were
+            best there were so partly by luck.
+    """
+
+    natural: int = Field(default=3, ge=0, le=100)
+    earlier: int = Field(default=1, ge=0, le=100)
+    random: int = Field(default=5, ge=0, le=1000)
+
+
+class Explore(Section):
+    """Images that are shown because they would teach the model most, not because they reach a goal.
+
+    Attributes:
+        share: of the new images.
+        kind: crops of photographs that the layers know least of (``natural``), controllers for random patterns of the
+            sites (``pattern``), or half of each (``both``).
+        at_least: how many in any case.
+        candidates: crops among which natural ones are chosen.
+    """
+
+    share: float = Field(default=0.2, ge=0, lt=1)
+    kind: Literal["natural", "pattern", "both"] = "natural"
+    at_least: int = Field(default=0, ge=0, le=10_000)
+    candidates: int = Field(default=1000, ge=10, le=20_000)
+
+
+class Exported(Section):
+    """The experiment that shows a generation.
+
+    Attributes:
+        protocol: of ``synthstim protocols``.
+        rig: rig.yaml of the setup; a copy lies in the session.
+        settings: of the protocol.
+    """
+
+    protocol: Text = "passive_fixation"
+    rig: FilePath | None = None
+    settings: dict[str, Any] = Field(default_factory=dict)
+
+
+class Settings(Section):
+    """What ``loop.yaml`` says; read one with :func:`read_settings`.
+
+    Attributes:
+        schema_version: of this layout.
+        observer: the network that sites are fitted to.
+        layers: candidates; each site takes the one that predicts it best.
+        pool: folder of photographs that naturals are cut from; None takes those that packages carry.
+        groups: table with ``stimulus_id`` and ``group``, for natural images that were adopted: one group shares a fold.
+        window_s: in which responses are counted.
+        sites: which are fitted and controlled; ``selected`` takes those of ``min_reliability`` in generation 0.
+        leave_out: sites that are not read at all.
+        min_reliability: split-half, Spearman-Brown.
+        min_repeats: trials that a stimulus needs to count as shown.
+        min_share: of a generation's stimuli that must have been shown so often.
+        reading, fitting, goals, controls, anchors, explore, experiment: see there.
+        level_tolerance: a level is reached within this many standard deviations of the site's mean responses.
+        seed: of all that is random.
+    """
+
+    schema_version: Annotated[Literal[1], BeforeValidator(check_whole), Wanted("1")] = 1
+    observer: Annotated[
+        ObserverSpec,
+        BeforeValidator(_observer),
+        Wanted("the name of an observer, or a mapping with the keys name, weights and size"),
+    ]
+    layers: Layers
+    pool: FileOrFolderPath | None = None
+    groups: FilePath | None = None
+    window_s: Window = (0.07, 0.17)
+    sites: SiteChoice = "selected"
+    leave_out: Names | None = None
+    min_reliability: float = Field(default=0.5, ge=0, lt=1)
+    min_repeats: int = Field(default=2, ge=2, le=1000)
+    min_share: float = Field(default=0.9, gt=0, le=1)
+    reading: Reading = Reading()
+    fitting: Fitting = Fitting()
+    goals: Annotated[tuple[Goal, ...], Field(strict=False), Wanted("a list of goals")] = ()
+    controls: dict[str, int] = Field(default_factory=dict)
+    anchors: Anchors = Anchors()
+    explore: Explore = Explore()
+    level_tolerance: float = Field(default=0.25, gt=0, le=10)
+    experiment: Exported = Exported()
+    seed: int = Field(default=0, ge=0, le=2**31)
+
+    @model_validator(mode="after")
+    def _check_goals(self) -> Self:
+        names = [goal.name.lower() for goal in self.goals]
+        raise_problems(
+            (("goals", index, "name"), f"is {self.goals[index].name!r}, which another goal is called: choose another")
+            for index, name in enumerate(names)
+            if name in names[:index]
+        )
+        if not self.goals and not self.explore.at_least:
+            raise_problems([(("goals",), "are none: give one, or say explore.at_least to explore only")])
+        return self
+
+
+def read_settings(path: str | Path) -> Settings:
+    """Read loop.yaml.
+
+    Raises:
+        InputError: the file cannot be read or has problems; each is on a line of its own.
+    """
+    return validate(read_yaml(path), Settings)

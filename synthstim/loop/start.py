@@ -1,0 +1,167 @@
+"""Beginning a session: its settings, and generation 0 of natural images, exported."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Mapping
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from synthstim.encoding import assign_folds
+from synthstim.errors import InputError
+from synthstim.loop.advance import export_generation
+from synthstim.loop.generation import PLAN, Generation
+from synthstim.loop.session import Session, open_settings_observer
+from synthstim.loop.settings import LOOP, Settings, read_settings
+from synthstim.loop.template import render_settings
+from synthstim.loop.whole import appearing, read_frame, write_frame
+from synthstim.media import statistics_of
+from synthstim.models import Observer
+from synthstim.stimulus_set import SetWriter, StimulusSet, require_absent
+from synthstim.verify import NaturalPool, natural_pool
+
+COUNT = 640
+
+
+def start_loop(
+    directory: str | Path,
+    settings: Settings | Mapping[str, Any] | str | Path,
+    *,
+    naturals: str | Path | None = None,
+    count: int | None = None,
+    tell: Callable[[str], None] = lambda text: None,
+    **opening: Any,
+) -> Session:
+    """Begin a session: a directory with ``loop.yaml`` and generation 0, ready to be shown.
+
+    Args:
+        directory: of the session; it must not exist yet, and appears when it is complete.
+        settings: as ``loop.yaml`` holds them, or the path of one whose values are taken.
+        naturals: a stimulus set that is shown as it is, or a folder of photographs that crops are cut from; by default the
+            settings' pool, or the photographs that packages carry.
+        count: of crops; 640 by default.
+        tell: is told of each step.
+        opening: ``device``, ``allow_code``, ``allow_download``.
+
+    Returns:
+        The session.
+
+    Raises:
+        InputError: before anything is left under the directory's name.
+
+    Example:
+        >>> start_loop("monkey_b", {"observer": "efficientnet-lite0", "layers": ["blocks.2", "blocks.3"],
+        ...     "goals": [{"name": "stretch", "goal": "drive"}]})  # doctest: +SKIP
+    """
+    root = require_absent(directory)
+    folder, given = _settings(settings)
+    observer = open_settings_observer(given, folder, opening)
+    with appearing(root) as hidden:
+        hidden.mkdir()
+        kept = _take_along(given, folder, hidden)
+        (hidden / LOOP).write_text(render_settings(kept), encoding="utf-8", newline="\n")
+        session = Session.read(hidden, **opening)
+        first = session.begin(0)
+        tell("generation 0: natural images")
+        _write_naturals(first, session, observer, naturals, count)
+        _check_folds(first, session.settings)
+        tell("generation 0: experiment")
+        export_generation(session, first)
+        session.log.add(0, "started", f"{len(first.stimuli)} natural images, observer {observer.name}")
+    return Session.read(root, **opening)
+
+
+def _settings(settings: Settings | Mapping[str, Any] | str | Path) -> tuple[Path, Settings]:
+    """The folder in which paths start, and the settings."""
+    if isinstance(settings, Settings):
+        return Path.cwd(), settings
+    if isinstance(settings, Mapping):
+        from synthstim.recipe import Source, validate
+
+        return Path.cwd(), validate(Source(LOOP, Path.cwd(), "", dict(settings)), Settings)
+    return Path(settings).absolute().parent, read_settings(settings)
+
+
+def _take_along(settings: Settings, folder: Path, root: Path) -> Settings:
+    """Copy the small files that the settings name into the session; what is large is named by its whole path."""
+    changed: dict[str, Any] = {}
+    if settings.pool is not None:
+        changed["pool"] = str((folder / settings.pool).resolve())
+    if settings.groups is not None:
+        shutil.copyfile(folder / settings.groups, root / "groups.tsv")
+        changed["groups"] = "groups.tsv"
+    if settings.experiment.rig is not None:
+        shutil.copyfile(folder / settings.experiment.rig, root / "rig.yaml")
+        changed["experiment"] = settings.experiment.model_copy(update={"rig": "rig.yaml"})
+    if settings.observer.weights not in ("default", "random"):
+        weights = str((folder / settings.observer.weights).resolve())
+        changed["observer"] = settings.observer.model_copy(update={"weights": weights})
+    return settings.model_copy(update=changed)
+
+
+def _write_naturals(
+    generation: Generation, session: Session, observer: Observer, naturals: str | Path | None, count: int | None
+) -> None:
+    source = Path(naturals) if naturals is not None else None
+    if source is not None and (source / "stimuli.tsv").is_file():
+        if count is not None:
+            raise InputError(
+                f"{source} is a stimulus set, which is shown as it is: leave --count out, or give a folder"
+            )
+        adopted = StimulusSet.read(source)
+        if adopted.modality != "image":
+            raise InputError(f"{source} holds {adopted.modality}s: the loop shows images")
+        adopted.require_intact()
+        with appearing(generation.root / "set") as hidden:
+            shutil.copytree(source, hidden)
+        _write_plan(generation, _groups(session, generation))
+        return
+    pooled = session.settings.pool
+    folder = source if source is not None else None if pooled is None else Path(pooled)
+    wanted = COUNT if count is None else count
+    # Twice as many are cut: a photograph gives a whole number of crops.
+    pool = natural_pool(observer, folder, count=2 * wanted, seed=session.settings.seed)
+    chosen = _spread(pool, wanted, session.settings.seed)
+    if len(chosen) < wanted:
+        raise InputError(f"{wanted} images came as count, the photographs give {len(chosen)}: ask for fewer")
+    with appearing(generation.root / "set") as hidden:
+        writer = SetWriter(hidden, description="Natural images")
+        for at, number in enumerate(chosen):
+            path = writer.add(f"nat_{at:04d}", pool.stimulus(number), name="natural", kind="natural")
+            writer.rows[-1].update(statistics_of(path))
+        writer.commit({"pool": pool.facts(), "versions": {"synthstim": version("synthstim")}})
+    _write_plan(generation, {f"nat_{at:04d}": pool.names[pool.origin[number]] for at, number in enumerate(chosen)})
+
+
+def _spread(pool: NaturalPool, count: int, seed: int) -> list[int]:
+    """Crops of all photographs alike: every one's first crop, then every one's second, in a random order each."""
+    rank = pd.Series(pool.origin).groupby(pool.origin).cumcount().to_numpy()
+    order = np.lexsort((np.random.default_rng(seed).permutation(len(pool)), rank))
+    return sorted(int(number) for number in order[:count])
+
+
+def _groups(session: Session, generation: Generation) -> dict[str, str]:
+    """What each adopted image is a crop of, by the table that the settings name; an image by itself otherwise."""
+    groups = {str(name): str(name) for name in generation.stimuli.table["stimulus_id"]}
+    if session.settings.groups is not None:
+        table = read_frame(session.root / session.settings.groups, text=("stimulus_id", "group"))
+        if absent := [name for name in ("stimulus_id", "group") if name not in table]:
+            raise InputError(f"{session.settings.groups} lacks the column {absent[0]}: it needs stimulus_id and group")
+        groups |= dict(zip(table["stimulus_id"].astype(str), table["group"].astype(str), strict=True))
+    return groups
+
+
+def _write_plan(generation: Generation, groups: Mapping[str, str]) -> None:
+    names = [str(name) for name in generation.stimuli.table["stimulus_id"]]
+    table = pd.DataFrame({"stimulus_id": names, "role": "natural", "group": [groups[name] for name in names]})
+    write_frame(generation.root / "plan.tsv", table.reindex(columns=list(PLAN)))
+
+
+def _check_folds(generation: Generation, settings: Settings) -> None:
+    """Refuse what could not be fitted, before it is recorded."""
+    groups = dict(zip(generation.plan["stimulus_id"], generation.plan["group"], strict=True))
+    assign_folds(generation.stimuli.table, folds=settings.fitting.folds, groups=groups, seed=settings.seed)

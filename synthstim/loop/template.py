@@ -1,0 +1,69 @@
+"""loop.yaml as ``init`` writes it: every setting with its value and a comment."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import yaml
+
+from synthstim.loop.settings import Settings
+
+_HEAD = """\
+# The settings of this closed loop. They are read again by every command: goals, anchors, explore and what is asked of
+# responses may change between generations. Observer, layers and window_s stay as they are in a session.
+schema_version: 1
+"""
+# Key of the settings -> what stands above it.
+_COMMENTS = {
+    "observer": "The network, and the size in pixels at which it is shown images.",
+    "layers": "Candidates: each site takes the layer that predicts it best.",
+    "pool": "A folder of photographs that natural images are cut from; nothing takes those that packages carry.",
+    "groups": "A table with the columns stimulus_id and group: natural images of one group share a fold.",
+    "window_s": "Spikes are counted from the first to the second, in seconds from the onset of the image.",
+    "sites": "all, a list of names, or selected: those that reach min_reliability in generation 0.",
+    "leave_out": "Sites that are not read at all, such as [dead_07].",
+    "min_reliability": "",
+    "min_repeats": "A generation is complete when min_share of its images were shown min_repeats times or more.",
+    "min_share": "",
+    "reading": "incomplete: presentations that missed a refresh: refuse, keep, leave out. nan: refuse or absent (arrays).",
+    "fitting": "method: ridge, pls, factorised, gaussian. ensemble: folds or none.",
+    "goals": (
+        "What the new images of every generation are to do; each goal makes copies images for each of its sites.\n"
+        "  goal: drive, suppress, one_hot (drive one site and hold the others down), level (levels: [..], in the units of\n"
+        "    the recording, or scale: z), pattern (pattern: {site: z-score, ..})\n"
+        "  sites: all, or a list; warm: copies that start from the best images up to now instead of from noise\n"
+        "  evaluations: passes that an image may spend; first, last: generations in which the goal is pursued"
+    ),
+    "controls": "Images to compare with, for each controlled site: {noise: 2, gabor: 1, best_natural: 2, other_site: 2}.",
+    "anchors": (
+        "Shown again for each goal and site: best natural images, and best controllers of earlier generations; and random\n"
+        "  images of generation 0, which say how far the recording drifted."
+    ),
+    "explore": "Share of the new images that are shown because they teach the model most: natural, pattern or both.",
+    "level_tolerance": "A level is reached within this many standard deviations of the site's responses.",
+    "experiment": "How a generation is shown: see synthstim protocols; rig is a file beside this one.",
+    "seed": "",
+}
+
+
+def render_settings(settings: Settings) -> str:
+    """The text of loop.yaml: it reads back to the same settings."""
+    data = settings.model_dump(mode="json", exclude_none=True)
+    data["goals"] = [goal.model_dump(mode="json", exclude_unset=True) for goal in settings.goals]
+    parts = [_HEAD]
+    for key, comment in _COMMENTS.items():
+        lines = [f"# {line}" for line in comment.split("\n") if line]
+        if key not in data:
+            parts.append("\n".join([*lines, f"# {key}:"]))
+        elif key == "goals" and data[key]:
+            parts.append("\n".join([*lines, "goals:", *(f"  - {_flow(goal)}" for goal in data[key])]))
+        else:
+            parts.append("\n".join([*lines, f"{key}: {_flow(data[key])}"]))
+    return "\n".join(parts) + "\n"
+
+
+def _flow(value: Any) -> str:
+    text = yaml.safe_dump(
+        value, default_flow_style=True, sort_keys=False, allow_unicode=True, width=10**9, line_break="\n"
+    )
+    return text.removesuffix("...\n").strip()

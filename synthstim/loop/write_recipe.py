@@ -1,0 +1,118 @@
+"""The recipe of a generation: what is asked for, as ``synthstim make`` understands it."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import yaml
+
+from synthstim.encoding import Fit
+from synthstim.loop.generation import PLAN, Generation
+from synthstim.loop.history import History
+from synthstim.loop.requests import Request, warm_starts
+from synthstim.loop.settings import Settings
+from synthstim.loop.whole import appearing, write_text
+from synthstim.recipe import Recipe, expand
+
+RECIPE = "recipe.yaml"
+STARTS = "starts"
+_HEAD = "# What generation {number} was made of: {folder} holds the sites that it controls. Paths are relative to this file.\n"
+
+
+def entries_for(
+    requests: Sequence[Request], history: History, fit: Fit
+) -> tuple[list[dict[str, Any]], dict[str, tuple[Request, str]]]:
+    """The entries of a recipe, and for each entry's name the request and the image it starts from, or "".
+
+    An entry has one start: the copies of a request that start from noise are one, each of the others is one of its own.
+    """
+    entries, of = [], {}
+    for request in requests:
+        starts = warm_starts(request, history)
+        if cold := request.goal.copies - len(starts):
+            entries.append(_entry(request, request.name, cold, fit, history))
+            of[request.name] = (request, "")
+        for at, start in enumerate(starts):
+            name = f"{request.name}_w{at}"
+            entries.append(_entry(request, name, 1, fit, history) | {"start": f"{STARTS}/{start}.png"})
+            of[name] = (request, start)
+    return entries, of
+
+
+def write_recipe(
+    generation: Generation, settings: Settings, fit_of: Generation, entries: list[dict[str, Any]], controls: bool = True
+) -> Recipe:
+    """Write ``recipe.yaml`` of a generation, whole.
+
+    Args:
+        fit_of: the generation whose fit is controlled.
+    """
+    data: dict[str, Any] = {"observer": f"fit:../{fit_of.name}/fit", "seed": settings.seed}
+    if settings.pool is not None:
+        data["pool"] = str((generation.root.parent / settings.pool).resolve())
+    if settings.controls and controls:
+        data["controls"] = dict(settings.controls)
+    data["stimuli"] = entries
+    text = yaml.safe_dump(data, sort_keys=False, allow_unicode=True, width=120)
+    recipe = Recipe.from_text(text, generation.root, name=RECIPE)
+    write_text(generation.root / RECIPE, _HEAD.format(number=generation.number, folder=f"../{fit_of.name}/fit") + text)
+    return recipe
+
+
+def write_starts(generation: Generation, history: History, starts: Sequence[str]) -> None:
+    """Copy the images that controllers start from into the generation, so that its recipe stands alone."""
+    with appearing(generation.root / STARTS) as hidden:
+        hidden.mkdir()
+        for name in starts:
+            shutil.copyfile(path_of(history, name), hidden / f"{name}.png")
+
+
+def path_of(history: History, stimulus_id: str) -> Path:
+    """The file of an image that was shown."""
+    holder = history.holder(stimulus_id).stimuli
+    return holder.path(str(holder.table.set_index("stimulus_id").loc[stimulus_id, "file"]))
+
+
+def plan_rows(
+    recipe: Recipe, of: dict[str, tuple[Request, str]], history: History, sites: Sequence[str]
+) -> pd.DataFrame:
+    """Rows of the plan for the images that a recipe makes (``PLAN``)."""
+    rows = []
+    for item in expand(recipe, sites):
+        request, start = of[item.entry.name]
+        role = "explore" if request.goal.name == EXPLORE else "exploit"
+        # One that starts from an image stays near it: it must not be predicted by a model fitted to that image.
+        group = history.groups[start] if start else f"{request.goal.name} {request.target}"
+        goal = request.goal
+        rows.append((item.stimulus_id, role, goal.name, goal.goal, request.target, request.level, group, start or None))
+    return pd.DataFrame(rows, columns=list(PLAN))
+
+
+# The name of the goal that explores.
+EXPLORE = "explore"
+
+
+def _entry(request: Request, name: str, copies: int, fit: Fit, history: History) -> dict[str, Any]:
+    goal = request.goal
+    entry: dict[str, Any] = {"name": name, "kind": "controller", "goal": goal.goal, "copies": copies}
+    if goal.goal == "pattern":
+        entry["pattern"] = {site: _rescaled(z, site, fit, history) for site, z in request.pattern.items()}
+    else:
+        entry["unit"] = {"site": request.site}
+    if goal.goal == "level":
+        entry["level"] = request.level
+    for key in ("temperature", "evaluations"):
+        if (value := getattr(goal, key)) is not None:
+            entry[key] = value
+    return entry
+
+
+def _rescaled(z: float, site: str, fit: Fit, history: History) -> float:
+    """A z-score of generation 0 as one of the fit, whose responses include those to controllers."""
+    mean, spread = history.scale[site]
+    own = fit.table[fit.table["site"] == site]
+    return round(float((mean + z * spread - own["mean"].iloc[0]) / own["spread"].iloc[0]), 4)
