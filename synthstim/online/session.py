@@ -37,12 +37,11 @@ class Session:
             raise InputError(f"the session's name {name[:64]!r} cannot be used: give 1 to 64 printable characters")
         facts = {"schema_version": 1, "stimuli": self.catalogue.root.name, "policy": repr(policy), "session": name}
         self.record = Record(out, facts)
-        for trial, (stimulus_id, digest) in zip(self.record.trials, self.record.found, strict=True):
-            if self.catalogue[stimulus_id].sha256 != digest:
-                raise InputError(
-                    f"{self.record.folder} was made with another file of {stimulus_id}: choose a new folder"
-                )
-            policy.update(trial)
+        try:
+            self._go_on()
+        except BaseException:
+            self.record.close()
+            raise
 
     @property
     def sequence(self) -> int:
@@ -77,6 +76,19 @@ class Session:
     def close(self) -> None:
         """Close the record."""
         self.record.close()
+
+    def _go_on(self) -> None:
+        """Let the policy know of the trials that were found on disk."""
+        for trial, (stimulus_id, digest) in zip(self.record.trials, self.record.found, strict=True):
+            if self.catalogue[stimulus_id].sha256 != digest:
+                raise InputError(
+                    f"{self.record.folder} was made with another file of {stimulus_id}: choose a new folder"
+                )
+            if absent := [site for site in self.policy.sites if site not in trial.responses]:
+                raise InputError(
+                    f"trial {trial.sequence} of {self.record.folder} lacks the site {absent[0]!r}: choose a new folder"
+                )
+            self.policy.update(trial)
 
 
 class Conversation:
