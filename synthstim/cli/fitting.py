@@ -9,9 +9,13 @@ from typing import TYPE_CHECKING, Annotated, Any, Optional
 import typer
 
 from synthstim.cli.app import AllowCode, AllowDownload, Device, Quiet, app, as_table, console, say
+from synthstim.cli.given import read_lines, read_names, read_size, read_window
 from synthstim.errors import InputError
 
 if TYPE_CHECKING:
+    import pandas as pd
+    from rich.table import Table
+
     from synthstim.encoding import Fit
     from synthstim.models import Observer
     from synthstim.responses import Responses
@@ -94,31 +98,33 @@ def fit(
 
     require_absent(out)
     sets = [StimulusSet.read(path) for path in stimuli]
-    window_s, named = _window(window), _names(sites)
+    window_s, named = read_window(window), read_names(sites)
     if spikes or markers:
         log_options = {"missing_markers": missing_markers, "incomplete": incomplete, "display_delay_s": display_delay}
         responses = _logged(recordings, spikes or [], markers or [], window_s, named, log_options)
     else:
         responses = read_all(
-            recordings, window_s=window_s, stimulus_ids=_lines(ids), sites=named, session=session, nan=nan, table=table,
+            recordings, window_s=window_s, stimulus_ids=read_lines(ids), sites=named, session=session, nan=nan, table=table,
             column=column, site_column=site_column,
         )  # fmt: skip
     for note in responses.notes:
         say(note)
     screened = screen_sites(responses, at_least=min_reliability, fewest=MIN_STIMULI, seed=seed)
     _tell_screened(screened, min_reliability)
-    opened = [
-        _observer(name, sets, screened.responses, size, weights=weights, device=device, allow_code=allow_code,
-                  allow_download=allow_download)
-        for name in observer or ["efficientnet-lite0"]
-    ]  # fmt: skip
+    allowed: dict[str, Any] = {
+        "weights": weights,
+        "device": device,
+        "allow_code": allow_code,
+        "allow_download": allow_download,
+    }
+    opened = _observers(observer or ["efficientnet-lite0"], sets, screened.responses, read_size(size), allowed)
     fits = [
         fit_sites(
-            one, screened.responses, sets, _layers(one, layers), method=method, folds=folds, groups=groups,
+            one, screened.responses, sets, chosen, method=method, folds=folds, groups=groups,
             ceilings=screened.selection is not None, members="folds" if ensemble else None, seed=seed, cache=cache,
             progress=(lambda step: None) if quiet else say,
         )
-        for one in opened
+        for one, chosen in [(one, _layers(one, layers)) for one in opened]
     ]  # fmt: skip
     made = joined(fits) if len(fits) > 1 else fits[0]
     save_fit(made, out)
@@ -154,55 +160,45 @@ def _logged(
     return join_responses(parts)
 
 
-def _observer(
-    name: str, sets: Sequence[StimulusSet], responses: Responses, size: str | None, **options: Any
-) -> Observer:
-    """The observer, shown the stimuli at the size wanted, or at theirs if it can be; says which."""
-    from synthstim.encoding.defaults import common_duration, common_size
+def _observers(
+    names: Sequence[str],
+    sets: Sequence[StimulusSet],
+    responses: Responses,
+    wanted: tuple[int, int] | None,
+    allowed: dict[str, Any],
+) -> list[Observer]:
+    """The observers, shown the stimuli at the size wanted, or at theirs, or at that of the first of them; says which."""
+    from synthstim.encoding.defaults import common_duration, common_size, shown_at
+    from synthstim.models import ImageInput
     from synthstim.production import open_observer
 
-    if sets[0].modality == "sound":
-        opened = open_observer(name, seconds=common_duration(sets, responses.stimulus_ids), **options)
-        say(f"{opened.name} is played {opened.input.words}")
-        return opened
-    wanted = _size(size)
-    shown = wanted or common_size(sets, responses.stimulus_ids)
-    # A function of the user's, or a fit, has its own size.
-    opened = _at_size(name, None if ":" in name and wanted is None else shown, asked=wanted is not None, **options)
-    own = getattr(opened.input, "size", None)
-    why = (
-        "as asked"
-        if wanted
-        else "as the stimuli are"
-        if own == shown
-        else "its own size: the stimuli are brought to it"
-    )
-    say(f"{opened.name} is shown {opened.input.words}, {why}")
-    return opened
-
-
-def _at_size(name: str, size: tuple[int, int] | None, *, asked: bool, **options: Any) -> Observer:
-    from synthstim.production import open_observer
-
-    if size is not None:
-        try:
-            opened = open_observer(name, size=size, **options)
-            opened.require([])
-            return opened
-        except InputError as error:
-            # Transformers take one size only.
-            if asked or "does not run on" not in str(error):
-                raise
-    return open_observer(name, **options)
+    seconds = common_duration(sets, responses.stimulus_ids) if sets[0].modality == "sound" else None
+    size = wanted or common_size(sets, responses.stimulus_ids)
+    why = "as asked" if wanted else "as the stimuli are" if size else "the stimuli, of several sizes, are brought to it"
+    made: list[Observer] = []
+    for name in names:
+        opened = open_observer(name, seconds=seconds, **allowed)
+        if isinstance(opened.input, ImageInput):
+            size = size or opened.input.size
+            opened = shown_at(opened, size)
+            inside = getattr(opened.input, "resize", None)
+            said = f"{why}; it resizes them to {inside[0]} x {inside[1]}" if inside else why
+        else:
+            said = "as the stimuli are" if seconds else "the stimuli are brought to it"
+        say(f"{opened.name} is {opened.input.verb} {opened.input.words}, {said}")
+        made.append(opened)
+    return made
 
 
 def _layers(observer: Observer, layers: str | None) -> Sequence[str]:
     from synthstim.encoding.defaults import suggest_layers
 
     if layers is not None:
-        return [layer.strip() for layer in layers.split(",") if layer.strip()]
+        named = [layer.strip() for layer in layers.split(",") if layer.strip()]
+        observer.require(named)
+        return named
     chosen = suggest_layers(observer)
-    say(f"layers of {observer.name}, none was named: {', '.join(chosen)} (--layers chooses others)")
+    say(f"layers of {observer.name}, as none was named: {', '.join(chosen)} (--layers takes others)")
     return chosen
 
 
@@ -215,7 +211,7 @@ def _tell_screened(screened: Screened, at_least: float) -> None:
     else:
         say(f"{kept} of {screened.sites} sites are fitted: those of a reliability of {at_least:g} or more")
     if len(screened.left_out):
-        console.print(as_table(screened.left_out.rename(columns={"why": "left out: why"}).head(_SHOWN)))
+        console.print(_rows(screened.left_out.rename(columns={"why": "left out: why"}).head(_SHOWN), ["reliability"]))
     if len(screened.left_out) > _SHOWN:
         say(f"and {len(screened.left_out) - _SHOWN} more left out")
 
@@ -224,49 +220,26 @@ def _tell_fit(made: Fit) -> None:
     columns = ["r", "ceiling", "score", "r_shuffled"]
     rows = made.table[["site", "layer", *columns]].astype(dict.fromkeys(columns, float))
     rows.loc[len(rows)] = ["median", "", *rows[columns].median()]
-    # To three digits, and no nan where there is no ceiling.
-    console.print(as_table(rows.astype(object).where(rows.notna(), "n/a")))
+    console.print(_rows(rows, columns))
+
+
+def _rows(table: pd.DataFrame, numbers: Sequence[str]) -> Table:
+    """A table with three digits, and n/a where there is no number."""
+    shown = {name: table[name].map("{:.3f}".format).replace("nan", "n/a") for name in numbers}
+    return as_table(table.assign(**shown))
 
 
 def _tell_next(made: Fit, out: Path) -> None:
     say(f"{made!r}, saved in {out}")
+    if any(
+        facts["weights"] not in ("default", "random")
+        for facts in made.provenance.get("networks", [made.provenance["observer"]])
+    ):
+        say(
+            "its weights are no model's own: make stimuli in Python, make(recipe, out, observer=load_fit(folder, observer))"
+        )
+        return
     say("next: save these lines as tonight.yaml, then: synthstim make tonight.yaml --out tonight")
     say(f"observer: fit:{out}")
     say("stimuli:")
     say("  - {name: stretch, kind: controller, goal: drive, unit: {sites: all}, copies: 5}")
-
-
-def _window(text: str | None) -> tuple[float, float] | None:
-    if text is None:
-        return None
-    try:
-        start, end = (float(part) for part in text.split(","))
-    except ValueError:
-        start = end = 0.0
-    if not start < end:
-        raise InputError(f"--window {text} came: wanted the start and the end in seconds, such as 0.07,0.17")
-    return start, end
-
-
-def _size(text: str | None) -> tuple[int, int] | None:
-    if text is None:
-        return None
-    sides = text.lower().split("x")
-    if not 1 <= len(sides) <= 2 or not all(side.isdecimal() and int(side) > 0 for side in sides):
-        raise InputError(f"--size {text} came: wanted pixels such as 112, or height x width such as 112x96")
-    return int(sides[0]), int(sides[-1])
-
-
-def _names(text: str | None) -> list[str] | None:
-    if text is None:
-        return None
-    return _lines(Path(text)) if Path(text).is_file() else [name.strip() for name in text.split(",") if name.strip()]
-
-
-def _lines(path: Path | None) -> list[str] | None:
-    if path is None:
-        return None
-    try:
-        return [line.strip() for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
-    except (OSError, ValueError) as error:
-        raise InputError(f"{path} cannot be read as names, one a line ({error})") from None

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 from PIL import Image
 from torch import nn
 
 from synthstim.errors import InputError
-from synthstim.models import OUTPUT, Observer
+from synthstim.models import OUTPUT, ImageInput, Observer
 from synthstim.stimulus_set import StimulusSet
 
 MOST_LAYERS = 5
 # Of one stimulus: larger layers cost memory and time, and hold little beyond the pixels.
 MOST_VALUES = 160_000
+# A network runs on images of up to so many times the side that it was trained at.
+MOST_TIMES = 2
 _WEIGHTED = (nn.Conv1d, nn.Conv2d, nn.Linear)
 _FEWEST_BLOCKS = 3
 
@@ -41,6 +44,34 @@ def suggest_layers(observer: Observer) -> tuple[str, ...]:
         raise InputError(f"{observer.name} has no layer with space: name the layers to fit")
     last = {shapes[layer][-2:] if len(shapes[layer]) == 3 else layer: layer for layer in blocks}
     return _spread(list(last.values()))
+
+
+def shown_at(observer: Observer, size: tuple[int, int]) -> Observer:
+    """The observer shown images of a size: its network runs at that size, or else resizes them to its own.
+
+    It resizes where the network takes one size only, as transformers do, and where the images are so large that running at
+    their size would take long.
+
+    Args:
+        observer: of images.
+        size: (height, width) in pixels.
+
+    Raises:
+        InputError: it can be shown neither.
+    """
+    own = observer.input
+    assert isinstance(own, ImageInput)
+    if size == own.size:
+        return observer
+    if max(size) <= MOST_TIMES * max(own.size):
+        made = observer.given(replace(own, size=size))
+        try:
+            made.layers  # noqa: B018 - runs the network once
+            return made
+        except InputError as error:
+            if "does not run on" not in str(error):
+                raise
+    return observer.given(replace(own, size=size, resize=own.resize or own.size))
 
 
 def common_size(sets: Sequence[StimulusSet], ids: Sequence[str]) -> tuple[int, int] | None:
