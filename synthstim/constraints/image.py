@@ -19,6 +19,13 @@ GREY = 0.5
 class Luminance:
     """Mean relative luminance, RMS contrast (standard deviation over mean), or both, of linear light.
 
+    Attributes:
+        mean: relative luminance, between 0 and 1; None leaves it.
+        rms_contrast: None leaves it.
+        colours: what becomes of colours beyond the range of a display: ``cut`` at the range, channel by channel, or
+            ``fade``, which takes their saturation until they are inside and leaves their luminance: so images of strong
+            colours come to the limit too.
+
     Example:
         >>> images = Luminance(mean=0.2, rms_contrast=0.3).project(torch.rand(1, 3, 32, 32))
         >>> round(luminance(images).mean().item(), 2)
@@ -27,10 +34,13 @@ class Luminance:
 
     mean: float | None = None
     rms_contrast: float | None = None
+    colours: str = "cut"
     axes: ClassVar[int] = 3
 
     def check(self, shape: tuple[int, ...]) -> None:
         """Bounded values in [0, 1] with mean m have a contrast of at most sqrt((1 - m) / m)."""
+        if self.colours not in ("cut", "fade"):
+            raise InputError(f"colours {self.colours!r} is unknown: choose cut or fade")
         if self.mean is not None and not 0 < self.mean < 1:
             raise InputError(
                 f"mean luminance {self.mean:g} cannot be reached: wanted between 0 and 1, relative to white"
@@ -60,8 +70,17 @@ class Luminance:
             elif self.mean is not None:
                 # Scaling keeps the contrast and never cuts blacks.
                 gain = wanted / mean.clamp_min(1e-6)
-            linear = ((linear - mean) * gain + wanted).clamp(0, 1)
+            linear = (linear - mean) * gain + wanted
+            linear = linear.clamp(0, 1) if self.colours == "cut" else _faded(linear)
         return display_values(linear)
+
+
+def _faded(linear: Tensor) -> Tensor:
+    """Linear light within [0, 1]: each pixel keeps its luminance and loses as much of its colour as is beyond the range."""
+    grey = linear_luminance(linear).clamp(0, 1)[:, None]
+    colour = linear - grey
+    room = torch.where(colour > 0, 1 - grey, grey) / colour.abs().clamp_min(1e-9)
+    return (grey + colour * room.amin(1, keepdim=True).clamp_max(1)).clamp(0, 1)
 
 
 @dataclass(frozen=True, kw_only=True)

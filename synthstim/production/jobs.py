@@ -83,7 +83,7 @@ def plan_jobs(
             _check(aim, observer)
             if item.reference is not None:
                 references.get(item.reference)
-            groups.setdefault(_key(item), []).append((item, aim))
+            groups.setdefault(settings_of(item), []).append((item, aim))
         except InputError as error:
             raise InputError(f"{item.entry.name}: {error}") from None
     most = at_once or AT_ONCE.get(observer.device.type, 8)
@@ -136,7 +136,7 @@ def _check(aim: Aim, observer: Observer) -> None:
         unit.flat_indices(observer.layers[unit.layer], channel_axis=observer.input.channel_axis)
 
 
-def _key(item: Item) -> str:
+def settings_of(item: Item) -> str:
     """What items of one batch share: all of the entry but its name and copies, and the layers."""
     left_out = {"name", "copies", "reference", "layers", "levels"}
     if isinstance(item.entry, Controller) and (item.entry.goal != "one_hot" or item.entry.of_sites):

@@ -12,8 +12,8 @@ from synthstim.models import ImageInput, Observer, SoundInput
 from synthstim.recipe import Controller, Metamer, Recipe
 from synthstim.verify import NaturalPool
 
-# Beyond this share of the RMS contrast of an image of black and white alone, images have no room left for anything else.
-MOST_CONTRAST = 0.5
+# At most this share of the RMS contrast of an image of black and white alone: images of any kind still come to it.
+MOST_CONTRAST = 0.3
 
 
 def constraints_of(
@@ -73,4 +73,5 @@ def luminance_of(pool: NaturalPool) -> limits.Luminance:
         contrasts.append(seen.std(1, unbiased=False) / seen.mean(1).clamp_min(1e-6))
     mean = float(torch.cat(means).mean())
     most = MOST_CONTRAST * ((1 - mean) / mean) ** 0.5
-    return limits.Luminance(mean=mean, rms_contrast=min(float(torch.cat(contrasts).mean()), most))
+    contrast = min(float(torch.cat(contrasts).mean()), most)
+    return limits.Luminance(mean=mean, rms_contrast=contrast, colours="fade")

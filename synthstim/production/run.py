@@ -12,6 +12,8 @@ from typing import Any
 
 import torch
 
+from synthstim.constraints import Luminance
+from synthstim.controls import brought_within
 from synthstim.encoding import Fit
 from synthstim.errors import InputError
 from synthstim.images import sha256_of
@@ -19,6 +21,7 @@ from synthstim.media import DEFAULT_BITS, levels_of
 from synthstim.models import ImageInput, Observer
 from synthstim.optimise import Synthesiser
 from synthstim.parametrise import shaped_noise
+from synthstim.production.cases import controls_of
 from synthstim.production.jobs import Job, objective_of, plan_jobs
 from synthstim.production.limits import luminance_of
 from synthstim.production.observer import check_device, open_observer
@@ -107,7 +110,8 @@ def make(
     work = WorkDirectory(out, _fingerprint(recipe, measurer, jobs, budget), resume=resume)
     try:
         results = _run_jobs(jobs, observer, measurer, work, watch)
-        write_set(out, recipe, observer, measurer, jobs, results)
+        controls = controls_of(recipe, measurer, jobs, results, work.kept)
+        write_set(out, recipe, observer, measurer, jobs, results, controls)
     except OSError as error:
         raise InputError(
             f"the set could not be written ({error.strerror or error}): make room, then go on with --resume"
@@ -155,6 +159,9 @@ def _run_jobs(
             made = _run_phase(number, job, index, made, observer, measurer, work, tracker)
             work.save_made(number, made)
         assert made is not None
+        if any(isinstance(limit, Luminance) and limit.colours == "fade" for limit in job.constraints):
+            # A step of synthesis comes near the limit; all stimuli of a set are to stand on it.
+            made.stimuli = brought_within(made.stimuli.double(), job.constraints).float()
         results.append(made)
         tracker.finish(job)
     return results

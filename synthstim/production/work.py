@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -80,6 +81,13 @@ class WorkDirectory:
         write_whole(self._made(job), data)
         for path in self.path.glob(f"job-{job:04d}-running-*"):
             path.unlink()
+
+    def kept(self, name: str, make: Callable[[], dict[str, Tensor]]) -> dict[str, Tensor]:
+        """What an earlier run made under this name; or what is made now, which is kept."""
+        path = self.path / f"{name}.safetensors"
+        if not path.exists():
+            write_whole(path, safetensors.torch.save({key: value.contiguous() for key, value in make().items()}))
+        return safetensors.torch.load(path.read_bytes())
 
     def restore(self, job: int, phase: int, synthesiser: Synthesiser) -> None:
         """Put a running phase where its checkpoint stands, if there is one."""

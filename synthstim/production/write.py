@@ -15,6 +15,7 @@ import torch
 from synthstim.media import Stimulus, read_stimulus, statistics_of
 from synthstim.models import Observer, SoundInput, StimulusInput
 from synthstim.models.hearing.textures import unmatched
+from synthstim.production.cases import Controls, write_controls
 from synthstim.production.jobs import Job, of_statistics, reference_stem
 from synthstim.production.work import Made
 from synthstim.recipe import STARTS, Metamer, Recipe
@@ -25,7 +26,13 @@ BEST_SHOWN = 4
 
 
 def write_set(
-    out: Path, recipe: Recipe, observer: Observer, measurer: Measurer, jobs: list[Job], results: list[Made]
+    out: Path,
+    recipe: Recipe,
+    observer: Observer,
+    measurer: Measurer,
+    jobs: list[Job],
+    results: list[Made],
+    controls: Controls,
 ) -> None:
     """Write a set and its tables; nothing appears under its name until all of it is there."""
     # All at once: each new unit costs a pass through the pool.
@@ -45,8 +52,10 @@ def write_set(
                 steps, scores = zip(*made.curves[at], strict=True)
                 curve = pd.DataFrame({"stimulus_id": item.stimulus_id, "evaluation": steps, "score": scores})
                 writer.add_rows("curves.tsv.gz", curve)
+        described: dict[str, dict[str, object]] = {name: aim.facts() for name, aim in aims.items()}
+        described |= write_controls(writer, measurer, controls)
         _add_natural(writer, measurer, list(aims.values()))
-        writer.commit(provenance(recipe, observer, measurer, aims, nulls))
+        writer.commit(provenance(recipe, observer, measurer, described, nulls))
     except BaseException:
         writer.discard()
         raise
@@ -168,9 +177,13 @@ def _coding(recipe: Recipe, input: StimulusInput) -> dict[str, Any]:
 
 
 def provenance(
-    recipe: Recipe, observer: Observer, measurer: Measurer, aims: Mapping[str, Aim], nulls: Mapping[str, dict[str, int]]
+    recipe: Recipe,
+    observer: Observer,
+    measurer: Measurer,
+    described: Mapping[str, dict[str, object]],
+    nulls: Mapping[str, dict[str, int]],
 ) -> dict[str, Any]:
-    """How a set was made, as plain data."""
+    """How a set was made, as plain data; ``described`` is what each stimulus is meant to do."""
     shown = observer.input
     return {
         "recipe": recipe.text,
@@ -193,5 +206,5 @@ def provenance(
             name: version(name)
             for name in ("synthstim", "torch", "timm", "kornia", "numpy", "scikit-image", "scikit-learn")
         },
-        "stimuli": {stimulus_id: aim.facts() for stimulus_id, aim in aims.items()},
+        "stimuli": dict(described),
     }

@@ -27,7 +27,9 @@ COLUMNS: dict[str, Column] = {
     "goal": Column("text", "match, drive, suppress, level, one_hot or pattern"),
     "observer": Column("text", "Model the stimulus was made on"),
     "layer": Column("text", "Layer or layers of the observer, joined by +"),
-    "unit": Column("text", "Unit of the layer that a controller controls, or the sites of a pattern and their z-scores"),
+    "unit": Column(
+        "text", "Unit of the layer that a controller controls, or the sites of a pattern and their z-scores"
+    ),
     "others": Column("text", "Units held down by a one_hot controller"),
     "level": Column("number", "Activation that a level controller was asked for", "activation"),
     "reference": Column("text", "What a metamer matches, as the observer is given it, relative to this directory"),
@@ -82,13 +84,29 @@ COMPANIONS: dict[str, tuple[str, ...]] = {
     "null.tsv.gz": ("reference", "layer", "measure", "percentile", "value"),
     # The pool's most extreme images for each controlled unit, rank 0 first.
     "best_natural.tsv": ("unit", "layer", "goal", "rank", "file", "sha256", "activation", "photograph"),
+    # The stimuli that serve as controls of each controlled unit and goal: best_natural, noise, gabor, or other_site
+    # (controllers made for other units); of is the photograph, the controller whose spectrum it has, or the other unit.
+    "controls.tsv": ("unit", "layer", "goal", "level", "control", "stimulus_id", "of", "activation"),
     # Quantiles of each controlled unit's activation over the pool.
     "pool_activations.tsv.gz": ("unit", "layer", "percentile", "activation"),
 }
 
 # Columns of the companions that are text whatever they look like: a unit called 007 keeps its zeros.
 COMPANION_TEXT = frozenset(
-    ("stimulus_id", "reference", "layer", "matched", "measure", "unit", "goal", "file", "sha256", "photograph")
+    (
+        "stimulus_id",
+        "reference",
+        "layer",
+        "matched",
+        "measure",
+        "unit",
+        "goal",
+        "file",
+        "sha256",
+        "photograph",
+        "control",
+        "of",
+    )
 )
 
 _READERS = {"text": "string", "number": "float64", "count": "Int64", "flag": "boolean"}

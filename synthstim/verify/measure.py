@@ -65,6 +65,13 @@ class Measurer:
             "tolerance": LEVEL_TOLERANCE * float(self.standardisation([aim.unit])[1][0]),
         }
 
+    def activations(self, stimulus: Stimulus, aims: Sequence[Aim]) -> list[float]:
+        """What each aim is judged by, of one stimulus: the activation of its unit, or the distance from its pattern."""
+        units = list(dict.fromkeys(unit for aim in aims for unit in aim.controlled))
+        read = read_units(self.observer, _batch(self.observer, stimulus), units).double().cpu().numpy()
+        wanted = [[units.index(unit) for unit in aim.controlled] for aim in aims]
+        return [float(_of_goal(read[:, columns], aim)[0]) for columns, aim in zip(wanted, aims, strict=True)]
+
     def null(self, layers: Sequence[str]) -> Null:
         """The null distribution at these layers."""
         key = tuple(layers)
