@@ -15,7 +15,7 @@ from torch import nn
 from synthstim.encoding import Factorised, Fit, Ridge, Stimuli, ensemble, fit_sites, load_fit, save_fit
 from synthstim.errors import InputError
 from synthstim.images import write_png
-from synthstim.models import OUTPUT, ImageInput, Observer, load_model
+from synthstim.models import OUTPUT, ImageInput, Observer, SoundInput, load_model
 from synthstim.objectives import drive, level, match, one_hot, suppress
 from synthstim.optimise import Adam, Stopping, Synthesiser
 from synthstim.parametrise import Pixels
@@ -211,6 +211,39 @@ def test_sites_are_matched_by_name(responses: Responses, folded: Fit) -> None:
     assert both.sites == folded.sites
     assert np.allclose(read(both, "members")[:, FOLDS], read(other, "sites")[:, ::-1], atol=1e-5)
     assert np.allclose(both.table["r"], (folded.table["r"].to_numpy() + other.table["r"].to_numpy()[::-1]) / 2)
+
+
+class Ear(nn.Module):
+    """Filters at a time, rectified: (batch, time) -> (batch, channel, time)."""
+
+    def __init__(self, seed: int) -> None:
+        super().__init__()
+        with torch.random.fork_rng():
+            torch.manual_seed(seed)
+            self.filters, self.relu = nn.Conv1d(1, 6, 32, stride=32), nn.ReLU()
+
+    def forward(self, waveforms: torch.Tensor) -> torch.Tensor:
+        return self.relu(self.filters(waveforms[:, None]))
+
+
+def test_networks_that_hear_at_different_rates_are_played_the_same_sounds(tmp_path: Path) -> None:
+    ears = [
+        Observer(
+            Ear(seed), input=SoundInput(rate=8000, samples=800, network_rate=rate), name=f"ear{seed}", decision=None
+        )
+        for seed, rate in ((0, 8000), (1, 4000))
+    ]
+    sounds = 0.1 * np.random.default_rng(0).normal(size=(COUNT, 800)).astype(np.float32)
+    with torch.no_grad():
+        signal = ears[0].activations(torch.from_numpy(sounds), ["relu"])["relu"].mean(2)[:, :3].numpy()
+    played = Stimuli.of_arrays(names(COUNT), sounds)
+    fits = [fit_sites(ear, recorded(signal / signal.std()), played, ["relu"], shuffled=False) for ear in ears]
+    both = ensemble(fits)
+    assert both.observer.input == SoundInput(rate=8000, samples=800, network_rate=8000)
+    expected = np.mean([fit.predict(played)["predicted"] for fit in fits], 0)
+    assert np.allclose(both.predict(played)["predicted"], expected, atol=1e-4)
+    loaded = load_fit(save_fit(both, tmp_path / "fit"), ears)
+    assert np.array_equal(loaded.predict(played), both.predict(played))
 
 
 # Everything that works on sites works on an ensemble's.

@@ -225,6 +225,10 @@ def test_counts_from_the_nwb_file_equal_those_of_the_log(run: Path, tmp_path: Pa
         )
         pd.testing.assert_frame_equal(one, two)
         assert one["response"].sum() == BLOCKS * (6 + 10)
+    assert again.notes == ()
+    assert read_nwb(path, window_s=WINDOW).notes == (
+        "1 of 12 presentations of a.nwb were cut short or missed a refresh: kept",
+    )
     # With the checksums of the set's own files.
     assert set(read_nwb(path, window_s=WINDOW).trials["sha256"]) == set(direct.trials["sha256"])
 

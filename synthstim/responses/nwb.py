@@ -68,14 +68,22 @@ def read_nwb(
     except Exception as error:  # damaged files make the library raise anything
         raise unreadable(path, error, "an NWB file") from None
     onsets = shown.pop("start_time").to_numpy(dtype=np.float64)
+    notes = _cut_short(shown.pop("complete"), path.name) if "complete" in shown else ()
     frame = trial_frame(shown, spikes, onsets, window_s, name)
     recorded = _recorded(onsets, observed, list(spikes), window_s)
     if not recorded.any():
         raise InputError(f"{path.name}: no presentation lies in the observation intervals of a unit")
     if recorded.all():
-        return Responses(frame, path.name)
+        return Responses(frame, path.name, notes)
     note = f"{int((~recorded).sum())} of {recorded.size} trials lie outside their unit's observation intervals: not recorded"
-    return Responses(frame[recorded.ravel()], path.name, (note,))
+    return Responses(frame[recorded.ravel()], path.name, (*notes, note))
+
+
+def _cut_short(complete: pd.Series, name: str) -> tuple[str, ...]:
+    cut = int((complete.astype(str).str.lower() == "false").sum())
+    return (
+        (f"{cut} of {len(complete)} presentations of {name} were cut short or missed a refresh: kept",) if cut else ()
+    )
 
 
 def _presentations(content: Any, table: str | None, column: str, labels: Mapping[str, str], name: str) -> pd.DataFrame:
@@ -90,9 +98,9 @@ def _presentations(content: Any, table: str | None, column: str, labels: Mapping
                 f"{name}: the table {chosen} has no column {column!r}: name it with column=..., it has"
                 f" {listed(intervals[chosen].columns, 8)}"
             )
-        # Checksums of what was shown are kept, so that the trials are matched with the set's very files.
-        digests = ["sha256"] if "sha256" in intervals[chosen] and column != "sha256" else []
-        shown = intervals[chosen][[column, "start_time", *digests]].rename(columns={column: COLUMN})
+        # As synthstim.presented writes them: checksums match the trials with the set's very files.
+        extra = [name for name in ("sha256", "complete") if name in intervals[chosen] and name != column]
+        shown = intervals[chosen][[column, "start_time", *extra]].rename(columns={column: COLUMN})
     elif chosen in series:
         shown = _indexed(series[chosen], name)
     else:
