@@ -154,13 +154,15 @@ def test_stimuli_of_several_sizes_are_shown_at_the_models_own(folder: Path, tmp_
     assert common_size([mixed], ["s3"]) == (SIZE - 1, SIZE)
     assert common_size([StimulusSet.read(folder / "set"), mixed], ["s1"]) == (SIZE, SIZE)
     said = run(
-        unchecked(folder, tmp_path), "--stimuli", tmp_path / "set", "--out", tmp_path / "fit", *QUICK, "--folds", "2"
+        some_trials(folder, tmp_path), "--stimuli", tmp_path / "set", "--out", tmp_path / "fit", *QUICK, "--folds", "2"
     )
     assert "is shown 3 x 224 x 224, the stimuli, of several sizes, are brought to it" in said
 
 
-def unchecked(folder: Path, to: Path) -> Path:
-    return write_text(to / "tonight.tsv", pd.read_csv(folder / "tonight.tsv", sep="\t"))
+def some_trials(folder: Path, to: Path) -> Path:
+    """The trials of a few stimuli."""
+    trials = pd.read_csv(folder / "tonight.tsv", sep="\t")
+    return write_text(to / "tonight.tsv", trials[trials["stimulus_id"].isin(names(12))])
 
 
 def test_a_network_of_one_size_is_shown_the_stimuli_at_theirs() -> None:
@@ -170,6 +172,7 @@ def test_a_network_of_one_size_is_shown_the_stimuli_at_theirs() -> None:
     large = shown_at(observer, (96, 96))
     assert (large.input.shape, large.input.resize) == ((3, 96, 96), (32, 32))
     assert large.layers == observer.layers
+    assert shown_at(observer, (48, 96)).input.resize == (16, 32)
 
     class OneSize(nn.Module):
         def forward(self, images: torch.Tensor) -> torch.Tensor:
@@ -237,6 +240,15 @@ def test_everything_wrong_is_said_before_activations_are_computed(
     assert said in str(done.exception)
     assert "\n" not in str(done.exception)
     assert not (tmp_path / "fit").exists()
+
+
+def test_one_of_several_windows_is_chosen(folder: Path, tmp_path: Path) -> None:
+    trials = pd.read_csv(folder / "tonight.tsv", sep="\t")
+    both = pd.concat([trials, trials.assign(window_start_s=0.17, window_end_s=0.27)])
+    given = [write_text(tmp_path / "both.tsv", both), "--stimuli", folder / "set", "--out", tmp_path / "fit", *QUICK]
+    done = CliRunner().invoke(app, ["fit", *map(str, given)])
+    assert "has 2 windows: choose one with --window, of 0.07,0.17, 0.17,0.27" in str(done.exception)
+    assert "3 of 5 sites" in run(*given, "--window", "0.07,0.17", "--quiet", "--folds", "2")
 
 
 def test_a_folder_that_is_there_and_a_set_that_is_none_are_refused(folder: Path, tmp_path: Path) -> None:

@@ -107,6 +107,11 @@ def fit(
             recordings, window_s=window_s, stimulus_ids=read_lines(ids), sites=named, session=session, nan=nan, table=table,
             column=column, site_column=site_column,
         )  # fmt: skip
+    if len(responses.windows) > 1:
+        shown = ", ".join(f"{start:g},{end:g}" for start, end in responses.windows)
+        raise InputError(
+            f"{responses.source} has {len(responses.windows)} windows: choose one with --window, of {shown}"
+        )
     for note in responses.notes:
         say(note)
     screened = screen_sites(responses, at_least=min_reliability, fewest=MIN_STIMULI, seed=seed)

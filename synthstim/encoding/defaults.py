@@ -63,8 +63,12 @@ def shown_at(observer: Observer, size: tuple[int, int]) -> Observer:
     assert isinstance(own, ImageInput)
     if size == own.size:
         return observer
-    if max(size) <= MOST_TIMES * max(own.size):
-        made = observer.given(replace(own, size=size))
+    # Of the same shape as the images, and of the side that the network was trained at.
+    scale = max(own.size) / max(size)
+    smaller = (max(1, round(size[0] * scale)), max(1, round(size[1] * scale)))
+    tried = [None, smaller] if max(size) <= MOST_TIMES * max(own.size) else [smaller]
+    for inside in tried:
+        made = observer.given(replace(own, size=size, resize=own.resize or inside))
         try:
             made.layers  # noqa: B018 - runs the network once
             return made
