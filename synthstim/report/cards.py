@@ -15,7 +15,14 @@ from synthstim.stimulus_set import StimulusSet
 
 NO_LAYER = "no layer"
 NOT_JUDGED = "not judged"
-GOALS = {"drive": "drive ↑", "suppress": "suppress ↓", "level": "level", "one_hot": "one hot", "match": "match"}
+GOALS = {
+    "drive": "drive ↑",
+    "suppress": "suppress ↓",
+    "level": "level",
+    "one_hot": "one hot",
+    "pattern": "pattern",
+    "match": "match",
+}
 
 
 @dataclass(frozen=True)
@@ -144,6 +151,10 @@ def _match_facts(row: Row, words: Words, profile: Profile | None) -> Iterator[Fa
 
 
 def _activation_facts(row: Row, words: Words) -> Iterator[Fact]:
+    if row["goal"] == "pattern":
+        yield Fact("distance", number(row["activation"]), "Root mean square distance from the pattern, in z-scores")
+        yield Fact("nearest natural", number(row["best_natural"]), "The least distance over the pool")
+        return
     yield Fact("activation", number(row["activation"]), "Of the unit, in the saved file")
     if known(row["level"]):
         yield Fact("level asked", number(row["level"]))

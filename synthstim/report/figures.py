@@ -22,7 +22,13 @@ Figure = dict[str, Any]
 MEASURES = {"match_db": "match, dB (20 log10)", "pearson": "Pearson correlation", "spearman": "Spearman correlation"}
 PALETTE = 8
 _CURVE_POINTS = 120
-_SYMBOLS = {"drive": "triangle-up", "suppress": "triangle-down", "level": "diamond", "one_hot": "star"}
+_SYMBOLS = {
+    "drive": "triangle-up",
+    "suppress": "triangle-down",
+    "level": "diamond",
+    "one_hot": "star",
+    "pattern": "cross",
+}
 
 
 def null_figures(stimuli: StimulusSet) -> dict[str, Figure]:

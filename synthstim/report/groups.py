@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -18,6 +18,12 @@ from synthstim.report.words import Words
 from synthstim.stimulus_set import StimulusSet
 
 NO_UNIT = "no unit"
+CONTROLS = {
+    "best_natural": "control: natural, predicted best",
+    "noise": "control: noise of equal spectrum",
+    "gabor": "control: fitted Gabor",
+    "other_site": "control: made for another unit",
+}
 Key = TypeVar("Key")
 
 
@@ -46,14 +52,25 @@ class Natural:
 
 
 @dataclass(frozen=True)
+class Compared:
+    """A stimulus that the controllers of a unit are compared with."""
+
+    id: str
+    medium: Medium
+    activation: str
+    of: str
+
+
+@dataclass(frozen=True)
 class UnitGroup:
-    """The controllers of one unit, the best natural images or sounds by goal, and the pool's activations."""
+    """The controllers of one unit, the best natural images or sounds by goal, its controls, and the pool's activations."""
 
     unit: str
     layer: str
     cards: tuple[Card, ...]
     naturals: tuple[tuple[str, tuple[Natural, ...]], ...]
     strip: Strip | None
+    controls: tuple[tuple[str, tuple[Compared, ...]], ...] = ()
 
     @property
     def levelled(self) -> bool:
@@ -96,13 +113,16 @@ def unit_groups(stimuli: StimulusSet, media: Media) -> list[UnitGroup]:
     """Controllers grouped by the unit that they control."""
     best = _by_unit(stimuli.companion("best_natural.tsv"))
     pool = _by_unit(stimuli.companion("pool_activations.tsv.gz"))
+    compared = _by_unit(stimuli.companion("controls.tsv"))
+    files = dict(zip(stimuli.table["stimulus_id"], stimuli.table["file"], strict=True))
     groups = []
     for (unit, layer), rows in _grouped(
         _of_kind(stimuli, "controller"), lambda row: (text(row["unit"], NO_UNIT), layer_of(row))
     ):
         naturals = _naturals(best.get((unit, layer)), media)
         strip = _pool_strip(f"unit {unit} of {layer}", rows, pool.get((unit, layer)), media.words)
-        groups.append(UnitGroup(unit, layer, tuple(make_card(row, media) for row in rows), naturals, strip))
+        controls = _controls(compared.get((unit, layer)), files, media)
+        groups.append(UnitGroup(unit, layer, tuple(make_card(row, media) for row in rows), naturals, strip, controls))
     return groups
 
 
@@ -184,3 +204,19 @@ def _naturals(table: pd.DataFrame | None, media: Media) -> tuple[tuple[str, tupl
         )
         for goal, rows in table.groupby("goal", sort=False, dropna=False)
     )
+
+
+def _controls(
+    table: pd.DataFrame | None, files: Mapping[str, str], media: Media
+) -> tuple[tuple[str, tuple[Compared, ...]], ...]:
+    """The controls of a unit, one list for each kind, goal and level."""
+    if table is None:
+        return ()
+    lists: dict[str, list[Compared]] = {}
+    for row in table.itertuples(index=False):
+        level = f" {number(row.level)}" if known(row.level) else ""
+        title = f"{CONTROLS.get(text(row.control), text(row.control))}, {text(row.goal)}{level}"
+        if (name := text(row.stimulus_id)) in files:
+            shown = Compared(name, media[files[name]], number(row.activation), text(row.of))
+            lists.setdefault(title, []).append(shown)
+    return tuple((title, tuple(shown)) for title, shown in lists.items())
