@@ -1,37 +1,83 @@
-"""How far evolution without a model gets in N presentations: against the best natural image, and the site's own gradient.
+"""How far evolution without a model gets in N presentations: against the best natural image, and the gradient.
 
     python benchmarks/evolve.py [--sites 8] [--presentations 2000] [--variants] [--quick] [--seed 0]
 
-Sites are those of the simulated animal, which answers with Poisson counts; each evolves by itself. What is printed are
-expected counts, which the search never sees, of images rounded to 8 bits. 1 is the best of the natural pool, of which
-the animal's own counts, not an experiment's, say which it is; the oracle follows the site's own gradient.
+Every site evolves by itself from Poisson counts. What is printed are expected counts, which the search never sees, of
+images rounded to 8 bits; 1 is the expected count of the best natural image of the pool. Two kinds of sites: those of
+the simulated animal, which saturate, and units of EfficientNet-Lite0, rectified, which do not.
 """
 
 from __future__ import annotations
 
 import argparse
 import time
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
 from material import show
 
 from synthstim.evolve import Evolution
-from synthstim.models import load_model
+from synthstim.models import Observer, Unit, load_model, read_units
+from synthstim.objectives import drive
+from synthstim.optimise import Adam, Stopping, Synthesiser
+from synthstim.parametrise import Fourier
+from synthstim.robustness import Robustness
 from synthstim.simulate import Animal, simulated_animal
 from synthstim.verify import natural_pool
 
 SIZE = 112
-DEFAULT = {"cutoff": 8, "population": 20, "spread": 1.0, "repeats": 1}
-VARIANTS = [
-    {"cutoff": 4},
-    {"cutoff": 12},
-    {"population": 10},
-    {"population": 40},
-    {"spread": 0.5},
-    {"spread": 2.0},
-    {"repeats": 3},
-]
+DEFAULT: dict[str, Any] = {"cutoff": 8, "population": 20, "repeats": 1}
+VARIANTS: list[dict[str, Any]] = [
+    {"cutoff": 4}, {"cutoff": 16}, {"population": 10}, {"population": 40}, {"spread": 0.5}, {"spread": 2.0}, {"repeats": 3},
+]  # fmt: skip
+UNITS = [Unit(layer=layer, channel=channel) for layer in ("blocks.2", "blocks.3", "blocks.4") for channel in (5, 20)]
+# Presentations of each natural image by which the one to start from is picked.
+PICKED_BY = 3
+# Expected counts of a unit's median and best natural image.
+USUAL, BEST = 2.0, 20.0
+
+
+@dataclass
+class Units:
+    """Units of a network as sites: a line from activation to expected count, rectified."""
+
+    observer: Observer
+    low: np.ndarray
+    high: np.ndarray
+
+    def expected(self, images: torch.Tensor) -> np.ndarray:
+        """Expected counts (image, site)."""
+        read = torch.cat([read_units(self.observer, batch, UNITS) for batch in images.split(64)]).double().numpy()
+        return np.maximum(USUAL + (BEST - USUAL) * (read - self.low) / (self.high - self.low), 0)
+
+    def oracle(self, seed: int) -> np.ndarray:
+        """Expected counts (site,) of the images that the gradient makes as recipes do."""
+        counts = []
+        for number, unit in enumerate(UNITS):
+            run = Synthesiser(
+                self.observer, drive(unit), Fourier((3, SIZE, SIZE)), seeds=[seed], optimiser=Adam(),
+                stopping=Stopping(evaluations=300), robustness=Robustness(jitter=4),
+            )  # fmt: skip
+            for _ in run:
+                pass
+            counts.append(self.expected(eight_bits(run.result().stimuli))[0, number])
+        return np.array(counts)
+
+
+@dataclass
+class Subject:
+    """Sites that answer, and the best natural image and the gradient to compare with, in expected counts (site,)."""
+
+    name: str
+    answers: Animal | Units
+    natural: torch.Tensor
+    oracle: np.ndarray
+
+    def __post_init__(self) -> None:
+        self.to_natural = self.answers.expected(self.natural)
+        self.best = self.to_natural.max(0)
 
 
 def main() -> None:
@@ -45,78 +91,83 @@ def main() -> None:
     given = parser.parse_args()
     torch.set_num_threads(1)
     sites, most = (2, 200) if given.quick else (given.sites, given.presentations)
-    animal = simulated_animal(seed=given.seed, sites=sites, size=(SIZE, SIZE))
-    print(f"{animal!r}, torch {torch.__version__}, one thread, seed {given.seed}")
+    print(f"torch {torch.__version__}, one thread, seed {given.seed}")
     if given.quick:
         print("QUICK: too few sites and presentations for the figures to mean anything.")
-    stops = [stop for stop in (100, 200, 500, 1000, 2000, 4000, 8000) if stop <= most]
-    columns = ["search", *(f"{stop} presentations" for stop in stops)]
-    began = time.perf_counter()
-    grown = evolved(animal, stops, given.seed, **DEFAULT)
-    rows = [[f"evolution, {what}", *(summary(grown[what][stop]) for stop in stops)] for what in grown]
-    picked = picked_natural(animal, stops, given.seed)
-    rows.append(["natural image picked by its counts", *(summary(picked[stop]) for stop in stops)])
-    oracle = (animal.table["oracle"] / animal.table["best_natural"]).to_numpy()
-    rows.append(["oracle: the site's own gradient", *[summary(oracle)] * len(stops)])
-    show(f"Expected count over that of the best natural image: median of {sites} sites (least to most)", columns, rows)
-    share = [np.median((grown["centre"][stop] - 1) / (oracle - 1)) for stop in stops]
-    print(
-        "of the oracle's gain over the best natural image, the centre has "
-        + ", ".join(f"{100 * part:.0f} %" for part in share)
-    )
-    print(f"{time.perf_counter() - began:.0f} s")
-    if given.variants:
-        variants(animal, stops, given.seed)
+    stops = [stop for stop in (200, 500, 1000, 2000, 4000, 8000) if stop <= most]
+    for subject in (animal(sites, given.seed), units(given.seed)):
+        began = time.perf_counter()
+        compare(subject, stops, given.seed)
+        if given.variants:
+            variants(subject, stops, given.seed)
+        print(f"{time.perf_counter() - began:.0f} s")
 
 
-def variants(animal: Animal, stops: list[int], seed: int) -> None:
+def animal(sites: int, seed: int) -> Subject:
+    """The simulated animal."""
+    made = simulated_animal(seed=seed, sites=sites, size=(SIZE, SIZE))
+    network = load_model("squeezenet", size=(SIZE, SIZE))
+    natural = torch.cat(list(natural_pool(network).batches(network)))
+    return Subject(f"{sites} sites of the simulated animal", made, natural, made.table["oracle"].to_numpy())
+
+
+def units(seed: int) -> Subject:
+    """Units of the default network."""
+    observer = load_model(size=(SIZE, SIZE))
+    natural = torch.cat(list(natural_pool(observer).batches(observer)))
+    read = torch.cat([read_units(observer, batch, UNITS) for batch in natural.split(64)]).double().numpy()
+    answers = Units(observer, np.median(read, 0), read.max(0))
+    return Subject(f"{len(UNITS)} units of EfficientNet-Lite0", answers, natural, answers.oracle(seed))
+
+
+def compare(subject: Subject, stops: list[int], seed: int) -> None:
+    """The table of one subject."""
+    random = np.random.default_rng(seed)
+    picked = random.poisson(np.repeat(subject.to_natural[None], PICKED_BY, 0)).mean(0).argmax(0)
+    from_grey = evolved(subject, stops, seed, **DEFAULT)
+    from_picked = evolved(subject, stops, seed, **DEFAULT, starts=subject.natural[picked])
+    rows = [[f"evolution from grey: {what}", *map(summary, found.values())] for what, found in from_grey.items()]
+    rows += [[f"from the natural image: {what}", *map(summary, found.values())] for what, found in from_picked.items()]
+    still = subject.to_natural[picked, range(len(picked))] / subject.best
+    shown = PICKED_BY * len(subject.natural)
+    rows.append([f"that natural image, picked by {shown} presentations", *[summary(still)] * len(stops)])
+    rows.append(["the gradient, which knows the site", *[summary(subject.oracle / subject.best)] * len(stops)])
+    title = f"{subject.name}: expected count over that of the best natural image, median (least to most)"
+    show(title, ["presentations", *map(str, stops)], rows)
+
+
+def variants(subject: Subject, stops: list[int], seed: int) -> None:
     """One setting changed at a time."""
     rows = []
     for change in [{}, *VARIANTS]:
-        grown = evolved(animal, stops, seed, **(DEFAULT | change))["centre"]
+        grown = evolved(subject, stops, seed, **(DEFAULT | change))["centre"]
         name = ", ".join(f"{key} {value:g}" for key, value in change.items()) or "as shipped"
-        rows.append([name, *(summary(grown[stop]) for stop in stops)])
-    show("The centre, one setting changed at a time", ["setting", *(f"{stop}" for stop in stops)], rows)
+        rows.append([name, *map(summary, grown.values())])
+    show(f"{subject.name}: centre from grey, one setting changed at a time", ["presentations", *map(str, stops)], rows)
 
 
 def evolved(
-    animal: Animal, stops: list[int], seed: int, *, cutoff: int, population: int, spread: float, repeats: int
+    subject: Subject, stops: list[int], seed: int, *, repeats: int, starts: torch.Tensor | None = None, **settings: Any
 ) -> dict[str, dict[int, np.ndarray]]:
-    """Truth over best natural (site,) of what evolution has at each number of presentations."""
-    found: dict[str, dict[int, list[float]]] = {"mean of the new images": {}, "best so far": {}, "centre": {}}
-    for number, site in enumerate(animal.sites):
-        evolution = Evolution(
-            (3, SIZE, SIZE), cutoff=cutoff, population=population, spread=spread, seed=[seed, number], site=site
-        )
-        shown, waiting = 0, list(stops)
+    """Expected count over that of the best natural image (site,) of what evolution has after so many presentations."""
+    found: dict[str, dict[int, list[float]]] = {"new images": {}, "best so far": {}, "centre": {}}
+    for number, best in enumerate(subject.best):
+        start = None if starts is None else starts[number]
+        evolution = Evolution((3, SIZE, SIZE), seed=[seed, number], start=start, **settings)
+        random, shown, waiting = np.random.default_rng([seed, number]), 0, list(stops)
         while waiting:
             images = eight_bits(evolution.ask())
-            counts = animal.counts(images, repeats, seed=1000 * number + evolution.generation)[:, :, number].T
-            new = images[[role == "new" for role in evolution.roles]]
-            evolution.tell(counts)
-            shown += counts.size
+            expected = subject.answers.expected(images)[:, number]
+            new = expected[[role == "new" for role in evolution.roles]]
+            evolution.tell(random.poisson(np.repeat(expected[:, None], repeats, 1)))
+            shown += len(images) * repeats
             if shown >= waiting[0]:
-                stop, best = waiting.pop(0), float(animal.table["best_natural"][number])
+                stop = waiting.pop(0)
                 ends = eight_bits(torch.stack([evolution.best.image, evolution.centre]))
-                truth = [animal.expected(new)[:, number].mean(), *animal.expected(ends)[:, number]]
+                truth = [new.mean(), *subject.answers.expected(ends)[:, number]]
                 for values, value in zip(found.values(), truth, strict=True):
-                    values.setdefault(stop, []).append(float(value) / best)
+                    values.setdefault(stop, []).append(float(value / best))
     return {name: {stop: np.array(value) for stop, value in values.items()} for name, values in found.items()}
-
-
-def picked_natural(animal: Animal, stops: list[int], seed: int) -> dict[int, np.ndarray]:
-    """Truth over best natural of the natural image with the highest mean count, when all presentations go to the pool."""
-    network = load_model("squeezenet", size=(SIZE, SIZE))
-    truth = torch.cat(list(natural_pool(network).batches(network)))
-    expected, random = animal.expected(truth), np.random.default_rng(seed)
-    picked = {}
-    for stop in stops:
-        repeats = max(stop // len(expected), 1)
-        subset = random.permutation(len(expected))[: min(stop, len(expected))]
-        counts = random.poisson(np.repeat(expected[None, subset], repeats, 0)).mean(0)
-        best = animal.table["best_natural"].to_numpy()
-        picked[stop] = expected[subset][counts.argmax(0), range(len(best))] / best
-    return picked
 
 
 def eight_bits(images: torch.Tensor) -> torch.Tensor:

@@ -15,7 +15,7 @@ from synthstim import Evolution, StimulusSet
 from synthstim.constraints import Luminance, violations
 from synthstim.errors import InputError
 from synthstim.evolve import EvolutionFolder, Latents, LowFrequencies
-from synthstim.images import read_image
+from synthstim.images import read_image, write_png
 from synthstim.parametrise import Pixels
 from synthstim.responses import Responses, write_table
 
@@ -123,6 +123,35 @@ def test_images_meet_the_constraints():
     images = Evolution((3, 32, 32), cutoff=4, population=4, constraints=limits).ask()
     assert max(violations(limits, images[:4])) < 0.02
     assert images.shape == (5, 3, 32, 32)
+
+
+def test_it_starts_from_an_image_and_changes_its_low_frequencies_only():
+    image = 0.1 + 0.8 * torch.rand((3, 32, 32), generator=torch.Generator().manual_seed(0))
+    evolution = Evolution((3, 32, 32), cutoff=3, population=4, start=image)
+    images = evolution.ask()
+    assert float((images[4] - image).abs().max()) < 1e-6
+    changes = torch.fft.rfft2(torch.logit(images[:4].double()) - torch.logit(image.double())).abs()
+    radius = torch.hypot(torch.fft.fftfreq(32)[:, None] * 32, torch.fft.rfftfreq(32)[None] * 32)
+    assert float(changes[..., radius > 3.001].max()) < 1e-3 * float(changes.max())
+    assert evolution.step == pytest.approx(0.3)
+    with pytest.raises(InputError, match=r"the image to start from is \(3, 32, 32\), wanted \(1, 32, 32\)"):
+        Evolution(SHAPE, start=image)
+
+
+def test_the_image_to_start_from_is_kept_in_the_folder(tmp_path):
+    write_png(tmp_path / "best.png", np.full((1, 40, 48), 0.25, np.float32))
+    begun = EvolutionFolder.begin(tmp_path / "run", SETTINGS, starts={"v4_b": tmp_path / "best.png"})
+    (tmp_path / "best.png").unlink()
+    table = begun.stimuli.table.set_index(["unit", "start"])
+    middle = read_image(begun.stimuli.path(table.loc[("v4_b", "centre"), "file"]))
+    assert np.abs(middle - 0.25).max() < 1 / 255
+    assert read_image(begun.stimuli.path(table.loc[("007", "centre"), "file"])).mean() == pytest.approx(0.5, abs=0.002)
+    assert EvolutionFolder(tmp_path / "run").tell(answered(begun.stimuli)).root.name == "g002"
+    with pytest.raises(InputError, match="names 'x', which is no site here"):
+        EvolutionFolder.begin(tmp_path / "b", SETTINGS | {"starts": {"x": "0" * 64}})
+    next((tmp_path / "run" / "starts").iterdir()).write_bytes(b"other")
+    with pytest.raises(InputError, match="is missing or has changed: bring back a copy"):
+        EvolutionFolder(tmp_path / "run")
 
 
 def test_the_latents_of_a_parametrisation_evolve():
@@ -287,3 +316,4 @@ def test_the_command_line_goes_from_set_to_set(tmp_path, synthstim):
     assert "which were told already" in synthstim("evolve", "next", "run", "g001.tsv", cwd=tmp_path)
     assert "007" in synthstim("evolve", "status", "run", cwd=tmp_path, status=0)
     assert "is no evolution" in synthstim("evolve", "status", "nowhere", cwd=tmp_path)
+    assert "SITE=IMAGE was wanted" in synthstim("evolve", "init", "b", "--site", "a", "--start", "a", cwd=tmp_path)

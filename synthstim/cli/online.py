@@ -28,7 +28,10 @@ def init(
     population: Annotated[int, typer.Option(help="New images of a generation, for each site")] = 20,
     again: Annotated[int, typer.Option(help="Best images so far that are shown again")] = 1,
     cutoff: Annotated[int, typer.Option(help="Highest spatial frequency, cycles per image")] = 8,
-    spread: Annotated[float, typer.Option(help="Contrast at the start; 1 is a photograph's")] = 1.0,
+    start: Annotated[
+        list[str] | None, typer.Option(metavar="SITE=IMAGE", help="Image that a site's evolution starts from")
+    ] = None,
+    spread: Annotated[float | None, typer.Option(help="Contrast of the first changes; 1 is a photograph's")] = None,
     seed: Annotated[int, typer.Option(help="Of the random numbers")] = 0,
     mean_luminance: Annotated[float | None, typer.Option(help="Relative luminance that all images have")] = None,
     rms_contrast: Annotated[float | None, typer.Option(help="RMS contrast that all images have")] = None,
@@ -42,7 +45,8 @@ def init(
         "population": population, "again": again, "cutoff": cutoff, "spread": spread, "seed": seed,
         "constraints": {name: value for name, value in limits.items() if value is not None},
     }  # fmt: skip
-    _show(EvolutionFolder.begin(folder, settings))
+    starts = dict(_pair(text) for text in start or [])
+    _show(EvolutionFolder.begin(folder, settings, starts=starts))
 
 
 @evolve.command("next")
@@ -95,6 +99,13 @@ def status(folder: EvolutionPath) -> None:
     _show(evolution)
 
 
+def _pair(text: str) -> tuple[str, str]:
+    site, equals, image = text.partition("=")
+    if not equals:
+        raise InputError(f"--start {text!r} came, SITE=IMAGE was wanted, such as v4_01=best.png")
+    return site, image
+
+
 def _show(evolution: Any) -> None:
     stimuli = evolution.stimuli
     say(f"generation {evolution.generation} waits for responses: show {stimuli.root} ({len(stimuli)} images)")
@@ -116,8 +127,8 @@ def serve(
     host: Annotated[str, typer.Option(help="Address to listen at")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="0 takes a free one")] = 0,
     lsl: Annotated[
-        Optional[str], typer.Option(metavar="NAME", help="Serve over LSL streams NAME-trials, NAME-responses")
-    ] = None,  # noqa: UP045
+        str | None, typer.Option(metavar="NAME", help="Serve over LSL streams NAME-trials, NAME-responses")
+    ] = None,
 ) -> None:
     """Give a rig one trial at a time, and write down what it answers; see docs/online.md."""
     from synthstim.online import TrialServer

@@ -14,6 +14,8 @@ from synthstim.parametrise import Fourier, Parametrisation
 
 # Standard deviation of what goes into the sigmoid when every number of a code has variance 1: photographs' contrast.
 CONTRAST = 1.0
+# Display values of an image to start from stay this far from black and white, from where no code could move them.
+MARGIN = 0.02
 
 
 @dataclass(frozen=True)
@@ -27,6 +29,8 @@ class LowFrequencies:
         shape: (channel, y, x) of an image.
         cutoff: highest frequency, in cycles per image, along any direction.
         decay, chroma: of ``Fourier``.
+        base: (channel, y, x) display values of the image that a code of zeros renders to, fine detail and all; by
+            default mid-grey.
 
     Example:
         >>> LowFrequencies((1, 32, 32), cutoff=4).size
@@ -37,6 +41,7 @@ class LowFrequencies:
     cutoff: int = 8
     decay: float = 0.75
     chroma: float = 0.3
+    base: Tensor | None = field(default=None, repr=False, compare=False)
     _fourier: Fourier = field(init=False, repr=False, compare=False)
     _places: Tensor = field(init=False, repr=False, compare=False)
     _gain: float = field(default=1.0, init=False, repr=False, compare=False)
@@ -45,6 +50,10 @@ class LowFrequencies:
         most = (min(self.shape[1:]) - 1) // 2
         if not 1 <= self.cutoff <= most:
             raise InputError(f"a cutoff of {self.cutoff} cycles per image came: wanted 1 to {most} for {self.shape}")
+        if self.base is not None and tuple(self.base.shape) != tuple(self.shape):
+            raise InputError(
+                f"the image to start from is {tuple(self.base.shape)}, wanted {tuple(self.shape)}: fit it first"
+            )
         object.__setattr__(self, "_fourier", Fourier(self.shape, decay=self.decay, chroma=self.chroma))
         object.__setattr__(self, "_places", _half_plane(self.shape, self.cutoff))
         # Waves are orthogonal, so that the mean square of their sum is the sum of their mean squares.
@@ -59,7 +68,11 @@ class LowFrequencies:
 
     def render(self, codes: Tensor) -> Tensor:
         """Codes (batch, number) -> images (batch, channel, y, x), display values in (0, 1)."""
-        return self._fourier.render(self._gain * self._latents(codes))
+        images = self._fourier.render(self._gain * self._latents(codes.double()))
+        if self.base is not None:
+            base = self.base.double().clamp(MARGIN, 1 - MARGIN)
+            images = torch.sigmoid(torch.logit(images, 1e-12) + torch.logit(base))
+        return images.to(codes.dtype)
 
     def _latents(self, codes: Tensor) -> Tensor:
         height, places = self.shape[1], self._places

@@ -22,6 +22,8 @@ from synthstim.evolve.code import Code, LowFrequencies
 GOALS = ("drive", "suppress", "level")
 # Beyond this a full covariance has more entries than a session has presentations: only its diagonal is learnt.
 FULL_COVARIANCE = 60
+# Spreads of the first generation. One as wide as noise would bury an image that it starts from.
+FROM_GREY, FROM_IMAGE = 1.0, 0.3
 
 
 @dataclass(frozen=True)
@@ -59,7 +61,10 @@ class Evolution:
         again: the best images so far that each generation shows again, from the second on.
         centre: whether each generation shows the strategy's centre; at first that is mid-grey.
         cutoff: highest spatial frequency, in cycles per image.
-        spread: standard deviation of the first generation's codes; at 1 it has a photograph's contrast.
+        start: (channel, y, x) display values of an image to begin at, such as the best natural one; evolution changes its
+            low frequencies. By default mid-grey, which makes the first generation noise.
+        spread: standard deviation of the first generation's codes. At 1, the default without a start, noise has a
+            photograph's contrast; with a start it is 0.3.
         seed: of the random numbers; a sequence for several evolutions of one seed.
         constraints: projections that every image goes through before it is shown.
         code: what evolves instead of low frequencies, such as ``Latents(Pixels(shape))``.
@@ -86,14 +91,16 @@ class Evolution:
         again: int = 1,
         centre: bool = True,
         cutoff: int = 8,
-        spread: float = 1.0,
+        start: Tensor | None = None,
+        spread: float | None = None,
         seed: int | Sequence[int] = 0,
         constraints: Sequence[Constraint] = (),
         code: Code | None = None,
     ) -> None:
+        spread = spread if spread is not None else FROM_GREY if start is None else FROM_IMAGE
         _check(goal, level, population, again, spread)
         check_all(constraints, shape)
-        self.code: Code = code or LowFrequencies(shape, cutoff)
+        self.code: Code = code or LowFrequencies(shape, cutoff, base=start)
         if tuple(self.code.shape) != tuple(shape):
             raise InputError(f"the code renders {tuple(self.code.shape)}, the images are {tuple(shape)}: use one shape")
         self.goal, self.level, self.site = goal, level, site

@@ -11,12 +11,15 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import torch
+from torch import Tensor
 
 from synthstim.errors import InputError
 from synthstim.evolve.archive import Values
 from synthstim.evolve.evolution import Evolution
 from synthstim.evolve.settings import Settings, versions
 from synthstim.ids import safe_id
+from synthstim.images import FloatImage, fit_image, read_image, sha256_of, write_png
 from synthstim.media import statistics_of
 from synthstim.optimise.checkpoint import write_whole
 from synthstim.recipe.problems import validate
@@ -55,27 +58,40 @@ class EvolutionFolder:
         if not (self.root / SETTINGS).is_file():
             raise InputError(f"{self.root} is no evolution: it has no {SETTINGS}; begin one with synthstim evolve init")
         self.settings: Settings = validate(read_yaml(self.root / SETTINGS), Settings)
-        self.evolutions = _evolutions(self.settings)
+        self.evolutions = _evolutions(self.settings, self._starts())
         self._rows: list[dict[str, Any]] = []
         while (path := self._told(self.generation)).is_file():
             self._replay(path)
 
     @classmethod
-    def begin(cls, directory: str | Path, settings: Settings | Mapping[str, Any]) -> EvolutionFolder:
+    def begin(
+        cls,
+        directory: str | Path,
+        settings: Settings | Mapping[str, Any],
+        *,
+        starts: Mapping[str, str | Path] | None = None,
+    ) -> EvolutionFolder:
         """Make the folder and the stimulus set of its first generation.
 
         Args:
             directory: it must not exist yet.
             settings: those of ``Settings``; ``sites`` and ``size`` are needed.
+            starts: site -> image file that its evolution starts from, cropped to the size and copied to the folder; the
+                others start at mid-grey.
 
         Raises:
-            InputError: a setting is wrong; nothing is made then.
+            InputError: a setting is wrong, or an image cannot be read; nothing is made then.
         """
         checked = settings if isinstance(settings, Settings) else Settings.from_dict(settings)
-        checked = checked.model_copy(update={"made_with": versions()})
-        _evolutions(checked)
+        images = {
+            site: fit_image(read_image(path), checked.channels, checked.size, "crop")
+            for site, path in (starts or {}).items()
+        }
+        _evolutions(checked, {site: torch.from_numpy(image) for site, image in images.items()})
         root = require_absent(directory)
         (root / "told").mkdir(parents=True)
+        held = {site: _keep_image(root / "starts", image) for site, image in images.items()}
+        checked = Settings.from_dict(checked.facts() | {"made_with": versions(), "starts": held})
         text = json.dumps(checked.facts(), indent=2, ensure_ascii=False)
         write_whole(root / SETTINGS, text.encode() + b"\n")
         folder = cls(root)
@@ -210,6 +226,16 @@ class EvolutionFolder:
             raise
         return StimulusSet.read(root)
 
+    def _starts(self) -> dict[str, Tensor]:
+        """The image that each site's evolution starts from, where it is not mid-grey."""
+        found = {}
+        for site, digest in self.settings.starts.items():
+            path = self.root / "starts" / f"{digest}.png"
+            if not path.is_file() or sha256_of(path) != digest:
+                raise InputError(f"{path} is missing or has changed: bring back a copy")
+            found[site] = torch.from_numpy(read_image(path))
+        return found
+
     def _told(self, generation: int) -> Path:
         return self.root / "told" / f"{_name(generation)}.npz"
 
@@ -218,7 +244,17 @@ class EvolutionFolder:
         write_whole(self.root / "generations.tsv", text.encode())
 
 
-def _evolutions(settings: Settings) -> dict[str, Evolution]:
+def _keep_image(folder: Path, image: FloatImage) -> str:
+    """Write an image under the checksum of its file; return it."""
+    folder.mkdir(exist_ok=True)
+    new = folder / ".new.png"
+    write_png(new, image)
+    digest = sha256_of(new)
+    new.replace(folder / f"{digest}.png")
+    return digest
+
+
+def _evolutions(settings: Settings, starts: Mapping[str, Tensor]) -> dict[str, Evolution]:
     """One evolution a site; random numbers of one do not depend on the others."""
     return {
         site: Evolution(
@@ -231,6 +267,7 @@ def _evolutions(settings: Settings) -> dict[str, Evolution]:
             centre=settings.centre,
             cutoff=settings.cutoff,
             spread=settings.spread,
+            start=starts.get(site),
             seed=[settings.seed, number],
             constraints=settings.projections,
         )

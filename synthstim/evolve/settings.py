@@ -39,6 +39,7 @@ class Settings(Section):
         size: (y, x) of the images in pixels.
         channels: 1 for grey, 3 for colour.
         goal, level, population, again, centre, cutoff, spread, seed: of ``Evolution``.
+        starts: site -> sha256 of the image that its evolution starts from, ``starts/SHA256.png`` in the folder.
         constraints: mean_luminance, rms_contrast, energy and aperture, as recipes have them.
         made_with: versions of what the random numbers depend on.
     """
@@ -53,7 +54,8 @@ class Settings(Section):
     again: int = Field(default=1, ge=0)
     centre: bool = True
     cutoff: int = Field(default=8, ge=1)
-    spread: float = Field(default=1.0, gt=0, le=10)
+    spread: float | None = Field(default=None, gt=0, le=10)
+    starts: dict[str, Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]] = Field(default_factory=dict)
     seed: int = Field(default=0, ge=0, le=2**63 - 1)
     constraints: Constraints = Constraints()
     made_with: dict[str, str] = Field(default_factory=dict)
@@ -63,6 +65,8 @@ class Settings(Section):
         problems: list[tuple[tuple[str | int, ...], str]] = []
         if len(set(self.sites)) != len(self.sites):
             problems.append((("sites",), "name a site twice: name each once"))
+        if unknown := sorted(self.starts.keys() - set(self.sites)):
+            problems.append((("starts",), f"names {unknown[0]!r}, which is no site here: choose one of the sites"))
         if len(self.sites) * (self.population + self.again + 1) > MAX_IMAGES:
             problems.append((("population",), f"makes more than {MAX_IMAGES:,} images a generation: ask for fewer"))
         allowed = {"mean_luminance", "rms_contrast", "energy", "aperture"}
