@@ -17,16 +17,15 @@ from torch import Tensor
 from synthstim.errors import InputError
 from synthstim.evolve.archive import Values
 from synthstim.evolve.evolution import Evolution
+from synthstim.evolve.generation import keep_image, name_of, write_set
 from synthstim.evolve.settings import Settings, versions
-from synthstim.ids import safe_id
-from synthstim.images import FloatImage, fit_image, read_image, sha256_of, write_png
-from synthstim.media import statistics_of
+from synthstim.images import fit_image, read_image, sha256_of
 from synthstim.optimise.checkpoint import write_whole
 from synthstim.recipe.problems import validate
 from synthstim.recipe.yaml_source import read_yaml
 from synthstim.responses import Responses, mean_responses, require_match
 from synthstim.responses.files import listed
-from synthstim.stimulus_set import SetWriter, StimulusSet, require_absent
+from synthstim.stimulus_set import StimulusSet, require_absent
 
 SETTINGS = "evolution.json"
 _ARRAYS = ("codes", "means", "counts")
@@ -90,7 +89,7 @@ class EvolutionFolder:
         _evolutions(checked, {site: torch.from_numpy(image) for site, image in images.items()})
         root = require_absent(directory)
         (root / "told").mkdir(parents=True)
-        held = {site: _keep_image(root / "starts", image) for site, image in images.items()}
+        held = {site: keep_image(root / "starts", image) for site, image in images.items()}
         checked = Settings.from_dict(checked.facts() | {"made_with": versions(), "starts": held})
         text = json.dumps(checked.facts(), indent=2, ensure_ascii=False)
         write_whole(root / SETTINGS, text.encode() + b"\n")
@@ -106,14 +105,18 @@ class EvolutionFolder:
     @property
     def stimuli(self) -> StimulusSet:
         """The set of the generation that waits for responses; written now if a run was killed before it could be."""
-        root = self.root / _name(self.generation)
-        return StimulusSet.read(root) if root.is_dir() else self._write(root)
+        root = self.root / name_of(self.generation)
+        return (
+            StimulusSet.read(root)
+            if root.is_dir()
+            else write_set(root, self.generation, self.evolutions, self.settings)
+        )
 
     def set_of(self, generation: int) -> StimulusSet:
         """The stimulus set of a generation that was made, from 1 to the one that waits."""
         if generation == self.generation:
             return self.stimuli
-        return StimulusSet.read(self.root / _name(generation))
+        return StimulusSet.read(self.root / name_of(generation))
 
     def tell(self, responses: Responses) -> StimulusSet:
         """Take the responses to the generation that waits; return the set of the next one.
@@ -149,7 +152,7 @@ class EvolutionFolder:
         if old := sorted(number for number in told if number < self.generation):
             raise InputError(
                 f"{responses.source} has responses to generation {old[0]}, which were told already: "
-                f"generation {self.generation} waits, show {self.root / _name(self.generation)}"
+                f"generation {self.generation} waits, show {self.root / name_of(self.generation)}"
             )
 
     def _measured(self, responses: Responses, stimuli: StimulusSet) -> tuple[Values, Values]:
@@ -196,36 +199,6 @@ class EvolutionFolder:
             self.settings.require_same_versions(self.root)
         self._learn(means, counts)
 
-    def _write(self, root: Path) -> StimulusSet:
-        generation, settings = self.generation, self.settings
-        writer = SetWriter(root, description=f"Generation {generation} of the evolution {self.root.name}")
-        stems = _stems(settings.sites)
-        try:
-            for site, evolution in self.evolutions.items():
-                images = evolution.ask().numpy()
-                firsts = iter(f"{_name(since)}_{stems[site]}_{row:03d}" for since, row in evolution.again_of)
-                for row, (image, role) in enumerate(zip(images, evolution.roles, strict=True)):
-                    path = writer.add(
-                        f"{_name(generation)}_{stems[site]}_{row:03d}",
-                        image,
-                        name=_name(generation),
-                        kind="controller",
-                        goal=settings.goal,
-                        unit=site,
-                        level=settings.level,
-                        copy=row,
-                        seed=settings.seed,
-                        start=next(firsts) if role == "again" else role,
-                        parametrisation=f"fourier up to {settings.cutoff} cycles",
-                        optimiser="CMA-ES",
-                    )
-                    writer.rows[-1].update(statistics_of(path))
-            writer.commit({"evolution": settings.facts(), "generation": generation, "versions": versions()})
-        except BaseException:
-            writer.discard()
-            raise
-        return StimulusSet.read(root)
-
     def _starts(self) -> dict[str, Tensor]:
         """The image that each site's evolution starts from, where it is not mid-grey."""
         found = {}
@@ -237,21 +210,11 @@ class EvolutionFolder:
         return found
 
     def _told(self, generation: int) -> Path:
-        return self.root / "told" / f"{_name(generation)}.npz"
+        return self.root / "told" / f"{name_of(generation)}.npz"
 
     def _write_progress(self) -> None:
         text = self.progress().to_csv(sep="\t", index=False, float_format="%.7g", na_rep="n/a", lineterminator="\n")
         write_whole(self.root / "generations.tsv", text.encode())
-
-
-def _keep_image(folder: Path, image: FloatImage) -> str:
-    """Write an image under the checksum of its file; return it."""
-    folder.mkdir(exist_ok=True)
-    new = folder / ".new.png"
-    write_png(new, image)
-    digest = sha256_of(new)
-    new.replace(folder / f"{digest}.png")
-    return digest
 
 
 def _evolutions(settings: Settings, starts: Mapping[str, Tensor]) -> dict[str, Evolution]:
@@ -273,15 +236,3 @@ def _evolutions(settings: Settings, starts: Mapping[str, Tensor]) -> dict[str, E
         )
         for number, site in enumerate(settings.sites)
     }
-
-
-def _name(generation: int) -> str:
-    return f"g{generation:03d}"
-
-
-def _stems(sites: tuple[str, ...]) -> dict[str, str]:
-    """What ids call each site: its name as far as ids can hold it, or its number where two would be the same."""
-    stems = {site: safe_id(site)[:48] for site in sites}
-    if len({stem.lower() for stem in stems.values()}) == len(sites):
-        return stems
-    return {site: f"site{number}" for number, site in enumerate(sites)}

@@ -1,0 +1,67 @@
+"""What a generation looks like on disk: its stimulus set, its names, and the images that evolution starts from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from synthstim.evolve.evolution import Evolution
+from synthstim.evolve.settings import Settings, versions
+from synthstim.ids import safe_id
+from synthstim.images import FloatImage, sha256_of, write_png
+from synthstim.media import statistics_of
+from synthstim.stimulus_set import SetWriter, StimulusSet
+
+
+def write_set(root: Path, generation: int, evolutions: Mapping[str, Evolution], settings: Settings) -> StimulusSet:
+    """Write the images that the evolutions of all sites ask for next as a set, complete or not at all."""
+    writer = SetWriter(root, description=f"Generation {generation} of the evolution {root.parent.name}")
+    stems = stems_of(settings.sites)
+    try:
+        for site, evolution in evolutions.items():
+            images = evolution.ask().numpy()
+            firsts = iter(f"{name_of(since)}_{stems[site]}_{row:03d}" for since, row in evolution.again_of)
+            for row, (image, role) in enumerate(zip(images, evolution.roles, strict=True)):
+                path = writer.add(
+                    f"{name_of(generation)}_{stems[site]}_{row:03d}",
+                    image,
+                    name=name_of(generation),
+                    kind="controller",
+                    goal=settings.goal,
+                    unit=site,
+                    level=settings.level,
+                    copy=row,
+                    seed=settings.seed,
+                    start=next(firsts) if role == "again" else role,
+                    parametrisation=f"fourier up to {settings.cutoff} cycles",
+                    optimiser="CMA-ES",
+                )
+                writer.rows[-1].update(statistics_of(path))
+        writer.commit({"evolution": settings.facts(), "generation": generation, "versions": versions()})
+    except BaseException:
+        writer.discard()
+        raise
+    return StimulusSet.read(root)
+
+
+def name_of(generation: int) -> str:
+    """The name of a generation: of its set's folder, and how its ids begin."""
+    return f"g{generation:03d}"
+
+
+def stems_of(sites: tuple[str, ...]) -> dict[str, str]:
+    """What ids call each site: its name as far as ids can hold it, or its number where two would be the same."""
+    stems = {site: safe_id(site)[:48] for site in sites}
+    if len({stem.lower() for stem in stems.values()}) == len(sites):
+        return stems
+    return {site: f"site{number}" for number, site in enumerate(sites)}
+
+
+def keep_image(folder: Path, image: FloatImage) -> str:
+    """Write an image under the checksum of its file; return it."""
+    folder.mkdir(exist_ok=True)
+    new = folder / ".new.png"
+    write_png(new, image)
+    digest = sha256_of(new)
+    new.replace(folder / f"{digest}.png")
+    return digest
