@@ -104,6 +104,8 @@ def status(
         console.print(_events(found.log))
     if found.worker:
         say(f"in work: {found.worker}")
+    for sentence in found.late:
+        complaints.print(f"[yellow]not read[/] {escape(sentence)}", highlight=False, soft_wrap=True)
     if found.error:
         complaints.print(f"[red]last error[/] {escape(found.error)}", highlight=False, soft_wrap=True)
     say(found.awaited)

@@ -51,7 +51,7 @@ class Outcome:
 def advance(
     session: Session,
     *,
-    last: bool = False,
+    until: int | None = None,
     tell: Tell = lambda text: None,
     making: Making | None = None,
     known: dict[tuple[str, int, int], str] | None = None,
@@ -63,7 +63,7 @@ def advance(
 
     Args:
         session: read anew, so that it has the settings as they are now.
-        last: end with the newest generation's report, and make no further one.
+        until: end with the report of this generation, and make no further one.
         tell: is told of each step.
         making: is told where the synthesis stands.
         known: checksums of files that were read before, for who looks again and again.
@@ -72,9 +72,13 @@ def advance(
         InputError: responses are refused, and nothing is taken; or a step cannot be done, and is done by the next call.
     """
     moved = False
+    _tidy(session)
     while True:
         generation = session.newest
         lacks = generation.lacks
+        if until is not None and (generation.number > until or (generation.number == until and lacks is None)):
+            words = f"generation {until} is complete: {session.generations[until].root / 'report.html'}"
+            return Outcome(generation.number, False, words, moved)
         if lacks == "responses.tsv":
             arrived = read_inbox(generation.inbox, known)
             if not arrived.complete:
@@ -83,9 +87,6 @@ def advance(
                 return Outcome(generation.number, True, awaited(generation, arrived), moved)
             _take(session, generation, arrived, tell)
         elif lacks is None:
-            if last:
-                words = f"generation {generation.number} is complete: {generation.root / 'report.html'}"
-                return Outcome(generation.number, False, words, moved)
             session.begin(generation.number + 1)
         else:
             _STEPS[lacks](session, generation, tell, making)
@@ -117,6 +118,18 @@ def export_generation(session: Session, generation: Generation) -> None:
             settings=asked.settings,
         )
         write_sums(hidden)
+
+
+def _tidy(session: Session) -> None:
+    """Remove what steps that were killed left under hidden names, and log files that came too late."""
+    for path in session.newest.root.glob(".*"):
+        # What make goes on from.
+        if path.name != f".{MADE}.work":
+            remove(path)
+    for generation in session.generations:
+        if late := generation.late:
+            words = f"{listed(late)} came or changed after the responses were taken in, and is not read"
+            session.log.add_once(generation.number, "late", words)
 
 
 def _take(session: Session, generation: Generation, inbox: Inbox, tell: Tell) -> None:

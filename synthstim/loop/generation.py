@@ -10,6 +10,7 @@ from typing import Any
 import pandas as pd
 
 from synthstim.errors import InputError
+from synthstim.loop.inbox import data_files, signature
 from synthstim.loop.whole import read_frame
 from synthstim.responses import Responses, read_table
 from synthstim.stimulus_set import StimulusSet
@@ -72,6 +73,16 @@ class Generation:
     def responses(self) -> Responses:
         """The trials that were taken in."""
         return read_table(self.root / "responses.tsv")
+
+    @property
+    def late(self) -> list[str]:
+        """Files of the inbox that were put there, or changed, after the responses were taken in: nobody reads them."""
+        if not (self.root / "responses.tsv").exists():
+            return []
+        files = self.taken["files"]
+        found = {name: [size, changed] for name, size, changed in signature(self.inbox)}
+        known = {name: [facts.get("bytes"), facts.get("mtime_ns")] for name, facts in files.items()}
+        return [name for name in data_files(found) if found[name] != known.get(name)]
 
     @property
     def taken(self) -> dict[str, Any]:

@@ -52,6 +52,7 @@ class Goal(Section):
             generation's responses.
         pattern: z-score of each site of a ``pattern``.
         temperature: of ``one_hot``.
+        caution: standard deviations over the ensemble of fits that are taken from the score of a drive, suppress or level.
         first, last: the generations in which the goal is pursued; None is without end.
     """
 
@@ -73,6 +74,7 @@ class Goal(Section):
     scale: Literal["recorded", "z"] = "recorded"
     pattern: dict[str, float] | None = None
     temperature: float | None = Field(default=None, gt=0)
+    caution: float | None = Field(default=None, ge=0)
     first: int = Field(default=1, ge=1)
     last: int | None = Field(default=None, ge=1)
 

@@ -71,6 +71,13 @@ def read_inbox(folder: Path, known: dict[tuple[str, int, int], str] | None = Non
     return Inbox(arrived, (*awaited, *_companions(arrived, announced)), tuple(damaged))
 
 
+def data_files(names: Iterable[str]) -> list[str]:
+    """The names of files of responses, and of what goes with them, that are not still being copied."""
+    names = list(names)
+    beside = _beside(names)
+    return [name for name in names if not _partial(name) and _wanted(Path(name)) and name not in beside]
+
+
 def signature(folder: Path) -> tuple[tuple[str, int, int], ...]:
     """What changes when anything in a folder does: names, sizes and times."""
     found = []
@@ -97,13 +104,16 @@ def recordings(names: dict[str, str]) -> Iterator[tuple[str, ...]]:
             yield (name,)
 
 
-def copy_checked(source: Path, target: Path, digest: str) -> None:
+def copy_checked(source: Path, target: Path, digest: str) -> dict[str, str | int]:
     """Copy a file and check the copy: what is read cannot change any more.
+
+    Returns:
+        ``sha256``, ``bytes`` and ``mtime_ns`` of the file.
 
     Raises:
         InputError: the file changed since its checksum was compared.
     """
-    found = hashlib.sha256()
+    found, stat = hashlib.sha256(), source.stat()
     with open(source, "rb") as read, open(target, "wb") as written:
         for block in iter(lambda: read.read(1 << 20), b""):
             found.update(block)
@@ -112,6 +122,7 @@ def copy_checked(source: Path, target: Path, digest: str) -> None:
         raise InputError(
             f"{source.name} changed while it was read: leave delivered files as they are, and deliver it again"
         )
+    return {"sha256": digest, "bytes": stat.st_size, "mtime_ns": stat.st_mtime_ns}
 
 
 def _files(folder: Path) -> list[Path]:

@@ -10,6 +10,7 @@ import pandas as pd
 
 from synthstim.loop.whole import read_frame
 
+_RECENT = 20
 COLUMNS = ("time", "generation", "event", "detail")
 
 
@@ -41,10 +42,10 @@ class Log:
             return
 
     def add_once(self, generation: int, event: str, detail: str = "") -> None:
-        """Append an event unless the last one of its kind says the same: who polls would fill the disk with it."""
-        same = self.read()
-        same = same[(same["generation"] == generation) & (same["event"] == event)]
-        if not len(same) or str(same["detail"].iloc[-1]) != " ".join(detail.split()):
+        """Append an event unless one of the last ones is the same: who polls would fill the disk with it."""
+        recent = self.read().tail(_RECENT)
+        same = (recent["generation"] == generation) & (recent["event"] == event)
+        if not (same & (recent["detail"] == " ".join(detail.split()))).any():
             self.add(generation, event, detail)
 
     def read(self) -> pd.DataFrame:

@@ -10,6 +10,7 @@ from typing_extensions import Self
 
 from synthstim.loop.goals import Goal
 from synthstim.recipe import ObserverSpec, Wanted, problem, raise_problems, read_yaml, validate
+from synthstim.recipe.controls import ControlsSpec
 from synthstim.recipe.fields import FileOrFolderPath, FilePath, LayerName, Section, Text, check_different, check_whole
 
 LOOP = "loop.yaml"
@@ -92,7 +93,7 @@ class Anchors(Section):
             best there were so partly by luck.
     """
 
-    natural: int = Field(default=3, ge=0, le=100)
+    natural: int = Field(default=2, ge=0, le=100)
     earlier: int = Field(default=1, ge=0, le=100)
     random: int = Field(default=5, ge=0, le=1000)
 
@@ -111,7 +112,7 @@ class Explore(Section):
     share: float = Field(default=0.2, ge=0, lt=1)
     kind: Literal["natural", "pattern", "both"] = "natural"
     at_least: int = Field(default=0, ge=0, le=10_000)
-    candidates: int = Field(default=1000, ge=10, le=20_000)
+    candidates: int = Field(default=1000, ge=10, le=5_000)
 
 
 class Exported(Section):
@@ -166,7 +167,7 @@ class Settings(Section):
     reading: Reading = Reading()
     fitting: Fitting = Fitting()
     goals: Annotated[tuple[Goal, ...], Field(strict=False), Wanted("a list of goals")] = ()
-    controls: dict[str, int] = Field(default_factory=dict)
+    controls: ControlsSpec = ControlsSpec()
     anchors: Anchors = Anchors()
     explore: Explore = Explore()
     level_tolerance: float = Field(default=0.25, gt=0, le=10)

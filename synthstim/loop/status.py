@@ -14,6 +14,7 @@ from synthstim.loop.lock import read_holder
 from synthstim.loop.report import summary
 from synthstim.loop.session import Session
 from synthstim.loop.whole import MISSING, shown
+from synthstim.responses.files import listed
 
 TABLE = ("generation", "stimuli", "trials", "sites", "repeats", "score", "r", "gain", "levels", "state")
 _STATES = {
@@ -35,6 +36,7 @@ class Status:
         table: one row a generation (``TABLE``); score, r and gain are medians over sites.
         awaited: what the session waits for, and where, in a sentence.
         worker: who works on it now, or "".
+        late: files that came or changed after their generation was taken in, in words.
         error: what was wrong the last time, if nothing was done since; or "".
         log: its last events.
     """
@@ -42,6 +44,7 @@ class Status:
     table: pd.DataFrame
     awaited: str
     worker: str
+    late: tuple[str, ...]
     error: str
     log: pd.DataFrame
 
@@ -63,6 +66,7 @@ def read_status(session: Session, *, events: int = 8) -> Status:
         pd.DataFrame([_row(one) for one in generations], columns=list(TABLE)),
         _awaited(newest, session),
         str(holder) if holder is not None and not holder.gone else "",
+        tuple(f"generation {one.number}: {listed(late)} came too late" for one in generations if (late := one.late)),
         _error(log),
         log.tail(events).reset_index(drop=True),
     )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -54,17 +53,19 @@ def take_responses(session: Session, generation: Generation, inbox: Inbox) -> Re
         InputError: a file changed or cannot be read, or the responses are not of this generation, say one thing twice, have
             one repeat of each stimulus, or sites that cannot be fitted.
     """
-    copies = generation.root / ".taking"
+    copies, files = generation.root / ".taking", {}
     try:
         remove(copies)
         (copies / "data").mkdir(parents=True)
         # Where an experiment's log expects it: it says which file of the set each image that was shown is made of.
         shutil.copyfile(generation.experiment / "manifest.json", copies / "manifest.json")
-        for name, digest in inbox.arrived.items():
-            copy_checked(generation.inbox / name, copies / "data" / name, digest)
-        parts = [_read(copies / "data", recording, session.settings) for recording in recordings(inbox.arrived)]
+        found = list(recordings(inbox.arrived))
+        records = [name for name in inbox.arrived if name.endswith("_session.json")]
+        for name in dict.fromkeys([*(name for recording in found for name in recording), *records]):
+            files[name] = copy_checked(generation.inbox / name, copies / "data" / name, inbox.arrived[name])
+        parts = [_read(copies / "data", recording, session.settings) for recording in found]
         responses = check_responses(_named(parts, generation.name), session, generation)
-        facts = _facts(responses, inbox)
+        facts = {"files": files, **_facts(responses)}
         with appearing(generation.root / "taken.json") as hidden:
             hidden.write_text(json.dumps(facts, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
         write_frame(generation.root / "responses.tsv", responses.trials)
@@ -82,7 +83,11 @@ def check_responses(responses: Responses, session: Session, generation: Generati
         InputError: as ``take_responses``.
     """
     settings = session.settings
-    responses = _of_sites(responses.only(window=settings.window_s), session, generation)
+    responses = responses.only(window=settings.window_s)
+    # Windows that differ in their last digit would be several.
+    start, end = settings.window_s
+    responses = replace(responses, trials=responses.trials.assign(window_start_s=start, window_end_s=end))
+    responses = _of_sites(responses, session, generation)
     stimuli = generation.stimuli.table
     try:
         require_match(responses, stimuli)
@@ -159,10 +164,9 @@ def _in_the_settings(sentence: str) -> str:
     return sentence
 
 
-def _facts(responses: Responses, inbox: Inbox) -> Mapping[str, Any]:
+def _facts(responses: Responses) -> dict[str, Any]:
     counts = responses.trials.groupby(["stimulus_id", "site"], observed=True).size()
     return {
-        "files": inbox.arrived,
         "trials": len(responses),
         "stimuli": len(responses.stimulus_ids),
         "sites": list(responses.sites),

@@ -17,6 +17,7 @@ from synthstim.loop.inbox import signature
 from synthstim.loop.lock import locked
 from synthstim.loop.session import Session
 from synthstim.loop.settings import LOOP
+from synthstim.loop.whole import full
 
 EVERY_S = 5.0
 # After an error that no delivery caused, such as a full disk, the step is tried again, ever more rarely.
@@ -47,7 +48,10 @@ def next_step(
     session = Session.read(directory, **opening)
     with _working(session, "next"):
         try:
-            return advance(session, last=last, tell=tell, making=making)
+            return advance(session, until=session.newest.number if last else None, tell=tell, making=making)
+        except OSError as error:
+            session.log.add_once(session.newest.number, "error", str(full(session.root, error)))
+            raise full(session.root, error) from error
         except InputError as error:
             session.log.add_once(session.newest.number, "error", str(error))
             raise
@@ -116,9 +120,7 @@ def _looks(
             outcome = Outcome(newest.number, True, "", False)
             seen = (signature(newest.inbox), signature(directory / LOOP), newest.lacks)
             if seen != refused or time.monotonic() >= again:
-                outcome = advance(
-                    session, last=until is not None and newest.number >= until, tell=tell, making=making, known=known
-                )
+                outcome = advance(session, until=until, tell=tell, making=making, known=known)
                 refused, pause = None, AGAIN_S
                 if outcome.words != told:
                     tell(outcome.words)

@@ -33,6 +33,9 @@ def appearing(path: Path) -> Iterator[Path]:
         remove(hidden)
         yield hidden
         flush(hidden)
+        if path.is_dir():
+            # Left by a step that was not finished, which is done anew.
+            remove(path)
         hidden.replace(path)
         flush_folder(path.parent)
     except OSError as error:

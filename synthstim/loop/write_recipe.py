@@ -44,7 +44,7 @@ def entries_for(
 
 
 def write_recipe(
-    generation: Generation, settings: Settings, fit_of: Generation, entries: list[dict[str, Any]], controls: bool = True
+    generation: Generation, settings: Settings, fit_of: Generation, entries: list[dict[str, Any]]
 ) -> Recipe:
     """Write ``recipe.yaml`` of a generation, whole.
 
@@ -54,8 +54,8 @@ def write_recipe(
     data: dict[str, Any] = {"observer": f"fit:../{fit_of.name}/fit", "seed": settings.seed}
     if settings.pool is not None:
         data["pool"] = str((generation.root.parent / settings.pool).resolve())
-    if settings.controls and controls:
-        data["controls"] = dict(settings.controls)
+    if asked := settings.controls.asked():
+        data["controls"] = asked
     data["stimuli"] = entries
     text = yaml.safe_dump(data, sort_keys=False, allow_unicode=True, width=120)
     recipe = Recipe.from_text(text, generation.root, name=RECIPE)
@@ -105,7 +105,7 @@ def _entry(request: Request, name: str, copies: int, fit: Fit, history: History)
         entry["unit"] = {"site": request.site}
     if goal.goal == "level":
         entry["level"] = request.level
-    for key in ("temperature", "evaluations"):
+    for key in ("temperature", "evaluations", "caution"):
         if (value := getattr(goal, key)) is not None:
             entry[key] = value
     return entry
