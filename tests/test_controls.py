@@ -364,3 +364,15 @@ def test_controls_of_images_are_refused_for_sounds(given, reason):
     observer = load_model("whisper-tiny.en", seconds=0.5)
     with pytest.raises(InputError, match=reason):
         plan_jobs(Recipe.from_dict({"observer": "x", "stimuli": [SOUND], **given}), observer)
+
+
+def test_sounds_have_natural_controls_and_those_of_other_units(tmp_path):
+    observer = load_model("whisper-tiny.en", seconds=0.5)
+    entry = SOUND | {"unit": {"layer": "conv1", "channels": [3, 5]}}
+    asked = {"best_natural": 2, "other_site": 1}
+    sounds = make({"observer": "x", "controls": asked, "stimuli": [entry]}, tmp_path / "set", observer=observer)
+    controls = sounds.companion("controls.tsv")
+    assert list(controls["control"]) == ["best_natural"] * 4 + ["other_site"] * 2
+    assert controls["activation"][:4].min() > controls["activation"][4:].max()
+    assert sounds.table["level_dbfs"].to_numpy() == pytest.approx(-26, abs=0.01)
+    assert check_set(sounds, observer).problems == []

@@ -85,6 +85,14 @@ class Use:
     of: str | None
 
 
+def by_constraints(cases: Sequence[Case]) -> list[list[Case]]:
+    """Cases that see the same stimuli: those whose controllers meet the same constraints."""
+    groups: dict[str, list[Case]] = {}
+    for case in cases:
+        groups.setdefault(repr(case.constraints), []).append(case)
+    return list(groups.values())
+
+
 def brought_within(stimuli: Tensor, constraints: Sequence[Constraint]) -> Tensor:
     """Stimuli (batch, *shape) that meet the constraints of the controllers they are compared with."""
     for _ in range(SETTLING if constraints else 0):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import product
@@ -11,7 +11,7 @@ from itertools import product
 import torch
 from torch import Tensor
 
-from synthstim.controls.cases import Case, Control, Use, as_filed, brought_within, control_id, scores
+from synthstim.controls.cases import Case, Control, Use, as_filed, brought_within, by_constraints, control_id, scores
 from synthstim.errors import InputError
 from synthstim.models import Observer
 from synthstim.optimise import Adam
@@ -122,11 +122,11 @@ def gabor_controls(
     made, uses = [], []
     starts = max(STARTS, count)
     batch = max(1, AT_ONCE.get(observer.device.type, 16) // starts)
-    for number, group in enumerate(_groups(cases)):
-        best = keep(f"gabor-starts-{number:04d}", partial(_best_starts, group, observer, starts))["latents"]
-        for at in range(0, len(group), batch):
-            part, begin = group[at : at + batch], best[at : at + batch]
-            found = keep(f"gabor-{number:04d}-{at:05d}", partial(_fitted, part, begin, observer))
+    for number, alike in enumerate(by_constraints(cases)):
+        best = keep(f"gabor-starts-{number:04d}", partial(_best_starts, alike, observer, starts))["latents"]
+        for part in _batches(alike, batch):
+            begin = best[[alike.index(case) for case in part]]
+            found = keep(f"gabor-{number:04d}-{part[0].head}", partial(_fitted, part, begin, observer))
             for case, latents in zip(part, found["latents"], strict=True):
                 own = _controls(case, latents[:count], observer, starts * STEPS)
                 made += own
@@ -134,12 +134,13 @@ def gabor_controls(
     return made, uses
 
 
-def _groups(cases: Sequence[Case]) -> list[list[Case]]:
-    """Cases that may share a batch."""
-    groups: dict[tuple[str, str], list[Case]] = {}
+def _batches(cases: Sequence[Case], size: int) -> Iterator[list[Case]]:
+    """Cases of the same settings, so many at a time."""
+    groups: dict[str, list[Case]] = {}
     for case in cases:
-        groups.setdefault((case.settings, repr(case.constraints)), []).append(case)
-    return list(groups.values())
+        groups.setdefault(case.settings, []).append(case)
+    for group in groups.values():
+        yield from (group[at : at + size] for at in range(0, len(group), size))
 
 
 def _gabors(observer: Observer) -> Gabors:

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from synthstim.controls.cases import Case, Control, Use, as_filed, brought_within, met, scores
+from synthstim.controls.cases import Case, Control, Use, as_filed, brought_within, by_constraints, met, scores
 from synthstim.media import Stimulus
 from synthstim.models import Observer
 from synthstim.verify import NaturalPool
@@ -28,7 +28,7 @@ def best_natural(
     """
     made: dict[tuple[int, int], Control] = {}
     uses = []
-    for variant, group in enumerate(_by_constraints(cases)):
+    for variant, group in enumerate(by_constraints(cases)):
         shown, good = _within(group[0], observer, pool)
         for case, row in zip(group, scores(group, shown, observer), strict=True):
             for number in _choose(row.where(good, -torch.inf), pool, count):
@@ -39,13 +39,6 @@ def best_natural(
                     made[key] = Control(name, "natural", shown[number], {"start": photograph})
                 uses.append(Use(case, "best_natural", made[key].stimulus_id, photograph))
     return list(made.values()), uses
-
-
-def _by_constraints(cases: Sequence[Case]) -> list[list[Case]]:
-    groups: dict[str, list[Case]] = {}
-    for case in cases:
-        groups.setdefault(repr(case.constraints), []).append(case)
-    return list(groups.values())
 
 
 def _within(case: Case, observer: Observer, pool: NaturalPool) -> tuple[list[Stimulus], Tensor]:

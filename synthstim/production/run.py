@@ -110,6 +110,9 @@ def make(
     work = WorkDirectory(out, _fingerprint(recipe, measurer, jobs, budget), resume=resume)
     try:
         results = _run_jobs(jobs, observer, measurer, work, watch)
+        if watch is not None and recipe.controls.asked():
+            items = sum(len(job.items) for job in jobs)
+            watch(MakeProgress(items, items, "controls", [], 1.0))
         controls = controls_of(recipe, measurer, jobs, results, work.kept)
         write_set(out, recipe, observer, measurer, jobs, results, controls)
     except OSError as error:
