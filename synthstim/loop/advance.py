@@ -11,7 +11,7 @@ import pandas as pd
 from synthstim.encoding import Stimuli, fit_sites, save_fit
 from synthstim.errors import InputError
 from synthstim.experiment import export_experiment
-from synthstim.loop.assemble import join_sets
+from synthstim.loop.assemble import control_rows, join_sets
 from synthstim.loop.generation import Generation
 from synthstim.loop.history import History
 from synthstim.loop.inbox import Inbox, read_inbox
@@ -20,7 +20,7 @@ from synthstim.loop.plan import ALSO, MADE, plan_generation
 from synthstim.loop.report import write_loop_report
 from synthstim.loop.session import Session
 from synthstim.loop.take import take_responses
-from synthstim.loop.whole import appearing, remove, write_sums
+from synthstim.loop.whole import appearing, remove, write_frame, write_sums
 from synthstim.loop.write_recipe import RECIPE
 from synthstim.production import MakeProgress, make
 from synthstim.recipe import read_recipe
@@ -150,7 +150,7 @@ def _make(session: Session, generation: Generation, tell: Tell, making: Making |
     if not (root / "plan.tsv").exists():
         plan_generation(session, generation, tell)
         session.log.add(generation.number, "planned", _counts(generation.plan))
-    parts = []
+    parts, prefix = [], f"g{generation.number}_"
     if (root / RECIPE).exists():
         previous = session.generations[generation.number - 1]
         tell(f"generation {generation.number}: making images")
@@ -158,9 +158,13 @@ def _make(session: Session, generation: Generation, tell: Tell, making: Making |
         observer = fitted.given(fitted.input, name=f"fit:../{previous.name}/fit")
         made = make(read_recipe(root / RECIPE), root / MADE, observer=observer, resume=True, watch=making)
         parts.append(made)
+        planned = generation.plan[generation.plan["role"] != "control"]
+        controls = control_rows(made, planned, prefix)
+        if len(controls):
+            write_frame(root / "plan.tsv", pd.concat([planned, controls], ignore_index=True))
     if (root / ALSO).exists():
         parts.append(StimulusSet.read(root / ALSO))
-    join_sets(root / "set", parts, f"g{generation.number}_" if (root / RECIPE).exists() else "")
+    join_sets(root / "set", parts, prefix if (root / RECIPE).exists() else "")
     session.log.add(generation.number, "made", repr(generation.stimuli))
 
 

@@ -13,6 +13,7 @@ from typing import Any
 import pandas as pd
 
 from synthstim.images import sha256_of
+from synthstim.loop.generation import PLAN
 from synthstim.loop.history import History
 from synthstim.loop.whole import appearing
 from synthstim.loop.write_recipe import path_of
@@ -58,7 +59,7 @@ def join_sets(out: Path, parts: Sequence[StimulusSet], prefix: str) -> dict[str,
         Old id -> new id, of the first set.
     """
     first, *others = parts
-    new = {name: name if name.startswith(prefix) else f"{prefix}{name}"[:64] for name in first.table["stimulus_id"]}
+    new = {str(name): renamed(str(name), prefix) for name in first.table["stimulus_id"]}
     with appearing(out) as hidden:
         shutil.copytree(first.root, hidden)
         rows = _renamed(hidden, first, new)
@@ -77,6 +78,27 @@ def join_sets(out: Path, parts: Sequence[StimulusSet], prefix: str) -> dict[str,
         )
         StimulusSet.read(hidden).require_intact()
     return new
+
+
+def control_rows(made: StimulusSet, plan: pd.DataFrame, prefix: str) -> pd.DataFrame:
+    """Rows of the plan for the controls that came with a set (``PLAN``), under the ids they will have.
+
+    A control serves the first goal of its kind and site; controllers of other sites are in the plan already.
+    """
+    table, rows = made.companion("controls.tsv"), []
+    exploit = plan[plan["role"] == "exploit"]
+    for row in table[table["control"] != "other_site"].to_dict("records"):
+        served = exploit[(exploit["kind"] == row["goal"]) & (exploit["target"] == row["unit"])]
+        goal = served["goal"].iloc[0] if len(served) else None
+        name = renamed(str(row["stimulus_id"]), prefix)
+        group = row["of"] if row["control"] == "best_natural" else f"control {name}"
+        rows.append((name, "control", goal, row["goal"], row["unit"], None, group, None))
+    return pd.DataFrame(rows, columns=list(PLAN))
+
+
+def renamed(stimulus_id: str, prefix: str) -> str:
+    """An id that begins with a generation's prefix: controls are called alike in every set."""
+    return stimulus_id if stimulus_id.startswith(prefix) else f"{prefix}{stimulus_id}"[:64]
 
 
 def _renamed(root: Path, stimuli: StimulusSet, new: Mapping[str, str]) -> list[dict[Any, Any]]:

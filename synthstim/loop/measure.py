@@ -24,6 +24,7 @@ GAINS = (
     "target",
     "made",
     "natural",
+    "control",
     "gain",
     "merit_made",
     "merit_natural",
@@ -67,19 +68,22 @@ def predicted_against_measured(session: Session, generation: Generation) -> pd.D
 def gains(history: History, generation: Generation) -> pd.DataFrame:
     """What the images of each goal and site do beyond the re-shown best natural ones, in this generation (``GAINS``).
 
-    ``made`` and ``natural`` are mean responses of the controlled site, as recorded; ``gain`` is their ratio. ``merit_...``
+    ``made``, ``natural`` and ``control`` (noise, Gabors and the model's choice of natural images, if the settings ask for
+    them) are mean responses of the controlled site, as recorded; ``gain`` is the ratio of the first two. ``merit_...``
     are in standard deviations of generation 0 (see ``goals.merit``). ``p`` is of a one-sided Mann-Whitney test over
     images and trials, in the goal's direction; ``q`` is corrected over the sites of the goal (Benjamini-Hochberg).
     """
     own = History([*history.generations[:1], generation], generation.responses, history.plan)
     plan = generation.plan[generation.plan["goal"].notna() & generation.plan["level"].isna()]
-    plan = plan[plan["role"].isin(["exploit", "anchor"])]
+    plan = plan[plan["role"].isin(["exploit", "anchor", "control"])]
     trials, rows = generation.responses.trials, []
     for (goal, kind, target), part in plan.groupby(["goal", "kind", "target"], sort=False):
         made = list(part.loc[part["role"] == "exploit", "stimulus_id"])
         again = list(part.loc[part["role"] == "anchor", "stimulus_id"])
         natural = [name for name in again if name in set(history.means.stimulus_ids) and _is_natural(history, name)]
-        rows.append(_gain(own, trials, str(goal), str(target), str(kind), made, natural))
+        controls = list(part.loc[part["role"] == "control", "stimulus_id"])
+        shown = {"made": made, "natural": natural, "control": controls}
+        rows.append(_gain(own, trials, str(goal), str(target), str(kind), shown))
     table = pd.DataFrame(rows, columns=[name for name in GAINS if name != "q"])
     table["q"] = np.nan
     for _, at in table.groupby("goal").groups.items():
@@ -115,22 +119,24 @@ def by_site(predicted: pd.DataFrame, history: History, fit: Fit) -> pd.DataFrame
 
 
 def _gain(
-    own: History, trials: pd.DataFrame, goal: str, target: str, kind: str, made: list[str], natural: list[str]
+    own: History, trials: pd.DataFrame, goal: str, target: str, kind: str, shown: dict[str, list[str]]
 ) -> dict[str, Any]:
     row: dict[str, Any] = dict.fromkeys(GAINS, np.nan)
-    row |= {"goal": goal, "target": target, "images": len(made), "natural_images": len(natural)}
+    row |= {"goal": goal, "target": target, "images": len(shown["made"]), "natural_images": len(shown["natural"])}
     row.pop("q")
     if target not in own.means.sites:
         return row
     merits = dict(zip(own.means.stimulus_ids, merit_of(kind, target, own), strict=True))
     at = trials[trials["site"] == target]
-    groups = [at.loc[at["stimulus_id"].isin(names), "response"].to_numpy(dtype=float) for names in (made, natural)]
+    tested = (shown["made"], shown["natural"])
+    groups = [at.loc[at["stimulus_id"].isin(names), "response"].to_numpy(dtype=float) for names in tested]
     values = dict(zip(own.means.stimulus_ids, own.means.mean[:, own.means.sites.index(target)], strict=True))
-    for noun, names in (("made", made), ("natural", natural)):
+    for noun, names in shown.items():
         known = [values[name] for name in names if name in values and np.isfinite(values[name])]
         kept = [merits[name] for name in names if name in merits and np.isfinite(merits[name])]
         row[noun] = float(np.mean(known)) if known else np.nan
-        row[f"merit_{noun}"] = float(np.mean(kept)) if kept else np.nan
+        if noun != "control":
+            row[f"merit_{noun}"] = float(np.mean(kept)) if kept else np.nan
     row["gain"] = row["made"] / row["natural"] if row["natural"] > 0 else np.nan
     if all(len(values) for values in groups):
         direction = "less" if kind == "suppress" else "greater"
