@@ -24,6 +24,9 @@ GOALS = ("drive", "suppress", "level")
 FULL_COVARIANCE = 60
 # Spreads of the first generation. One as wide as noise would bury an image that it starts from.
 FROM_GREY, FROM_IMAGE = 1.0, 0.3
+# Share of the way to the best codes of a generation that the centre goes. From a good image the whole way is lost again
+# to noise: after 2,000 presentations 0.90 of the best natural image's count was left, against 1.02 (median of 4 sites).
+PACE_FROM_GREY, PACE_FROM_IMAGE = 1.0, 0.3
 
 
 @dataclass(frozen=True)
@@ -108,7 +111,8 @@ class Evolution:
         self.constraints = tuple(constraints)
         self.generation = 0
         self.roles: tuple[str, ...] = ()
-        self._strategy = _strategy(self.code.size, population, spread, seed)
+        pace = PACE_FROM_GREY if start is None else PACE_FROM_IMAGE
+        self._strategy = _strategy(self.code.size, population, spread, seed, pace)
         self._asked: Values | None = None
         self._shown_again: list[int] = []
         self._archive = Archive()
@@ -248,7 +252,7 @@ def _check(goal: str, level: float | None, population: int, again: int, spread: 
         )
 
 
-def _strategy(size: int, population: int, spread: float, seed: int | Sequence[int]) -> Any:
+def _strategy(size: int, population: int, spread: float, seed: int | Sequence[int], pace: float) -> Any:
     try:
         cma = importlib.import_module("cma")
     except ImportError:
@@ -257,6 +261,7 @@ def _strategy(size: int, population: int, spread: float, seed: int | Sequence[in
     options = {
         "popsize": population,
         "CMA_diagonal": size > FULL_COVARIANCE,
+        "CMA_cmean": pace,
         # Random numbers of its own: neither numpy's global state nor another evolution's.
         "randn": lambda *shape: random.standard_normal(shape),
         "seed": math.nan,
