@@ -18,7 +18,7 @@ from synthstim.models import ImageInput, Observer, load_model
 from synthstim.responses import Responses, Window
 from synthstim.responses.trials import coded
 from synthstim.simulate.calibrate import EVALUATIONS, best_images, saturation
-from synthstim.simulate.draw import STAGES, draw_cortex, draw_fields
+from synthstim.simulate.draw import draw_cortex, draw_fields
 from synthstim.simulate.noise import Rates, draw_counts, require_noise
 from synthstim.stimulus_set import StimulusSet
 from synthstim.verify import natural_pool
@@ -33,7 +33,7 @@ class Animal:
 
     Attributes:
         cortex: for those who judge a method, not for the method: the layer ``sites`` holds expected counts.
-        table: ``site``, ``stage``, ``centre_y``, ``centre_x``, ``width`` (from -1 to 1 across the image), ``central``,
+        table: ``site``, ``centre_y``, ``centre_x``, ``width`` (from -1 to 1 across the image), ``central``,
             ``usual`` (mean count over natural images), ``best_natural`` and ``oracle`` (expected counts of the best natural image
             and of the image found by the site's own gradient).
         noise: ``poisson`` or ``fano2``.
@@ -192,7 +192,6 @@ def simulated_animal(
     table = pd.DataFrame(
         {
             "site": [f"sim{seed}_{number:03d}" for number in range(sites)],
-            "stage": [STAGES[number % len(STAGES)][0] for number in range(sites)],
             "centre_y": fields.centre[:, 0].tolist(),
             "centre_x": fields.centre[:, 1].tolist(),
             "width": fields.width.tolist(),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import torch
 from torch import Tensor, nn
 
 from synthstim.encoding.fitted import Standardised
@@ -74,10 +73,11 @@ class Cortex(nn.Module):
     """Images to expected spike counts; the layers are ``drive`` and ``sites``.
 
     Args:
-        stages: parts of the network, run one after the other; a population reads each.
+        stages: parts of the network, run one after the other; a population of all sites reads each.
         populations: one a stage.
-        order: for each site, where it stands in the populations' outputs one after the other.
-        drive: brings the sites' drive to standard deviations over natural images.
+        parts: brings what each population reads to standard deviations over natural images.
+        shares: of each stage in a site's drive.
+        drive: brings the sum to standard deviations over natural images.
         sites: makes counts of it.
     """
 
@@ -85,23 +85,25 @@ class Cortex(nn.Module):
         self,
         stages: Sequence[nn.Module],
         populations: Sequence[Population],
-        order: Sequence[int],
+        parts: Sequence[Standardised],
+        shares: Sequence[float],
         drive: Standardised,
         sites: Saturation,
     ) -> None:
         super().__init__()
         self.stages, self.populations = nn.ModuleList(stages), nn.ModuleList(populations)
-        self.order = list(order)
+        self.parts, self.shares = nn.ModuleList(parts), tuple(shares)
         self.drive, self.sites = drive, sites
 
     def forward(self, inputs: Tensor) -> Tensor:
         """(batch, channel, y, x), as the network takes it -> (batch, site) counts."""
-        return self.sites(self.drive(self.raw_drive(inputs)))
+        return self.sites(self.drive(self.mixed(inputs)))
 
-    def raw_drive(self, inputs: Tensor) -> Tensor:
-        """What the populations read, (batch, site), in units of their own."""
-        read = []
-        for stage, population in zip(self.stages, self.populations, strict=True):
+    def mixed(self, inputs: Tensor) -> Tensor:
+        """What the sites read from all stages together, (batch, site)."""
+        total: Tensor | float = 0.0
+        for stage, population, part, share in zip(self.stages, self.populations, self.parts, self.shares, strict=True):
             inputs = stage(inputs)
-            read.append(population(inputs))
-        return torch.cat(read, 1)[:, self.order]
+            total = total + share * part(population(inputs))
+        assert isinstance(total, Tensor)
+        return total

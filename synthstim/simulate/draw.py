@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -11,8 +12,16 @@ from synthstim.encoding.fitted import Standardised
 from synthstim.models import Observer
 from synthstim.simulate.cortex import Cortex, Population, Saturation
 
-# SqueezeNet up to fire3 and up to fire5; sites take turns.
-STAGES = (("V2-like", 5), ("V4-like", 8))
+
+class Stage(NamedTuple):
+    """A stage of SqueezeNet that sites read: where it ends, and its share in their drive."""
+
+    name: str
+    end: int
+    share: float
+
+
+STAGES = (Stage("fire3", 5, 1.0), Stage("fire5", 8, 0.4))
 CHANNELS = 16
 # A third of the channels that a site reads suppress it.
 SUPPRESSIVE = 1 / 3
@@ -54,26 +63,29 @@ def draw_cortex(observer: Observer, natural: Tensor, fields: Fields, generator: 
     network = observer.module.get_submodule("features")
     assert isinstance(network, nn.Sequential)
     sites = len(fields.width)
-    stage_of = torch.arange(sites) % len(STAGES)
-    stages, populations, first = [], [], 0
+    stages, populations, parts, first = [], [], [], 0
     features = [observer.preprocess(batch) for batch in natural.split(64)]
-    for number, (_, end) in enumerate(STAGES):
-        stages.append(network[first:end])
-        first = end
-        with torch.no_grad():
-            features = [stages[-1](batch) for batch in features]
-        mine = stage_of == number
-        weight = _weights(int(mine.sum()), features[0].shape[1], generator)
-        scale = torch.stack([batch.square().mean((0, 2, 3)) for batch in features]).mean(0).sqrt().clamp_min(1e-6)
-        grid = (features[0].shape[2], features[0].shape[3])
-        populations.append(Population(scale, weight, fields.centre[mine], fields.width[mine], grid))
-    order = torch.argsort(torch.argsort(stage_of, stable=True)).tolist()
-    empty, full = torch.zeros(sites), torch.ones(sites)
-    cortex = Cortex(stages, populations, order, Standardised(empty, full), Saturation(empty, full, full, full))
     with torch.no_grad():
-        drive = torch.cat([cortex.raw_drive(observer.preprocess(batch)) for batch in natural.split(64)])
-    cortex.drive = Standardised(drive.mean(0), drive.std(0).clamp_min(1e-6))
+        for end in (stage.end for stage in STAGES):
+            stages.append(network[first:end])
+            first = end
+            features = [stages[-1](batch) for batch in features]
+            scale = torch.stack([batch.square().mean((0, 2, 3)) for batch in features]).mean(0).sqrt().clamp_min(1e-6)
+            weight = _weights(sites, len(scale), generator)
+            grid = (features[0].shape[2], features[0].shape[3])
+            populations.append(Population(scale, weight, fields.centre, fields.width, grid))
+            parts.append(_standard(torch.cat([populations[-1](batch) for batch in features])))
+        empty, full = torch.zeros(sites), torch.ones(sites)
+        shares = [stage.share for stage in STAGES]
+        flat = Saturation(empty, full, full, full)
+        cortex = Cortex(stages, populations, parts, shares, Standardised(empty, full), flat)
+        cortex.drive = _standard(torch.cat([cortex.mixed(observer.preprocess(batch)) for batch in natural.split(64)]))
     return cortex
+
+
+def _standard(values: Tensor) -> Standardised:
+    """Brings (image, site) values to standard deviations over these images."""
+    return Standardised(values.mean(0), values.std(0).clamp_min(1e-6))
 
 
 def _weights(sites: int, channels: int, generator: torch.Generator) -> Tensor:
