@@ -67,9 +67,10 @@ def saturation(natural: Tensor, oracle: Tensor, generator: torch.Generator) -> S
     low, high = rectified(natural), rectified(torch.maximum(oracle, natural + 0.1))
     # The baseline is part of both counts: what drive adds must grow by this ratio.
     ratio = (gain - BASELINE) / (1 - BASELINE)
-    exponent = (1.4 * ratio.log() / (high / low).log()).clamp_min(1.5)
-    less, more = low**exponent, high**exponent
-    half = (less * more * (ratio - 1) / (more - ratio * less)) ** (1 / exponent)
+    # In units of the drive at the best natural image: steep powers of large drives leave single precision.
+    beyond = high / low
+    exponent = (1.4 * ratio.log() / beyond.log()).clamp_min(1.5)
+    power = beyond**exponent
+    half = power * (ratio - 1) / (power - ratio)
     base = BASELINE * counts
-    top = (counts - base) * (less + half**exponent) / less
-    return Saturation(base, top, half, exponent)
+    return Saturation(base, (counts - base) * (1 + half), low * half ** (1 / exponent), exponent)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import torch
 from torch import Tensor, nn
 
 from synthstim.encoding.fitted import Standardised
@@ -60,8 +61,8 @@ class Saturation(nn.Module):
 
     def forward(self, drive: Tensor) -> Tensor:
         """Drive (batch, site) in standard deviations over natural images -> counts (batch, site)."""
-        power = rectified(drive) ** self.exponent
-        return self.base + self.top * power / (power + self.middle**self.exponent)
+        # x^n / (x^n + m^n), from logarithms: steep powers would leave single precision.
+        return self.base + self.top * torch.sigmoid(self.exponent * (rectified(drive).log() - self.middle.log()))
 
 
 def rectified(drive: Tensor) -> Tensor:
