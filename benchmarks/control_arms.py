@@ -1,0 +1,187 @@
+"""The arms: what is asked of an animal's sites, and what came of it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from control_lab import Lab, Measured
+from control_statistics import above, discovered, share_above
+from scipy.stats import spearmanr
+
+from synthstim.encoding import Fit, Stimuli, shuffle_responses
+from synthstim.responses import Responses, join_responses
+from synthstim.simulate import Animal
+from synthstim.stimulus_set import StimulusSet
+
+Rows = list[dict[str, Any]]
+
+
+def of_unit(stimuli: StimulusSet, site: str) -> list[str]:
+    """Ids of the controllers of a site."""
+    table = stimuli.table
+    return list(table.loc[(table["unit"] == site) & (table["kind"] == "controller"), "stimulus_id"])
+
+
+def best_naturals(measured: Measured, sites: list[str]) -> dict[str, str]:
+    """The natural image with the highest mean response, of each site."""
+    return {site: str(measured.mean(site).idxmax()) for site in sites}
+
+
+def stretch(
+    lab: Lab, stimuli: StimulusSet, best: dict[str, str], *, arm: str, seed: int, animal: Animal | None = None
+) -> tuple[Rows, Measured, Measured]:
+    """Whether a site's images together are above its best natural image, shown again beside them."""
+    made = lab.measure(stimuli, seed, animal=animal)
+    again = lab.measure(lab.shown.only(list(dict.fromkeys(best.values()))), seed + 1, animal=animal)
+    random = np.random.default_rng([lab.seed, seed])
+    rows: Rows = []
+    for site, natural in best.items():
+        trials, reference = made.trials(of_unit(stimuli, site), site), again.trials([natural], site)
+        p = above(trials, reference, lab.plan.permutations, random)
+        rows.append(
+            {"arm": arm, "site": site, "response": trials.mean(), "best_natural": reference.mean(),
+             "gain": trials.mean() / max(reference.mean(), 1e-9), "p": p}
+        )  # fmt: skip
+    return rows, made, again
+
+
+def drive_entry(name: str, sites: list[str], copies: int) -> dict[str, Any]:
+    """An entry of a recipe that drives sites, each by itself."""
+    return {"name": name, "goal": "drive", "unit": {"sites": sites}, "copies": copies}
+
+
+def main_arm(lab: Lab, fit: Fit, best: dict[str, str]) -> tuple[Rows, StimulusSet, Measured, Measured]:
+    """Stretch at every site, with noise and other sites' images as controls, and the oracle."""
+    stimuli = lab.make(
+        fit, "stretch", [drive_entry("stretch", lab.sites, lab.plan.copies)],
+        controls={"noise": lab.plan.copies, "other_site": lab.plan.copies},
+    )  # fmt: skip
+    rows, made, again = stretch(lab, stimuli, best, arm="stretch", seed=10)
+    controls = pd.read_csv(stimuli.root / "controls.tsv", sep="\t", dtype=str)
+    oracle = lab.animal.best_images(lab.sites, seed=7, constraints=[lab.limit], evaluations=lab.plan.oracle_evaluations)
+    by_oracle = lab.measure(Stimuli.of_arrays(lab.sites, (oracle * 255).round() / 255), 14)
+    unseen, _ = lab.crops(lab.plan.unseen, lab.seed + 1)
+    seen = Stimuli.of_arrays([f"unseen_{number:04d}" for number in range(len(unseen))], unseen)
+    predicted = fit.predict(seen).pivot(index="stimulus_id", columns="site", values="predicted")
+    picked = {site: str(predicted[site].idxmax()) for site in lab.sites}
+    by_model = lab.measure(seen.only(list(dict.fromkeys(picked.values()))), 15)
+    for row in rows:
+        site = row["site"]
+        mine = controls[controls["unit"] == site]
+        for control in ("noise", "other_site"):
+            ids = list(mine.loc[mine["control"] == control, "stimulus_id"])
+            row[control] = made.trials(ids, site).mean() / row["best_natural"]
+        row["oracle"] = by_oracle.trials([site], site).mean()
+        row["gain_over_oracle"] = row["response"] / row["oracle"]
+        row["model_picked"] = by_model.trials([picked[site]], site).mean() / row["best_natural"]
+    return rows, stimuli, made, again
+
+
+def shuffled_arm(lab: Lab, sites: list[str], best: dict[str, str]) -> Rows:
+    """Images of a model that was fitted to responses dealt to other images."""
+    dealt = shuffle_responses(lab.responses.only(sites=sites), seed=lab.seed)
+    fit, _ = lab.fit(dealt, lab.natural)
+    stimuli = lab.make(fit, "shuffled", [drive_entry("shuffled", sites, lab.plan.copies)])
+    return stretch(lab, stimuli, {site: best[site] for site in sites}, arm="shuffled", seed=20)[0]
+
+
+def second_generation(lab: Lab, sites: list[str], best: dict[str, str], first: StimulusSet, made: Measured) -> Rows:
+    """Refitted with the responses to the first generation: the second beside the first, shown again."""
+    shown = first.table.loc[first.table["kind"] == "controller"]
+    groups = lab.photograph | {row.stimulus_id: f"of {row.unit}" for row in shown.itertuples()}
+    joined = join_responses([lab.responses.only(sites=lab.sites), made.responses.only(sites=lab.sites, stimulus_ids=groups.keys() & set(made.ids))])  # fmt: skip
+    fit, _ = lab.fit(joined, [lab.natural, first], groups)
+    stimuli = lab.make(fit, "second", [drive_entry("second", sites, lab.plan.copies)])
+    rows, _, _ = stretch(lab, stimuli, {site: best[site] for site in sites}, arm="generation 2", seed=30)
+    again = lab.measure(first, 32)
+    for row in rows:
+        before = again.trials(of_unit(first, row["site"]), row["site"]).mean()
+        row["over_generation_1"] = row["response"] / before
+    return rows
+
+
+def one_hot(lab: Lab, fit: Fit, natural: Measured) -> Rows:
+    """One site up, its neighbours down: the softmax share over sites whose receptive fields have one centre."""
+    table = lab.animal.table.set_index("site")
+    group = [site for site in lab.sites if table.at[site, "central"]]
+    columns = [natural.sites.index(site) for site in group]
+    means = natural.counts[:, :, columns].mean(1)
+    centre, spread = means.mean(0), means.std(0)
+    targets = group[: lab.plan.secondary]
+    stimuli = lab.make(
+        fit, "one_hot",
+        [{"name": "alone", "goal": "one_hot", "unit": {"sites": targets}, "others": {"sites": group}, "copies": lab.plan.copies}],
+    )  # fmt: skip
+    made = lab.measure(stimuli, 40)
+    shares = np.exp((means - centre) / spread)
+    shares /= shares.sum(1, keepdims=True)
+    best = {site: natural.ids[int(shares[:, group.index(site)].argmax())] for site in targets}
+    again = lab.measure(lab.shown.only(list(dict.fromkeys(best.values()))), 41)
+    random = np.random.default_rng([lab.seed, 40])
+    rows: Rows = []
+    for site in targets:
+        ids = [made.ids.index(name) for name in of_unit(stimuli, site)]
+        images = (made.counts[ids][:, :, columns] - centre) / spread
+        reference = (again.counts[again.ids.index(best[site])][:, columns] - centre) / spread
+        share, before, p = share_above(images, reference, group.index(site), lab.plan.permutations, random)
+        rows.append({"arm": "one-hot", "site": site, "response": share, "best_natural": before, "p": p})
+    return rows
+
+
+def suppressed(lab: Lab, fit: Fit, sites: list[str], natural: Measured) -> Rows:
+    """Whether a site's images together lie below the 5th percentile of its natural images."""
+    entry = {"name": "down", "goal": "suppress", "unit": {"sites": sites}, "copies": lab.plan.copies}
+    stimuli = lab.make(fit, "suppress", [entry])
+    made = lab.measure(stimuli, 50)
+    rows: Rows = []
+    for site in sites:
+        response = made.trials(of_unit(stimuli, site), site).mean()
+        fifth = float(natural.mean(site).quantile(0.05))
+        rows.append({"arm": "suppress", "site": site, "response": response, "fifth_percentile": fifth, "below": response < fifth})  # fmt: skip
+    return rows
+
+
+def levels(lab: Lab, fit: Fit, sites: list[str], natural: Measured) -> Rows:
+    """Requested levels, from the 5th percentile of natural responses to the best, against measured ones."""
+    entries, asked = [], {}
+    for site in sites:
+        means = natural.mean(site)
+        asked[site] = [
+            round(float(level), 4) for level in np.linspace(means.quantile(0.05), means.max(), lab.plan.levels)
+        ]
+        entries.append({"name": f"level_{site}", "goal": "level", "unit": {"sites": [site]}, "levels": asked[site]})
+    stimuli = lab.make(fit, "levels", entries)
+    made = lab.measure(stimuli, 60)
+    rows: Rows = []
+    for site in sites:
+        mine = stimuli.table[stimuli.table["unit"] == site]
+        measured = made.mean(site).loc[list(mine["stimulus_id"])]
+        rho = float(spearmanr(mine["level"].astype(float), measured.to_numpy())[0])
+        error = float(np.abs(mine["level"].astype(float).to_numpy() - measured.to_numpy()).mean() / (asked[site][-1] - asked[site][0]))  # fmt: skip
+        rows.append({"arm": "levels", "site": site, "spearman": rho, "error": error})
+    return rows
+
+
+def other_recording(lab: Lab, sites: list[str], arm: str) -> tuple[Rows, pd.Series]:
+    """Stretch from another recording of the same sites: under shared gain, or of few images and repeats."""
+    animal, repeats, chosen, seed = lab.animal, lab.plan.repeats, list(lab.shown.ids), 70
+    if arm == "fano 2":
+        animal = lab.animal.with_noise("fano2")
+    else:
+        images, repeats = lab.plan.few
+        random = np.random.default_rng([lab.seed, 80])
+        chosen = sorted(random.choice(chosen, images, replace=False).tolist())
+        seed = 80
+    recorded = lab.measure(lab.shown.only(chosen), seed, repeats=repeats, animal=animal)
+    responses: Responses = recorded.responses.only(sites=sites)
+    fit, scores = lab.fit(responses, lab.natural)
+    stimuli = lab.make(fit, arm.replace(" ", "_"), [drive_entry("stretch", sites, lab.plan.copies)])
+    rows, _, _ = stretch(lab, stimuli, best_naturals(recorded, sites), arm=arm, seed=seed + 1, animal=animal)
+    return rows, scores
+
+
+def fraction(rows: Rows) -> float:
+    """Share of the tests that stand at a false discovery rate of 5 %."""
+    return float(discovered([row["p"] for row in rows]).mean())

@@ -1,0 +1,168 @@
+"""A lab for a day: natural images of one luminance and contrast, an animal, recordings, fits, stimulus sets."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from numpy.typing import NDArray
+
+from synthstim import InputError, load_model, make
+from synthstim.constraints import Luminance
+from synthstim.encoding import Fit, Stimuli, ensemble, fit_sites
+from synthstim.ids import safe_id
+from synthstim.responses import Responses, reliability, select_sites
+from synthstim.simulate import Animal, simulated_animal
+from synthstim.stimulus_set import SetWriter, StimulusSet
+from synthstim.verify import natural_pool
+
+LUMINANCE, CONTRAST = 0.25, 0.6
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How much of everything; what the issue asks of a full run."""
+
+    animals: int = 3
+    drawn: int = 48
+    sites: int = 40
+    naturals: int = 640
+    repeats: int = 35
+    copies: int = 5
+    secondary: int = 10
+    levels: int = 11
+    few: tuple[int, int] = (300, 5)
+    unseen: int = 5000
+    size: int = 112
+    evaluations: int = 80
+    oracle_evaluations: int = 150
+    permutations: int = 10_000
+    planted: int = 16
+    layers: tuple[str, ...] = (
+        "blocks.1", "blocks.2.0", "blocks.2.1", "blocks.3.0", "blocks.1.1.bn2", "blocks.2.0.bn2",
+    )  # fmt: skip
+
+
+QUICK = Plan(
+    animals=1, drawn=16, sites=12, naturals=160, repeats=12, copies=3, secondary=3, levels=5, few=(96, 5), unseen=320,
+    evaluations=25, oracle_evaluations=40, permutations=2000, planted=4, layers=("blocks.1", "blocks.2.0"),
+)  # fmt: skip
+
+
+class Lab:
+    """One animal, and what is done with it.
+
+    Args:
+        plan: how much.
+        seed: from which everything is drawn.
+        folder: for sets and activations.
+        tell: is told of each step.
+    """
+
+    def __init__(self, plan: Plan, seed: int, folder: Path, tell: Callable[[str], None]) -> None:
+        self.plan, self.seed, self.folder, self.tell = plan, seed, folder, tell
+        folder.mkdir(parents=True)
+        self.observer = load_model(size=(plan.size, plan.size))
+        self.limit = Luminance(mean=LUMINANCE, rms_contrast=CONTRAST)
+        self.photograph: dict[str, str] = {}
+        self.natural = self._natural_set()
+        self.shown = Stimuli.of_sets(self.natural, self.observer.input, fit="exact")
+        images = self.shown.batch(range(len(self.shown)))
+        self.animal = simulated_animal(
+            seed, plan.drawn, size=(plan.size, plan.size), natural=images, constraints=[self.limit]
+        )
+        tell(repr(self.animal))
+        self.responses = self.animal.answer(self.shown, plan.repeats, session="naturals", seed=1)
+        chosen = select_sites(reliability(self.responses, seed=seed), at_least=0.5, most=plan.sites)
+        self.sites = list(chosen.sites)
+        tell(repr(chosen))
+
+    def crops(self, count: int, seed: int) -> tuple[torch.Tensor, list[str]]:
+        """Crops of photographs at the one luminance and contrast, as 8-bit files hold them, and what each is cut from."""
+        pool = natural_pool(self.observer, count=count, seed=seed)
+        matched = torch.cat([self.limit.project(batch) for batch in pool.batches(self.observer, size=64)])
+        return (matched * 255).round() / 255, [pool.names[number] for number in pool.origin]
+
+    def _natural_set(self) -> StimulusSet:
+        images, names = self.crops(self.plan.naturals, self.seed)
+        writer = SetWriter(self.folder / "naturals")
+        for number, (image, name) in enumerate(zip(images, names, strict=True)):
+            stimulus_id = f"natural_{number:03d}"
+            writer.add(stimulus_id, image.numpy(), name=safe_id(Path(name).stem), kind="natural")
+            self.photograph[stimulus_id] = name
+        return StimulusSet.read(writer.commit({"made_by": "benchmarks/control.py"}))
+
+    def fit(
+        self, responses: Responses, sets: StimulusSet | list[StimulusSet], groups: Mapping[str, str] | None = None
+    ) -> tuple[Fit, pd.Series]:
+        """An ensemble over the layers, and for each site the held-out score of the best layer."""
+        fits = [
+            fit_sites(
+                self.observer, responses, sets, [layer], method="factorised", groups=groups or self.photograph,
+                shuffled=False, seed=self.seed, cache=self.folder / "activations",
+            )
+            for layer in self.plan.layers
+        ]  # fmt: skip
+        scores = pd.concat([fit.table.set_index("site")["score"] for fit in fits], axis=1).max(1)
+        return (ensemble(fits) if len(fits) > 1 else fits[0]), scores
+
+    def make(self, fit: Fit, name: str, entries: Sequence[Mapping[str, Any]], **more: Any) -> StimulusSet:
+        """A set of controllers on fitted sites, at the one luminance and contrast."""
+        shared = {
+            "kind": "controller",
+            "evaluations": self.plan.evaluations,
+            "parametrisation": {"kind": "fourier", "decay": 1.5},
+            "constraints": {"mean_luminance": LUMINANCE, "rms_contrast": CONTRAST},
+        }
+        recipe = {
+            "observer": "efficientnet-lite0",
+            "seed": self.seed,
+            "pool": str((self.natural.root / "stimuli").resolve()),
+            "stimuli": [{**shared, **entry} for entry in entries],
+            **more,
+        }
+        made = make(recipe, self.folder / name, observer=fit.observer, at_once=10)
+        self.tell(f"{name}: {len(made)} stimuli")
+        return made
+
+    def measure(
+        self, stimuli: StimulusSet | Stimuli, seed: int, *, repeats: int | None = None, animal: Animal | None = None
+    ) -> Measured:
+        """Fresh trials of stimuli."""
+        repeats = repeats or self.plan.repeats
+        answered = (animal or self.animal).answer(stimuli, repeats, session=f"day {seed}", seed=seed)
+        return Measured.of(answered)
+
+
+@dataclass(frozen=True)
+class Measured:
+    """Trials as an array: ``counts`` (stimulus, repeat, site)."""
+
+    counts: NDArray[np.float64]
+    ids: tuple[str, ...]
+    sites: tuple[str, ...]
+    responses: Responses
+
+    @classmethod
+    def of(cls, responses: Responses) -> Measured:
+        """From a table in which every stimulus has as many repeats."""
+        wide = responses.trials.pivot(index=["stimulus_id", "repeat"], columns="site", values="response")
+        wide = wide.loc[list(responses.stimulus_ids), list(responses.sites)]
+        counts = wide.to_numpy().reshape(len(responses.stimulus_ids), -1, len(responses.sites))
+        return cls(counts, responses.stimulus_ids, responses.sites, responses)
+
+    def trials(self, ids: Sequence[str], site: str) -> NDArray[np.float64]:
+        """All trials of some stimuli at one site."""
+        if unknown := [name for name in ids if name not in self.ids]:
+            raise InputError(f"{unknown[0]!r} was not measured")
+        rows = [self.ids.index(name) for name in ids]
+        return self.counts[rows, :, self.sites.index(site)].ravel()
+
+    def mean(self, site: str) -> pd.Series:
+        """Mean response of each stimulus at a site."""
+        return pd.Series(self.counts[:, :, self.sites.index(site)].mean(1), index=list(self.ids))
