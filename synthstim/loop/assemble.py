@@ -93,7 +93,8 @@ def control_rows(made: StimulusSet, plan: pd.DataFrame, prefix: str) -> pd.DataF
         name = renamed(str(row["stimulus_id"]), prefix)
         group = row["of"] if row["control"] == "best_natural" else f"control {name}"
         rows.append((name, "control", goal, row["goal"], row["unit"], None, group, None))
-    return pd.DataFrame(rows, columns=list(PLAN))
+    # Copies of one goal share their natural images.
+    return pd.DataFrame(rows, columns=list(PLAN)).drop_duplicates(ignore_index=True)
 
 
 def renamed(stimulus_id: str, prefix: str) -> str:

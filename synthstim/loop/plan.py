@@ -79,7 +79,9 @@ def _patterns(settings: Settings, number: int, sites: Sequence[str], count: int)
     out = []
     for at in range(count):
         pattern = random_pattern(sites, generator)
-        goal = Goal.model_validate({"name": EXPLORE, "goal": "pattern", "pattern": pattern, "copies": 1, "warm": 0})
+        goal = Goal(
+            name=EXPLORE, goal="pattern", pattern=pattern, copies=1, warm=0, evaluations=settings.explore.evaluations
+        )
         out.append(Request(goal, None, f"g{number}_{EXPLORE}_{at:03d}", pattern=pattern))
     return out
 

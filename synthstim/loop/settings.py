@@ -107,12 +107,14 @@ class Explore(Section):
             sites (``pattern``), or half of each (``both``).
         at_least: how many in any case.
         candidates: crops among which natural ones are chosen.
+        evaluations: passes that an image for a pattern may spend; None takes the recipe's default.
     """
 
     share: float = Field(default=0.2, ge=0, lt=1)
     kind: Literal["natural", "pattern", "both"] = "natural"
     at_least: int = Field(default=0, ge=0, le=10_000)
     candidates: int = Field(default=1000, ge=10, le=5_000)
+    evaluations: int | None = Field(default=None, ge=1)
 
 
 class Exported(Section):
