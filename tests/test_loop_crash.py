@@ -25,6 +25,10 @@ from synthstim.loop.log import Log
 from synthstim.production.work import WorkDirectory
 
 
+# Children are forked, which Python 3.12 warns of where there are threads.
+pytestmark = pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
+
+
 @pytest.fixture(scope="module")
 def delivered(tmp_path_factory: pytest.TempPathFactory) -> Session:
     """Generation 0, with its responses in the inbox."""
