@@ -24,7 +24,6 @@ from synthstim.loop.lock import locked, read_holder
 from synthstim.loop.log import Log
 from synthstim.production.work import WorkDirectory
 
-
 # Children are forked, which Python 3.12 warns of where there are threads.
 pytestmark = pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
 
