@@ -60,6 +60,23 @@ def read(fit: Fit, layer: str, count: int = 8) -> np.ndarray:
 # What an ensemble is.
 
 
+def test_members_over_layers_are_the_fits_of_each_layer(responses: Responses, tmp_path: Path) -> None:
+    both = fit_sites(small(), responses, stimuli(COUNT), ["0", "2"], folds=FOLDS, members="layers", shuffled=False)
+    alone = [
+        fit_sites(small(), responses, stimuli(COUNT), [layer], folds=FOLDS, shuffled=False) for layer in ("0", "2")
+    ]
+    parts = np.stack([read(fit, "sites") for fit in alone])
+    assert np.allclose(read(both, "sites"), parts.mean(0), atol=1e-5)
+    assert np.allclose(read(both, "sites_spread"), parts.std(0), atol=1e-4)
+    again = load_fit(save_fit(both, tmp_path / "fit"), small())
+    assert np.allclose(read(again, "members"), read(both, "members"), atol=1e-6)
+
+
+def test_members_over_one_layer_are_refused(responses: Responses) -> None:
+    with pytest.raises(InputError, match="an ensemble over layers wants two or more, 2 alone came: name more"):
+        fit_sites(small(), responses, stimuli(COUNT), ["2"], members="layers")
+
+
 def test_sites_are_the_mean_over_members_and_the_spread_their_deviation(folded: Fit, mixed: Fit) -> None:
     for fit, count in ((folded, FOLDS), (mixed, FOLDS + 1)):
         members = read(fit, "members")

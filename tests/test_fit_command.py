@@ -95,6 +95,7 @@ def test_an_ensemble_over_folds_is_made_by_a_word(folder: Path, tmp_path: Path) 
         out,
         *QUICK,
         "--ensemble",
+        "folds",
         "--folds",
         "3",
         "--quiet",

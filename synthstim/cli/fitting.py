@@ -53,8 +53,9 @@ def fit(
         typer.Option(metavar="COLUMN", help="Column of stimuli.tsv: what shares its value shares a fold"),
     ] = None,
     ensemble: Annotated[
-        bool, typer.Option("--ensemble", help="One read-out for each fold: their spread is kept")
-    ] = False,
+        Optional[str],  # noqa: UP045
+        typer.Option(help="folds or layers: a read-out for each, whose mean is the fit and whose spread is kept"),
+    ] = None,
     min_reliability: Annotated[
         float, typer.Option(help="Of the sites that are fitted, where stimuli were repeated")
     ] = 0.3,
@@ -126,7 +127,7 @@ def fit(
     fits = [
         fit_sites(
             one, screened.responses, sets, chosen, method=method, folds=folds, groups=groups,
-            ceilings=screened.selection is not None, members="folds" if ensemble else None, seed=seed, cache=cache,
+            ceilings=screened.selection is not None, members=ensemble, seed=seed, cache=cache,
             progress=(lambda step: None) if quiet else say,
         )
         for one, chosen in [(one, _layers(one, layers)) for one in opened]

@@ -27,6 +27,7 @@ from synthstim.responses.files import listed
 from synthstim.stimulus_set import StimulusSet
 
 MIN_STIMULI = 10
+MEMBERS_OVER = ("folds", "layers")
 
 
 def fit_sites(
@@ -56,8 +57,10 @@ def fit_sites(
         folds, groups: as for ``assign_folds``: stimuli of one group, such as crops of one photograph, share a fold.
         ceilings: whether to correct scores by reliability, which needs two trials of a stimulus.
         shuffled: whether to score, beside, responses that were dealt to the wrong stimuli; their r should be near zero.
-        members: ``folds`` makes an ensemble of one read-out for each fold, fitted to the stimuli of the other folds; all
-            read the layers of one forward pass. The layer of a site, and its scores, are those without members.
+        members: ``folds`` makes an ensemble of one read-out for each fold, fitted to the stimuli of the other folds;
+            ``layers`` one of a read-out for each layer, fitted to all stimuli, which are wrong about different images, so
+            that what is made on their mean carries over better. All read the layers of one forward pass. The layer of a
+            site, and its scores, are those without members.
         seed: of folds, shuffling and the splits of reliability.
         cache: folder for activations; by default they are removed at the end.
         progress: is told of each step, in words.
@@ -71,8 +74,8 @@ def fit_sites(
         >>> fit.table[["site", "layer", "score"]]  # doctest: +SKIP
         >>> images = Synthesiser(fit.observer, drive(fit.unit("v4_12")), ...)  # doctest: +SKIP
     """
-    if members not in (None, "folds"):
-        raise InputError(f"members {members!r} is unknown: say 'folds' for an ensemble over folds, or nothing")
+    if members not in (None, *MEMBERS_OVER):
+        raise InputError(f"members {members!r} is unknown: say {' or '.join(map(repr, MEMBERS_OVER))}, or nothing")
     chosen = resolve_method(method, observer)
     names = list(dict.fromkeys(layers))
     if not names:
@@ -85,7 +88,9 @@ def fit_sites(
     _require_enough(responses, means.mean)
     fold = assign_folds(shown.table, folds=folds, groups=groups, seed=seed)
     require_readable(chosen, observer, names)
-    if members:
+    if members == "layers" and len(names) < 2:
+        raise InputError(f"an ensemble over layers wants two or more, {names[0]} alone came: name more")
+    if members == "folds":
         _require_every_member(responses, means.mean, fold)
     ceiling = reliability(responses, seed=seed) if ceilings else None
     dealt = shuffle(means.mean, seed) if shuffled else None
@@ -99,7 +104,7 @@ def fit_sites(
         choice = choose([layer[0] for layer in scores])
         null = choose([layer[1] for layer in scores]).r if shuffled else np.full(len(means.sites), np.nan)
         progress("each site on the layer that predicts it best")
-        fitted = _fitted(observer, chosen, features, means.mean, choice, fold if members else None)
+        fitted = _fitted(observer, chosen, features, means.mean, choice, members, fold)
     table, by_layer = tables_of(means.sites, names, chosen, means.mean, choice, null, ceiling)
     options = {"layers": names, "folds": fold.tolist(), "seed": seed, "members": members, "method": chosen.name}
     options |= settings_of(chosen)
@@ -152,19 +157,20 @@ def _fitted(
     features: Mapping[str, Features],
     mean: Values,
     choice: Choice,
-    fold: NDArray[np.int64] | None,
+    members: str | None,
+    fold: NDArray[np.int64],
 ) -> Observer:
     centre, spread = (torch.from_numpy(part.astype(np.float32)) for part in (np.nanmean(mean, 0), np.nanstd(mean, 0)))
     standardised = Standardised(centre, spread)
-    if fold is None:
+    if members is None:
         return observer_with_sites(observer, *_read_out(method, features, mean, choice), standardised)
-    members = []
-    for number in range(fold.max() + 1):
+    if members == "layers":
+        fitted = [_read_out(method, features, mean, choice.on(number)) for number in range(len(features))]
+    else:
         # Methods leave out what is NaN.
-        seen = np.where(fold[:, None] == number, np.nan, mean)
-        reads, sites = _read_out(method, features, seen, choice)
-        members.append(Member(0, tuple(reads), sites))
-    return observer_with_members([observer], members, standardised)
+        seen = [np.where(fold[:, None] == number, np.nan, mean) for number in range(fold.max() + 1)]
+        fitted = [_read_out(method, features, part, choice) for part in seen]
+    return observer_with_members([observer], [Member(0, tuple(reads), sites) for reads, sites in fitted], standardised)
 
 
 def _read_out(

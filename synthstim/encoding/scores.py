@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,12 +31,19 @@ class Choice:
         layer, candidate: (site,) positions.
         r: (site,) mean over folds of the correlation, layer and candidate chosen each time on the other folds.
         r_layer: (layer, site) the same with the layer given.
+        candidates: (layer, site) the candidate of each layer.
     """
 
     layer: NDArray[np.int64]
     candidate: NDArray[np.int64]
     r: Values
     r_layer: Values
+    candidates: NDArray[np.int64]
+
+    def on(self, layer: int) -> Choice:
+        """The choice of those who have all sites read one layer."""
+        here = np.full_like(self.layer, layer)
+        return replace(self, layer=here, candidate=self.candidates[layer], r=self.r_layer[layer])
 
 
 def score_fold(predicted: Values, responses: Values, variance: Values) -> tuple[Values, Values]:
@@ -84,7 +91,7 @@ def choose(layers: list[FoldScores]) -> Choice:
         best[fold] = np.take_along_axis(by_fold[fold], layer[None], 0)[0]
     r_layer = _mean(by_fold, 0)
     layer = np.where(np.isnan(r_layer), -np.inf, r_layer).argmax(0)
-    return Choice(layer, np.take_along_axis(chosen, layer[None], 0)[0], _mean(best, 0), r_layer)
+    return Choice(layer, np.take_along_axis(chosen, layer[None], 0)[0], _mean(best, 0), r_layer, chosen)
 
 
 def _best_candidate(error: Values) -> NDArray[np.int64]:

@@ -32,6 +32,10 @@ SEARCH_DECAY = 1.0
 REFINE_FROM = 25.0
 REFINE_DECAY = 0.5
 FINISH_STEP = 4 / 255
+# A fitted site is not the model it was fitted to: with less power at high frequencies an image leaves less room for the
+# model to be wrong. The median gain over the best natural image of 20 simulated sites was .95, 1.13 and 1.14 at .75, 1.25
+# and 1.75.
+SITES_DECAY = 1.5
 # Bashivan et al. 2019 moved 299-pixel images by up to 19 pixels; less keeps fine structure.
 JITTER = 4
 
@@ -82,7 +86,7 @@ def phases_of(
     evaluations = min(entry.evaluations or default, budget or 10**9)
     assert isinstance(observer.input, ImageInput)
     shape = observer.input.shape
-    decay = SEARCH_DECAY if isinstance(entry, Metamer) else None
+    decay = SEARCH_DECAY if isinstance(entry, Metamer) else SITES_DECAY if entry.of_sites else None
     parametrisation = _parametrisation(entry, shape, decay)
     start = _start(entry, recipe, observer)
     robustness = _robustness(entry) if isinstance(entry, Controller) else None
