@@ -191,7 +191,7 @@ def _fit(session: Session, generation: Generation, tell: Tell, making: Making | 
         method=settings.fitting.method,
         folds=settings.fitting.folds,
         groups=groups,
-        members="folds" if settings.fitting.ensemble == "folds" else None,
+        members=None if settings.fitting.ensemble == "none" else settings.fitting.ensemble,
         seed=settings.seed,
         progress=lambda step: tell(f"generation {generation.number}: {step}"),
     )

@@ -147,7 +147,7 @@ def _gain(
 def _of_itself(fit: Fit, stimuli: StimulusSet) -> tuple[pd.DataFrame, str]:
     """Predictions of generation 0 by its own fit: of each image by the member that never saw it, where there is one."""
     table = fit.predict(stimuli)
-    if fit.members == 1:
+    if fit.provenance["options"]["members"] != "folds":
         return table, "fitted to it"
     return held_out(fit, stimuli, table), "held out"
 

@@ -74,12 +74,13 @@ class Fitting(Section):
 
     Attributes:
         method: of ``synthstim.encoding.METHODS``.
-        ensemble: ``folds`` averages a read-out for each fold, and predicts each image by one that never saw it.
+        ensemble: ``folds`` averages a read-out for each fold, and predicts each image by one that never saw it; ``layers``
+            averages a read-out for each layer, which err on different images: what is made on them carries over better.
         folds: in which held-out scores are measured; crops of one photograph share a fold.
     """
 
     method: Literal["ridge", "pls", "factorised", "gaussian"] = "ridge"
-    ensemble: Literal["none", "folds"] = "folds"
+    ensemble: Literal["none", "folds", "layers"] = "folds"
     folds: int = Field(default=5, ge=2, le=100)
 
 

@@ -26,7 +26,7 @@ _COMMENTS = {
     "min_repeats": "A generation is complete when min_share of its images were shown min_repeats times or more.",
     "min_share": "",
     "reading": "incomplete: presentations that missed a refresh: refuse, keep, leave out. nan: refuse or absent (arrays).",
-    "fitting": "method: ridge, pls, factorised, gaussian. ensemble: folds or none.",
+    "fitting": "method: ridge, pls, factorised, gaussian. ensemble: folds, layers or none.",
     "goals": (
         "What the new images of every generation are to do; each goal makes copies images for each of its sites.\n"
         "  goal: drive, suppress, one_hot (drive one site and hold the others down), level (levels: [..], in the units of\n"
