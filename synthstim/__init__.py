@@ -45,6 +45,7 @@ _PLACES = {
     "presented": ("read_presented", "write_bids_events", "write_nwb"),
     "report": ("write_report",),
     "analysis": ("analyse_experiment",),
+    "simulate": ("Animal", "simulated_animal"),
     "evolve": ("Evolution", "EvolutionFolder"),
     "online": ("TrialServer",),
     "online.client": ("TrialClient",),

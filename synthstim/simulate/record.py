@@ -47,7 +47,7 @@ def record(animal: Animal, presentations: str | Path, out: str | Path, *, seed: 
     if len(onsets) > 1 and np.diff(onsets).min() < end - start:
         raise InputError(
             f"{path.name} has presentations {1000 * np.diff(onsets).min():.0f} ms apart, the animal counts over"
-            f" {1000 * (end - start):.0f} ms: show them further apart"
+            f" {1000 * (end - start):.0f} ms: show them further apart (a screen without vertical sync flips too fast)"
         )
     random = np.random.default_rng([animal.seed, seed])
     usual = animal.table["usual"].to_numpy()
