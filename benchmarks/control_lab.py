@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from synthstim import InputError, load_model, make
 from synthstim.constraints import Luminance
-from synthstim.encoding import Fit, Stimuli, ensemble, fit_sites
+from synthstim.encoding import Fit, Stimuli, fit_sites
 from synthstim.ids import safe_id
 from synthstim.responses import Responses, reliability, select_sites
 from synthstim.simulate import Animal, simulated_animal
@@ -100,16 +100,12 @@ class Lab:
     def fit(
         self, responses: Responses, sets: StimulusSet | list[StimulusSet], groups: Mapping[str, str] | None = None
     ) -> tuple[Fit, pd.Series]:
-        """An ensemble over the layers, and for each site the held-out score of the best layer."""
-        fits = [
-            fit_sites(
-                self.observer, responses, sets, [layer], method="factorised", groups=groups or self.photograph,
-                shuffled=False, seed=self.seed, cache=self.folder / "activations",
-            )
-            for layer in self.plan.layers
-        ]  # fmt: skip
-        scores = pd.concat([fit.table.set_index("site")["score"] for fit in fits], axis=1).max(1)
-        return (ensemble(fits) if len(fits) > 1 else fits[0]), scores
+        """An ensemble over the layers, and for each site the held-out score of the layer that the other folds choose."""
+        fit = fit_sites(
+            self.observer, responses, sets, self.plan.layers, method="factorised", groups=groups or self.photograph,
+            members="layers", shuffled=False, seed=self.seed, cache=self.folder / "activations",
+        )  # fmt: skip
+        return fit, fit.table.set_index("site")["score"]
 
     def make(self, fit: Fit, name: str, entries: Sequence[Mapping[str, Any]], **more: Any) -> StimulusSet:
         """A set of controllers on fitted sites, at the one luminance and contrast."""

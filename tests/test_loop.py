@@ -306,7 +306,7 @@ Change = Callable[[pd.DataFrame], pd.DataFrame]
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        (lambda t: t.replace({"stimulus_id": {"nat_0003": "nat_9003"}}), r"1 stimuli are not in the set \(nat_9003; did you mean 'nat_0.*: deliver what answers this generation's set"),
+        (lambda t: t.replace({"stimulus_id": {"nat_0003": "nat_9003"}}), r"1 stimulus is not in the set \(nat_9003; did you mean 'nat_0.*: deliver what answers this generation's set"),
         (lambda t: t.assign(sha256="f" * 64), "60 were shown from another file than the set's"),
         (lambda t: pd.concat([t, t.iloc[:1]]), "1 trial stands twice, first stimulus nat_0000, repeat 0"),
         (lambda t: t.assign(response=t["response"].where(t.index != 4)), "1 trial of 1080 is NaN"),

@@ -144,7 +144,7 @@ def test_every_stimulus_that_does_not_match_is_listed_and_refused() -> None:
         "problem": ["unknown", "other file", "other file"],
         "trials": [4, 4, 3],
     }
-    with pytest.raises(InputError, match=r"1 stimuli are not in the set \(cat2; did you mean 'cat'\)") as caught:
+    with pytest.raises(InputError, match=r"1 stimulus is not in the set \(cat2; did you mean 'cat'\)") as caught:
         require_match(responses, STIMULI)
     assert "2 were shown from another file than the set's (dog, owl)" in str(caught.value)
 

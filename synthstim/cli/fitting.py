@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 
 _SHOWN = 30
 
+# Held-out correlation below which a site is told of.
+POOR = 0.2
+
 
 @app.command()
 def fit(
@@ -93,11 +96,13 @@ def fit(
     """Fit recorded sites to a model: tomorrow's stimuli are made on the fit."""
     from synthstim.encoding import ensemble as joined
     from synthstim.encoding import fit_sites, save_fit
-    from synthstim.encoding.fit import MIN_STIMULI
+    from synthstim.encoding.fit import MEMBERS_OVER, MIN_STIMULI
     from synthstim.responses import read_all, screen_sites, write_reliability
     from synthstim.stimulus_set import StimulusSet, require_absent
 
     require_absent(out)
+    if ensemble not in (None, *MEMBERS_OVER):
+        raise InputError(f"--ensemble {ensemble!r} came: say {' or '.join(MEMBERS_OVER)}, or leave it out")
     sets = [StimulusSet.read(path) for path in stimuli]
     window_s, named = read_window(window), read_names(sites)
     if spikes or markers:
@@ -227,6 +232,9 @@ def _tell_fit(made: Fit) -> None:
     rows = made.table[["site", "layer", *columns]].astype(dict.fromkeys(columns, float))
     rows.loc[len(rows)] = ["median", "", *rows[columns].median()]
     console.print(_rows(rows, columns))
+    r = made.table.set_index("site")["r"]
+    if poor := list(r.index[~(r >= POOR)]):
+        say(f"hardly predicted (r below {POOR:g}): {', '.join(poor)}; images made for them would say little")
 
 
 def _rows(table: pd.DataFrame, numbers: Sequence[str]) -> Table:

@@ -33,8 +33,8 @@ def simulate(
     from synthstim.stimulus_set import StimulusSet
 
     if (shown / "manifest.json").is_file():
-        log, size = find_log(shown), _size_of_experiment(shown)
-        animal = simulated_animal(seed, sites, size=size, noise=noise)
+        log = find_log(shown)
+        animal = simulated_animal(seed, sites, size=_size_of_experiment(shown), noise=noise)
         say(repr(animal))
         animal.record(log, out, seed=day)
         say(f"written {out / 'spikes.tsv'} and {out / 'markers.tsv'}")

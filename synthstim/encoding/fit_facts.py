@@ -19,7 +19,8 @@ def read_facts(root: Path) -> dict[str, Any]:
     try:
         facts = json.loads((root / FACTS).read_text(encoding="utf-8"))
     except OSError:
-        raise InputError(f"{root} is no fit: it has no {FACTS}") from None
+        why = f"it has no {FACTS}" if root.is_dir() else "there is no such folder"
+        raise InputError(f"{root} is no fit: {why}") from None
     except ValueError as error:
         raise InputError(f"{root / FACTS} is not valid JSON ({error})") from None
     version = facts.get("schema_version") if isinstance(facts, dict) else None

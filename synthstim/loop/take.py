@@ -31,7 +31,7 @@ from synthstim.responses.files import listed
 _ADVICE = {
     "leave them out with without(sites=...)": "name them under leave_out in loop.yaml",
     "record more or do without ceilings": "show each stimulus again and deliver all together",
-    "give the set that was shown, rename with renamed(...), or say without(...)": (
+    "give the set that was shown, or correct the ids (in Python, with renamed or without)": (
         "deliver what answers this generation's set, under its ids"
     ),
 }

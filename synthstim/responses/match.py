@@ -51,12 +51,12 @@ def require_match(responses: Responses, stimuli: pd.DataFrame | Iterable[pd.Data
     if len(unknown):
         hint = nearest(unknown["stimulus_id"].iloc[0], table["stimulus_id"].astype(str), 1)
         parts.append(
-            f"{len(unknown)} stimuli are not in the set ({listed(unknown['stimulus_id'])}; {hint.rstrip('?')})"
+            f"{len(unknown)} {'stimulus is' if len(unknown) == 1 else 'stimuli are'} not in the set ({listed(unknown['stimulus_id'])}; {hint.rstrip('?')})"
         )
     if len(other):
         parts.append(f"{len(other)} were shown from another file than the set's ({listed(other['stimulus_id'])})")
     raise InputError(
-        f"{responses.source}: {' and '.join(parts)}: give the set that was shown, rename with renamed(...), or say without(...)"
+        f"{responses.source}: {' and '.join(parts)}: give the set that was shown, or correct the ids (in Python, with renamed or without)"
     )
 
 
