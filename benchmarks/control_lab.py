@@ -39,7 +39,7 @@ class Plan:
     few: tuple[int, int] = (300, 5)
     unseen: int = 5000
     size: int = 112
-    evaluations: int = 80
+    evaluations: int = 160
     oracle_evaluations: int = 150
     permutations: int = 10_000
     planted: int = 16

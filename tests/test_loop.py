@@ -573,17 +573,15 @@ def with_settings(session: Session, **changes: object) -> Session:
     return Session.read(session.root)
 
 
-def test_the_loop_gains_from_generation_to_generation(tmp_path: Path) -> None:
-    goals = [{"name": "stretch", "goal": "drive", "sites": ["a"], "copies": 3, "warm": 0, "evaluations": 80}]
+def test_every_generation_gains_over_the_best_natural_images(tmp_path: Path) -> None:
+    goals = [{"name": "stretch", "goal": "drive", "sites": ["a"], "copies": 5, "warm": 0, "evaluations": 80}]
     fitting = {"folds": 3, "method": "factorised", "ensemble": "none"}
     session = begin(tmp_path, count=100, goals=goals, fitting=fitting, explore={"share": 0})
     for generation in range(3):
         deliver(session, [recorded(session, tmp_path)])
         next_step(session.root, last=generation == 2)
     gains = [generation.table("gains.tsv").iloc[0] for generation in session.generations[1:]]
-    assert gains[0]["gain"] > 1.1
-    assert gains[1]["gain"] > gains[0]["gain"]
-    assert gains[1]["q"] < 0.01
+    assert all(one["gain"] > 1.2 and one["q"] < 0.01 for one in gains), [dict(one) for one in gains]
     # Sites that are not controlled are predicted for what was made, too.
     assert (session.newest.table("sites.tsv")["r_predicted"] > 0.5).all()
 
