@@ -26,7 +26,7 @@ SETTINGS: dict[str, Any] = {
     "observer": {"name": "efficientnet-lite0", "size": 64},
     "layers": ["blocks.1"],
     "sites": "all",
-    "fitting": {"folds": 4},
+    "fitting": {"folds": 4, "method": "ridge"},
     "goals": [{"name": "stretch", "goal": "drive", "sites": ["a"], "copies": 2, "warm": 1, "evaluations": 15}],
     "anchors": {"natural": 2, "earlier": 1, "random": 3},
     "explore": {"share": 0.5, "candidates": 40},
