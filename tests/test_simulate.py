@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -133,7 +134,16 @@ def _input() -> object:
     return ImageInput(size=SIZE)
 
 
-def test_spikes_of_an_experiment_are_counted_back_on_another_clock(animal: Animal, ran: Path, tmp_path: Path) -> None:
+def test_spikes_of_an_experiment_are_counted_back_on_another_clock(
+    animal: Animal, ran: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawn = []
+
+    def remembered(*arguments: Any) -> np.ndarray:
+        drawn.append(draw_counts(*arguments))
+        return drawn[-1]
+
+    monkeypatch.setattr("synthstim.simulate.record.draw_counts", remembered)
     folder = animal.record(ran, tmp_path / "recording", seed=2)
     read = read_experiment(
         ran,
@@ -147,6 +157,11 @@ def test_spikes_of_an_experiment_are_counted_back_on_another_clock(animal: Anima
     images = {name: group for name, group in read.trials.groupby("stimulus_id", observed=True)}
     assert len(read) == len(shown) * SITES
     assert set(images) == set(shown["stimulus_id"])
+    repeat = shown.groupby("stimulus_id").cumcount()
+    counted = read.trials.astype({"stimulus_id": str, "site": str})
+    counted = counted.set_index(["stimulus_id", "repeat", "site"])["response"]
+    for row, (stimulus, number) in enumerate(zip(shown["stimulus_id"], repeat, strict=True)):
+        assert [counted[stimulus, number, site] for site in animal.sites] == drawn[0][row].tolist()
     # Markers and spikes are on the recording's clock: without them nothing fits.
     assert pd.read_csv(folder / "markers.tsv", sep="\t")["time_s"].iloc[0] > shown["onset_time_s"].iloc[0] + 10
     background = pd.read_csv(folder / "spikes.tsv", sep="\t")
@@ -164,7 +179,7 @@ def test_presentations_closer_than_the_window_are_refused(animal: Animal, ran: P
 
 
 def test_the_command_answers_a_set_and_an_experiment(naturals: StimulusSet, ran: Path, tmp_path: Path) -> None:
-    table = tmp_path / "trials.tsv"
+    table = tmp_path / "new folder" / "trials.tsv"
     said = CliRunner().invoke(
         app, ["simulate", str(naturals.root), "--out", str(table), "--sites", "2", "--repeats", "3"]
     )
@@ -175,6 +190,7 @@ def test_the_command_answers_a_set_and_an_experiment(naturals: StimulusSet, ran:
     said = CliRunner().invoke(app, ["simulate", str(ran.parent.parent), "--out", str(folder), "--sites", "2"])
     assert said.exit_code == 0, said.output
     assert sorted(path.name for path in folder.iterdir()) == ["markers.tsv", "spikes.tsv"]
+    assert all(option in said.output for option in ("--spikes", "--markers", "--window", "--stimuli", "--out"))
     again = CliRunner().invoke(app, ["simulate", str(naturals.root), "--out", str(table)])
     assert isinstance(again.exception, InputError)
     assert "does not exist yet" in str(again.exception)

@@ -30,7 +30,7 @@ def simulate(
     from synthstim.presented import find_log
     from synthstim.responses import write_table
     from synthstim.simulate import simulated_animal
-    from synthstim.stimulus_set import StimulusSet
+    from synthstim.stimulus_set import StimulusSet, require_absent
 
     if (shown / "manifest.json").is_file():
         log = find_log(shown)
@@ -40,12 +40,14 @@ def simulate(
         say(f"written {out / 'spikes.tsv'} and {out / 'markers.tsv'}")
         start, end = animal.window_s
         say(
-            f"next: synthstim fit {log} --spikes {out / 'spikes.tsv'} --markers {out / 'markers.tsv'} --window {start:g},{end:g}"
+            f"next: synthstim fit {log} --spikes {out / 'spikes.tsv'} --markers {out / 'markers.tsv'}"
+            f" --window {start:g},{end:g} --stimuli SET --out fit   # SET: what was exported"
         )
         return
     stimuli = StimulusSet.read(shown)
     if out.suffix != ".tsv" or out.exists():
         raise InputError(f"--out {out}: wanted a table that does not exist yet, ending with .tsv")
+    require_absent(out)
     size = common_size([stimuli], list(stimuli.table["stimulus_id"]))
     if size is None:
         raise InputError(f"{shown} holds sounds or images of several sizes: the animal sees images of one size")
