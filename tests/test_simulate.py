@@ -143,7 +143,7 @@ def test_spikes_of_an_experiment_are_counted_back_on_another_clock(
         drawn.append(draw_counts(*arguments))
         return drawn[-1]
 
-    monkeypatch.setattr("synthstim.simulate.record.draw_counts", remembered)
+    monkeypatch.setattr("synthstim.simulate.animal.draw_counts", remembered)
     folder = animal.record(ran, tmp_path / "recording", seed=2)
     read = read_experiment(
         ran,

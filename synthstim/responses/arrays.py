@@ -26,6 +26,7 @@ def from_array(
     window_s: Window,
     session: str = "1",
     nan: str = "refuse",
+    sha256: Sequence[str] | None = None,
     source: str = "the array",
 ) -> Responses:
     """A table of trials from an array.
@@ -36,6 +37,7 @@ def from_array(
         sites: name of each site.
         window_s: (start, end) from stimulus onset, in seconds.
         nan: ``refuse``, or ``absent`` where NaN pads the repeats that were not recorded.
+        sha256: checksum of each image's file, where it is known.
 
     Raises:
         InputError: the axes and the names do not go together, or the array holds NaN.
@@ -53,6 +55,8 @@ def from_array(
         )
     if values.size > MAX_TRIALS:
         raise InputError(f"{source} holds {values.size:,} values, more than {MAX_TRIALS:,}: give it in parts")
+    if sha256 is not None and len(sha256) != values.shape[1]:
+        raise InputError(f"{source} has {values.shape[1]} images, but {len(sha256)} checksums came: one each")
     for axis, (word, names) in enumerate((("image", stimulus_ids), ("site", sites)), 1):
         if len(names) != values.shape[axis]:
             raise InputError(f"{source} has {values.shape[axis]} {word}s, but {len(names)} names came: one each")
@@ -70,6 +74,8 @@ def from_array(
             "window_end_s": float(window_s[1]),
         }
     )
+    if sha256 is not None:
+        frame["sha256"] = np.asarray(sha256, dtype=object)[image]
     absent = frame["response"].isna()
     if nan == "refuse" or not absent.any():
         if absent.any():

@@ -14,12 +14,13 @@ from torch import Tensor
 from synthstim.constraints import Constraint
 from synthstim.encoding import Stimuli
 from synthstim.errors import InputError, nearest
+from synthstim.media import read_for
 from synthstim.models import ImageInput, Observer, load_model
-from synthstim.responses import Responses, Window
-from synthstim.responses.trials import coded
+from synthstim.responses import Responses, Window, from_array, read_presentations
 from synthstim.simulate.calibrate import EVALUATIONS, best_images, saturation
 from synthstim.simulate.draw import draw_cortex, draw_fields
 from synthstim.simulate.noise import Rates, draw_counts, require_noise
+from synthstim.simulate.record import require_apart, require_no_recording, spike_times, write_recording
 from synthstim.stimulus_set import StimulusSet
 from synthstim.verify import natural_pool
 
@@ -65,9 +66,7 @@ class Animal:
 
     def expected(self, images: Tensor) -> Rates:
         """Expected counts (image, site) of images (image, channel, y, x): the truth, which no recording shows."""
-        with torch.no_grad():
-            read = [self.cortex.activations(batch, ["sites"])["sites"] for batch in images.split(64)]
-        return torch.cat(read).double().numpy()
+        return _read(self.cortex, images, "sites").double().numpy()
 
     def counts(self, images: Tensor, repeats: int, *, seed: int) -> np.ndarray:
         """Spike counts (repeat, image, site) of images (image, channel, y, x)."""
@@ -100,26 +99,41 @@ class Animal:
             raise InputError(f"{repeats} repeats came: wanted 1 or more")
         shown = stimuli if isinstance(stimuli, Stimuli) else Stimuli.of_sets(stimuli, self.cortex.input, fit="exact")
         counts = self.counts(shown.batch(range(len(shown))), repeats, seed=seed)
-        repeat, image, site = (axis.ravel() for axis in np.indices(counts.shape, dtype=np.int32))
-        frame = pd.DataFrame(
-            {
-                "stimulus_id": coded(image, list(shown.ids)),
-                "repeat": repeat,
-                "session": coded(np.zeros_like(site), [session]),
-                "site": coded(site, self.sites),
-                "response": counts.ravel().astype(np.float64),
-                "window_start_s": self.window_s[0],
-                "window_end_s": self.window_s[1],
-                "sha256": pd.Categorical(shown.table["sha256"].astype(str).to_numpy()[image]),
-            }
-        )
-        return Responses(frame, f"simulated animal {self.seed}")
+        return from_array(
+            counts, stimulus_ids=shown.ids, sites=self.sites, window_s=self.window_s, session=session,
+            sha256=list(shown.table["sha256"].astype(str)), source=f"simulated animal {self.seed}",
+        )  # fmt: skip
 
     def record(self, presentations: str | Path, out: str | Path, *, seed: int = 0) -> Path:
-        """Write ``spikes.tsv`` and ``markers.tsv`` for an exported experiment that was run; see ``synthstim.simulate.record``."""
-        from synthstim.simulate.record import record
+        """Write the spike file and the marker file of an exported experiment that was run.
 
-        return record(self, presentations, out, seed=seed)
+        Args:
+            presentations: ``data/..._presentations.tsv`` of the experiment; images are seen as it says they were shown.
+            out: folder of ``spikes.tsv`` and ``markers.tsv``, as ``synthstim.responses`` reads them; made if need be.
+            seed: of the counts and of the spikes' times.
+
+        Returns:
+            The folder.
+
+        Raises:
+            InputError: the log cannot be used, an image is gone or of another size, presentations follow one another
+                faster than the window is long, or a file is there already.
+        """
+        path, out = Path(presentations), Path(out)
+        require_no_recording(out)
+        shown, _ = read_presentations(path, incomplete="keep")
+        onsets = shown["onset_time_s"].to_numpy(dtype=np.float64)
+        require_apart(onsets, self.window_s, path.name)
+        files = list(dict.fromkeys(shown["file"].astype(str)))
+        images = [read_for(path.parent.parent / file, self.cortex.input, fit="exact") for file in files]
+        expected = self.expected(torch.from_numpy(np.stack(images)))
+        each = expected[[files.index(file) for file in shown["file"].astype(str)]]
+        random = np.random.default_rng([self.seed, seed])
+        counts = draw_counts(each, self.table["usual"].to_numpy(), self.noise, random)
+        base = self.cortex.module.get_submodule("sites").get_buffer("base").double().numpy()
+        spikes = spike_times(counts, onsets, self.sites, base, self.window_s, random)
+        markers = pd.DataFrame({"code": shown["marker_code"].astype(int), "time_s": onsets})
+        return write_recording(spikes, markers, out)
 
     def best_images(
         self,
