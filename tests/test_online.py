@@ -255,7 +255,7 @@ def test_messages_sent_together_are_answered_in_order(server):
 
 
 def test_the_log_does_not_grow_without_end(stimuli, tmp_path, monkeypatch):
-    monkeypatch.setattr("synthstim.online.server.LOG_BYTES", 2_000)
+    monkeypatch.setattr("synthstim.online.endpoint.LOG_BYTES", 2_000)
     with serving(TrialServer(stimuli, Blocks(IDS), out=tmp_path / "trials")) as server:
         for _ in range(60):
             Raw(server).send(b'{"type": "' + b"x" * 5_000 + b'"}\n').rest()

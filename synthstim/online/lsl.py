@@ -3,29 +3,26 @@
 from __future__ import annotations
 
 import importlib
-import threading
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 from synthstim.errors import InputError
 from synthstim.online.client import TrialClient, TrialError
+from synthstim.online.endpoint import TICK_S, Endpoint
 from synthstim.online.messages import MAX_BYTES, encode
 from synthstim.online.policies import Policy
-from synthstim.online.server import open_log
-from synthstim.online.session import Conversation, PolicyFailed, Session
+from synthstim.online.session import Conversation, Session
 from synthstim.online.trial import Catalogue
 from synthstim.stimulus_set import StimulusSet
 
-TICK_S = 0.2
 OPEN_S = 5.0
 # Hundreds of samples that an inlet holds unread.
 BUFFERED = 1
 
 
-class LslServer:
+class LslServer(Endpoint):
     """Gives a rig its trials over LSL: pushes to the stream NAME-trials, reads the rig's stream NAME-responses.
 
     Everything else is as for ``TrialServer``. LSL has no connections: a rig opens its inlet, waits until its outlet has a
@@ -49,51 +46,30 @@ class LslServer:
         name: str = "synthstim",
     ) -> None:
         self._lsl = load_lsl()
-        self.session = Session(stimuli, policy, out=out, name=session)
+        super().__init__(Session(stimuli, policy, out=out, name=session))
         self.name = name
-        self._log, self._handler = open_log(self.session.record.folder)
         self._outlet: Any = _outlet(self._lsl, f"{name}-trials")
         self._inlet: Any = None
         self._talk = Conversation(self.session)
-        self._stopping = threading.Event()
 
-    def serve(self) -> None:
-        """Serve until a rig that was told that all is done says done or goes away, or until ``stop``."""
-        self._log.info(
-            "LSL streams %s-trials and %s-responses, trial %d is next", self.name, self.name, self.session.sequence
-        )
-        try:
-            while not self._stopping.is_set():
-                over = self._step()
-                for note in self._talk.notes:
-                    self._log.info("%s", note)
-                self._talk.notes.clear()
-                if over and self._talk.told_done:
-                    break
-                if over:
-                    self._talk = Conversation(self.session)
-        except PolicyFailed as error:
-            self._log.error("%s", error)
-            raise InputError(str(error)) from error.__cause__
+    def _where(self) -> str:
+        return f"LSL streams {self.name}-trials and {self.name}-responses"
 
-    def stop(self) -> None:
-        """Make ``serve`` return; from another thread."""
-        self._stopping.set()
+    def _serve(self) -> None:
+        while not self._stopping.is_set():
+            over = self._step()
+            for note in self._talk.notes:
+                self._log.info("%s", note)
+            self._talk.notes.clear()
+            if over and self._talk.told_done:
+                break
+            if over:
+                self._talk = Conversation(self.session)
 
     def close(self) -> None:
         """Close the streams and the session's files."""
         self._inlet = self._outlet = None
-        self.session.close()
-        self._log.removeHandler(self._handler)
-        self._handler.close()
-
-    def __enter__(self) -> LslServer:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
+        super().close()
 
     def _step(self) -> bool:
         """Find the rig's stream, or answer its next message; whether a conversation has ended."""

@@ -2,30 +2,24 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import selectors
 import socket
-import threading
 import time
 from dataclasses import dataclass, field
-from logging.handlers import RotatingFileHandler
 from pathlib import Path
-from types import TracebackType
 
 from synthstim.errors import InputError
+from synthstim.online.endpoint import TICK_S, Endpoint
 from synthstim.online.messages import MAX_BYTES
 from synthstim.online.policies import Policy
-from synthstim.online.session import Conversation, PolicyFailed, Session
+from synthstim.online.session import Conversation, Session
 from synthstim.online.trial import Catalogue
 from synthstim.stimulus_set import StimulusSet
 
-LOG = "endpoint.log"
-LOG_BYTES = 1_000_000
 # Peers that were told an error and are given a moment to read it.
 LEAVING = 8
 LINGER_S = 1.0
-TICK_S = 0.2
 
 
 @dataclass
@@ -43,7 +37,7 @@ class Peer:
     leaving: bool = False
 
 
-class TrialServer:
+class TrialServer(Endpoint):
     """Gives a rig its trials, one by one, and writes down what it answers (docs/online.md has the messages).
 
     A peer that breaks the rules is told one sentence and let go; trials that were answered stay on disk, and the next
@@ -85,34 +79,17 @@ class TrialServer:
         self._listener = _listen(host, port)
         self.host, self.port = self._listener.getsockname()[:2]
         try:
-            self.session = Session(stimuli, policy, out=out, name=session)
+            super().__init__(Session(stimuli, policy, out=out, name=session))
         except BaseException:
             self._listener.close()
             raise
-        self._log, self._handler = open_log(self.session.record.folder)
         self._selector = selectors.DefaultSelector()
         self._selector.register(self._listener, selectors.EVENT_READ)
         self._peers: list[Peer] = []
-        self._stopping = threading.Event()
         self._done = False
 
-    def serve(self) -> None:
-        """Serve until a rig that was told that all is done has left, or until ``stop``.
-
-        Raises:
-            InputError: a trial cannot be written down, or the policy fails; what was answered before is on disk.
-        """
-        self._log.info("listening at %s:%d, trial %d is next", self.host, self.port, self.session.sequence)
-        try:
-            self._serve()
-        except PolicyFailed as error:
-            self._log.error("%s", error)
-            raise InputError(str(error)) from error.__cause__
-        self._log.info("stopped after trial %d", self.session.sequence - 1)
-
-    def stop(self) -> None:
-        """Make ``serve`` return; from another thread."""
-        self._stopping.set()
+    def _where(self) -> str:
+        return f"listening at {self.host}:{self.port}"
 
     def close(self) -> None:
         """Close every connection and the session's files."""
@@ -120,17 +97,7 @@ class TrialServer:
             self._drop(peer, "the endpoint stops")
         self._selector.close()
         self._listener.close()
-        self.session.close()
-        self._log.removeHandler(self._handler)
-        self._handler.close()
-
-    def __enter__(self) -> TrialServer:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
+        super().close()
 
     def _serve(self) -> None:
         while not self._stopping.is_set() and not (self._done and not self._peers):
@@ -261,15 +228,6 @@ class TrialServer:
     def _patience(self) -> float:
         soonest = min((peer.deadline for peer in self._peers), default=float("inf"))
         return min(max(soonest - time.monotonic(), 0.0), TICK_S)
-
-
-def open_log(folder: Path) -> tuple[logging.Logger, logging.Handler]:
-    """The session's log: a file that begins anew when it is full, keeping the one before."""
-    handler = RotatingFileHandler(folder / LOG, maxBytes=LOG_BYTES, backupCount=1, encoding="utf-8")
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
-    log = logging.Logger(f"synthstim.online.{folder.name}", logging.INFO)
-    log.addHandler(handler)
-    return log, handler
 
 
 def _listen(host: str, port: int) -> socket.socket:
