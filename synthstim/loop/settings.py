@@ -12,13 +12,10 @@ from synthstim.loop.goals import Goal
 from synthstim.recipe import ObserverSpec, Wanted, problem, raise_problems, read_yaml, validate
 from synthstim.recipe.controls import ControlsSpec
 from synthstim.recipe.fields import FileOrFolderPath, FilePath, LayerName, Section, Text, check_different, check_whole
+from synthstim.recipe.schema import by_name
 
 LOOP = "loop.yaml"
 CHOICES = ("all", "selected")
-
-
-def _observer(value: Any) -> Any:
-    return {"name": value} if isinstance(value, str) else value
 
 
 def _window(value: tuple[float, float]) -> tuple[float, float]:
@@ -156,7 +153,7 @@ class Settings(Section):
     schema_version: Annotated[Literal[1], BeforeValidator(check_whole), Wanted("1")] = 1
     observer: Annotated[
         ObserverSpec,
-        BeforeValidator(_observer),
+        BeforeValidator(by_name),
         Wanted("the name of an observer, or a mapping with the keys name, weights and size"),
     ]
     layers: Layers

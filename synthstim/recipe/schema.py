@@ -38,7 +38,8 @@ def _square(value: Any) -> Any:
     return (value, value) if type(value) is int else value
 
 
-def _observer(value: Any) -> Any:
+def by_name(value: Any) -> Any:
+    """An observer's name alone as the mapping that it stands for."""
     return {"name": value} if isinstance(value, str) else value
 
 
@@ -119,7 +120,7 @@ class Recipe(Section):
     ] = 1
     observer: Annotated[
         ObserverSpec,
-        BeforeValidator(_observer),
+        BeforeValidator(by_name),
         Wanted("the name of an observer, or a mapping with the keys name, weights, and size or duration_s and rate_hz"),
     ]
     seed: int = Field(default=0, ge=0, le=2**63 - 1)
