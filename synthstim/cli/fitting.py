@@ -8,24 +8,16 @@ from typing import TYPE_CHECKING, Annotated, Any, Optional
 
 import typer
 
-from synthstim.cli.app import AllowCode, AllowDownload, Device, Quiet, app, as_table, console, say
+from synthstim.cli.app import AllowCode, AllowDownload, Device, Quiet, app, say
+from synthstim.cli.fit_words import tell_fit, tell_next, tell_screened
 from synthstim.cli.given import read_lines, read_names, read_size, read_window
 from synthstim.errors import InputError
 
 if TYPE_CHECKING:
-    import pandas as pd
-    from rich.table import Table
-
-    from synthstim.encoding import Fit
     from synthstim.models import Observer
     from synthstim.responses import Responses
     from synthstim.responses.screen import Screened
     from synthstim.stimulus_set import StimulusSet
-
-_SHOWN = 30
-
-# Held-out correlation below which a site is told of.
-POOR = 0.2
 
 
 @app.command()
@@ -96,8 +88,8 @@ def fit(
     """Fit recorded sites to a model: tomorrow's stimuli are made on the fit."""
     from synthstim.encoding import ensemble as joined
     from synthstim.encoding import fit_sites, save_fit
-    from synthstim.encoding.fit import MEMBERS_OVER, MIN_STIMULI
-    from synthstim.responses import read_all, screen_sites, write_reliability
+    from synthstim.encoding.fit import MEMBERS_OVER
+    from synthstim.responses import read_all, write_reliability
     from synthstim.stimulus_set import StimulusSet, require_absent
 
     require_absent(out)
@@ -113,21 +105,8 @@ def fit(
             recordings, window_s=window_s, stimulus_ids=read_lines(ids), sites=named, session=session, nan=nan, table=table,
             column=column, site_column=site_column,
         )  # fmt: skip
-    if len(responses.windows) > 1:
-        shown = ", ".join(f"{start:g},{end:g}" for start, end in responses.windows)
-        raise InputError(
-            f"{responses.source} has {len(responses.windows)} windows: choose one with --window, of {shown}"
-        )
-    for note in responses.notes:
-        say(note)
-    screened = screen_sites(responses, at_least=min_reliability, fewest=MIN_STIMULI, seed=seed)
-    _tell_screened(screened, min_reliability)
-    allowed: dict[str, Any] = {
-        "weights": weights,
-        "device": device,
-        "allow_code": allow_code,
-        "allow_download": allow_download,
-    }
+    screened = _screened(responses, min_reliability, seed)
+    allowed = {"weights": weights, "device": device, "allow_code": allow_code, "allow_download": allow_download}
     opened = _observers(observer or ["efficientnet-lite0"], sets, screened.responses, read_size(size), allowed)
     fits = [
         fit_sites(
@@ -139,10 +118,27 @@ def fit(
     ]  # fmt: skip
     made = joined(fits) if len(fits) > 1 else fits[0]
     save_fit(made, out)
-    _tell_fit(made)
+    tell_fit(made)
     if screened.selection is not None:
         say(f"reliability of every site: {write_reliability(screened.selection, out / 'reliability.html')}")
-    _tell_next(made, out)
+    tell_next(made, out)
+
+
+def _screened(responses: Responses, at_least: float, seed: int) -> Screened:
+    """The sites that can be fitted, of responses in one window; says which they are."""
+    from synthstim.encoding.fit import MIN_STIMULI
+    from synthstim.responses import screen_sites
+
+    if len(responses.windows) > 1:
+        shown = ", ".join(f"{start:g},{end:g}" for start, end in responses.windows)
+        raise InputError(
+            f"{responses.source} has {len(responses.windows)} windows: choose one with --window, of {shown}"
+        )
+    for note in responses.notes:
+        say(note)
+    screened = screen_sites(responses, at_least=at_least, fewest=MIN_STIMULI, seed=seed)
+    tell_screened(screened, at_least)
+    return screened
 
 
 def _logged(
@@ -211,49 +207,3 @@ def _layers(observer: Observer, layers: str | None) -> Sequence[str]:
     chosen = suggest_layers(observer)
     say(f"layers of {observer.name}, as none was named: {', '.join(chosen)} (--layers takes others)")
     return chosen
-
-
-def _tell_screened(screened: Screened, at_least: float) -> None:
-    kept = len(screened.responses.sites)
-    if screened.selection is None:
-        say(
-            f"{kept} of {screened.sites} sites are fitted; no stimulus was repeated: there is no reliability and no ceiling"
-        )
-    else:
-        say(f"{kept} of {screened.sites} sites are fitted: those of a reliability of {at_least:g} or more")
-    if len(screened.left_out):
-        console.print(_rows(screened.left_out.rename(columns={"why": "left out: why"}).head(_SHOWN), ["reliability"]))
-    if len(screened.left_out) > _SHOWN:
-        say(f"and {len(screened.left_out) - _SHOWN} more left out")
-
-
-def _tell_fit(made: Fit) -> None:
-    columns = ["r", "ceiling", "score", "r_shuffled"]
-    rows = made.table[["site", "layer", *columns]].astype(dict.fromkeys(columns, float))
-    rows.loc[len(rows)] = ["median", "", *rows[columns].median()]
-    console.print(_rows(rows, columns))
-    r = made.table.set_index("site")["r"]
-    if poor := list(r.index[~(r >= POOR)]):
-        say(f"hardly predicted (r below {POOR:g}): {', '.join(poor)}; images made for them would say little")
-
-
-def _rows(table: pd.DataFrame, numbers: Sequence[str]) -> Table:
-    """A table with three digits, and n/a where there is no number."""
-    shown = {name: table[name].map("{:.3f}".format).replace("nan", "n/a") for name in numbers}
-    return as_table(table.assign(**shown))
-
-
-def _tell_next(made: Fit, out: Path) -> None:
-    say(f"{made!r}, saved in {out}")
-    if any(
-        facts["weights"] not in ("default", "random")
-        for facts in made.provenance.get("networks", [made.provenance["observer"]])
-    ):
-        say(
-            "its weights are no model's own: make stimuli in Python, make(recipe, out, observer=load_fit(folder, observer))"
-        )
-        return
-    say("next: save these lines as tonight.yaml, then: synthstim make tonight.yaml --out tonight")
-    say(f"observer: fit:{out}")
-    say("stimuli:")
-    say("  - {name: stretch, kind: controller, goal: drive, unit: {sites: all}, copies: 5}")

@@ -1,0 +1,69 @@
+"""What the command fit prints: the sites that are fitted, how well, and what comes next."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from synthstim.cli.app import as_table, console, say
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from rich.table import Table
+
+    from synthstim.encoding import Fit
+    from synthstim.responses.screen import Screened
+
+_SHOWN = 30
+# Held-out correlation below which a site is told of.
+POOR = 0.2
+
+
+def tell_screened(screened: Screened, at_least: float) -> None:
+    """Which sites are fitted, and why the others are not."""
+    kept = len(screened.responses.sites)
+    if screened.selection is None:
+        say(
+            f"{kept} of {screened.sites} sites are fitted; no stimulus was repeated: there is no reliability and no ceiling"
+        )
+    else:
+        say(f"{kept} of {screened.sites} sites are fitted: those of a reliability of {at_least:g} or more")
+    if len(screened.left_out):
+        console.print(_rows(screened.left_out.rename(columns={"why": "left out: why"}).head(_SHOWN), ["reliability"]))
+    if len(screened.left_out) > _SHOWN:
+        say(f"and {len(screened.left_out) - _SHOWN} more left out")
+
+
+def tell_fit(made: Fit) -> None:
+    """The table of sites, and those that are hardly predicted."""
+    columns = ["r", "ceiling", "score", "r_shuffled"]
+    rows = made.table[["site", "layer", *columns]].astype(dict.fromkeys(columns, float))
+    rows.loc[len(rows)] = ["median", "", *rows[columns].median()]
+    console.print(_rows(rows, columns))
+    r = made.table.set_index("site")["r"]
+    if poor := list(r.index[~(r >= POOR)]):
+        say(f"hardly predicted (r below {POOR:g}): {', '.join(poor)}; images made for them would say little")
+
+
+def _rows(table: pd.DataFrame, numbers: Sequence[str]) -> Table:
+    """A table with three digits, and n/a where there is no number."""
+    shown = {name: table[name].map("{:.3f}".format).replace("nan", "n/a") for name in numbers}
+    return as_table(table.assign(**shown))
+
+
+def tell_next(made: Fit, out: Path) -> None:
+    """What to do with the fit."""
+    say(f"{made!r}, saved in {out}")
+    if any(
+        facts["weights"] not in ("default", "random")
+        for facts in made.provenance.get("networks", [made.provenance["observer"]])
+    ):
+        say(
+            "its weights are no model's own: make stimuli in Python, make(recipe, out, observer=load_fit(folder, observer))"
+        )
+        return
+    say("next: save these lines as tonight.yaml, then: synthstim make tonight.yaml --out tonight")
+    say(f"observer: fit:{out}")
+    say("stimuli:")
+    say("  - {name: stretch, kind: controller, goal: drive, unit: {sites: all}, copies: 5}")
