@@ -65,7 +65,7 @@ def _session(lab: Lab, scores: dict[str, list[float]], *, planting: bool) -> Row
     natural = Measured.of(lab.responses)
     best = best_naturals(natural, lab.sites)
     some = [str(site) for site in np.random.default_rng(lab.seed).permutation(lab.sites)[: lab.plan.secondary]]
-    rows, first, made, _ = main_arm(lab, fit, best)
+    rows, first, made = main_arm(lab, fit, best)
     lab.tell(f"stretch {fraction(rows):.2f} above the best natural image, gain {_median(rows, 'gain'):.2f}")
     rows += one_hot(lab, fit, natural)
     rows += suppressed(lab, fit, some, natural)

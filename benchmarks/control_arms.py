@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from control_lab import Lab, Measured
+from control_lab import Lab, Measured, as_saved
 from control_statistics import above, discovered, share_above
 from scipy.stats import spearmanr
 
@@ -31,7 +31,7 @@ def best_naturals(measured: Measured, sites: list[str]) -> dict[str, str]:
 
 def stretch(
     lab: Lab, stimuli: StimulusSet, best: dict[str, str], *, arm: str, seed: int, animal: Animal | None = None
-) -> tuple[Rows, Measured, Measured]:
+) -> tuple[Rows, Measured]:
     """Whether a site's images together are above its best natural image, shown again beside them."""
     made = lab.measure(stimuli, seed, animal=animal)
     again = lab.measure(lab.shown.only(list(dict.fromkeys(best.values()))), seed + 1, animal=animal)
@@ -44,7 +44,7 @@ def stretch(
             {"arm": arm, "site": site, "response": trials.mean(), "best_natural": reference.mean(),
              "gain": trials.mean() / max(reference.mean(), 1e-9), "p": p}
         )  # fmt: skip
-    return rows, made, again
+    return rows, made
 
 
 def drive_entry(name: str, sites: list[str], copies: int) -> dict[str, Any]:
@@ -52,16 +52,16 @@ def drive_entry(name: str, sites: list[str], copies: int) -> dict[str, Any]:
     return {"name": name, "goal": "drive", "unit": {"sites": sites}, "copies": copies}
 
 
-def main_arm(lab: Lab, fit: Fit, best: dict[str, str]) -> tuple[Rows, StimulusSet, Measured, Measured]:
+def main_arm(lab: Lab, fit: Fit, best: dict[str, str]) -> tuple[Rows, StimulusSet, Measured]:
     """Stretch at every site, with noise and other sites' images as controls, and the oracle."""
     stimuli = lab.make(
         fit, "stretch", [drive_entry("stretch", lab.sites, lab.plan.copies)],
         controls={"noise": lab.plan.copies, "other_site": lab.plan.copies},
     )  # fmt: skip
-    rows, made, again = stretch(lab, stimuli, best, arm="stretch", seed=10)
-    controls = pd.read_csv(stimuli.root / "controls.tsv", sep="\t", dtype=str)
+    rows, made = stretch(lab, stimuli, best, arm="stretch", seed=10)
+    controls = stimuli.companion("controls.tsv")
     oracle = lab.animal.best_images(lab.sites, seed=7, constraints=[lab.limit], evaluations=lab.plan.oracle_evaluations)
-    by_oracle = lab.measure(Stimuli.of_arrays(lab.sites, (oracle * 255).round() / 255), 14)
+    by_oracle = lab.measure(Stimuli.of_arrays(lab.sites, as_saved(oracle)), 14)
     unseen, _ = lab.crops(lab.plan.unseen, lab.seed + 1)
     seen = Stimuli.of_arrays([f"unseen_{number:04d}" for number in range(len(unseen))], unseen)
     predicted = fit.predict(seen).pivot(index="stimulus_id", columns="site", values="predicted")
@@ -76,7 +76,7 @@ def main_arm(lab: Lab, fit: Fit, best: dict[str, str]) -> tuple[Rows, StimulusSe
         row["oracle"] = by_oracle.trials([site], site).mean()
         row["gain_over_oracle"] = row["response"] / row["oracle"]
         row["model_picked"] = by_model.trials([picked[site]], site).mean() / row["best_natural"]
-    return rows, stimuli, made, again
+    return rows, stimuli, made
 
 
 def shuffled_arm(lab: Lab, sites: list[str], best: dict[str, str]) -> Rows:
@@ -91,10 +91,11 @@ def second_generation(lab: Lab, sites: list[str], best: dict[str, str], first: S
     """Refitted with the responses to the first generation: the second beside the first, shown again."""
     shown = first.table.loc[first.table["kind"] == "controller"]
     groups = lab.photograph | {row.stimulus_id: f"of {row.unit}" for row in shown.itertuples()}
-    joined = join_responses([lab.responses.only(sites=lab.sites), made.responses.only(sites=lab.sites, stimulus_ids=groups.keys() & set(made.ids))])  # fmt: skip
+    answered = made.responses.only(sites=lab.sites, stimulus_ids=shown["stimulus_id"])
+    joined = join_responses([lab.responses.only(sites=lab.sites), answered])
     fit, _ = lab.fit(joined, [lab.natural, first], groups)
     stimuli = lab.make(fit, "second", [drive_entry("second", sites, lab.plan.copies)])
-    rows, _, _ = stretch(lab, stimuli, {site: best[site] for site in sites}, arm="generation 2", seed=30)
+    rows, _ = stretch(lab, stimuli, {site: best[site] for site in sites}, arm="generation 2", seed=30)
     again = lab.measure(first, 32)
     for row in rows:
         before = again.trials(of_unit(first, row["site"]), row["site"]).mean()
@@ -178,7 +179,7 @@ def other_recording(lab: Lab, sites: list[str], arm: str) -> tuple[Rows, pd.Seri
     responses: Responses = recorded.responses.only(sites=sites)
     fit, scores = lab.fit(responses, lab.natural)
     stimuli = lab.make(fit, arm.replace(" ", "_"), [drive_entry("stretch", sites, lab.plan.copies)])
-    rows, _, _ = stretch(lab, stimuli, best_naturals(recorded, sites), arm=arm, seed=seed + 1, animal=animal)
+    rows, _ = stretch(lab, stimuli, best_naturals(recorded, sites), arm=arm, seed=seed + 1, animal=animal)
     return rows, scores
 
 

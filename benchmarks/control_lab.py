@@ -86,7 +86,7 @@ class Lab:
         """Crops of photographs at the one luminance and contrast, as 8-bit files hold them, and what each is cut from."""
         pool = natural_pool(self.observer, count=count, seed=seed)
         matched = torch.cat([self.limit.project(batch) for batch in pool.batches(self.observer, size=64)])
-        return (matched * 255).round() / 255, [pool.names[number] for number in pool.origin]
+        return as_saved(matched), [pool.names[number] for number in pool.origin]
 
     def _natural_set(self) -> StimulusSet:
         images, names = self.crops(self.plan.naturals, self.seed)
@@ -133,6 +133,11 @@ class Lab:
         repeats = repeats or self.plan.repeats
         answered = (animal or self.animal).answer(stimuli, repeats, session=f"day {seed}", seed=seed)
         return Measured.of(answered)
+
+
+def as_saved(images: torch.Tensor) -> torch.Tensor:
+    """Images as 8-bit files hold them."""
+    return (images * 255).round() / 255
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import warnings
 from pathlib import Path
 
@@ -222,12 +221,3 @@ def luminance_statistics(image: FloatImage) -> tuple[float, float]:
     values = luminance(torch.from_numpy(image)[None].double())
     mean = float(values.mean())
     return mean, float(values.std(unbiased=False)) / mean if mean > 0 else 0.0
-
-
-def sha256_of(path: str | Path) -> str:
-    """The sha256 of a file's bytes, as 64 hexadecimal digits."""
-    digest = hashlib.sha256()
-    with open(path, "rb") as stream:
-        for block in iter(lambda: stream.read(1 << 20), b""):
-            digest.update(block)
-    return digest.hexdigest()

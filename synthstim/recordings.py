@@ -12,7 +12,6 @@ import hashlib
 import io
 import os
 import subprocess
-import tempfile
 import zipfile
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -23,6 +22,7 @@ import soundfile
 from numpy.typing import NDArray
 
 from synthstim.errors import InputError, nearest
+from synthstim.files import written_whole
 from synthstim.sounds import Waveform, write_wav
 
 KINDS = ("word", "speech", "texture", "music")
@@ -90,7 +90,8 @@ class Recording:
         key = f"1 {self.path} {self.member} {stamp.st_size} {stamp.st_mtime_ns} {self.channel} {self.start_s} {self.stop_s}"
         cached = cache_folder() / f"{self.name}-{hashlib.sha256(key.encode()).hexdigest()[:16]}.wav"
         if not cached.is_file():
-            _write_aside(cached, *self._decoded())
+            with written_whole(cached) as part:
+                write_wav(part, *self._decoded())  # a whole file at once: other processes may decode the same sound
         return cached
 
     def _decoded(self) -> tuple[Waveform, int]:
@@ -213,17 +214,6 @@ def cache_folder(of: str = "recordings") -> Path:
             f"no cache can be kept at {folder} ({error.strerror}): set SYNTHSTIM_CACHE to a folder"
         ) from None
     return folder
-
-
-def _write_aside(path: Path, waveform: Waveform, rate: int) -> None:
-    # Another process may decode the same sound: each writes a file of its own, and the last one takes the name.
-    handle, temporary = tempfile.mkstemp(dir=path.parent, suffix=".part")
-    os.close(handle)
-    try:
-        write_wav(temporary, waveform, rate)
-        os.replace(temporary, path)
-    finally:
-        Path(temporary).unlink(missing_ok=True)
 
 
 def words(sounds: Iterable[Recording]) -> dict[str, list[Recording]]:

@@ -160,7 +160,7 @@ def test_parts_in_several_files_of_numpy_are_put_together(tmp_path):
 def test_where_weights_come_from_stays_with_them(tmp_path):
     from safetensors import safe_open
 
-    from synthstim.images import sha256_of
+    from synthstim.files import sha256_of
 
     torch.save(small_network().state_dict(), tmp_path / "a.pt")
     _, done = converted(tmp_path, tmp_path / "a.pt")

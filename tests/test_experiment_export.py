@@ -21,7 +21,7 @@ from PIL import Image
 
 from synthstim.errors import InputError
 from synthstim.experiment import export_experiment, read_rig
-from synthstim.images import sha256_of
+from synthstim.files import sha256_of
 from synthstim.stimulus_set import StimulusSet
 
 HOSTILE = "$(__import__('os').system('touch PWNED'))"

@@ -16,7 +16,9 @@ ROOT = Path(synthstim.__file__).parent
 # Modules of one line may not import one another.
 FLOW = [
     ["errors"],
-    ["ids", "images", "sounds"],
+    ["ids"],
+    ["files"],
+    ["images", "sounds"],
     ["recordings"],
     ["models"],
     ["media"],

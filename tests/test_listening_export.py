@@ -22,7 +22,7 @@ from experiment_sounds import RATE, STAGES, WORDS, make_sounds, sound
 from synthstim.errors import InputError
 from synthstim.experiment import export_experiment, read_protocol
 from synthstim.experiment.tones import headphone_tones, level_noise
-from synthstim.images import sha256_of
+from synthstim.files import sha256_of
 from synthstim.stimulus_set import SetWriter, StimulusSet
 
 HOSTILE = "$(__import__('os').system('touch PWNED'))"

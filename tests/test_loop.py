@@ -14,7 +14,7 @@ import pytest
 from loop_fixture import SETTINGS, WINDOW, announce, answer, begin, deliveries, recorded, sealed, shown_and_recorded
 
 from synthstim.errors import InputError
-from synthstim.images import sha256_of
+from synthstim.files import sha256_of
 from synthstim.loop import Session, deliver, next_step, read_settings, read_status, start_loop
 from synthstim.loop.explore import RIDGE, most_informative
 from synthstim.loop.generation import PLAN, STEPS

@@ -18,9 +18,8 @@ import pytest
 from loop_fixture import begin, recorded
 
 from synthstim.errors import InputError
-from synthstim.images import sha256_of
+from synthstim.files import locked, read_holder, sha256_of
 from synthstim.loop import Session, deliver, next_step, read_status, watch, whole
-from synthstim.loop.lock import locked, read_holder
 from synthstim.loop.log import Log
 from synthstim.production.work import WorkDirectory
 

@@ -21,7 +21,7 @@ import pytest
 
 from synthstim.errors import InputError
 from synthstim.evolve import EvolutionFolder
-from synthstim.images import sha256_of
+from synthstim.files import sha256_of
 from synthstim.online import (
     Bandit,
     Blocks,

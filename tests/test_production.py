@@ -16,7 +16,8 @@ from production_fixture import SMALL, write_small
 from torch import nn
 
 from synthstim import ImageInput, InputError, Observer, Recipe, StimulusSet, check_set, load_model, make, read_recipe
-from synthstim.images import read_image, sha256_of
+from synthstim.files import sha256_of
+from synthstim.images import read_image
 from synthstim.stimulus_set import COLUMNS
 
 

@@ -240,7 +240,7 @@ def change_file(stimuli):
 
 def change_file_and_checksum(stimuli):
     """A file that was changed with its checksum: the figures give it away."""
-    from synthstim.images import sha256_of
+    from synthstim.files import sha256_of
 
     change_file(stimuli)
     table = (stimuli.root / "stimuli.tsv").read_text()

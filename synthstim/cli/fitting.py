@@ -89,8 +89,9 @@ def fit(
     from synthstim.encoding import ensemble as joined
     from synthstim.encoding import fit_sites, save_fit
     from synthstim.encoding.fit import MEMBERS_OVER
+    from synthstim.files import require_absent
     from synthstim.responses import read_all, write_reliability
-    from synthstim.stimulus_set import StimulusSet, require_absent
+    from synthstim.stimulus_set import StimulusSet
 
     require_absent(out)
     if ensemble not in (None, *MEMBERS_OVER):

@@ -27,10 +27,11 @@ def simulate(
 ) -> None:
     """Answer as a simulated animal does: a table of trials of a set, or spikes and markers of an experiment."""
     from synthstim.encoding.defaults import common_size
+    from synthstim.files import require_absent
     from synthstim.presented import find_log
     from synthstim.responses import write_table
     from synthstim.simulate import simulated_animal
-    from synthstim.stimulus_set import StimulusSet, require_absent
+    from synthstim.stimulus_set import StimulusSet
 
     if (shown / "manifest.json").is_file():
         log = find_log(shown)

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from synthstim.errors import InputError
-from synthstim.images import sha256_of
+from synthstim.files import sha256_of
 from synthstim.media import Stimulus, read_for
 from synthstim.models import StimulusInput
 from synthstim.stimulus_set import StimulusSet

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -20,9 +18,9 @@ from synthstim.encoding.members import MEMBERS, Member, observer_with_members
 from synthstim.encoding.readouts import FactorisedReadout, GaussianReadout, LinearReadout
 from synthstim.encoding.result import Fit
 from synthstim.errors import InputError
+from synthstim.files import Staging
 from synthstim.models import Observer
 from synthstim.models.weights import read_weights
-from synthstim.stimulus_set import require_absent
 
 _TENSORS, _SITES, _LAYERS = "sites.safetensors", "sites.tsv", "layers.tsv"
 _BUILDERS: dict[str, Callable[[dict[str, Tensor], dict[str, Any]], nn.Module]] = {
@@ -44,36 +42,28 @@ def save_fit(fit: Fit, path: str | Path) -> Path:
     Raises:
         InputError: something is there already.
     """
-    root = require_absent(path)
     kept = {
         name: value
         for name, value in fit.observer.module.state_dict().items()
         if not name.startswith(("base.", "others."))
     }
-    staging = root.parent / f".{root.name}.{os.getpid()}.staging"
-    shutil.rmtree(staging, ignore_errors=True)
-    staging.mkdir()
-    try:
-        # In single precision, whatever the observer computes in.
-        tensors = {
-            name: value.detach().cpu().float() if value.is_floating_point() else value.detach().cpu()
-            for name, value in kept.items()
-        }
-        (staging / _TENSORS).write_bytes(
+    # In single precision, whatever the observer computes in.
+    tensors = {
+        name: value.detach().cpu().float() if value.is_floating_point() else value.detach().cpu()
+        for name, value in kept.items()
+    }
+    with Staging(path, "a fit is written") as staging:
+        (staging.path / _TENSORS).write_bytes(
             safetensors.torch.save({name: value.contiguous() for name, value in tensors.items()})
         )
-        (staging / FACTS).write_text(json.dumps(_facts(fit), indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+        (staging.path / FACTS).write_text(
+            json.dumps(_facts(fit), indent=2, ensure_ascii=False) + "\n", encoding="utf-8"
+        )
         for name, table in ((_SITES, fit.table), (_LAYERS, fit.layers)):
-            table.to_csv(staging / name, sep="\t", index=False, na_rep="n/a", lineterminator="\n", float_format="%.9g")
-        for file in staging.iterdir():
-            with open(file, "rb") as stream:
-                os.fsync(stream.fileno())
-        staging.rename(root)
-    except OSError as error:
-        raise InputError(f"the fit could not be written to {root} ({error.strerror or error})") from None
-    finally:
-        shutil.rmtree(staging, ignore_errors=True)
-    return root
+            table.to_csv(
+                staging.path / name, sep="\t", index=False, na_rep="n/a", lineterminator="\n", float_format="%.9g"
+            )
+        return staging.commit()
 
 
 def load_fit(path: str | Path, observer: Observer | Sequence[Observer] | None = None, *, download: bool = False) -> Fit:

@@ -19,13 +19,13 @@ from synthstim.evolve.archive import Values
 from synthstim.evolve.evolution import Evolution
 from synthstim.evolve.generation import keep_image, name_of, write_set
 from synthstim.evolve.settings import Settings, versions
-from synthstim.images import fit_image, read_image, sha256_of
-from synthstim.optimise.checkpoint import write_whole
+from synthstim.files import require_absent, sha256_of, write_whole
+from synthstim.images import fit_image, read_image
 from synthstim.recipe.problems import validate
 from synthstim.recipe.yaml_source import read_yaml
 from synthstim.responses import Responses, mean_responses, require_match
 from synthstim.responses.files import listed
-from synthstim.stimulus_set import StimulusSet, require_absent
+from synthstim.stimulus_set import StimulusSet
 
 SETTINGS = "evolution.json"
 _ARRAYS = ("codes", "means", "counts")

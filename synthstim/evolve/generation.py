@@ -7,8 +7,9 @@ from pathlib import Path
 
 from synthstim.evolve.evolution import Evolution
 from synthstim.evolve.settings import Settings, versions
+from synthstim.files import sha256_of
 from synthstim.ids import safe_id
-from synthstim.images import FloatImage, sha256_of, write_png
+from synthstim.images import FloatImage, write_png
 from synthstim.media import statistics_of
 from synthstim.stimulus_set import SetWriter, StimulusSet
 

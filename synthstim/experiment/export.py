@@ -22,7 +22,8 @@ from synthstim.experiment.protocol import Protocol, read_protocol
 from synthstim.experiment.readme import write_readme
 from synthstim.experiment.rig import DEFAULT_RIG, Rig, read_rig
 from synthstim.experiment.viewing import prepare_viewing
-from synthstim.stimulus_set import StimulusSet, require_absent
+from synthstim.files import Staging
+from synthstim.stimulus_set import StimulusSet
 
 # What a protocol's ``stimuli`` may name: who prepares them.
 KINDS = {"images": prepare_viewing, "sounds": prepare_listening, "tones": prepare_listening}
@@ -66,16 +67,9 @@ def export_experiment(
     frames = {name: described.frames(values[name], name) for name in chosen.durations}
     source = StimulusSet.read(stimulus_set) if isinstance(stimulus_set, (str, Path)) else stimulus_set
     request = Request(source, chosen, Stage(described, values, frames), labels, answers)
-    root = require_absent(out)
-    staging = root.parent / f".{root.name}.staging"
-    shutil.rmtree(staging, ignore_errors=True)
-    try:
-        staging.mkdir()
-        _fill(staging, request, default_rig=rig is None)
-        staging.rename(root)
-    finally:
-        shutil.rmtree(staging, ignore_errors=True)
-    return root
+    with Staging(out, "export") as staging:
+        _fill(staging.path, request, default_rig=rig is None)
+        return staging.commit()
 
 
 def _fill(directory: Path, request: Request, *, default_rig: bool) -> None:

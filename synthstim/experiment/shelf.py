@@ -12,7 +12,7 @@ from synthstim.experiment import tones
 from synthstim.experiment.cast import Material
 from synthstim.experiment.plan import FIRST_STIMULUS
 from synthstim.experiment.sound_set import NATURAL, measured
-from synthstim.images import sha256_of
+from synthstim.files import sha256_of
 from synthstim.stimulus_set import StimulusSet
 
 # A sound of the set is known by its source and condition, one that was made by its name alone.

@@ -16,7 +16,8 @@ from synthstim.errors import InputError
 from synthstim.experiment.placement import Box, photodiode_box, place, position
 from synthstim.experiment.plan import FIRST_STIMULUS
 from synthstim.experiment.rig import Rig
-from synthstim.images import FloatImage, linear_light, read_image, resize, sha256_of, write_png
+from synthstim.files import sha256_of
+from synthstim.images import FloatImage, linear_light, read_image, resize, write_png
 from synthstim.media import modality_of
 from synthstim.stimulus_set import StimulusSet, check_ids, safe_id
 

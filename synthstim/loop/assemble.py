@@ -12,7 +12,7 @@ from typing import Any
 
 import pandas as pd
 
-from synthstim.images import sha256_of
+from synthstim.files import sha256_of
 from synthstim.loop.generation import PLAN
 from synthstim.loop.history import History
 from synthstim.loop.whole import appearing

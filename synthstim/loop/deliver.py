@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from synthstim.errors import InputError
-from synthstim.images import sha256_of
+from synthstim.files import sha256_of
 from synthstim.loop.generation import Generation
 from synthstim.loop.session import Session
 from synthstim.loop.whole import appearing, flush, full

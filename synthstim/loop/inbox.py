@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from synthstim.errors import InputError
-from synthstim.images import sha256_of
+from synthstim.files import sha256_of
 from synthstim.loop.whole import SUMS
 from synthstim.responses.files import listed
 from synthstim.responses.read import READERS

@@ -13,6 +13,7 @@ import pandas as pd
 
 from synthstim.encoding import assign_folds
 from synthstim.errors import InputError
+from synthstim.files import require_absent
 from synthstim.loop.advance import export_generation
 from synthstim.loop.generation import PLAN, Generation
 from synthstim.loop.session import Session, open_settings_observer
@@ -21,7 +22,7 @@ from synthstim.loop.template import render_settings
 from synthstim.loop.whole import appearing, read_frame, write_frame
 from synthstim.media import statistics_of
 from synthstim.models import Observer
-from synthstim.stimulus_set import SetWriter, StimulusSet, require_absent
+from synthstim.stimulus_set import SetWriter, StimulusSet
 from synthstim.verify import NaturalPool, natural_pool
 
 COUNT = 640

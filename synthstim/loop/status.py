@@ -7,10 +7,10 @@ from dataclasses import dataclass
 import pandas as pd
 
 from synthstim.errors import InputError
+from synthstim.files import read_holder
 from synthstim.loop.advance import awaited
 from synthstim.loop.generation import Generation
 from synthstim.loop.inbox import read_inbox
-from synthstim.loop.lock import read_holder
 from synthstim.loop.report import summary
 from synthstim.loop.session import Session
 from synthstim.loop.whole import MISSING, shown

@@ -12,9 +12,9 @@ from types import FrameType
 from typing import Any
 
 from synthstim.errors import InputError
+from synthstim.files import locked
 from synthstim.loop.advance import Making, Outcome, Tell, advance
 from synthstim.loop.inbox import signature
-from synthstim.loop.lock import locked
 from synthstim.loop.session import Session
 from synthstim.loop.settings import LOOP
 from synthstim.loop.whole import full

@@ -12,7 +12,7 @@ from typing import Any
 import pandas as pd
 
 from synthstim.errors import InputError
-from synthstim.images import sha256_of
+from synthstim.files import sha256_of
 
 MISSING = "n/a"
 SUMS = "SHA256SUMS"

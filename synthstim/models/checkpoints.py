@@ -17,7 +17,7 @@ import safetensors.torch
 from torch import Tensor
 
 from synthstim.errors import InputError
-from synthstim.images import sha256_of
+from synthstim.files import sha256_of
 from synthstim.models.pickles import Inert
 from synthstim.models.torch_files import OpenFile
 from synthstim.models.weights import unwrap

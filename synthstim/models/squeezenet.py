@@ -14,7 +14,7 @@ import torchvision
 from torch import Tensor, nn
 
 from synthstim.errors import InputError
-from synthstim.images import sha256_of
+from synthstim.files import sha256_of
 from synthstim.models.inputs import ImageInput
 from synthstim.models.pickles import read_pickle
 from synthstim.models.stored import array_of

@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from synthstim.errors import InputError
+from synthstim.files import write_whole
 from synthstim.online.messages import Hello
 from synthstim.online.trial import Shown, Trial
-from synthstim.optimise.checkpoint import write_whole
 
 TABLE = "trials.tsv"
 FACTS = "session.json"

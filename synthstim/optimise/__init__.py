@@ -2,7 +2,7 @@
 
 from synthstim.optimise.ascent import Adam, GradientAscent
 from synthstim.optimise.base import Optimiser
-from synthstim.optimise.checkpoint import load_checkpoint, save_checkpoint, write_whole
+from synthstim.optimise.checkpoint import load_checkpoint, save_checkpoint
 from synthstim.optimise.lbfgs import LBFGS
 from synthstim.optimise.loop import Progress, Synthesis, Synthesiser
 from synthstim.optimise.stopping import Stopping
@@ -18,5 +18,4 @@ __all__ = [
     "Synthesiser",
     "load_checkpoint",
     "save_checkpoint",
-    "write_whole",
 ]

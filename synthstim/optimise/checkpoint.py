@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 
 import safetensors.torch
@@ -11,6 +10,7 @@ import torch
 from safetensors import safe_open
 
 from synthstim.errors import InputError
+from synthstim.files import write_whole
 from synthstim.optimise.loop import Synthesiser
 
 
@@ -71,13 +71,3 @@ def load_checkpoint(synthesiser: Synthesiser, path: Path) -> None:
     rows = torch.tensor(synthesiser.running, dtype=torch.long, device=device)
     synthesiser.scorer = synthesiser.evaluator.scorer = synthesiser.scorer.select(rows)
     synthesiser.evaluator.at_once = facts["at_once"]
-
-
-def write_whole(path: Path, data: bytes) -> None:
-    """Write a file so that a reader sees the old content or the new, never a part."""
-    temporary = path.with_suffix(".new")
-    with open(temporary, "wb") as stream:
-        stream.write(data)
-        stream.flush()
-        os.fsync(stream.fileno())
-    temporary.replace(path)

@@ -12,7 +12,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from synthstim.errors import InputError
-from synthstim.images import sha256_of
+from synthstim.files import sha256_of
 from synthstim.responses import Clock, read_presentations
 from synthstim.responses.files import listed
 from synthstim.responses.tables import read_text_table

@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from synthstim.errors import InputError
+from synthstim.files import require_absent
 from synthstim.presented.log import Presented, read_presented
 from synthstim.responses import Clock
 from synthstim.responses.files import library
-from synthstim.stimulus_set import require_absent
 
 # The names under which synthstim.responses.read_nwb looks first.
 TABLE, SERIES, IMAGES = "stimulus_presentations", "presented_images", "stimulus_images"

@@ -16,7 +16,7 @@ from synthstim.constraints import Luminance
 from synthstim.controls import brought_within
 from synthstim.encoding import Fit
 from synthstim.errors import InputError
-from synthstim.images import sha256_of
+from synthstim.files import require_absent, sha256_of
 from synthstim.media import DEFAULT_BITS, levels_of
 from synthstim.models import ImageInput, Observer
 from synthstim.optimise import Synthesiser
@@ -28,7 +28,7 @@ from synthstim.production.observer import check_device, open_observer
 from synthstim.production.work import Made, WorkDirectory
 from synthstim.production.write import write_set
 from synthstim.recipe import STARTS, Metamer, Recipe
-from synthstim.stimulus_set import StimulusSet, require_absent
+from synthstim.stimulus_set import StimulusSet
 from synthstim.verify import Measurer, natural_pool
 
 

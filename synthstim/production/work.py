@@ -14,7 +14,8 @@ from safetensors import safe_open
 from torch import Tensor
 
 from synthstim.errors import InputError
-from synthstim.optimise import Synthesiser, load_checkpoint, save_checkpoint, write_whole
+from synthstim.files import write_whole
+from synthstim.optimise import Synthesiser, load_checkpoint, save_checkpoint
 
 # A checkpoint is written when this long has passed, and at most so often that writing takes a twentieth of the time.
 EVERY_SECONDS = 15.0

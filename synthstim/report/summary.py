@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from synthstim.images import sha256_of
+from synthstim.files import sha256_of
 from synthstim.report.cards import Row, layer_of, rows_of, status_of, stem
 from synthstim.report.numbers import known, number, text
 from synthstim.report.words import Words, words_of

@@ -4,7 +4,7 @@ from synthstim.ids import check_ids, safe_id
 from synthstim.stimulus_set.adopt import adopt
 from synthstim.stimulus_set.columns import COLUMNS, COMPANIONS, SCHEMA_VERSION
 from synthstim.stimulus_set.read import StimulusSet
-from synthstim.stimulus_set.write import SetWriter, require_absent
+from synthstim.stimulus_set.write import SetWriter
 
 __all__ = [
     "COLUMNS",
@@ -14,6 +14,5 @@ __all__ = [
     "StimulusSet",
     "adopt",
     "check_ids",
-    "require_absent",
     "safe_id",
 ]

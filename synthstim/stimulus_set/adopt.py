@@ -7,8 +7,8 @@ from importlib.metadata import version
 from pathlib import Path
 
 from synthstim.errors import InputError
+from synthstim.files import sha256_of
 from synthstim.ids import safe_id
-from synthstim.images import sha256_of
 from synthstim.media import MODALITIES, bits_of, modality_of, read_stimulus, statistics_of
 from synthstim.sounds import read_sound
 from synthstim.stimulus_set.read import StimulusSet

@@ -11,8 +11,8 @@ from typing import Any
 import pandas as pd
 
 from synthstim.errors import InputError
+from synthstim.files import sha256_of
 from synthstim.ids import check_ids
-from synthstim.images import sha256_of
 from synthstim.media import Stimulus, read_stimulus
 from synthstim.stimulus_set.columns import COLUMNS, COMPANION_TEXT, COMPANIONS, MISSING, SCHEMA_VERSION, typed
 from synthstim.stimulus_set.paths import inside

@@ -4,30 +4,17 @@ from __future__ import annotations
 
 import gzip
 import json
-import os
-import shutil
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from synthstim.errors import InputError
+from synthstim.files import Staging, sha256_of
 from synthstim.ids import check_ids, safe_id
-from synthstim.images import sha256_of
 from synthstim.media import DEFAULT_BITS, Stimulus, write_stimulus
 from synthstim.stimulus_set.columns import COLUMNS, COMPANIONS, MISSING, SCHEMA_VERSION, format_value, sidecar
 from synthstim.stimulus_set.paths import inside
-
-
-def require_absent(directory: str | Path) -> Path:
-    """Return the directory's path after checking that nothing is there yet and that its parent can be written."""
-    root = Path(directory)
-    if root.exists() or root.is_symlink():
-        raise InputError(f"{root} exists already: choose another name or remove it")
-    root.parent.mkdir(parents=True, exist_ok=True)
-    if not os.access(root.parent, os.W_OK):
-        raise InputError(f"{root.parent} cannot be written: choose another place")
-    return root
 
 
 class SetWriter:
@@ -47,15 +34,13 @@ class SetWriter:
     def __init__(
         self, directory: str | Path, *, description: str = "Stimuli made with synthstim", rate: int | None = None
     ) -> None:
-        self.root = require_absent(directory)
-        self.staging = self.root.parent / f".{self.root.name}.staging"
+        self.place = Staging(directory, "a stimulus set is written")
+        self.root, self.staging = self.place.root, self.place.path
         self.description = description
         self.rate = rate
         self.modality, self.suffix = ("image", ".png") if rate is None else ("sound", ".wav")
         self.rows: list[dict[str, object]] = []
         self.companions: dict[str, list[pd.DataFrame]] = {}
-        # A run that was killed may have left its staging behind; it was never visible as a set.
-        shutil.rmtree(self.staging, ignore_errors=True)
         for folder in ("stimuli", "references"):
             (self.staging / folder).mkdir(parents=True)
 
@@ -125,16 +110,11 @@ class SetWriter:
             # mtime 0: the same run writes the same bytes.
             data = gzip.compress(text.encode(), mtime=0) if name.endswith(".gz") else text.encode()
             (self.staging / name).write_bytes(data)
-        for path in self.staging.rglob("*"):
-            if path.is_file():
-                with open(path, "rb") as stream:
-                    os.fsync(stream.fileno())
-        self.staging.rename(self.root)
-        return self.root
+        return self.place.commit()
 
     def discard(self) -> None:
         """Remove what was staged."""
-        shutil.rmtree(self.staging, ignore_errors=True)
+        self.place.discard()
 
     def _write_json(self, name: str, content: dict[str, Any]) -> None:
         (self.staging / name).write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")

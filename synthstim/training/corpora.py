@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import os
-import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import soxr
 from numpy.typing import NDArray
 
+from synthstim.files import written_whole
 from synthstim.recordings import Recording, cache_folder
 from synthstim.sounds import Waveform
 from synthstim.training.voices import Voice, speak, trimmed
@@ -63,7 +62,9 @@ def spoken_words(
     key = hashlib.sha256(repr((1, tuple(words), tuple(voices), rate)).encode()).hexdigest()[:16]
     path = cache_folder("corpora") / f"words-{key}.npz"
     if not path.is_file():
-        _write_aside(path, **_synthesise(words, voices, rate, watch))
+        spoken = _synthesise(words, voices, rate, watch)
+        with written_whole(path) as part, part.open("wb") as stream:
+            np.savez(stream, **spoken)  # type: ignore[arg-type]
     with np.load(path, allow_pickle=False) as kept:
         voice = kept["voice"]
         weight = np.array([voice.weight for voice in voices])[voice]
@@ -87,16 +88,6 @@ def _synthesise(
         "word": numbers % len(words),
         "voice": numbers // len(words),
     }
-
-
-def _write_aside(path: Path, **arrays: NDArray[np.generic]) -> None:
-    with tempfile.NamedTemporaryFile(dir=path.parent, suffix=".part", delete=False) as stream:
-        try:
-            np.savez(stream, **arrays)  # type: ignore[arg-type]
-        except BaseException:
-            os.unlink(stream.name)
-            raise
-    os.replace(stream.name, path)
 
 
 def recorded_words(sounds: Sequence[Recording], words: Sequence[str], rate: int) -> SpokenWords:

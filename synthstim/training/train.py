@@ -15,7 +15,7 @@ from torch.nn.functional import cross_entropy
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from synthstim.errors import InputError
-from synthstim.images import sha256_of
+from synthstim.files import sha256_of
 from synthstim.models.hearing.word_music import FRAMES, RATE, TRACKS, WORDS, WordMusic
 from synthstim.recordings import carried_sounds
 from synthstim.training.augment import NONE, Augmentation, Batch, Sampler, striped

@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 
 from synthstim.errors import InputError
-from synthstim.images import sha256_of
+from synthstim.files import sha256_of
 from synthstim.media import statistics_of
 from synthstim.models import OUTPUT, ImageInput, Observer
 from synthstim.stimulus_set import StimulusSet

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from scipy.signal import fftconvolve
 
 from synthstim.errors import InputError
-from synthstim.images import sha256_of
+from synthstim.files import sha256_of
 from synthstim.models import SoundInput
 from synthstim.recordings import Recording, carried_sounds
 from synthstim.sounds import Waveform, at_level, fit_sound, read_sound

@@ -10,7 +10,8 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from synthstim.images import FloatImage, fit_image, read_image, resize, sha256_of
+from synthstim.files import sha256_of
+from synthstim.images import FloatImage, fit_image, read_image, resize
 from synthstim.models import ImageInput
 from synthstim.verify.pool import CARRIED, NaturalPool, files_in
 

@@ -1,0 +1,100 @@
+"""Folders that appear under their name complete or not at all."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+from pathlib import Path
+from types import TracebackType
+
+from synthstim.errors import InputError
+from synthstim.files.lock import locked
+from synthstim.files.places import require_absent
+from synthstim.files.whole import flush
+
+# Lies in every folder that is being written and nowhere else: only what holds it is ever removed.
+MARK = ".synthstim-staging"
+
+
+class Staging:
+    """A hidden folder beside the one that is wanted; ``commit`` gives it the name, and ends of any other kind remove it.
+
+    One that a killed process left behind is removed; one of a process at work, or a folder of the user's own, is not.
+
+    Args:
+        root: the folder that is wanted; nothing may be there yet.
+        command: what is done, for another process that meets this one.
+
+    Attributes:
+        path: the hidden folder, ``.NAME.staging``.
+
+    Raises:
+        InputError: something is there, another process writes it, or the place cannot be written.
+
+    Example:
+        >>> import pathlib, tempfile
+        >>> root = pathlib.Path(tempfile.mkdtemp()) / "my_set"
+        >>> with Staging(root, "example") as staging:
+        ...     _ = (staging.path / "table.tsv").write_text("id")
+        ...     _ = staging.commit()
+        >>> [path.name for path in root.iterdir()]
+        ['table.tsv']
+    """
+
+    def __init__(self, root: str | Path, command: str) -> None:
+        self.root = require_absent(root)
+        self.path = self.root.parent / f".{self.root.name}.staging"
+        mark = self.path / MARK
+        if os.path.lexists(self.path) and (self.path.is_symlink() or not mark.is_file()):
+            raise InputError(f"{self.path} is in the way and is not synthstim's: move it, or choose another name")
+        self._held = contextlib.ExitStack()
+        try:
+            self.path.mkdir(exist_ok=True)
+            self._held.enter_context(locked(mark, command))
+            self._empty()
+        except OSError as error:
+            self._held.close()
+            raise self.unwritten(error) from error
+
+    def __enter__(self) -> Staging:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.discard()
+        if isinstance(error, OSError):
+            raise self.unwritten(error) from error
+
+    def commit(self) -> Path:
+        """Flush every file to disk and give the folder its name."""
+        for file in self.path.rglob("*"):
+            if file.is_file() and file.name != MARK:
+                flush(file)
+        require_absent(self.root)
+        if os.name != "posix":  # Windows renames no folder with an open file in it.
+            self._held.close()
+        self.path.rename(self.root)
+        (self.root / MARK).unlink()
+        self._held.close()
+        return self.root
+
+    def discard(self) -> None:
+        """Remove what was staged; nothing happens once it is committed."""
+        self._held.close()
+        if (self.path / MARK).is_file():
+            shutil.rmtree(self.path, ignore_errors=True)
+
+    def unwritten(self, error: OSError) -> InputError:
+        """The sentence for a disk that is full or that fails."""
+        return InputError(f"{self.root} could not be written ({error.strerror or error}): make room, then try again")
+
+    def _empty(self) -> None:
+        for left in self.path.iterdir():
+            if left.name == MARK:
+                continue
+            if left.is_dir() and not left.is_symlink():
+                shutil.rmtree(left)
+            else:
+                left.unlink()
