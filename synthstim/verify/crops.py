@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import warnings
 from collections.abc import Iterator
 from importlib.resources import files
 from pathlib import Path
@@ -38,8 +39,7 @@ def crop_pool(input: ImageInput, folder: Path | None, *, count: int = CROPS, see
     channels, height, width = input.shape
     each = max(1, round(count / len(paths)))
     crops, photograph = [], []
-    for number, path in enumerate(paths):
-        image = read_image(path)
+    for number, image in enumerate(_read_all(paths, folder)):
         image = fit_image(image, channels, (image.shape[1], image.shape[2]))
         for crop in _crops(image, each, (height, width), seed=[number, seed] if seed else number):
             crops.append(np.rint(crop * 255).astype(np.uint8))
@@ -55,6 +55,20 @@ def crop_pool(input: ImageInput, folder: Path | None, *, count: int = CROPS, see
     digest = hashlib.sha256("".join(map(sha256_of, paths)).encode()).hexdigest()
     source = CARRIED[0] if folder is None else folder.name
     return NaturalPool(stored, origin, tuple(path.name for path in paths), source, digest, "image", recognise)
+
+
+def _read_all(paths: list[Path], folder: Path | None) -> Iterator[FloatImage]:
+    """Photographs one after the other; what there is to say of those of a user's folder is said once."""
+    said: list[warnings.WarningMessage] = []
+    for path in paths:
+        with warnings.catch_warnings(record=True) as told:
+            warnings.simplefilter("always")
+            image = read_image(path)
+        said += told
+        yield image
+    if said and folder is not None:
+        more = f" ({len(said) - 1} more like it in {folder})" if said[1:] else ""
+        warnings.warn(f"{said[0].message}{more}", stacklevel=2)
 
 
 def _carried() -> list[Path]:
