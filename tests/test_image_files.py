@@ -208,7 +208,7 @@ def test_a_pool_tells_of_converted_photographs_once(tmp_path, small_efficientnet
         options = {"icc_profile": profile(1.0, SRGB)} if number < folder_has else {}
         levels = noise.integers(0, 255, (40, 40, 3), dtype=np.uint8)
         (tmp_path / f"{number}.png").write_bytes(saved("PNG", Image.fromarray(levels), **options))
-    with pytest.warns(UserWarning) as told:
+    with pytest.warns(UserWarning, match="converted to sRGB") as told:
         natural_pool(small_efficientnet, tmp_path)
     more = f" (3 more like it in {tmp_path})" if folder_has == 4 else ""
     assert [str(each.message) for each in told] == [
