@@ -1,4 +1,4 @@
-"""Ids of stimuli and names in recipes: what every system takes as a file's name, and R and Excel as a value."""
+"""What things are called: ids of stimuli, which every system takes as a file's name, and names that recordings bring."""
 
 from __future__ import annotations
 
@@ -10,6 +10,10 @@ from synthstim.errors import InputError
 # Names that Windows keeps for devices, whatever the suffix.
 RESERVED = frozenset({"con", "prn", "aux", "nul", *(f"{port}{n}" for port in ("com", "lpt") for n in range(10))})
 _ID = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,63}")
+# A spreadsheet takes a cell that begins so for a formula.
+_FORMULA = tuple("=+-@")
+_MISSING = frozenset({"na", "nan", "n/a", "none", "null"})
+NAME_RULE = "1 to 64 printable characters, none of = + - @ in front, no spaces around them, no word for a missing value"
 
 
 def check_ids(ids: Iterable[str]) -> None:
@@ -37,3 +41,32 @@ def safe_id(stem: str) -> str:
     text = re.sub(r"[^A-Za-z0-9_-]+", "_", stem).strip("_") or "image"
     text = text if text[0].isalpha() else f"x{text}"
     return (f"{text}_" if text.lower() in RESERVED else text)[:64]
+
+
+def is_name(name: object) -> bool:
+    """Whether this may be a name that a recording brings: of a site, of a session, or its label for a stimulus.
+
+    Such names stand in tables and on pages, never in a file's name, so that more is allowed than in an id (``NAME_RULE``).
+
+    >>> [is_name(name) for name in ("ch-01.2", "007", "V4 / 12", "=CMD()", "nan", " a", "")]
+    [True, True, True, False, False, False, False]
+    """
+    return (
+        isinstance(name, str)
+        and 0 < len(name) <= 64
+        and name.isprintable()
+        and name == name.strip()
+        and not name.startswith(_FORMULA)
+        and name.lower() not in _MISSING
+    )
+
+
+def check_names(names: Iterable[str], noun: str) -> None:
+    """Raise InputError unless each is a name that a recording may bring.
+
+    Args:
+        noun: what they name, as in "site".
+    """
+    for name in names:
+        if not is_name(name):
+            raise InputError(f"the {noun} {str(name)[:80]!r} is not allowed: {NAME_RULE}")

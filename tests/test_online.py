@@ -160,8 +160,8 @@ BAD = {
     "key": ([HELLO, {"type": "next"}, RESPONSE | {"colour": 1}], "the key 'colour' is unknown"),
     "version": ([HELLO | {"version": 2}], "version 2 came, this endpoint speaks 1"),
     "no sites": ([HELLO | {"sites": []}], "1 to 1000 names"),
-    "a site's tab": ([HELLO | {"sites": ["a\tb"]}], "printable text"),
-    "a site's half": ([HELLO | {"sites": ["\ud800"]}], "printable text"),
+    "a site's tab": ([HELLO | {"sites": ["a\tb"]}], "printable characters"),
+    "a site's half": ([HELLO | {"sites": ["\ud800"]}], "printable characters"),
     "sites twice": ([HELLO | {"sites": ["a", "a"]}], "named twice"),
     "window": ([HELLO | {"window_s": [0.2, 0.1]}], "must end after it starts"),
     "half a window": ([HELLO | {"window_s": [0.2]}], "two numbers"),
@@ -549,7 +549,7 @@ def test_the_same_over_lsl(stimuli, tmp_path):
         pytest.skip("LSL finds no stream of its own computer: no network interface that takes its broadcasts")
     del probe
     with serving(LslServer(stimuli, Blocks(IDS, repeats=2), out=tmp_path / "trials", name=name)) as server:
-        with pytest.raises(TrialError, match="printable text"):
+        with pytest.raises(TrialError, match="printable characters"):
             LslClient(name, sites=[" "], window_s=WINDOW, timeout_s=5)
         with LslClient(name, **RIG, timeout_s=5) as rig:
             shown = []

@@ -8,14 +8,15 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 from typing_extensions import Self
 
 from synthstim.constraints import Aperture, Constraint, Energy, Luminance
 from synthstim.errors import InputError
+from synthstim.ids import NAME_RULE, is_name
 from synthstim.recipe.constraints import Constraints
 from synthstim.recipe.fields import Section, in_a_list
-from synthstim.recipe.problems import raise_problems, validate
+from synthstim.recipe.problems import problem, raise_problems, validate
 from synthstim.recipe.wanted import Wanted
 from synthstim.recipe.yaml_source import Source
 
@@ -27,7 +28,13 @@ def _sequence(value: Any) -> Any:
     return tuple(value) if isinstance(value, list) else value
 
 
-SiteName = Annotated[str, Field(pattern=r"^[^\t\r\n]*[^\s][^\t\r\n]*$", max_length=64), Wanted("the name of a site")]
+def _site(value: str) -> str:
+    if not is_name(value):
+        raise problem(f"is {value[:80]!r}, wanted the name of a site: {NAME_RULE}")
+    return value
+
+
+SiteName = Annotated[str, AfterValidator(_site), Wanted("the name of a site")]
 Side = Annotated[int, Field(ge=8, le=2048)]
 
 

@@ -3,7 +3,7 @@
 from synthstim.files.checksums import sha256_of
 from synthstim.files.lock import Holder, locked, read_holder
 from synthstim.files.places import require_absent, require_parent, require_replaceable
-from synthstim.files.staging import Staging
+from synthstim.files.staging import Staging, require_ours
 from synthstim.files.whole import write_whole, written_whole
 
 __all__ = [
@@ -12,6 +12,7 @@ __all__ = [
     "locked",
     "read_holder",
     "require_absent",
+    "require_ours",
     "require_parent",
     "require_replaceable",
     "sha256_of",

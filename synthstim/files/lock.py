@@ -58,7 +58,7 @@ def locked(path: Path, command: str) -> Iterator[Holder | None]:
     """
     with _opened(path) as stream:
         before = read_holder(path)
-        if not _try(stream) or (before is not None and before.host != socket.gethostname()):
+        if not _try(stream, path) or (before is not None and before.host != socket.gethostname()):
             who = str(before) if before else "another process"
             raise InputError(
                 f"{path.parent} is in use ({who}): let it work, or end it first; if that computer is off, remove {path}"
@@ -103,12 +103,14 @@ def _say(stream: IO[bytes], text: str) -> None:
         stream.flush()
 
 
-def _try(stream: IO[Any]) -> bool:
+def _try(stream: IO[Any], path: Path) -> bool:
     try:
         if os.name == "posix":
             import fcntl
 
             fcntl.flock(stream.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
+            # Whoever held it may have removed it meanwhile: a lock on a file without a name keeps nobody out.
+            return os.path.samestat(os.fstat(stream.fileno()), os.stat(path))
         else:
             import msvcrt
 

@@ -46,8 +46,7 @@ class Staging:
         self.root = require_absent(root)
         self.path = self.root.parent / f".{self.root.name}.staging"
         mark = self.path / MARK
-        if os.path.lexists(self.path) and (self.path.is_symlink() or not mark.is_file()):
-            raise InputError(f"{self.path} is in the way and is not synthstim's: move it, or choose another name")
+        require_ours(self.path, mark)
         self._held = contextlib.ExitStack()
         try:
             self.path.mkdir(exist_ok=True)
@@ -82,9 +81,11 @@ class Staging:
 
     def discard(self) -> None:
         """Remove what was staged; nothing happens once it is committed."""
-        self._held.close()
+        if os.name != "posix":  # Windows removes no open file.
+            self._held.close()
         if (self.path / MARK).is_file():
             shutil.rmtree(self.path, ignore_errors=True)
+        self._held.close()
 
     def unwritten(self, error: OSError) -> InputError:
         """The sentence for a disk that is full or that fails."""
@@ -98,3 +99,16 @@ class Staging:
                 shutil.rmtree(left)
             else:
                 left.unlink()
+
+
+def require_ours(folder: Path, mark: Path) -> None:
+    """Raise InputError if a hidden folder that will be filled and removed is there and is somebody else's.
+
+    An empty one is nobody's loss: it is what a process leaves that was killed before it had set its mark.
+    """
+    if folder.is_symlink() or (os.path.lexists(folder) and not mark.is_file() and not _is_empty(folder)):
+        raise InputError(f"{folder} is in the way and is not synthstim's: move it, or choose another name")
+
+
+def _is_empty(folder: Path) -> bool:
+    return folder.is_dir() and not any(folder.iterdir())

@@ -13,7 +13,7 @@ import pandas as pd
 
 from synthstim.encoding import assign_folds
 from synthstim.errors import InputError
-from synthstim.files import require_absent
+from synthstim.files import Staging, require_absent
 from synthstim.loop.advance import export_generation
 from synthstim.loop.generation import PLAN, Generation
 from synthstim.loop.session import Session, open_settings_observer
@@ -61,8 +61,8 @@ def start_loop(
     root = require_absent(directory)
     folder, given = _settings(settings)
     observer = open_settings_observer(given, folder, opening)
-    with appearing(root) as hidden:
-        hidden.mkdir()
+    with Staging(root, "loop init") as staging:
+        hidden = staging.path
         kept = _take_along(given, folder, hidden)
         (hidden / LOOP).write_text(render_settings(kept), encoding="utf-8", newline="\n")
         session = Session.read(hidden, **opening)
@@ -73,7 +73,7 @@ def start_loop(
         tell("generation 0: experiment")
         export_generation(session, first)
         session.log.add(0, "started", f"{len(first.stimuli)} natural images, observer {observer.name}")
-    return Session.read(root, **opening)
+        return Session.read(staging.commit(), **opening)
 
 
 def _settings(settings: Settings | Mapping[str, Any] | str | Path) -> tuple[Path, Settings]:

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from synthstim.errors import InputError
+from synthstim.ids import check_names
 from synthstim.models.capture import OUTPUT, layer_shapes, read_layers, require_layer
 from synthstim.models.inputs import StimulusInput
 
@@ -59,6 +60,7 @@ class Observer:
         self.stages = tuple(stages)
         self.groups = dict(groups or {})
         self.sites = tuple(sites)
+        check_names(self.sites, "site")
         self.name = name or type(module).__name__
         self.weights = weights
         some = next((p for p in (*module.parameters(), *module.buffers()) if p.is_floating_point()), torch.zeros(1))

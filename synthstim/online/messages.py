@@ -10,13 +10,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from synthstim.errors import InputError
+from synthstim.ids import NAME_RULE, is_name
 
 VERSION = 1
 # Of a line with its newline. A hello of 1,000 sites fits.
 MAX_BYTES = 65_536
 MAX_DEPTH = 4
 MAX_SITES = 1_000
-_SITE = re.compile(r"[^\s\x00-\x1f\x7f](?:[^\x00-\x1f\x7f]{0,62}[^\s\x00-\x1f\x7f])?")
 _BRACKETS = re.compile(r'"(?:[^"\\]|\\.)*"?|[\[\]{}]')
 
 
@@ -88,8 +88,8 @@ def as_hello(message: Mapping[str, Any]) -> Hello:
     sites, window = message["sites"], message["window_s"]
     if not isinstance(sites, list) or not 0 < len(sites) <= MAX_SITES:
         raise InputError(f"hello: sites must be a list of 1 to {MAX_SITES} names")
-    if not all(isinstance(site, str) and _SITE.fullmatch(site) and site.isprintable() for site in sites):
-        raise InputError("hello: a site's name must be printable text of 1 to 64 characters, without spaces around it")
+    if not all(map(is_name, sites)):
+        raise InputError(f"hello: a site's name is {NAME_RULE}")
     if len(set(sites)) != len(sites):
         raise InputError("hello: a site is named twice")
     if not isinstance(window, list) or len(window) != 2 or not all(_is_number(edge) for edge in window):

@@ -8,6 +8,7 @@ from typing import Protocol
 import numpy as np
 
 from synthstim.errors import InputError
+from synthstim.ids import check_names
 from synthstim.online.trial import Trial
 from synthstim.stimulus_set import StimulusSet
 
@@ -99,6 +100,7 @@ class Staircase:
             raise InputError(
                 f"the staircase starts at {start:g}: choose one of {', '.join(map('{:g}'.format, self.values))}"
             )
+        check_names([site], "site")
         self.site, self.criterion, self.seed = site, criterion, seed
         self.down, self.reversals = _positive(down, "down"), _positive(reversals, "reversals")
         self.trials, self.sites = _positive(trials, "trials"), (site,)
@@ -164,6 +166,7 @@ class Bandit:
             raise InputError(f"the goal {goal!r} is unknown to a bandit: choose {' or '.join(GOALS)}")
         if not 0 <= width <= 100:
             raise InputError(f"a width of {width:g} came: wanted 0 to 100")
+        check_names([site], "site")
         self.ids, self.site, self.goal, self.width = _some(stimulus_ids), site, goal, width
         self.trials, self.sites = _positive(trials, "trials"), (site,)
         self._place = {name: place for place, name in enumerate(self.ids)}

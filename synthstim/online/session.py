@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from synthstim.errors import InputError
+from synthstim.ids import NAME_RULE, is_name
 from synthstim.online.messages import VERSION, Answer, Hello, as_answer, as_hello, decode, encode
 from synthstim.online.policies import Policy
 from synthstim.online.record import Record
@@ -33,8 +34,8 @@ class Session:
     def __init__(self, stimuli: StimulusSet | Catalogue, policy: Policy, *, out: str | Path, name: str = "1") -> None:
         self.catalogue = stimuli if isinstance(stimuli, Catalogue) else Catalogue.of_set(stimuli)
         self.policy, self.name = policy, name
-        if not name.isprintable() or not name.strip() or len(name) > 64:
-            raise InputError(f"the session's name {name[:64]!r} cannot be used: give 1 to 64 printable characters")
+        if not is_name(name):
+            raise InputError(f"the session's name {name[:64]!r} cannot be used: {NAME_RULE}")
         facts = {"schema_version": 1, "stimuli": self.catalogue.root.name, "policy": repr(policy), "session": name}
         self.record = Record(out, facts)
         try:

@@ -14,7 +14,7 @@ from safetensors import safe_open
 from torch import Tensor
 
 from synthstim.errors import InputError
-from synthstim.files import write_whole
+from synthstim.files import require_ours, write_whole
 from synthstim.optimise import Synthesiser, load_checkpoint, save_checkpoint
 
 # A checkpoint is written when this long has passed, and at most so often that writing takes a twentieth of the time.
@@ -55,7 +55,8 @@ class WorkDirectory:
         self.path = out.parent / f".{out.name}.work"
         self._last, self._cost = time.monotonic(), 0.0
         mark = self.path / "fingerprint.json"
-        if self.path.exists() and mark.exists():
+        require_ours(self.path, mark)
+        if mark.exists():
             if not resume:
                 raise InputError(f"an interrupted run of {out} is in {self.path}: go on with --resume, or remove it")
             if json.loads(mark.read_text(encoding="utf-8")).get("sha256") != fingerprint:
