@@ -12,7 +12,7 @@ RESERVED = frozenset({"con", "prn", "aux", "nul", *(f"{port}{n}" for port in ("c
 _ID = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,63}")
 # A spreadsheet takes a cell that begins so for a formula.
 _FORMULA = tuple("=+-@")
-_MISSING = frozenset({"na", "nan", "n/a", "none", "null"})
+_MISSING = frozenset({"na", "nan", "n/a", "none", "null", "nat", "<na>"})
 NAME_RULE = "1 to 64 printable characters, none of = + - @ in front, no spaces around them, no word for a missing value"
 
 

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import datetime
 import json
+import warnings
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
+import pynwb
+import xarray
 
 from synthstim.responses import Responses, from_array
 
@@ -78,3 +83,36 @@ def write_session(folder: Path, *, drift: float = 2e-5, jump: float = 0.0, repea
         "markers": write_text(folder / "markers.tsv", pd.DataFrame(markers, columns=["code", "time_s"])),
     }
     return paths
+
+
+def nwb_content() -> pynwb.NWBFile:
+    """A session without presentations or units."""
+    start = datetime.datetime(2024, 1, 1, tzinfo=datetime.timezone.utc)
+    return pynwb.NWBFile(session_description="a session", identifier="monday", session_start_time=start)
+
+
+def add_trials(content: pynwb.NWBFile, labels: Sequence[Any], onsets: Sequence[float] | None = None) -> None:
+    """A trial for each label, a second apart from 1 s on unless onsets are given."""
+    content.add_trial_column(name="stimulus_id", description="what was shown")
+    for label, onset in zip(labels, onsets or 1.0 + np.arange(len(labels)), strict=True):
+        content.add_trial(start_time=float(onset), stop_time=onset + 0.5, stimulus_id=label)
+
+
+def write_nwb_of(path: Path, fill: Callable[[pynwb.NWBFile], Any], *spikes: Sequence[float], **columns: Any) -> Path:
+    """A file of units with these spikes, and what a function adds to it."""
+    content = nwb_content()
+    fill(content)
+    for times in spikes:
+        content.add_unit(spike_times=list(times), **columns)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        with pynwb.NWBHDF5IO(str(path), "w") as io:
+            io.write(content)
+    return path
+
+
+def assembly_of(labels: Any) -> xarray.DataArray:
+    """A presentation for each label, one neuroid that answers 1, 2, 3, ..."""
+    coordinates = {"stimulus_id": ("presentation", np.array(labels, dtype=object)), "site": ("neuroid", ["a"])}
+    values = 1.0 + np.arange(len(labels))[:, None]
+    return xarray.DataArray(values, dims=("presentation", "neuroid"), coords=coordinates, name="rates")

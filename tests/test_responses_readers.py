@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import h5netcdf
 import h5py
 import numpy as np
 import pynwb
@@ -290,7 +291,7 @@ def test_xarray_assemblies_in_memory_and_in_netcdf(tmp_path: Path, engine: str) 
 def test_an_assembly_says_its_unit_of_time_its_window_and_its_names() -> None:
     with pytest.raises(InputError, match="s or ms: give time_unit"):
         from_xarray(assembly(None))
-    assert from_xarray(assembly(None), time_unit="s", window_s=(70, 170)).windows == ((70.0, 170.0),)
+    assert from_xarray(assembly(None), time_unit="ms", window_s=WINDOW).windows == (WINDOW,)
     flat = assembly().isel(time_bin=0, drop=True)
     assert from_xarray(flat.transpose(), window_s=WINDOW).windows == (WINDOW,)
     repeated = assembly().assign_coords(repetition=("presentation", [5, 6, 7, 8, 9]))
@@ -409,3 +410,65 @@ def test_nwb_files_that_lack_something_are_refused(tmp_path: Path) -> None:
             read_nwb(file, **{"window_s": WINDOW} | options)
     with pytest.raises(InputError, match="takes other options"):
         read_responses(path)
+
+
+def write_any(path: Path) -> Path:
+    """A file of responses of the kind that its suffix says."""
+    if path.suffix == ".nwb":
+        write_nwb(path)
+    elif path.suffix == ".nc":
+        assembly().to_netcdf(path, engine="h5netcdf")
+    elif path.suffix == ".h5":
+        write_hdf5(path, responses=VALUES, **NAMES)
+    elif path.suffix == ".npz":
+        np.savez(path, responses=VALUES, **NAMES)
+    elif path.suffix == ".npy":
+        np.save(path, VALUES)
+    else:
+        write_text(path, trials())
+    return path
+
+
+def read_any(path: Path) -> Responses:
+    return read_responses(
+        path, **{".npy": NAMES, ".nwb": {"window_s": WINDOW}, ".nc": {"window_s": WINDOW}}.get(path.suffix, {})
+    )
+
+
+@pytest.mark.parametrize("spoil", ["empty", "half", "text"])
+@pytest.mark.parametrize("suffix", [".h5", ".nc", ".nwb", ".npz", ".npy", ".tsv", ".csv"])
+def test_damaged_files_of_every_kind_are_one_sentence(tmp_path: Path, suffix: str, spoil: str) -> None:
+    path = write_any(tmp_path / f"a{suffix}")
+    assert len(read_any(path)) >= 8
+    whole = path.read_bytes()
+    path.write_bytes({"empty": b"", "half": whole[: len(whole) // 2 - 1], "text": b"no such file\n"}[spoil])
+    with pytest.raises(InputError, match=path.name) as caught:
+        read_any(path)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("suffix", "dataset", "kind", "shape"),
+    [
+        (".h5", "responses", "f8", (10**4, 10**4, 10**4)),
+        (".h5", "stimulus_ids", "S1000000000", (3,)),
+        (".nwb", "units/spike_times", "f8", (10**12,)),
+        (".nwb", "intervals/stimulus_presentations/start_time", "f8", (10**12,)),
+        (".nc", "dicarlo", "f8", (10**5, 10**4, 10**3)),
+    ],
+)
+def test_files_that_declare_more_than_they_hold_are_refused(
+    tmp_path: Path, suffix: str, dataset: str, kind: str, shape: tuple[int, ...]
+) -> None:
+    path = tmp_path / f"a{suffix}"
+    chunks = tuple(min(side, 100) for side in shape)
+    if suffix == ".nc":
+        with h5netcdf.File(path, "w") as opened:
+            opened.dimensions = dict(zip(("presentation", "neuroid", "time_bin"), shape, strict=True))
+            opened.create_variable(dataset, tuple(opened.dimensions), kind, chunks=chunks)
+    else:
+        with h5py.File(write_any(path), "a") as opened:
+            del opened[dataset]
+            opened.create_dataset(dataset, shape, kind, chunks=chunks)
+    with pytest.raises(InputError, match=r"declares more than|no dataset of at most"):
+        read_any(path)

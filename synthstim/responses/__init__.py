@@ -10,11 +10,12 @@ from synthstim.responses.nwb import read_nwb
 from synthstim.responses.read import read_responses
 from synthstim.responses.reliability import correlation, reliability, spearman_brown
 from synthstim.responses.screen import Screened, screen_sites
+from synthstim.responses.seconds import Window
 from synthstim.responses.selection import Selection, reliability_figure, select_sites, write_reliability
 from synthstim.responses.several import read_all
 from synthstim.responses.spikes import count_spikes, read_markers, read_spikes
 from synthstim.responses.tables import read_table, write_table
-from synthstim.responses.trials import COLUMNS, Responses, Window, join_responses
+from synthstim.responses.trials import COLUMNS, Responses, join_responses
 from synthstim.responses.xarrays import from_xarray, read_netcdf
 
 __all__ = [

@@ -11,11 +11,12 @@ import numpy as np
 import pandas as pd
 
 from synthstim.errors import InputError
-from synthstim.responses.files import require_file, unreadable
-from synthstim.responses.trials import MAX_TRIALS, Responses, Window, coded
+from synthstim.responses.files import MAX_BYTES, require_file, unreadable
+from synthstim.responses.labels import required_labels
+from synthstim.responses.seconds import Window, require_window
+from synthstim.responses.trials import MAX_TRIALS, Responses, coded
 
 NAN = ("refuse", "absent")
-_MAX_BYTES = 8 * 2**30
 
 
 def from_array(
@@ -46,7 +47,7 @@ def from_array(
         >>> from_array(np.ones((2, 3, 1)), stimulus_ids=["a", "b", "c"], sites=["v4_1"], window_s=(0.07, 0.17))
         Responses(6 trials: 3 stimuli x 1 site, 1 session, window 0.07 to 0.17 s)
     """
-    values = np.asarray(values)
+    values = np.ma.filled(values.astype(np.float64), np.nan) if np.ma.isMaskedArray(values) else np.asarray(values)
     if nan not in NAN:
         raise InputError(f"nan {nan!r} is unknown: choose {' or '.join(NAN)}")
     if values.ndim != 3 or values.dtype.kind not in "fiu":
@@ -57,21 +58,24 @@ def from_array(
         raise InputError(f"{source} holds {values.size:,} values, more than {MAX_TRIALS:,}: give it in parts")
     if sha256 is not None and len(sha256) != values.shape[1]:
         raise InputError(f"{source} has {values.shape[1]} images, but {len(sha256)} checksums came: one each")
+    start, end = require_window(window_s, source)
+    named = []
     for axis, (word, names) in enumerate((("image", stimulus_ids), ("site", sites)), 1):
         if len(names) != values.shape[axis]:
             raise InputError(f"{source} has {values.shape[axis]} {word}s, but {len(names)} names came: one each")
-        if len(set(map(str, names))) != len(names):
+        named.append(required_labels(names, word, source))
+        if len(set(named[-1])) != len(names):
             raise InputError(f"{source}: two of the names of its {word}s are the same")
     repeat, image, site = (axis.ravel() for axis in np.indices(values.shape, dtype=np.int32))
     frame = pd.DataFrame(
         {
-            "stimulus_id": coded(image, [str(name) for name in stimulus_ids]),
+            "stimulus_id": coded(image, named[0]),
             "repeat": repeat,
             "session": coded(np.zeros_like(site), [session]),
-            "site": coded(site, [str(name) for name in sites]),
+            "site": coded(site, named[1]),
             "response": values.ravel().astype(np.float64),
-            "window_start_s": float(window_s[0]),
-            "window_end_s": float(window_s[1]),
+            "window_start_s": start,
+            "window_end_s": end,
         }
     )
     if sha256 is not None:
@@ -124,18 +128,10 @@ def array_facts(given: Mapping[str, Any], held: Mapping[str, Any], source: str) 
     for name in ("stimulus_ids", "sites", "window_s"):
         if facts[name] is None:
             raise InputError(f"{source} does not say {name}: give {name}=...")
-    window = np.asarray(facts["window_s"], dtype=np.float64).ravel()
-    if window.size != 2:
-        raise InputError(f"{source}: window_s holds {window.size} numbers, wanted the start and the end in seconds")
-    facts["window_s"] = (float(window[0]), float(window[1]))
     for name in ("stimulus_ids", "sites"):
-        facts[name] = [_text(value) for value in np.asarray(facts[name]).ravel().tolist()]
-    facts["session"] = "1" if facts["session"] is None else _text(np.asarray(facts["session"]).ravel().tolist()[0])
-    return facts
-
-
-def _text(value: Any) -> str:
-    return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
+        facts[name] = list(np.ma.ravel(facts[name]))
+    sessions = ["1"] if facts["session"] is None else list(np.ma.ravel(facts["session"]))[:1]
+    return facts | {"session": required_labels(sessions, "session", source)[0]}
 
 
 def _held(path: Path) -> dict[str, np.ndarray]:
@@ -144,8 +140,8 @@ def _held(path: Path) -> dict[str, np.ndarray]:
             # Mapped: a header that declares more than the file holds is then an error before memory is taken.
             return {"responses": np.array(np.load(path, mmap_mode="r", allow_pickle=False))}
         with zipfile.ZipFile(path) as archive:
-            if sum(entry.file_size for entry in archive.infolist()) > _MAX_BYTES:
-                raise InputError(f"{path.name} unpacks to more than {_MAX_BYTES // 2**30} GiB: give it in parts")
+            if sum(entry.file_size for entry in archive.infolist()) > MAX_BYTES:
+                raise InputError(f"{path.name} unpacks to more than {MAX_BYTES // 2**30} GiB: give it in parts")
         with np.load(path, allow_pickle=False) as opened:
             return {name: opened[name] for name in opened.files}
     except InputError:

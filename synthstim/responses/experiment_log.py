@@ -11,9 +11,10 @@ import pandas as pd
 from synthstim.errors import InputError
 from synthstim.responses.clock import MAX_DRIFT, TOLERANCE_S, Clock, fit_clock, pair_markers
 from synthstim.responses.files import listed, require_file
+from synthstim.responses.seconds import Window
 from synthstim.responses.spikes import read_markers, read_spikes, trial_frame
 from synthstim.responses.tables import read_text_table
-from synthstim.responses.trials import Responses, Window
+from synthstim.responses.trials import Responses
 
 INCOMPLETE = ("refuse", "keep", "leave out")
 _NEEDED = ("presentation", "stimulus_id", "sha256", "marker_code", "onset_time_s", "complete")
@@ -71,8 +72,9 @@ def read_experiment(
     kept = shown[shown["kept"]].reset_index(drop=True)
     onsets = clock.recorded(kept["onset_time_s"].to_numpy() + display_delay_s)
     name = session if session is not None else path.stem.removesuffix("_presentations")
-    frame = trial_frame(kept, times, onsets, window_s, name)
-    return Responses(frame, f"{path.name} with {Path(spikes).name}", (str(clock), *notes))
+    source = f"{path.name} with {Path(spikes).name}"
+    frame, told = trial_frame(kept, times, onsets, window_s, name, source=source)
+    return Responses(frame, source, (str(clock), *notes, *told))
 
 
 def read_presentations(path: str | Path, *, incomplete: str = "refuse") -> tuple[pd.DataFrame, tuple[str, ...]]:

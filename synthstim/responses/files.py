@@ -9,6 +9,8 @@ from typing import Any
 from synthstim.errors import InputError
 
 HDF5_MAGIC = b"\x89HDF\r\n\x1a\n"
+# Of what is read at once: a damaged or hostile file may declare any size.
+MAX_BYTES = 2 * 2**30
 
 
 def require_file(path: str | Path) -> Path:

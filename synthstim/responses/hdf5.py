@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +11,9 @@ import pandas as pd
 
 from synthstim.errors import InputError
 from synthstim.responses.arrays import array_facts, from_array
-from synthstim.responses.files import library, listed, require_file, unreadable
-from synthstim.responses.trials import COLUMNS, MAX_TRIALS, OPTIONAL, Responses, Window
+from synthstim.responses.files import MAX_BYTES, library, listed, require_file, unreadable
+from synthstim.responses.seconds import Window
+from synthstim.responses.trials import COLUMNS, MAX_TRIALS, OPTIONAL, Responses
 
 AXES = ("repeat", "image", "site")
 
@@ -101,6 +102,18 @@ def refuse_links(opened: Any, name: str) -> None:
         raise InputError(f"{name} keeps {dataset!r} in another file: copy the data into it")
 
 
+def refuse_size(parts: Iterable[Any], name: str) -> None:
+    """Raise InputError if a dataset of these groups declares more than can be read: a few bytes can declare any size."""
+    h5py = library("h5py", "recordings")
+
+    def look(_: str, item: Any) -> str | None:
+        return item.name if isinstance(item, h5py.Dataset) and _too_large(item) else None
+
+    for part in parts:
+        if dataset := part.visititems(look):
+            raise InputError(f"{name}: {dataset} declares more than {MAX_BYTES // 2**30} GiB: give it in parts")
+
+
 def _numbers(dataset: Any, name: str) -> np.ndarray:
     _check_size(dataset, name)
     return np.asarray(dataset[()])
@@ -120,6 +133,9 @@ def _columns(held: Any, name: str) -> pd.DataFrame:
 
 
 def _check_size(dataset: Any, name: str) -> None:
-    # A few bytes can declare a dataset of any size.
-    if not hasattr(dataset, "shape") or dataset.shape is None or dataset.size > MAX_TRIALS:
+    if not hasattr(dataset, "shape") or dataset.shape is None or dataset.size > MAX_TRIALS or _too_large(dataset):
         raise InputError(f"{name}: {dataset.name} is no dataset of at most {MAX_TRIALS:,} values")
+
+
+def _too_large(dataset: Any) -> bool:
+    return dataset.shape is not None and int(dataset.size) * dataset.dtype.itemsize > MAX_BYTES

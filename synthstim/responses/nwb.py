@@ -11,12 +11,19 @@ import numpy as np
 import pandas as pd
 
 from synthstim.errors import InputError
+from synthstim.ids import is_name
 from synthstim.responses.files import library, listed, require_file, unreadable
-from synthstim.responses.hdf5 import refuse_links
-from synthstim.responses.spikes import Times, trial_frame
-from synthstim.responses.trials import Responses, Window
+from synthstim.responses.hdf5 import refuse_links, refuse_size
+from synthstim.responses.intervals import Edges, inside, touching
+from synthstim.responses.labels import labels_of, required_labels
+from synthstim.responses.nwb_presentations import COLUMN, presentations
+from synthstim.responses.seconds import Times, Window, require_window
+from synthstim.responses.spikes import trial_frame
+from synthstim.responses.trials import Responses
 
-COLUMN = "stimulus_id"
+INVALID_TIMES = ("leave out", "keep")
+# What is read of a file; a recording's raw data may be of any size.
+_READ = ("units", "intervals")
 
 
 def read_nwb(
@@ -28,149 +35,116 @@ def read_nwb(
     site_column: str | None = None,
     labels: Mapping[str, str] | None = None,
     session: str | None = None,
+    invalid_times: str = "leave out",
 ) -> Responses:
     """Count each unit's spikes after each presentation.
 
     Args:
         path: a file of NWB 2 with a table of units.
         window_s: (start, end) from the onset, in seconds.
-        table: where presentations stand: the name of a table of intervals (``trials`` among them) or of an IndexSeries
-            among the stimuli. By default ``stimulus_presentations``, ``trials``, or the file's only IndexSeries.
-        column: of that table, with the stimulus's id or label.
+        table: where presentations stand: the name of a table with onsets, of intervals or of events (``trials`` among them), or of an
+            IndexSeries or AnnotationSeries among the stimuli. By default ``stimulus_presentations``, ``trials``, or the only
+            other one.
+        column: of that table, with the stimulus's id or label. Presentations without a label are blanks: they are left out.
         site_column: of the units table, with the site's name; by default ``unit`` and the unit's id.
         labels: the file's label -> the stimulus set's id; without it a label is the id.
         session: name of the session; by default the file's identifier.
+        invalid_times: ``leave out`` presentations whose window shares time with an invalid one of the file, or ``keep`` them.
 
     Returns:
-        The trials. Where units have observation intervals, a presentation whose window is not inside one was not recorded.
+        The trials. Where units have observation intervals, a presentation whose window is not inside was not recorded.
+        ``notes`` say what was left out.
 
     Raises:
-        InputError: the file is damaged, links to another file, or lacks units or presentations.
+        InputError: the file is damaged, links to another file, lacks units or presentations, or its times cannot be seconds.
 
     Example:
         >>> responses = read_nwb("tonight.nwb", window_s=(0.07, 0.17))  # doctest: +SKIP
     """
     path = require_file(path)
+    window_s = require_window(window_s, path.name)
+    if invalid_times not in INVALID_TIMES:
+        raise InputError(f"invalid_times {invalid_times!r} is unknown: choose {' or '.join(INVALID_TIMES)}")
     pynwb = library("pynwb", "recordings")
     try:
         with library("h5py", "recordings").File(path, "r") as opened:
             refuse_links(opened, path.name)
+            refuse_size([opened[name] for name in _READ if name in opened], path.name)
         with warnings.catch_warnings():
             # pynwb warns of what older files lack; none of it is read here.
             warnings.simplefilter("ignore")
             with pynwb.NWBHDF5IO(str(path), "r") as io:
                 content = io.read()
-                shown = _presentations(content, table, column, labels or {}, path.name)
+                shown, notes = presentations(content, table, column, labels or {}, path.name)
                 spikes, observed = _units(content, site_column, path.name)
-                name = session if session is not None else str(content.identifier)
+                invalid, why = _invalid_times(content, path.name)
+                name = str(content.identifier) if session is None else session
     except InputError:
         raise
     except Exception as error:  # damaged files make the library raise anything
         raise unreadable(path, error, "an NWB file") from None
+    if not is_name(name):
+        raise InputError(f"{path.name}: its identifier {name[:40]!a} is no name for a session: give session=...")
     onsets = shown.pop("start_time").to_numpy(dtype=np.float64)
-    notes = _cut_short(shown.pop("complete"), path.name) if "complete" in shown else ()
-    frame = trial_frame(shown, spikes, onsets, window_s, name)
-    recorded = _recorded(onsets, observed, list(spikes), window_s)
+    frame, told = trial_frame(shown, spikes, onsets, window_s, name, source=path.name)
+    windows = onsets[:, None] + np.array(window_s)
+    recorded = _recorded(windows, observed, list(spikes), path.name)
+    notes = (*notes, *told)
+    if not recorded.all():
+        outside = f"{int((~recorded).sum())} of {recorded.size} trials lie outside their unit's observation intervals"
+        notes = (*notes, f"{outside}: not recorded")
+    if (spoilt := touching(windows, invalid)).any():
+        what = f"{spoilt.sum()} of {len(spoilt)} presentations of {path.name} lie in its invalid times{why}"
+        notes = (*notes, f"{what}: {'left out' if invalid_times == 'leave out' else 'kept'}")
+        recorded &= ~spoilt[:, None] if invalid_times == "leave out" else True
     if not recorded.any():
-        raise InputError(f"{path.name}: no presentation lies in the observation intervals of a unit")
-    if recorded.all():
-        return Responses(frame, path.name, notes)
-    note = f"{int((~recorded).sum())} of {recorded.size} trials lie outside their unit's observation intervals: not recorded"
-    return Responses(frame[recorded.ravel()], path.name, (*notes, note))
+        raise InputError(f"{path.name}: no presentation is left: {notes[-1]}")
+    return Responses(frame[recorded.ravel()], path.name, notes)
 
 
-def _cut_short(complete: pd.Series, name: str) -> tuple[str, ...]:
-    cut = int((complete.astype(str).str.lower() == "false").sum())
-    return (
-        (f"{cut} of {len(complete)} presentations of {name} were cut short or missed a refresh: kept",) if cut else ()
-    )
-
-
-def _presentations(content: Any, table: str | None, column: str, labels: Mapping[str, str], name: str) -> pd.DataFrame:
-    intervals, series = _intervals(content), _index_series(content)
-    chosen = table or next(
-        (known for known in ("stimulus_presentations", "trials") if known in intervals and column in intervals[known]),
-        next(iter(series)) if len(series) == 1 else None,
-    )
-    if chosen in intervals:
-        if column not in intervals[chosen]:
-            raise InputError(
-                f"{name}: the table {chosen} has no column {column!r}: name it with column=..., it has"
-                f" {listed(intervals[chosen].columns, 8)}"
-            )
-        # As synthstim.presented writes them: checksums match the trials with the set's very files.
-        extra = [name for name in ("sha256", "complete") if name in intervals[chosen] and name != column]
-        shown = intervals[chosen][[column, "start_time", *extra]].rename(columns={column: COLUMN})
-    elif chosen in series:
-        shown = _indexed(series[chosen], name)
-    else:
-        known = ", ".join([*intervals, *series]) or "none"
-        raise InputError(
-            f"{name} has no presentations called {chosen or column!r}: name one with table=..., it has {known}"
-        )
-    if not len(shown) or shown["start_time"].isna().any():
-        raise InputError(f"{name}: {chosen} holds no presentation, or one without a start time")
-    text = [value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value) for value in shown[COLUMN]]
-    shown = shown.assign(**{COLUMN: [labels.get(label, label) for label in text]})
-    return shown.sort_values("start_time", kind="stable").reset_index(drop=True)
-
-
-def _intervals(content: Any) -> dict[str, pd.DataFrame]:
-    found = {str(name): part.to_dataframe() for name, part in (content.intervals or {}).items()}
-    return found | ({"trials": content.trials.to_dataframe()} if content.trials is not None else {})
-
-
-def _index_series(content: Any) -> dict[str, Any]:
-    return {
-        str(name): part
-        for name, part in (content.stimulus or {}).items()
-        if getattr(part, "neurodata_type", "") == "IndexSeries"
-    }
-
-
-def _indexed(series: Any, name: str) -> pd.DataFrame:
-    images = series.indexed_images
-    if images is None:
-        raise InputError(f"{name}: the IndexSeries {series.name} points to no named images: give a table of intervals")
-    order = images.order_of_images.data[:] if images.order_of_images is not None else list(images.images.values())
-    names = [str(image.name) for image in order]
-    indices = np.asarray(series.data[:], dtype=np.int64)
-    if len(indices) and not 0 <= indices.min() <= indices.max() < len(names):
-        raise InputError(f"{name}: {series.name} points beyond its {len(names)} images")
-    if series.timestamps is not None:
-        starts = np.asarray(series.timestamps[:], dtype=np.float64)
-    else:
-        starts = float(series.starting_time) + np.arange(len(indices)) / float(series.rate)
-    return pd.DataFrame({COLUMN: [names[index] for index in indices], "start_time": starts})
-
-
-def _units(content: Any, site_column: str | None, name: str) -> tuple[dict[str, Times], dict[str, np.ndarray]]:
+def _units(content: Any, site_column: str | None, name: str) -> tuple[dict[str, Times], dict[str, Edges]]:
     units = content.units
     if units is None or "spike_times" not in units.colnames or not len(units):
         raise InputError(f"{name} has no units with spike times: sort the spikes and add them as units")
     if site_column is not None and site_column not in units.colnames:
-        raise InputError(f"{name}: units have no column {site_column!r}: they have {listed(units.colnames, 8)}")
-    sites = (
-        [f"unit{number}" for number in units.id[:]]
-        if site_column is None
-        else [str(value) for value in units[site_column][:]]
-    )
+        raise InputError(
+            f"{name}: units have no column {site_column!r}: name one with site_column=..., they have"
+            f" {listed(units.colnames, 8)}"
+        )
+    called = [f"unit{number}" for number in units.id[:]] if site_column is None else units[site_column][:]
+    sites = required_labels(called, "site", name)
     if len(set(sites)) != len(sites):
-        raise InputError(f"{name}: two units share a name in {site_column}: choose another column")
+        raise InputError(f"{name}: two units share a name: choose a column in which they differ with site_column=...")
     spikes = {site: np.sort(np.asarray(units["spike_times"][row], np.float64)) for row, site in enumerate(sites)}
     if bad := [site for site, times in spikes.items() if not np.isfinite(times).all()]:
         raise InputError(f"{name}: {bad[0]} has a spike time that is NaN")
     if "obs_intervals" not in units.colnames:
         return spikes, {}
-    return spikes, {site: np.asarray(units["obs_intervals"][row], np.float64) for row, site in enumerate(sites)}
+    observed = [np.asarray(units["obs_intervals"][row], np.float64).reshape(-1, 2) for row in range(len(sites))]
+    # A column that no unit fills says nothing; where others are observed, a unit without intervals was not.
+    return spikes, dict(zip(sites, observed, strict=True)) if any(map(len, observed)) else {}
 
 
-def _recorded(onsets: Times, observed: Mapping[str, np.ndarray], sites: list[str], window_s: Window) -> np.ndarray:
-    """(presentation, site): whether the window lies inside one of the site's observation intervals."""
-    out = np.ones((len(onsets), len(sites)), dtype=bool)
+def _recorded(windows: Edges, observed: Mapping[str, Edges], sites: list[str], name: str) -> np.ndarray:
+    """(presentation, site): whether the window lies inside the site's observation intervals."""
+    out = np.ones((len(windows), len(sites)), dtype=bool)
     for column, site in enumerate(sites):
-        if site in observed and observed[site].size:
-            starts, ends = observed[site].reshape(-1, 2).T
-            inside = (onsets[:, None] + window_s[0] >= starts) & (onsets[:, None] + window_s[1] <= ends)
-            out[:, column] = inside.any(1)
+        if site in observed:
+            out[:, column] = inside(windows, observed[site])
+    if not out.any():
+        raise InputError(f"{name}: no presentation lies in the observation intervals of a unit")
     return out
+
+
+def _invalid_times(content: Any, name: str) -> tuple[Edges, str]:
+    """(interval, 2) what is to be left out of analysis, and what the file says of it, in brackets."""
+    if content.invalid_times is None or not len(content.invalid_times):
+        return np.empty((0, 2)), ""
+    table: pd.DataFrame = content.invalid_times.to_dataframe()
+    edges = table[["start_time", "stop_time"]].to_numpy(dtype=np.float64)
+    if not (edges[:, 0] <= edges[:, 1]).all():
+        raise InputError(f"{name}: an invalid time has no start or no end: correct invalid_times in the file")
+    tags = [tag for cell in table.get("tags", []) for tag in labels_of(cell, f"{name}: tags") if tag]
+    series = [str(part.timeseries.name) for cell in table.get("timeseries", []) for part in cell]
+    said = listed(dict.fromkeys([*tags, *series]))
+    return edges, f" ({said})" if said else ""

@@ -16,10 +16,10 @@ from numpy.typing import NDArray
 
 from synthstim.errors import InputError
 from synthstim.responses.files import listed
+from synthstim.responses.labels import required_labels
+from synthstim.responses.seconds import Times, Window, require_seconds, require_window
 from synthstim.responses.tables import read_text_table
-from synthstim.responses.trials import Window, coded
-
-Times = NDArray[np.float64]
+from synthstim.responses.trials import coded
 
 
 def read_spikes(path: str | Path, *, sites: Sequence[str] | None = None) -> dict[str, Times]:
@@ -40,6 +40,7 @@ def read_spikes(path: str | Path, *, sites: Sequence[str] | None = None) -> dict
     times = _times(frame, name)
     if frame["site"].isna().any():
         raise InputError(f"{name}: row {int(frame['site'].isna().argmax()) + 1} has no site")
+    required_labels(frame["site"].unique(), "site", name)
     found = {str(site): np.sort(times[rows]) for site, rows in frame.groupby("site", sort=False).indices.items()}
     if sites is None:
         return found
@@ -80,9 +81,9 @@ def count_spikes(times_s: Times, onsets_s: Times, window_s: Window) -> NDArray[n
 
 
 def trial_frame(
-    shown: pd.DataFrame, spikes: Mapping[str, Times], onsets_s: Times, window_s: Window, session: str
-) -> pd.DataFrame:
-    """One row for each presentation and site, with the site's count in the window.
+    shown: pd.DataFrame, spikes: Mapping[str, Times], onsets_s: Times, window_s: Window, session: str, *, source: str
+) -> tuple[pd.DataFrame, tuple[str, ...]]:
+    """One row for each presentation and site, with the site's count in the window; and notes for a person.
 
     Args:
         shown: a row a presentation in order, with ``stimulus_id`` and perhaps ``sha256``; repeats are counted here.
@@ -90,11 +91,19 @@ def trial_frame(
         onsets_s: onset of each presentation on the spikes' clock.
         window_s: (start, end) from onset.
         session: name of the session.
+        source: what holds them, for messages.
+
+    Raises:
+        InputError: the times cannot be in seconds on one clock (see ``require_seconds``), or no window holds a spike.
     """
-    if not window_s[0] < window_s[1]:
-        raise InputError(f"the window {window_s[0]:g} to {window_s[1]:g} s is empty: it must end after it starts")
+    start, end = require_window(window_s, source)
+    notes = require_seconds(spikes, onsets_s, (start, end), source)
     sites = list(spikes)
     counts = np.stack([count_spikes(spikes[site], onsets_s, window_s) for site in sites], 1)
+    if not counts.any():
+        raise InputError(
+            f"{source}: no spike lies in any window, {start:g} to {end:g} s from the onset: check the window"
+        )
     row, site = np.repeat(np.arange(len(shown)), len(sites)), np.tile(np.arange(len(sites)), len(shown))
     frame = pd.DataFrame(
         {
@@ -103,11 +112,13 @@ def trial_frame(
             "session": session,
             "site": coded(site, sites),
             "response": counts.ravel().astype(np.float64),
-            "window_start_s": float(window_s[0]),
-            "window_end_s": float(window_s[1]),
+            "window_start_s": start,
+            "window_end_s": end,
         }
     )
-    return frame.assign(sha256=shown["sha256"].to_numpy()[row]) if "sha256" in shown else frame
+    if "sha256" in shown:
+        frame["sha256"] = shown["sha256"].to_numpy()[row]
+    return frame, notes
 
 
 def _times(frame: pd.DataFrame, name: str) -> Times:

@@ -11,7 +11,8 @@ import pandas as pd
 
 from synthstim.errors import InputError
 from synthstim.responses.files import require_file, require_whole_lines, unreadable
-from synthstim.responses.trials import COLUMNS, OPTIONAL, Responses, Window
+from synthstim.responses.seconds import Window, require_window
+from synthstim.responses.trials import COLUMNS, OPTIONAL, Responses
 
 SEPARATORS = {".tsv": "\t", ".csv": ","}
 MISSING = "n/a"
@@ -35,7 +36,7 @@ def read_table(path: str | Path, *, session: str | None = None, window_s: Window
     if session is not None and "session" not in frame:
         frame["session"] = session
     if window_s is not None and "window_start_s" not in frame and "window_end_s" not in frame:
-        frame["window_start_s"], frame["window_end_s"] = window_s
+        frame["window_start_s"], frame["window_end_s"] = require_window(window_s, Path(path).name)
     return Responses(frame[[name for name in (*COLUMNS, *OPTIONAL) if name in frame]], Path(path).name)
 
 
@@ -57,7 +58,7 @@ def read_text_table(path: str | Path, *, text: Iterable[str] = (), needed: Itera
     """A TSV or CSV file as a table; ``n/a`` and empty cells are missing, columns named in ``text`` stay text.
 
     Raises:
-        InputError: the file is missing, ends within a line, has rows of different lengths, or lacks a needed column.
+        InputError: the file is missing, ends within a line, has rows of different lengths, two columns of one name, or lacks a needed column.
     """
     path = require_file(path)
     separator = SEPARATORS.get(path.suffix.lower())
@@ -65,7 +66,7 @@ def read_text_table(path: str | Path, *, text: Iterable[str] = (), needed: Itera
         raise InputError(f"{path.name} is neither .tsv nor .csv: name it by what separates its columns")
     require_whole_lines(path)
     try:
-        _check_lengths(path, separator)
+        _check_shape(path, separator)
         frame = pd.read_csv(
             path, sep=separator, dtype=dict.fromkeys(text, "string"), keep_default_na=False, na_values=[MISSING, ""]
         )
@@ -78,11 +79,15 @@ def read_text_table(path: str | Path, *, text: Iterable[str] = (), needed: Itera
     return frame
 
 
-def _check_lengths(path: Path, separator: str) -> None:
-    # pandas fills a short row with missing cells, which would hide a file that another program is still writing.
+def _check_shape(path: Path, separator: str) -> None:
+    # pandas fills a short row with missing cells, which would hide a file that another program is still writing, and calls
+    # a second column of one name otherwise.
     with open(path, encoding="utf-8-sig", newline="") as stream:
         rows = csv.reader(stream, delimiter=separator)
-        width = len(next(rows))
+        names = next(rows)
+        if twice := [name for at, name in enumerate(names) if name in names[:at]]:
+            raise InputError(f"{path.name} has the column {twice[0]!r} twice: leave one out")
+        width = len(names)
         for number, row in enumerate(rows, 2):
             if row and len(row) != width:
                 raise InputError(

@@ -10,13 +10,16 @@ import numpy as np
 import pandas as pd
 
 from synthstim.errors import InputError, nearest
+from synthstim.ids import NAME_RULE, is_name
 from synthstim.responses.files import listed
+from synthstim.responses.labels import labels_of, quoted
+from synthstim.responses.seconds import Window, require_window
 
 COLUMNS = ("stimulus_id", "repeat", "session", "site", "response", "window_start_s", "window_end_s")
 # The checksum of the file that was shown, where the recording knows it.
 OPTIONAL = ("sha256",)
 MAX_TRIALS = 50_000_000
-Window = tuple[float, float]
+MAX_REPEAT = 2**31 - 1
 _TEXT = ("stimulus_id", "session", "site")
 _KEY = ("stimulus_id", "repeat", "session", "site", "window_start_s", "window_end_s")
 
@@ -173,6 +176,8 @@ def _checked(trials: Any, source: str) -> pd.DataFrame:
         raise InputError(f"{source} is a {type(trials).__name__}: wanted a pandas table of trials")
     if absent := [name for name in COLUMNS if name not in trials]:
         raise InputError(f"{source} lacks the column {absent[0]}: a trial needs {', '.join(COLUMNS)}")
+    if (twice := trials.columns[trials.columns.duplicated()]).isin((*COLUMNS, *OPTIONAL)).any():
+        raise InputError(f"{source} has the column {twice[0]} twice: leave one out")
     if not 0 < len(trials) <= MAX_TRIALS:
         raise InputError(f"{source} holds {len(trials):,} trials: wanted 1 to {MAX_TRIALS:,}")
     out: dict[str, Any] = {}
@@ -194,15 +199,23 @@ def coded(codes: np.ndarray, names: Sequence[str]) -> pd.Categorical:
 def _names(values: pd.Series, name: str, source: str) -> pd.Categorical:
     # On the few names, not on the many trials. Numbers become their text: site 7 of one file is site 7 of another.
     codes, unique = pd.factorize(values)
-    text = [str(value) for value in unique]
-    usable = np.array([*(bool(word.strip()) and not set(word) & set("\t\r\n") for word in text), False])
+    text = labels_of(unique, f"{source}: {name}")
+    usable = np.array([*map(is_name, text), False])
     if (bad := ~usable[codes]).any():
-        raise InputError(f"{source}: row {int(bad.argmax()) + 1} has no usable {name}: every trial needs one")
+        row = int(bad.argmax())
+        word = quoted(text[codes[row]] if codes[row] >= 0 else None)
+        raise InputError(f"{source}: row {row + 1} has no usable {name}{word}: every trial needs {NAME_RULE}")
     again, words = pd.factorize(np.array(text, dtype=object))
     return coded(again[codes], [str(word) for word in words])
 
 
 def _numbers(values: pd.Series, name: str, source: str) -> np.ndarray:
+    # Truth values and dates would become numbers without a word.
+    kinds = {type(value) for value in values} if values.dtype == object else {values.dtype.type}
+    if odd := [
+        kind for kind in kinds if issubclass(kind, (bool, np.bool_, np.complexfloating, np.datetime64, np.timedelta64))
+    ]:
+        raise InputError(f"{source}: the column {name} holds values of the kind {odd[0].__name__}: wanted numbers")
     try:
         numbers = pd.to_numeric(values).to_numpy(dtype=np.float64, na_value=np.nan)
     except (ValueError, TypeError) as error:
@@ -217,21 +230,18 @@ def _numbers(values: pd.Series, name: str, source: str) -> np.ndarray:
         raise InputError(f"{source}: row {int(bad.argmax()) + 1} has no {name}")
     if name != "repeat":
         return numbers
-    bad = (numbers < 0) | (numbers != np.rint(numbers))
+    bad = (numbers < 0) | (numbers != np.rint(numbers)) | (numbers > MAX_REPEAT)
     if bad.any():
         row = int(bad.argmax())
-        raise InputError(f"{source}: row {row + 1} has repeat {numbers[row]:g}: wanted a whole number from 0")
+        raise InputError(
+            f"{source}: row {row + 1} has repeat {numbers[row]:.12g}: wanted a whole number from 0 to {MAX_REPEAT}"
+        )
     return numbers.astype(np.int32)
 
 
 def _check_trials(table: pd.DataFrame, source: str) -> None:
-    empty = (table["window_end_s"] <= table["window_start_s"]).to_numpy()
-    if empty.any():
-        row = table.iloc[int(empty.argmax())]
-        raise InputError(
-            f"{source}: row {int(empty.argmax()) + 1} has the window {row.window_start_s:g} to {row.window_end_s:g} s:"
-            " it must end after it starts"
-        )
+    for row in table[["window_start_s", "window_end_s"]].drop_duplicates().itertuples(name=None):
+        require_window(row[1:], f"{source}: row {row[0] + 1}")
     twice = table.duplicated(list(_KEY)).to_numpy()
     if twice.any():
         row = table.iloc[int(twice.argmax())]

@@ -9,28 +9,43 @@ import numpy as np
 import pandas as pd
 
 from synthstim.errors import InputError
-from synthstim.responses.files import HDF5_MAGIC, has_magic, library, listed, require_file, unreadable
+from synthstim.responses.arrays import NAN
+from synthstim.responses.files import HDF5_MAGIC, MAX_BYTES, has_magic, library, listed, require_file, unreadable
 from synthstim.responses.hdf5 import refuse_links
-from synthstim.responses.trials import MAX_TRIALS, Responses, Window, coded
+from synthstim.responses.labels import labels_of, required_labels
+from synthstim.responses.seconds import Window, require_window
+from synthstim.responses.trials import MAX_TRIALS, Responses, coded
 
 DIMENSIONS = ("presentation", "neuroid", "time_bin")
-# The names that published assemblies give to these coordinates, ours first.
-STIMULUS = ("stimulus_id", "image_id", "object_name")
+# The names that published assemblies give to these coordinates, ours first. Their object_name is what an image shows.
+STIMULUS = ("stimulus_id", "image_id")
 REPEAT = ("repeat", "repetition")
 SITE = ("site", "neuroid_id", "neuroid")
-UNITS = {"s": 1.0, "seconds": 1.0, "ms": 1e-3, "milliseconds": 1e-3}
+UNITS = {
+    **dict.fromkeys(("s", "sec", "second", "seconds"), 1.0),
+    **dict.fromkeys(("ms", "msec", "millisecond", "milliseconds"), 1e-3),
+}
 
 
-def read_netcdf(path: str | Path, *, variable: str | None = None, **options: Any) -> Responses:
+def read_netcdf(
+    path: str | Path,
+    *,
+    variable: str | None = None,
+    window_s: Window | None = None,
+    time_unit: str | None = None,
+    session: str | None = None,
+    nan: str = "refuse",
+) -> Responses:
     """Read a netCDF file of responses, (presentation, neuroid) or (presentation, neuroid, time_bin).
 
     Args:
         path: a netCDF 3 or 4 file.
         variable: which of its variables, where it has several.
-        options: those of ``from_xarray``.
+        window_s, time_unit, session, nan: as for ``from_xarray``.
 
     Raises:
-        InputError: the file is damaged, links to another file, or does not hold such a variable.
+        InputError: the file is damaged, links to another file, does not hold such a variable, or is refused by
+            ``from_xarray``.
     """
     path = require_file(path)
     xarray = library("xarray", "recordings")
@@ -42,12 +57,17 @@ def read_netcdf(path: str | Path, *, variable: str | None = None, **options: Any
             library("h5netcdf", "recordings")
         # Windows in units of s must stay numbers.
         with xarray.open_dataset(path, engine="h5netcdf" if nested else "scipy", decode_times=False) as opened:
-            dataset = opened[_variable(opened, variable, path.name)].load()
+            values = opened[_variable(opened, variable, path.name)]
+            if max(part.nbytes for part in (values, *values.coords.values())) > MAX_BYTES:
+                raise InputError(f"{path.name} declares more than {MAX_BYTES // 2**30} GiB: give it in parts")
+            values = values.load()
     except InputError:
         raise
     except Exception as error:  # damaged files make each engine raise its own
         raise unreadable(path, error, "a netCDF file") from None
-    return from_xarray(dataset, **{"source": path.name} | options)
+    return from_xarray(
+        values, window_s=window_s, time_unit=time_unit, session=session or "1", nan=nan, source=path.name
+    )
 
 
 def _variable(opened: Any, variable: str | None, name: str) -> str:
@@ -75,7 +95,7 @@ def from_xarray(
 
     Args:
         values: dimensions presentation, neuroid and perhaps time_bin, in any order. Coordinates: ``stimulus_id`` (or
-            ``image_id``), ``repeat`` (or ``repetition``; counted in the order of presentations if absent) and perhaps
+            ``image_id``; presentations without one are blanks, and left out), ``repeat`` (or ``repetition``; counted in the order of presentations if absent) and perhaps
             ``session`` of presentations; ``site`` (or ``neuroid_id``) of neuroids; ``time_bin_start`` and
             ``time_bin_end`` of time bins.
         window_s: the one time bin to take, in seconds; or the window of an array without time bins. Without it every bin
@@ -85,19 +105,31 @@ def from_xarray(
         nan: ``refuse``, or ``absent`` where NaN stands for what was not recorded.
 
     Raises:
-        InputError: a dimension or coordinate is missing, or the unit of time is said nowhere.
+        InputError: a dimension or coordinate is missing, the values are no numbers, or the unit of time is said nowhere.
     """
+    if nan not in NAN:
+        raise InputError(f"nan {nan!r} is unknown: choose {' or '.join(NAN)}")
     dims = set(getattr(values, "dims", ()))
     if not {"presentation", "neuroid"} <= dims <= set(DIMENSIONS):
         raise InputError(
             f"{source} has the dimensions {listed(sorted(map(str, dims)))}: wanted {', '.join(DIMENSIONS)}"
         )
+    if values.dtype.kind not in "fiu":
+        raise InputError(f"{source} holds {values.dtype} where responses were wanted: give numbers")
     windows, values = _windows(values, window_s, time_unit, source)
-    array = np.asarray(values.transpose(*DIMENSIONS).values, dtype=np.float64)
-    if array.size > MAX_TRIALS:
-        raise InputError(f"{source} holds {array.size:,} trials, more than {MAX_TRIALS:,}: take one window")
+    if values.size > MAX_TRIALS:
+        raise InputError(f"{source} holds {values.size:,} trials, more than {MAX_TRIALS:,}: take one window")
     shown = _presentations(values, session, source)
-    sites = _names(_coordinate(values, SITE, "neuroid", source))
+    named = shown["stimulus_id"].notna().to_numpy()
+    if not named.any():
+        raise InputError(f"{source}: no presentation has a {STIMULUS[0]}: say what was shown")
+    notes = (
+        []
+        if named.all()
+        else [f"{(~named).sum()} of {len(named)} presentations of {source} name no stimulus: blanks, left out"]
+    )
+    shown, array = shown[named], values.transpose(*DIMENSIONS).to_numpy().astype(np.float64)[named]
+    sites = required_labels(_coordinate(values, SITE, "neuroid", source), "site", source)
     presentation, neuroid, time_bin = (axis.ravel() for axis in np.indices(array.shape, dtype=np.int32))
     starts_ends = np.array(windows)
     frame = shown.iloc[presentation].reset_index(drop=True)
@@ -107,25 +139,24 @@ def from_xarray(
         window_start_s=starts_ends[time_bin, 0],
         window_end_s=starts_ends[time_bin, 1],
     )
-    if nan != "absent":
-        return Responses(frame, source)
-    absent = frame["response"].isna()
-    note = f"{int(absent.sum())} of {len(frame)} trials of {source} are NaN: not recorded"
-    return Responses(frame[~absent], source, (note,) if absent.any() else ())
+    absent = frame["response"].isna() if nan == "absent" else pd.Series(False, index=frame.index)
+    if absent.any():
+        notes.append(f"{absent.sum()} of {len(frame)} trials of {source} are NaN: not recorded")
+    return Responses(frame[~absent], source, tuple(notes))
 
 
 def _windows(values: Any, window_s: Window | None, time_unit: str | None, source: str) -> tuple[list[Window], Any]:
     if "time_bin" not in values.dims:
         if window_s is None:
-            raise InputError(f"{source} has no time bins: give its window with window_s=(start, end)")
-        return [window_s], values.expand_dims("time_bin")
+            raise InputError(f"{source} has no time bins: give its window with window_s=...")
+        return [require_window(window_s, source)], values.expand_dims("time_bin")
     start = _coordinate(values, ("time_bin_start",), "time_bin", source)
     end = _coordinate(values, ("time_bin_end",), "time_bin", source)
-    unit = time_unit or values.coords["time_bin_start"].attrs.get("units")
-    if unit not in UNITS:
-        raise InputError(f"{source} does not say whether its time bins are in s or ms: give time_unit")
+    unit = _unit(values.coords["time_bin_start"].attrs.get("units"), time_unit, source)
+    if start.dtype.kind not in "fiu" or end.dtype.kind not in "fiu":
+        raise InputError(f"{source}: time_bin_start holds {start.dtype} and time_bin_end {end.dtype}: wanted numbers")
     # Rounded to the microsecond: 70 ms and 0.07 s are one window.
-    edges = np.round(np.stack([start, end], 1).astype(np.float64) * UNITS[unit], 6)
+    edges = np.round(np.stack([start, end], 1).astype(np.float64) * unit, 6)
     windows = [(float(left), float(right)) for left, right in edges]
     if window_s is None:
         return windows, values
@@ -136,10 +167,26 @@ def _windows(values: Any, window_s: Window | None, time_unit: str | None, source
     return [windows[found[0]]], values.isel(time_bin=found[:1])
 
 
+def _unit(said: Any, given: str | None, source: str) -> float:
+    """Seconds of one unit of the time bins, by the file or the caller."""
+    if given is not None and given not in UNITS:
+        raise InputError(f"time_unit {given!r} is unknown: choose s or ms")
+    if said not in UNITS and given is None:
+        raise InputError(f"{source} does not say whether its time bins are in s or ms: give time_unit=...")
+    if said in UNITS and given is not None and UNITS[said] != UNITS[given]:
+        raise InputError(f"{source} says that its time bins are in {said}, but time_unit {given!r} came: leave it out")
+    return UNITS[said if given is None else given]
+
+
 def _presentations(values: Any, session: str, source: str) -> pd.DataFrame:
-    shown = pd.DataFrame({"stimulus_id": _names(_coordinate(values, STIMULUS, "presentation", source))})
+    ids = labels_of(_coordinate(values, STIMULUS, "presentation", source), f"{source}: {STIMULUS[0]}")
+    shown = pd.DataFrame({"stimulus_id": pd.Series(ids, dtype=object)})
     shown["session"] = (
-        _names(_coordinate(values, ("session",), "presentation", source)) if "session" in values.coords else session
+        pd.Series(
+            labels_of(_coordinate(values, ("session",), "presentation", source), f"{source}: session"), dtype=object
+        )
+        if "session" in values.coords
+        else session
     )
     if any(name in values.coords for name in REPEAT):
         shown["repeat"] = _coordinate(values, REPEAT, "presentation", source)
@@ -155,7 +202,3 @@ def _coordinate(values: Any, names: tuple[str, ...], dimension: str, source: str
     raise InputError(
         f"{source} has no coordinate {names[0]} of {dimension}: it has {listed(map(str, values.coords), 8)}"
     )
-
-
-def _names(values: np.ndarray) -> list[str]:
-    return [value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value) for value in values.tolist()]
