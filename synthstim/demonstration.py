@@ -12,6 +12,7 @@ from rich.markup import escape
 
 from synthstim.errors import InputError
 from synthstim.experiment import export_experiment, rehearsal_lacks, run_experiment
+from synthstim.files import require_folder
 from synthstim.production import demo_image, demo_sound, make, observer_of_set, pool_of_set
 from synthstim.progress import ProgressDisplay
 from synthstim.recipe import read_recipe
@@ -66,7 +67,7 @@ def demonstrate(
     shown = DEMONSTRATIONS[kind]
     out = Path(shown.out) if out is None else out
     _check_place(out, shown)
-    out.mkdir(parents=True, exist_ok=True)
+    require_folder(out)
     shown.write_references(out)
     first: StimulusSet | None = None
     for name, text in shown.recipes.items():

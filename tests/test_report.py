@@ -42,22 +42,43 @@ def test_the_page_stands_in_the_set_by_default(full):
     assert write_report(StimulusSet.read(full)) == full / "report.html"
 
 
-def test_the_page_goes_where_it_is_sent_and_replaces_what_was_there(full, tmp_path):
+def test_the_page_goes_where_it_is_sent_and_replaces_an_earlier_one(full, tmp_path):
     out = tmp_path / "new folder" / "page.html"
     write_report(full, out)
-    out.write_text("old")
+    page = out.read_text(encoding="utf-8")
+    out.write_text(page[: len(page) // 2], encoding="utf-8")
     assert write_report(full, out) == out
     assert out.stat().st_size > 1_000_000
     assert [path.name for path in out.parent.iterdir()] == ["page.html"]
 
 
-def test_a_link_in_the_pages_place_is_replaced_not_followed(full, tmp_path):
-    victim, out = tmp_path / "victim.txt", tmp_path / "report.html"
-    victim.write_text("untouched")
-    out.symlink_to(victim)
-    write_report(full, out)
-    assert victim.read_text() == "untouched"
-    assert not out.is_symlink()
+@pytest.mark.parametrize("mine", ["data.tsv", "recipe.yaml", "page.html", "analysis.html", "empty.html", "link.html"])
+def test_what_is_no_earlier_report_is_never_replaced(full, tmp_path, mine):
+    content = {
+        "data.tsv": "site\ttime_s\n",
+        "recipe.yaml": "observer: x\n",
+        "page.html": "<!DOCTYPE html>\n<title>stimulus set</title>",
+        # A page of ours, of another subject.
+        "analysis.html": write_report(full, tmp_path / "a.html").read_text("utf-8").replace("· stimulus set", "· analysis", 1),
+        "empty.html": "",
+    }  # fmt: skip
+    victim = tmp_path / ("victim.txt" if mine == "link.html" else mine)
+    victim.write_text(content.get(mine, "untouched"), encoding="utf-8")
+    if mine == "link.html":
+        (tmp_path / mine).symlink_to(victim)
+    with pytest.raises(InputError, match=f"{mine} exists already and is not such a page"):
+        write_report(full, tmp_path / mine)
+    assert victim.read_text(encoding="utf-8") == content.get(mine, "untouched")
+
+
+@pytest.mark.parametrize(
+    "inside", ["stimuli.tsv", "provenance.json", "new.html", "stimuli/page.html", "../{}/new.html"]
+)
+def test_nothing_inside_the_set_is_a_place_but_the_pages_own(full, inside):
+    before = sorted(full.rglob("*"))
+    with pytest.raises(InputError, match="lies inside the set"):
+        write_report(full, full / inside.format(full.name))
+    assert sorted(full.rglob("*")) == before
 
 
 def test_a_directory_is_no_place_for_a_page(full, tmp_path):
@@ -67,7 +88,7 @@ def test_a_directory_is_no_place_for_a_page(full, tmp_path):
 
 def test_a_place_under_a_file_is_refused_and_leaves_nothing(full, tmp_path):
     (tmp_path / "file").write_text("")
-    with pytest.raises(InputError, match="cannot be written"):
+    with pytest.raises(InputError, match="cannot be made"):
         write_report(full, tmp_path / "file" / "report.html")
 
 

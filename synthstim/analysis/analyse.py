@@ -14,7 +14,8 @@ from synthstim.analysis.proportions import BY_CONDITION, by_condition, by_partic
 from synthstim.analysis.tables import as_tsv
 from synthstim.analysis.trials import Trials, check_trials, read_trials
 from synthstim.errors import InputError
-from synthstim.report.inline import write_at_once
+from synthstim.files import require_absent, require_folder
+from synthstim.report.inline import require_page, write_text
 from synthstim.report.numbers import number
 
 
@@ -83,7 +84,7 @@ def analyse_experiment(directory: str | Path, out: str | Path | None = None) -> 
     Args:
         directory: the exported experiment, with its participants' tables in ``data``.
         out: folder for the tables (TSV), the figure (SVG) and the page (HTML); ``analysis`` in the experiment by
-            default. Files of an earlier analysis are replaced.
+            default. Files of an earlier analysis are replaced, and no others.
 
     Returns:
         The analysis, with the files that it wrote.
@@ -101,6 +102,7 @@ def analyse_experiment(directory: str | Path, out: str | Path | None = None) -> 
     folder = root / "analysis" if out is None else Path(out)
     if folder.exists() and not folder.is_dir():
         raise InputError(f"{folder} is a file: give a folder for the tables and the figure")
+    require_folder(folder)
     contents = {
         "by_condition.tsv": as_tsv(analysis.by_condition),
         "by_participant.tsv": as_tsv(analysis.by_participant),
@@ -111,7 +113,10 @@ def analyse_experiment(directory: str | Path, out: str | Path | None = None) -> 
         "recognised.svg": analysis.svg(),
         "analysis.html": analysis.html(),
     }
-    files = tuple(write_at_once(folder / name, content) for name, content in contents.items())
+    if not require_page(folder / "analysis.html", "analysis").exists():
+        for name in contents:
+            require_absent(folder / name)
+    files = tuple(write_text(folder / name, content) for name, content in contents.items())
     return Analysis(**{**vars(analysis), "files": files})
 
 

@@ -46,8 +46,8 @@ def simulate(
         )
         return
     stimuli = StimulusSet.read(shown)
-    if out.suffix != ".tsv" or out.exists():
-        raise InputError(f"--out {out}: wanted a table that does not exist yet, ending with .tsv")
+    if out.suffix != ".tsv":
+        raise InputError(f"--out {out}: wanted a table, whose name ends with .tsv")
     require_absent(out)
     size = common_size([stimuli], list(stimuli.table["stimulus_id"]))
     if size is None:

@@ -2,7 +2,7 @@
 
 from synthstim.files.checksums import sha256_of
 from synthstim.files.lock import Holder, locked, read_holder
-from synthstim.files.places import require_absent, require_parent, require_replaceable
+from synthstim.files.places import require_absent, require_folder, require_parent, require_replaceable
 from synthstim.files.staging import Staging, require_ours
 from synthstim.files.whole import write_whole, written_whole
 
@@ -12,6 +12,7 @@ __all__ = [
     "locked",
     "read_holder",
     "require_absent",
+    "require_folder",
     "require_ours",
     "require_parent",
     "require_replaceable",

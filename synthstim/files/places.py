@@ -46,6 +46,19 @@ def require_replaceable(path: str | Path, ours: Callable[[Path], bool], kind: st
     return file
 
 
+def require_folder(path: str | Path) -> Path:
+    """Return the path of a folder that files can be written into, made if it is not there.
+
+    Raises:
+        InputError: something else is there, or it cannot be made or written.
+    """
+    folder = Path(path)
+    if not folder.is_dir():
+        require_absent(folder)
+    require_parent(folder / "file")
+    return folder
+
+
 def require_parent(path: Path) -> None:
     """Make the folder that a path lies in.
 

@@ -12,7 +12,7 @@ from plotly.offline import get_plotlyjs
 from synthstim.loop.generation import ROLES, Generation
 from synthstim.loop.measure import FDR
 from synthstim.loop.session import Session
-from synthstim.report.inline import as_script, asset, plain, policy, templates, write_at_once
+from synthstim.report.inline import as_script, asset, plain, policy, templates, write_text
 from synthstim.report.numbers import number, text
 
 # Points of a scatter; more of them are drawn at random.
@@ -56,7 +56,7 @@ def write_loop_report(session: Session, generation: Generation) -> Path:
             policy=policy(plotly, script),
         )
     )
-    return write_at_once(generation.root / "report.html", page)
+    return write_text(generation.root / "report.html", page)
 
 
 def summary(generation: Generation) -> dict[str, float]:

@@ -7,7 +7,6 @@ listed.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +16,7 @@ import safetensors.torch
 from torch import Tensor
 
 from synthstim.errors import InputError
-from synthstim.files import sha256_of
+from synthstim.files import require_absent, sha256_of, written_whole
 from synthstim.models.pickles import Inert
 from synthstim.models.torch_files import OpenFile
 from synthstim.models.weights import unwrap
@@ -89,10 +88,9 @@ def _require(paths: list[Path], out: Path) -> None:
             raise InputError(f"no checkpoint at {path}: check the path")
     if out.suffix != ".safetensors":
         raise InputError(f"{out.name} is no name for converted weights: let it end with .safetensors")
-    if out.exists():
-        raise InputError(f"{out} exists: choose another name, or remove it first")
     if not out.parent.is_dir():
         raise InputError(f"there is no folder {out.parent} for {out.name}: make it first")
+    require_absent(out)
 
 
 def _read(path: Path) -> tuple[dict[str, Tensor], list[str]]:
@@ -187,15 +185,12 @@ def _opened(value: Any) -> Any:
 def _write(weights: dict[str, Tensor], out: Path, *, source: list[Path]) -> None:
     # Where the weights come from stays with them.
     metadata = {f"sha256 of {path.name}": sha256_of(path) for path in source}
-    partial = out.with_name(f".{out.name}.partial")
     try:
-        safetensors.torch.save_file(weights, str(partial), metadata=metadata)
-        os.replace(partial, out)
+        with written_whole(out) as part:
+            safetensors.torch.save_file(weights, str(part), metadata=metadata)
     except (OSError, safetensors.SafetensorError) as error:
         reason = str(error).partition("\n")[0]
         raise InputError(f"{out.name} cannot be written ({reason}): choose another place") from None
-    finally:
-        partial.unlink(missing_ok=True)
 
 
 def _unusable(path: Path, error: ValueError) -> InputError:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from synthstim.errors import InputError
-from synthstim.files import write_whole
+from synthstim.files import require_folder, write_whole
 from synthstim.online.messages import Hello
 from synthstim.online.trial import Shown, Trial
 
@@ -49,7 +49,7 @@ class Record:
         self.window_s: tuple[float, float] | None = None
         # The trials that were read back, as (stimulus_id, sha256).
         self.found: list[tuple[str, str]] = []
-        self.folder.mkdir(parents=True, exist_ok=True)
+        require_folder(self.folder)
         self._require_same()
         self._path = self.folder / TABLE
         whole = self._read() if self._path.is_file() else 0

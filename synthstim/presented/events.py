@@ -12,6 +12,7 @@ from typing import Any
 import pandas as pd
 
 from synthstim.errors import InputError
+from synthstim.files import require_folder, write_whole
 from synthstim.presented.log import Presented, read_presented
 from synthstim.responses import Clock
 
@@ -77,9 +78,9 @@ def write_bids_events(
     run = presentations if isinstance(presentations, Presented) else read_presented(presentations)
     path = Path(out) / f"{_stem(run, entities)}_events.tsv"
     sidecar = path.with_suffix(".json")
-    if present := [one for one in (path, sidecar) if one.exists()]:
+    if present := [one for one in (path, sidecar) if os.path.lexists(one)]:
         raise InputError(f"{present[0]} exists already: choose another folder, or another run in its name")
-    path.parent.mkdir(parents=True, exist_ok=True)
+    require_folder(path.parent)
     zero = zero_s if zero_s is not None else (run.first_frame_s if clock is None else 0.0)
     facts = _sidecar(run, clock, zero, display_delay_s)
     # The table last: whoever finds it finds what explains it.
@@ -149,14 +150,7 @@ def _label(text: str) -> str:
 
 
 def _write(path: Path, text: str) -> None:
-    temporary = path.with_name(f".{path.name}.new")
     try:
-        with open(temporary, "w", encoding="utf-8", newline="") as stream:
-            stream.write(text)
-            stream.flush()
-            os.fsync(stream.fileno())
-        temporary.replace(path)
+        write_whole(path, text.encode())
     except OSError as error:
-        raise InputError(f"{path} cannot be written ({error.strerror or error})") from None
-    finally:
-        temporary.unlink(missing_ok=True)
+        raise InputError(f"{path} cannot be written ({error.strerror or error}): choose another folder") from None

@@ -1,21 +1,21 @@
-"""Pages of one file: scripts inside, no request to any host, written at once."""
+"""Pages of one file: scripts inside, no request to any host, written whole, replacing nothing but an earlier page."""
 
 from __future__ import annotations
 
 import base64
-import contextlib
 import hashlib
 import math
-import os
-import secrets
 from pathlib import Path
 from typing import Any
 
 import jinja2
 
 from synthstim.errors import InputError
+from synthstim.files import require_replaceable, write_whole
 
 HERE = Path(__file__).parent
+# How every page's policy begins: in its head it is the mark of a page of ours.
+_POLICY = "default-src 'none'; script-src "
 
 
 def asset(name: str) -> str:
@@ -52,28 +52,35 @@ def policy(*scripts: str) -> str:
     """A page's content security policy: these scripts by their hashes, embedded images and sounds, no request to any host."""
     hashes = (base64.b64encode(hashlib.sha256(script.encode()).digest()).decode() for script in scripts)
     allowed = " ".join(f"'sha256-{digest}'" for digest in hashes)
-    return (
-        f"default-src 'none'; script-src {allowed}; style-src 'unsafe-inline'; img-src data: blob:; media-src data:; "
-        "base-uri 'none'"
-    )
+    return f"{_POLICY}{allowed}; style-src 'unsafe-inline'; img-src data: blob:; media-src data:; base-uri 'none'"
 
 
-def write_at_once(path: Path, text: str) -> Path:
-    """Write a file beside its place and move it there: nobody sees half of it, and a link there is replaced.
+def require_page(path: str | Path, subject: str) -> Path:
+    """Return the path of a page after checking that it is free, or holds an earlier page of this subject.
+
+    Args:
+        subject: the last words of the page's title, as in "stimulus set".
+
+    Raises:
+        InputError: something else is there, or the place cannot be written.
+    """
+    marks = (str(jinja2.filters.escape(_POLICY)), f" · {subject}</title>")
+    return require_replaceable(path, lambda there: all(mark in _head(there) for mark in marks), "such a page")
+
+
+def write_text(path: Path, text: str) -> Path:
+    """Write a text file whole.
 
     Raises:
         InputError: it cannot be written.
     """
-    hidden = path.parent / f".{path.name}.{secrets.token_hex(4)}"
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with open(hidden, "x", encoding="utf-8", newline="\n") as stream:
-            stream.write(text)
-            stream.flush()
-            os.fsync(stream.fileno())
-        hidden.replace(path)
+        write_whole(path, text.encode())
     except OSError as error:
-        with contextlib.suppress(OSError):
-            hidden.unlink()
         raise InputError(f"{path} cannot be written ({error.strerror}): choose another place") from None
     return path
+
+
+def _head(path: Path) -> str:
+    with open(path, encoding="utf-8") as stream:
+        return stream.read(4096)

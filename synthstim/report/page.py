@@ -9,13 +9,13 @@ from plotly.offline import get_plotlyjs
 from synthstim.errors import InputError
 from synthstim.report import figures, groups, panels
 from synthstim.report.cards import layer_of, rows_of, status_of
-from synthstim.report.inline import HERE, as_script, asset, plain, policy, templates, write_at_once
+from synthstim.report.inline import HERE, as_script, asset, plain, policy, require_page, templates, write_text
 from synthstim.report.media import Media, media_of
 from synthstim.report.numbers import text
 from synthstim.report.stages import stages_figure
 from synthstim.report.summary import summarise
 from synthstim.report.table import make_table
-from synthstim.stimulus_set import StimulusSet
+from synthstim.stimulus_set import PAGE, StimulusSet
 
 
 def write_report(stimulus_set: StimulusSet | str | Path, out: str | Path | None = None) -> Path:
@@ -23,23 +23,29 @@ def write_report(stimulus_set: StimulusSet | str | Path, out: str | Path | None 
 
     Args:
         stimulus_set: the set, or its directory.
-        out: where the page goes; ``report.html`` in the set by default. An existing page is replaced at once.
+        out: where the page goes, outside the set; by default ``report.html`` in it. An earlier report is replaced at
+            once, and nothing else is.
 
     Returns:
         The page's path.
 
     Raises:
-        InputError: the set cannot be read, a path in it leaves it, passes a link or has no file, or the page
-            cannot be written.
+        InputError: the set cannot be read, a path in it leaves it, passes a link or has no file, something else than a
+            report is in the page's place, or the page cannot be written.
 
     Example:
         >>> write_report("demo/set")                                                # doctest: +SKIP
     """
     stimuli = stimulus_set if isinstance(stimulus_set, StimulusSet) else StimulusSet.read(stimulus_set)
-    path = stimuli.root / "report.html" if out is None else Path(out)
-    if path.is_dir():
-        raise InputError(f"{path} is a directory: give the name of the page, such as {path / 'report.html'}")
-    return write_at_once(path, render(stimuli))
+    return write_text(_place(stimuli, out), render(stimuli))
+
+
+def _place(stimuli: StimulusSet, out: str | Path | None) -> Path:
+    own = stimuli.root / PAGE
+    path = own if out is None else Path(out)
+    if path.resolve() != own.resolve() and path.resolve().is_relative_to(stimuli.root.resolve()):
+        raise InputError(f"{path} lies inside the set, whose page is {own}: choose that, or a place outside the set")
+    return require_page(path, "stimulus set")
 
 
 def render(stimuli: StimulusSet) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from synthstim.errors import InputError
+from synthstim.files import require_folder
 from synthstim.responses import Window
 from synthstim.simulate.noise import Counts, Rates
 
@@ -20,10 +22,11 @@ OFFSET_S, DRIFT = 12.5, 40e-6
 
 
 def require_no_recording(out: Path) -> None:
-    """Raise InputError if a folder holds a recording already."""
+    """Make a folder; raise InputError if it cannot be made, or holds a recording already."""
     for name in (SPIKES, MARKERS):
-        if (out / name).exists():
+        if os.path.lexists(out / name):
             raise InputError(f"{out / name} exists already: choose another folder or remove it")
+    require_folder(out)
 
 
 def require_apart(onsets: Times, window_s: Window, source: str) -> None:
@@ -69,7 +72,6 @@ def spike_times(
 
 def write_recording(spikes: pd.DataFrame, markers: pd.DataFrame, out: Path) -> Path:
     """Write ``spikes.tsv`` and ``markers.tsv`` into a folder, on the recording's clock."""
-    out.mkdir(parents=True, exist_ok=True)
     for name, frame in ((SPIKES, spikes), (MARKERS, markers)):
         on_clock = frame.assign(time_s=OFFSET_S + (1 + DRIFT) * frame["time_s"])
         on_clock.to_csv(out / name, sep="\t", index=False, lineterminator="\n", float_format="%.6f")

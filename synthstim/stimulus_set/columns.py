@@ -8,6 +8,8 @@ import pandas as pd
 
 SCHEMA_VERSION = 1
 MISSING = "n/a"
+# The report's name in a set: made of the set, and no part of it.
+PAGE = "report.html"
 
 
 class Column(NamedTuple):

@@ -15,7 +15,7 @@ from torch.nn.functional import cross_entropy
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from synthstim.errors import InputError
-from synthstim.files import sha256_of
+from synthstim.files import require_absent, sha256_of, written_whole
 from synthstim.models.hearing.word_music import FRAMES, RATE, TRACKS, WORDS, WordMusic
 from synthstim.recordings import carried_sounds
 from synthstim.training.augment import NONE, Augmentation, Batch, Sampler, striped
@@ -105,6 +105,7 @@ def train_word_music(
         raise InputError(
             f"the weights cannot be written to {out}: name a new .safetensors file in a folder that exists"
         )
+    require_absent(out)
     began = time.monotonic()
     music = _music()
     held = spoken_words(WORDS, HELD_OUT, RATE)
@@ -112,7 +113,9 @@ def train_word_music(
     network, losses = fit(spoken, music, seed=seed, settings=settings, watch=_part(watch, _SPEAKING, 1.0))
     # What is measured is what is saved.
     network.half().float()
-    save_file({name: value.half().contiguous() for name, value in network.state_dict().items() if value.is_floating_point()}, str(out))  # fmt: skip
+    kept = {name: value for name, value in network.state_dict().items() if value.is_floating_point()}
+    with written_whole(out) as part:
+        save_file({name: value.half().contiguous() for name, value in kept.items()}, str(part))
     return TrainingReport(
         path=out,
         sha256=sha256_of(out),
