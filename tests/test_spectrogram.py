@@ -5,18 +5,17 @@ import torch
 
 from synthstim.models import SoundInput
 from synthstim.parametrise import Spectrogram
-from synthstim.sounds import resample
+from synthstim.sounds import raise_rate, resample
 
 INPUTS = [SoundInput.lasting(seconds, network_rate=heard, rate=played)
           for seconds, heard, played in ((0.2, 16_000, 48_000), (0.13, 20_000, 44_100), (0.05, 16_000, 16_000))]  # fmt: skip
 
 
 def sounds_of(given: SoundInput, dtype: torch.dtype) -> torch.Tensor:
-    """Noise that the network can hear all of, quiet in its middle."""
+    """Noise as it is played, quiet in its middle."""
     noise = torch.randn(3, given.network_samples, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
     noise[:, given.network_samples // 3 : given.network_samples // 2] *= 1e-3
-    sounds = resample(0.05 * noise, given.network_rate, given.rate)
-    return resample(resample(sounds, given.rate, given.network_rate), given.network_rate, given.rate).to(dtype)
+    return raise_rate(0.05 * noise, given.network_rate, given.rate).to(dtype)
 
 
 @pytest.mark.parametrize("given", INPUTS, ids=lambda given: given.words)
@@ -28,8 +27,11 @@ def test_laws(given, dtype):
     assert latents.shape == (3, *spectrogram.latent_shape)
     assert latents.dtype == dtype
     rendered = spectrogram.render(latents)
-    torch.testing.assert_close(rendered, sounds, atol=2e-5, rtol=0)
-    torch.testing.assert_close(spectrogram.render(spectrogram.invert(rendered)), rendered, atol=2e-5, rtol=0)
+    again = raise_rate(resample(sounds, given.rate, given.network_rate), given.network_rate, given.rate)
+    # Where the band ends, the windows of the latents lie across it.
+    assert (rendered - again).norm() < 0.02 * sounds.norm()
+    if given.rate == given.network_rate:
+        torch.testing.assert_close(rendered, sounds, atol=2e-5, rtol=0)
     torch.testing.assert_close(spectrogram.render(latents[1:2])[0], rendered[1], atol=1e-6, rtol=0)
     wild = spectrogram.render(spectrogram.project(torch.randn(latents.shape, dtype=dtype) * 10))
     assert wild.abs().max() <= 1

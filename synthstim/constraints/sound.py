@@ -7,10 +7,13 @@ from typing import ClassVar
 
 import torch
 from torch import Tensor
+from torch.nn.functional import avg_pool1d, max_pool1d
 
 from synthstim.errors import InputError
 
 SILENCE = 1e-9
+# Samples before and after a peak of which the gain is turned down.
+_REACH = 16
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,7 +43,11 @@ class Level:
 
 @dataclass(frozen=True, kw_only=True)
 class Peak:
-    """Largest absolute value of the waveform, at or below ``most_dbfs``; what is beyond is limited."""
+    """Largest absolute value of the waveform, at or below ``most_dbfs``.
+
+    What is beyond is made quieter for about a millisecond around, as a limiter does that looks ahead: a peak that is cut
+    off would be heard, and matched, as a sound of its own.
+    """
 
     most_dbfs: float = -0.1
     axes: ClassVar[int] = 1
@@ -51,9 +58,16 @@ class Peak:
             raise InputError(f"a peak of {self.most_dbfs:g} dBFS came: wanted -120 to 0")
 
     def project(self, sounds: Tensor) -> Tensor:
-        """Cut to the peak."""
+        """Turn the gain down around peaks; a sound without such peaks stays as it is."""
         most = 10 ** (self.most_dbfs / 20)
-        return sounds.clamp(-most, most)
+        if bool((sounds.abs() <= most).all()):
+            return sounds
+        # A little below, so that rounding does not exceed it.
+        gain = (most * (1 - 1e-6) / sounds.abs().clamp_min(SILENCE)).clamp_max(1)
+        # Each gain is a mean of gains that its neighbourhood allows, so none is larger than its own sample allows.
+        least = -max_pool1d(-gain[:, None], 2 * _REACH + 1, stride=1, padding=_REACH)
+        mean = avg_pool1d(least, 2 * _REACH + 1, stride=1, padding=_REACH, count_include_pad=False)
+        return sounds * mean[:, 0]
 
 
 @dataclass(frozen=True, kw_only=True)

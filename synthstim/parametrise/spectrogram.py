@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from synthstim.models import SoundInput
-from synthstim.sounds import resample
+from synthstim.sounds import highest_hz, raise_rate, resample, within_full_scale
 
 WINDOW_S = 0.032
 OVERLAP = 4
@@ -26,7 +26,7 @@ QUIETEST = 1e-6
 class Spectrogram:
     """Latents (frequency, frame) of two kinds: log amplitude and phase, at the rate that the network hears.
 
-    Windows last about 32 ms and overlap by three quarters, so that there are about four times as many latents of either
+    Frequencies end where the band of the sounds played does (``synthstim.sounds.raise_rate``). Windows last about 32 ms and overlap by three quarters, so that there are about four times as many latents of either
     kind as samples: many latents make the same sound, which helps the optimiser and hurts nothing.
 
     Attributes:
@@ -35,7 +35,7 @@ class Spectrogram:
     Example:
         >>> spectrogram = Spectrogram(SoundInput.lasting(0.5, network_rate=16_000))
         >>> spectrogram.latent_shape, spectrogram.shape
-        ((2, 257, 63), (24000,))
+        ((2, 245, 63), (24000,))
     """
 
     input: SoundInput
@@ -51,15 +51,17 @@ class Spectrogram:
     @property
     def latent_shape(self) -> tuple[int, ...]:
         """Log amplitude and phase, frequency, frame."""
-        return 2, self._size // 2 + 1, self.input.network_samples // self._hop + 1
+        return 2, self._frequencies, self.input.network_samples // self._hop + 1
 
     def render(self, latents: Tensor) -> Tensor:
-        """Latents -> waveforms (batch, time) at the rate played, limited to full scale."""
+        """Latents -> waveforms (batch, time) at the rate played; one that would exceed full scale is quieter as a whole."""
         spectrum = torch.polar(torch.exp(latents[:, 0]), latents[:, 1])
+        # Silence in what the listener is not played.
+        spectrum = torch.nn.functional.pad(spectrum, (0, 0, 0, self._size // 2 + 1 - self._frequencies))
         sounds = torch.istft(
             spectrum, self._size, self._hop, window=self._window(latents), length=self.input.network_samples
         )
-        return resample(sounds, self.input.network_rate, self.input.rate).clamp(-1, 1)
+        return within_full_scale(raise_rate(sounds, self.input.network_rate, self.input.rate))
 
     def invert(self, stimuli: Tensor) -> Tensor:
         """Latents that render to these waveforms, as far as the network can hear them."""
@@ -68,11 +70,17 @@ class Spectrogram:
         spectrum = torch.stft(
             heard, self._size, self._hop, window=self._window(stimuli), pad_mode="constant", return_complex=True
         )
+        spectrum = spectrum[:, : self._frequencies]
         return torch.stack([spectrum.abs().clamp_min(QUIETEST).log(), spectrum.angle()], 1)
 
     def project(self, latents: Tensor) -> Tensor:
         """Every latent renders in range."""
         return latents
+
+    @property
+    def _frequencies(self) -> int:
+        step = self.input.network_rate / self._size
+        return math.ceil(highest_hz(self.input.network_rate, self.input.rate) / step - 0.5) + 1
 
     @property
     def _size(self) -> int:

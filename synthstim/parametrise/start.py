@@ -33,7 +33,7 @@ def noise(kind: str, shape: tuple[int, ...], generators: Sequence[torch.Generato
     white = [torch.randn(shape, generator=generator, dtype=torch.float64) for generator in generators]
     if len(shape) == 1:
         sounds = torch.stack([_pink_sound(one) if kind == "pink" else one for one in white])
-        return (SOUND_RMS * sounds).clamp(-1, 1)
+        return SOUND_RMS * sounds
     return torch.sigmoid(AMPLITUDE * torch.stack([_pink(one) if kind == "pink" else one for one in white]))
 
 
@@ -65,7 +65,7 @@ def shaped_noise(references: Tensor, generators: Sequence[torch.Generator]) -> T
         smooth = (total[high + 1] - total[low]).clamp_min(0) / (high + 1 - low)
         shaped = torch.fft.irfft(torch.fft.rfft(white) * smooth.sqrt(), n=len(reference))
         out.append(shaped * (reference.std() / shaped.std().clamp_min(1e-12)))
-    return torch.stack(out).clamp(-1, 1)
+    return torch.stack(out)
 
 
 def _tapered(sound: Tensor) -> Tensor:

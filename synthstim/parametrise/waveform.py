@@ -1,7 +1,8 @@
 """A waveform as latents: white, or whitened against a 1/f^decay spectrum, at the rate that the network hears.
 
 A gradient step on latents that are whitened is a step preconditioned by the spectrum. Nothing above half the network's
-rate is ever rendered, since the network would not hear it, but a listener would.
+rate is ever rendered, since the network would not hear it, but a listener would; ``synthstim.sounds.raise_rate`` says
+where the band ends.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from torch import Tensor
 
 from synthstim.errors import InputError
 from synthstim.models import SoundInput
+from synthstim.sounds import raise_rate, resample, within_full_scale
 
 # Below this frequency the spectrum is flat: it would have no end at zero.
 LOWEST_HZ = 50.0
@@ -53,19 +55,15 @@ class Waveform:
         return (self.input.network_samples,)
 
     def render(self, latents: Tensor) -> Tensor:
-        """Latents -> waveforms (batch, time) at the rate played, limited to full scale."""
-        gain = self.input.samples / self.input.network_samples
-        spectrum = torch.fft.rfft(latents) * (self._amplitude(latents) * gain)
-        return torch.fft.irfft(spectrum, n=self.input.samples).clamp(-1, 1)
+        """Latents -> waveforms (batch, time) at the rate played; one that would exceed full scale is quieter as a whole."""
+        spectrum = torch.fft.rfft(latents) * self._amplitude(latents)
+        sounds = torch.fft.irfft(spectrum, n=self.input.network_samples)
+        return within_full_scale(raise_rate(sounds, self.input.network_rate, self.input.rate))
 
     def invert(self, stimuli: Tensor) -> Tensor:
         """Latents that render to these waveforms, as far as the network can hear them."""
-        gain = self.input.network_samples / self.input.samples
-        amplitude = self._amplitude(stimuli)
-        spectrum = torch.fft.rfft(stimuli)[..., : len(amplitude)] * gain
-        inside = amplitude > 0
-        spectrum = torch.where(inside, spectrum / amplitude.where(inside, torch.ones_like(amplitude)), 0)
-        return torch.fft.irfft(spectrum, n=self.input.network_samples)
+        heard = resample(stimuli, self.input.rate, self.input.network_rate)
+        return torch.fft.irfft(torch.fft.rfft(heard) / self._amplitude(stimuli), n=self.input.network_samples)
 
     def project(self, latents: Tensor) -> Tensor:
         """Every latent renders in range."""
@@ -78,8 +76,5 @@ class Waveform:
             frequency = torch.fft.rfftfreq(samples, 1 / rate, dtype=torch.float64)
             amplitude = frequency.clamp_min(LOWEST_HZ) ** -self.decay
             amplitude /= amplitude.square().mean().sqrt()
-            if samples % 2 == 0 and self.input.rate != self.input.network_rate:
-                # The phase of this frequency is lost on the way to another rate and back.
-                amplitude[-1] = 0
             self._held[key] = amplitude.to(like.dtype).to(like.device)
         return self._held[key]

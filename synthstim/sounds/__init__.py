@@ -1,0 +1,30 @@
+"""Sounds as files and as arrays: float32, (time,), full scale [-1, 1], at a rate in Hz."""
+
+from synthstim.sounds.files import CODINGS, SUFFIXES, coding_of, lossless_bits, read_sound, write_wav
+from synthstim.sounds.fitting import FITS, fit_sound
+from synthstim.sounds.resampling import MAX_RATE, MIN_RATE, highest_hz, raise_rate, resample, within_full_scale
+from synthstim.sounds.waveforms import Level, Waveform, as_sound, at_level, gain_that_fits, level_of, peak_run
+
+__all__ = [
+    "CODINGS",
+    "FITS",
+    "MAX_RATE",
+    "MIN_RATE",
+    "SUFFIXES",
+    "Level",
+    "Waveform",
+    "as_sound",
+    "at_level",
+    "coding_of",
+    "fit_sound",
+    "gain_that_fits",
+    "highest_hz",
+    "level_of",
+    "lossless_bits",
+    "peak_run",
+    "raise_rate",
+    "read_sound",
+    "resample",
+    "within_full_scale",
+    "write_wav",
+]

@@ -1,0 +1,110 @@
+"""Sound files: read as they are, written without loss."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import soundfile
+
+from synthstim.errors import InputError
+from synthstim.sounds.resampling import MAX_RATE, MIN_RATE
+from synthstim.sounds.waveforms import Waveform, as_sound
+
+SUFFIXES = (".wav", ".flac", ".ogg", ".aif", ".aiff", ".mp3")
+CODINGS = {"pcm16": "PCM_16", "pcm24": "PCM_24", "float32": "FLOAT"}
+MAX_SECONDS = 300.0
+
+
+def read_sound(path: str | Path) -> tuple[Waveform, int]:
+    """Read a mono sound file.
+
+    Args:
+        path: a WAV, FLAC, OGG, AIFF or MP3 file.
+
+    Returns:
+        The waveform, (time,) float32 at full scale, and its rate in Hz.
+
+    Raises:
+        InputError: the file is missing, is no sound, is damaged, has several channels, declares too long a sound, or
+            holds NaN or values beyond full scale.
+
+    Example:
+        >>> waveform, rate = read_sound("word.wav")  # doctest: +SKIP
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise InputError(f"no sound file at {path}: check the path")
+    try:
+        with soundfile.SoundFile(str(path)) as opened:
+            _check_header(opened, path)
+            # A header may declare more than the file holds: only what is there is read, block by block.
+            blocks = list(opened.blocks(blocksize=1 << 16, dtype="float32"))
+            declared, rate = opened.frames, opened.samplerate
+    except InputError:
+        raise
+    except Exception as error:  # a damaged file makes decoders raise anything
+        reason = str(error).partition(": ")[2] or str(error)
+        raise InputError(
+            f"{path.name} cannot be read as a sound ({reason.rstrip('.')}): give a WAV, FLAC, OGG, AIFF or MP3 file"
+        ) from None
+    waveform = np.concatenate(blocks) if blocks else np.zeros(0, np.float32)
+    if path.suffix.lower() != ".mp3" and len(waveform) < declared:
+        raise InputError(
+            f"{path.name} declares {declared:,} samples and holds {len(waveform):,}: it is cut off, copy it again"
+        )
+    return as_sound(waveform, path.name), rate
+
+
+def _check_header(opened: soundfile.SoundFile, path: Path) -> None:
+    if opened.channels != 1:
+        raise InputError(
+            f"{path.name} has {opened.channels} channels: a mono sound is wanted, choose a channel or mix them down first"
+        )
+    if not MIN_RATE <= opened.samplerate <= MAX_RATE:
+        raise InputError(f"{path.name} is at {opened.samplerate} Hz: wanted {MIN_RATE} to {MAX_RATE} Hz")
+    if opened.frames > MAX_SECONDS * opened.samplerate:
+        # At least two bytes hold a sample of a WAV file: a header that says more is false.
+        false = path.suffix.lower() == ".wav" and opened.frames > path.stat().st_size
+        lasts = f"{opened.frames / opened.samplerate:,.0f} s"
+        raise InputError(
+            f"{path.name} declares {lasts} of sound"
+            + (f", more than its {path.stat().st_size:,} bytes can hold: the header is wrong" if false else
+               f", more than the {MAX_SECONDS:.0f} s that are read: cut out the part that you need")
+        )  # fmt: skip
+
+
+def write_wav(path: str | Path, waveform: Waveform, rate: int, *, coding: str = "pcm24") -> None:
+    """Write a mono WAV file, rounded to the nearest step, never clipped.
+
+    Args:
+        waveform: (time,) at full scale.
+        rate: in Hz.
+        coding: ``pcm16``, ``pcm24`` or ``float32``.
+
+    Raises:
+        InputError: the waveform would clip, or is none.
+    """
+    if coding not in CODINGS:
+        raise InputError(f"coding {coding!r} is unknown: choose {', '.join(CODINGS)}")
+    waveform = as_sound(waveform, Path(path).name)
+    if coding == "float32":
+        soundfile.write(str(path), waveform, rate, subtype="FLOAT", format="WAV")
+        return
+    bits = int(coding[3:])
+    # Whole steps, so that every reader finds the same values; +1 has no step of its own and takes the one below.
+    steps = np.minimum(np.rint(waveform.astype(np.float64) * 2 ** (bits - 1)), 2 ** (bits - 1) - 1)
+    soundfile.write(str(path), steps.astype(np.int32) << (32 - bits), rate, subtype=CODINGS[coding], format="WAV")
+
+
+def coding_of(path: str | Path) -> str:
+    """How a sound file's samples are coded: one of ``CODINGS``, or libsndfile's name for another."""
+    with soundfile.SoundFile(str(path)) as opened:
+        return next((name for name, code in CODINGS.items() if code == opened.subtype), opened.subtype.lower())
+
+
+def lossless_bits(path: str | Path) -> int:
+    """Bits of the WAV file that holds a sound file's very samples: 16, 24, or 32 for floating point and lossy codings."""
+    coding = coding_of(path)
+    # Eight bits, and the 13 and 14 of telephony, are steps of sixteen.
+    return {"pcm16": 16, "pcm_s8": 16, "pcm_u8": 16, "alaw": 16, "ulaw": 16, "pcm24": 24}.get(coding, 32)
