@@ -41,12 +41,20 @@ def read_stimulus(path: str | Path) -> Stimulus:
     return sounds.read_sound(path)[0] if modality_of(path) == "sound" else images.read_image(path)
 
 
-def read_for(path: str | Path, input: StimulusInput, *, fit: str = "crop", level_dbfs: float | None = None) -> Stimulus:
+def read_for(
+    path: str | Path,
+    input: StimulusInput,
+    *,
+    fit: str = "crop",
+    level_dbfs: float | None = None,
+    channel: str | None = None,
+) -> Stimulus:
     """Read a file as an observer is given it: an image at its size, a sound at its rate, duration and level.
 
     Args:
         fit: how a file of another size or duration is brought to the input's.
         level_dbfs: root mean square of a sound; None leaves it as it is. Images have no such thing.
+        channel: of a sound with several: ``left``, ``right`` or ``mean``.
 
     Raises:
         InputError: the file is of the other modality, cannot be read, or does not fit.
@@ -60,7 +68,7 @@ def read_for(path: str | Path, input: StimulusInput, *, fit: str = "crop", level
         raise InputError(f"{name} is {article}, the observer is {input.verb} {input.modality}s: give one of those")
     if isinstance(input, ImageInput):
         return images.fit_image(images.read_image(path), input.channels, input.size, fit)
-    waveform, rate = sounds.read_sound(path)
+    waveform, rate = sounds.read_sound(path, channel=channel)
     if rate < MOST_OF * input.network_rate:
         warnings.warn(
             f"{name} is at {rate} Hz and holds nothing above {rate / 2:g} Hz, the model hears up to "
@@ -113,4 +121,6 @@ def statistics_of(path: str | Path) -> dict[str, Any]:
         "duration_s": len(waveform) / rate,
         "level_dbfs": level.rms_dbfs,
         "peak_dbfs": level.peak_dbfs,
+        # Floating point rounds to 24 bits of its own.
+        "peak_run": sounds.peak_run(waveform, 2.0 ** -(min(sounds.lossless_bits(path), 24) - 1)),
     }

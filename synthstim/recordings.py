@@ -11,7 +11,6 @@ import functools
 import hashlib
 import io
 import os
-import subprocess
 import zipfile
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -24,6 +23,7 @@ from numpy.typing import NDArray
 from synthstim.errors import InputError, nearest
 from synthstim.files import written_whole
 from synthstim.sounds import Waveform, write_wav
+from synthstim.sounds.g722 import g722_to_pcm
 
 KINDS = ("word", "speech", "texture", "music")
 # Five textures that keep their level for 5 s: what a demonstration of sound textures starts from.
@@ -182,19 +182,12 @@ def decode(path: Path, member: str = "") -> tuple[NDArray[np.float32], int]:
         data = zipfile.ZipFile(path).read(member) if member else path.read_bytes()
         suffix = Path(member or path.name).suffix.lower()
         if suffix == ".g722":
-            data, suffix = _g722_to_pcm(data), ".raw"
+            data, suffix = g722_to_pcm(data), ".raw"
         if suffix == ".raw":
             return np.frombuffer(data, "<i2").astype(np.float32)[:, None] / np.float32(32768), 16_000
         return soundfile.read(io.BytesIO(data), dtype="float32", always_2d=True)
     except Exception as error:  # damaged files make decoders raise anything
         raise InputError(f"{member or path.name} cannot be decoded ({error}): install its package again") from None
-
-
-def _g722_to_pcm(data: bytes) -> bytes:
-    from imageio_ffmpeg import get_ffmpeg_exe
-
-    command = [get_ffmpeg_exe(), "-loglevel", "error", "-f", "g722", "-i", "pipe:0", "-f", "s16le", "pipe:1"]
-    return subprocess.run(command, input=data, capture_output=True, check=True).stdout
 
 
 def cache_folder(of: str = "recordings") -> Path:

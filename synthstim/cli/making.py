@@ -99,6 +99,10 @@ def check(
     also: Annotated[
         str | None, typer.Option(help="Measure metamers on a second observer, MODEL or MODEL@LAYER")
     ] = None,
+    resampler: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option(help="Measure metamers of sounds after another program's resampler: soxr, soxr-vhq or scipy"),
+    ] = None,
     device: Device = None,
     strict: Annotated[bool, typer.Option("--strict", help="Exit with 1 if a stimulus is marked failed")] = False,
     quiet: Quiet = False,
@@ -121,7 +125,13 @@ def check(
     with ProgressDisplay(console, quiet=quiet) as display:
         natural = pool_of_set(read, observer, pool) if observer else None
         found = check_set(
-            read, observer, pool=natural, second=other, second_layer=layer or "output", watch=display.checking
+            read,
+            observer,
+            pool=natural,
+            second=other,
+            second_layer=layer or "output",
+            resampler=resampler,
+            watch=display.checking,
         )
     if len(found.elsewhere):
         console.print(as_table(found.elsewhere))

@@ -21,8 +21,9 @@ def check_modality(recipe: Recipe, input: StimulusInput) -> None:
     kind = input.modality
     if recipe.fit not in FITS[kind]:
         raise InputError(f"fit {recipe.fit!r} does not go with {kind}s: choose one of {', '.join(FITS[kind])}")
-    if kind == "image" and "level_dbfs" in recipe.model_fields_set:
-        raise InputError("level_dbfs is for sounds, the observer is shown images: remove it")
+    for setting in ("level_dbfs", "channel"):
+        if kind == "image" and setting in recipe.model_fields_set:
+            raise InputError(f"{setting} is for sounds, the observer is shown images: remove it")
     if kind == "sound" and recipe.match_luminance:
         raise InputError("match_luminance is for images, the observer is played sounds: remove it")
     for control in ("noise", "gabor"):

@@ -156,7 +156,8 @@ class _References:
     def get(self, reference: str) -> Stimulus:
         if reference not in self.known:
             path = self.recipe.resolve(reference)
-            given = read_for(path, self.input, fit=self.recipe.fit, level_dbfs=self.recipe.level_dbfs)
+            asked = self.recipe
+            given = read_for(path, self.input, fit=asked.fit, level_dbfs=asked.level_dbfs, channel=asked.channel)
             # Rounded first: what is matched is what the set's reference file holds.
             self.known[reference] = rounded(given, self.input)
         return self.known[reference]

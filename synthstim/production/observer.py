@@ -143,4 +143,5 @@ def pool_of_set(stimuli: StimulusSet, observer: Observer, folder: str | Path | N
         raise InputError(
             f"{stimuli.root} was made with the natural {stimuli.modality}s of the folder {source!r}: name it with --pool"
         )
-    return natural_pool(observer, folder, level_dbfs=stimuli.provenance.get("level_dbfs"))
+    made = stimuli.provenance
+    return natural_pool(observer, folder, level_dbfs=made.get("level_dbfs"), channel=made.get("channel"))

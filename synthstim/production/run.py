@@ -103,7 +103,8 @@ def make(
     observer = _observer(recipe, observer, device, allow_code=allow_code, allow_download=allow_download)
     jobs = plan_jobs(recipe, observer, budget=budget, at_once=at_once)
     folder = recipe.resolve(recipe.pool) if recipe.pool else None
-    measurer = Measurer(observer, natural_pool(observer, folder, level_dbfs=recipe.level_dbfs))
+    pool = natural_pool(observer, folder, level_dbfs=recipe.level_dbfs, channel=recipe.channel)
+    measurer = Measurer(observer, pool)
     if recipe.match_luminance:
         matched = luminance_of(measurer.pool)
         jobs = plan_jobs(recipe, observer, budget=budget, at_once=at_once, luminance=matched)

@@ -67,5 +67,6 @@ def _parametrisation(entry: Metamer | Controller, input: SoundInput) -> Parametr
 def _start(entry: Metamer | Controller, recipe: Recipe, observer: Observer) -> str | torch.Tensor:
     if entry.start in STARTS:
         return entry.start
-    given = read_for(recipe.resolve(entry.start), observer.input, fit=recipe.fit, level_dbfs=recipe.level_dbfs)
+    path = recipe.resolve(entry.start)
+    given = read_for(path, observer.input, fit=recipe.fit, level_dbfs=recipe.level_dbfs, channel=recipe.channel)
     return torch.from_numpy(given)[None]

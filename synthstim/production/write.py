@@ -172,7 +172,8 @@ def _add_natural(writer: SetWriter, measurer: Measurer, aims: list[Aim]) -> None
 
 def _coding(recipe: Recipe, input: StimulusInput) -> dict[str, Any]:
     if isinstance(input, SoundInput):
-        return {"coding": "full scale from -1 to 1; levels are in dB re full scale", "level_dbfs": recipe.level_dbfs}
+        coding = "full scale from -1 to 1; levels are in dB re full scale"
+        return {"coding": coding, "level_dbfs": recipe.level_dbfs, "channel": recipe.channel}
     return {"coding": "sRGB (IEC 61966-2-1) display values; luminance and contrast are of decoded, linear light"}
 
 

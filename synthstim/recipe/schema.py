@@ -107,6 +107,7 @@ class Recipe(Section):
         seed: from which each stimulus derives its own; see :func:`synthstim.recipe.expand`.
         fit: how files are brought to the observer's size or duration.
         level_dbfs: root mean square to which sounds are brought, in dB re full scale.
+        channel: of sounds with several: left, right or mean; None wants mono files.
         pool: natural images or sounds to compare with: a folder.
         criteria: when a stimulus passes.
         match_luminance: whether all controllers and controls are held at the mean luminance and the mean RMS contrast of
@@ -126,6 +127,7 @@ class Recipe(Section):
     seed: int = Field(default=0, ge=0, le=2**63 - 1)
     fit: Literal["crop", "pad", "stretch", "exact"] = "crop"
     level_dbfs: float = Field(default=DEFAULT_LEVEL_DBFS, ge=-120, lt=0)
+    channel: Literal["left", "right", "mean"] | None = None
     pool: FileOrFolderPath | None = None
     criteria: Criteria = Criteria()
     match_luminance: bool = False

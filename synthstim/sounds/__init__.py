@@ -1,15 +1,19 @@
 """Sounds as files and as arrays: float32, (time,), full scale [-1, 1], at a rate in Hz."""
 
-from synthstim.sounds.files import CODINGS, SUFFIXES, coding_of, lossless_bits, read_sound, write_wav
+from synthstim.sounds.files import CHANNELS, CODINGS, SUFFIXES, coding_of, lossless_bits, read_sound, write_wav
 from synthstim.sounds.fitting import FITS, fit_sound
+from synthstim.sounds.resamplers import RESAMPLERS, SECOND, heard_through
 from synthstim.sounds.resampling import MAX_RATE, MIN_RATE, highest_hz, raise_rate, resample, within_full_scale
 from synthstim.sounds.waveforms import Level, Waveform, as_sound, at_level, gain_that_fits, level_of, peak_run
 
 __all__ = [
+    "CHANNELS",
     "CODINGS",
     "FITS",
     "MAX_RATE",
     "MIN_RATE",
+    "RESAMPLERS",
+    "SECOND",
     "SUFFIXES",
     "Level",
     "Waveform",
@@ -18,6 +22,7 @@ __all__ = [
     "coding_of",
     "fit_sound",
     "gain_that_fits",
+    "heard_through",
     "highest_hz",
     "level_of",
     "lossless_bits",

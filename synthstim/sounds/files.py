@@ -2,76 +2,96 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 
 import numpy as np
 import soundfile
 
 from synthstim.errors import InputError
+from synthstim.sounds.g722 import RATE as G722_RATE
+from synthstim.sounds.g722 import g722_to_pcm
+from synthstim.sounds.headers import require_whole
 from synthstim.sounds.resampling import MAX_RATE, MIN_RATE
 from synthstim.sounds.waveforms import Waveform, as_sound
 
-SUFFIXES = (".wav", ".flac", ".ogg", ".aif", ".aiff", ".mp3")
+G722 = ".g722"
+SUFFIXES = (".wav", ".flac", ".ogg", ".aif", ".aiff", ".mp3", G722)
 CODINGS = {"pcm16": "PCM_16", "pcm24": "PCM_24", "float32": "FLOAT"}
+CHANNELS = ("left", "right", "mean")
 MAX_SECONDS = 300.0
 
 
-def read_sound(path: str | Path) -> tuple[Waveform, int]:
-    """Read a mono sound file.
+def read_sound(path: str | Path, *, channel: str | None = None) -> tuple[Waveform, int]:
+    """Read a sound file as one channel.
 
     Args:
-        path: a WAV, FLAC, OGG, AIFF or MP3 file.
+        path: a WAV, FLAC, OGG, AIFF, MP3 or G.722 file.
+        channel: of a file with several: ``left``, ``right`` or their ``mean``; None wants a mono file.
 
     Returns:
         The waveform, (time,) float32 at full scale, and its rate in Hz.
 
     Raises:
-        InputError: the file is missing, is no sound, is damaged, has several channels, declares too long a sound, or
-            holds NaN or values beyond full scale.
+        InputError: the file is missing, is no sound, is damaged, cut off or never finished, has several channels of
+            which none is chosen, declares too long a sound, or holds NaN or values beyond full scale.
 
     Example:
         >>> waveform, rate = read_sound("word.wav")  # doctest: +SKIP
     """
     path = Path(path)
+    if channel not in (None, *CHANNELS):
+        raise InputError(f"channel {channel!r} is unknown: choose {', '.join(CHANNELS)}")
     if not path.is_file():
         raise InputError(f"no sound file at {path}: check the path")
     try:
-        with soundfile.SoundFile(str(path)) as opened:
-            _check_header(opened, path)
+        if path.suffix.lower() != G722:
+            with open(path, "rb") as stream:
+                require_whole(stream, path.name)
+        with _opened(path) as opened:
+            _check_header(opened, path.name, channel)
             # A header may declare more than the file holds: only what is there is read, block by block.
-            blocks = list(opened.blocks(blocksize=1 << 16, dtype="float32"))
+            blocks = list(opened.blocks(blocksize=1 << 16, dtype="float32", always_2d=True))
             declared, rate = opened.frames, opened.samplerate
     except InputError:
         raise
     except Exception as error:  # a damaged file makes decoders raise anything
         reason = str(error).partition(": ")[2] or str(error)
         raise InputError(
-            f"{path.name} cannot be read as a sound ({reason.rstrip('.')}): give a WAV, FLAC, OGG, AIFF or MP3 file"
+            f"{path.name} cannot be read as a sound ({reason.rstrip('.')}): give a WAV, FLAC, OGG, AIFF, MP3 or G.722 file"
         ) from None
-    waveform = np.concatenate(blocks) if blocks else np.zeros(0, np.float32)
-    if path.suffix.lower() != ".mp3" and len(waveform) < declared:
+    values = np.concatenate(blocks) if blocks else np.zeros((0, 1), np.float32)
+    # An encoder of MP3 files adds silence of which its count need not know.
+    if path.suffix.lower() != ".mp3" and len(values) < declared:
         raise InputError(
-            f"{path.name} declares {declared:,} samples and holds {len(waveform):,}: it is cut off, copy it again"
+            f"{path.name} declares {declared:,} samples and holds {len(values):,}: it is cut off, copy it again"
         )
-    return as_sound(waveform, path.name), rate
+    one = values.mean(1) if channel == "mean" else values[:, -1 if channel == "right" else 0]
+    return as_sound(one, path.name), rate
 
 
-def _check_header(opened: soundfile.SoundFile, path: Path) -> None:
-    if opened.channels != 1:
+def _opened(path: Path) -> soundfile.SoundFile:
+    if path.suffix.lower() != G722:
+        return soundfile.SoundFile(str(path))
+    pcm = io.BytesIO(g722_to_pcm(path.read_bytes()))
+    return soundfile.SoundFile(pcm, samplerate=G722_RATE, channels=1, format="RAW", subtype="PCM_16", endian="LITTLE")
+
+
+def _check_header(opened: soundfile.SoundFile, name: str, channel: str | None) -> None:
+    if opened.channels != 1 and channel is None:
         raise InputError(
-            f"{path.name} has {opened.channels} channels: a mono sound is wanted, choose a channel or mix them down first"
+            f"{name} has {opened.channels} channels: a mono sound is wanted, choose one in the recipe (channel: left, right "
+            "or mean) or mix them down first"
         )
+    if opened.channels > 2 and channel != "mean":
+        raise InputError(f"{name} has {opened.channels} channels, none of them the {channel} one: choose channel mean")
     if not MIN_RATE <= opened.samplerate <= MAX_RATE:
-        raise InputError(f"{path.name} is at {opened.samplerate} Hz: wanted {MIN_RATE} to {MAX_RATE} Hz")
+        raise InputError(f"{name} is at {opened.samplerate} Hz: wanted {MIN_RATE} to {MAX_RATE} Hz")
     if opened.frames > MAX_SECONDS * opened.samplerate:
-        # At least two bytes hold a sample of a WAV file: a header that says more is false.
-        false = path.suffix.lower() == ".wav" and opened.frames > path.stat().st_size
-        lasts = f"{opened.frames / opened.samplerate:,.0f} s"
         raise InputError(
-            f"{path.name} declares {lasts} of sound"
-            + (f", more than its {path.stat().st_size:,} bytes can hold: the header is wrong" if false else
-               f", more than the {MAX_SECONDS:.0f} s that are read: cut out the part that you need")
-        )  # fmt: skip
+            f"{name} declares {opened.frames / opened.samplerate:,.0f} s of sound, more than the {MAX_SECONDS:.0f} s that "
+            "are read: cut out the part that you need"
+        )
 
 
 def write_wav(path: str | Path, waveform: Waveform, rate: int, *, coding: str = "pcm24") -> None:
@@ -99,6 +119,8 @@ def write_wav(path: str | Path, waveform: Waveform, rate: int, *, coding: str = 
 
 def coding_of(path: str | Path) -> str:
     """How a sound file's samples are coded: one of ``CODINGS``, or libsndfile's name for another."""
+    if Path(path).suffix.lower() == G722:
+        return "pcm16"  # as its decoder gives them
     with soundfile.SoundFile(str(path)) as opened:
         return next((name for name, code in CODINGS.items() if code == opened.subtype), opened.subtype.lower())
 

@@ -49,6 +49,11 @@ COLUMNS: dict[str, Column] = {
         "-20 log10(|features - reference features| / |reference features|), of the saved file",
         "dB (20 log10)",
     ),
+    "match_db_soxr": Column(
+        "number",
+        "match_db where soxr's HQ resampler, librosa's default, lowers the rate of sound and reference, of the saved files",
+        "dB (20 log10)",
+    ),
     "pearson": Column("number", "Pearson correlation of the features with the reference's, of the saved file"),
     "spearman": Column("number", "Spearman correlation of the features with the reference's, of the saved file"),
     "null_percentile": Column(
@@ -75,6 +80,9 @@ COLUMNS: dict[str, Column] = {
     "duration_s": Column("number", "Duration of the sound", "s"),
     "level_dbfs": Column("number", "Root mean square of the sound, of the saved file", "dB re full scale"),
     "peak_dbfs": Column("number", "Largest absolute value of the sound, of the saved file", "dB re full scale"),
+    "peak_run": Column(
+        "count", "Samples in a row at which the sound is cut off flat, 0 if it is not, of the saved file", "count"
+    ),
 }
 
 COMPANIONS: dict[str, tuple[str, ...]] = {

@@ -28,7 +28,9 @@ _SAME = 0.9
 Read = Callable[[], tuple[Waveform, int]]
 
 
-def clip_pool(input: SoundInput, folder: Path | None, *, level_dbfs: float | None) -> NaturalPool:
+def clip_pool(
+    input: SoundInput, folder: Path | None, *, level_dbfs: float | None, channel: str | None = None
+) -> NaturalPool:
     """Cut the middle of each recording of a folder, or of the recordings that installed packages carry.
 
     One clip a recording, at most 192, spread evenly over kinds of sound and always the same ones. Recordings that are
@@ -38,7 +40,7 @@ def clip_pool(input: SoundInput, folder: Path | None, *, level_dbfs: float | Non
     Raises:
         InputError: fewer than 4 recordings remain.
     """
-    found = _in_folder(folder) if folder is not None else _carried(input.seconds)
+    found = _in_folder(folder, channel) if folder is not None else _carried(input.seconds)
     clips, names, digests, slow = [], [], [], []
     spectra: list[NDArray[np.complex128]] = []
     for name, digest, read in found:
@@ -79,8 +81,10 @@ def clip_pool(input: SoundInput, folder: Path | None, *, level_dbfs: float | Non
     return NaturalPool(np.stack(clips), origin, tuple(names), source, sha256, "sound", recognise)
 
 
-def _in_folder(folder: Path) -> list[tuple[str, str, Read]]:
-    return [(path.name, sha256_of(path), partial(read_sound, path)) for path in files_in(folder, "sound")]
+def _in_folder(folder: Path, channel: str | None) -> list[tuple[str, str, Read]]:
+    return [
+        (path.name, sha256_of(path), partial(read_sound, path, channel=channel)) for path in files_in(folder, "sound")
+    ]
 
 
 def _carried(seconds: float) -> list[tuple[str, str, Read]]:

@@ -10,8 +10,10 @@ import pandas as pd
 import torch
 from scipy.stats import pearsonr, spearmanr
 
+from synthstim.errors import InputError
 from synthstim.media import Stimulus
-from synthstim.models import Observer, Unit, read_units
+from synthstim.models import Observer, SoundInput, Unit, read_units
+from synthstim.sounds import SECOND, heard_through
 from synthstim.verify.aims import Aim, in_z_scores
 from synthstim.verify.null import MEASURES, FloatArray, Null, joined, null_distribution
 from synthstim.verify.pool import NaturalPool
@@ -40,8 +42,14 @@ class Measurer:
         self._decisions: dict[tuple[bytes, tuple[str, ...]], Hashable] = {}
 
     def metamer(self, stimulus: Stimulus, reference: Stimulus, layers: Sequence[str]) -> Measured:
-        """What ``match_of`` measures, with the percentile in the null and the distance of the stimuli themselves."""
+        """What ``match_of`` measures, with the percentile in the null and the distance of the stimuli themselves.
+
+        Of sounds also the match after the second resampler.
+        """
         measured = _joint(profile_of(self.observer, stimulus, reference, layers))
+        if self.observer.input.modality == "sound":
+            heard = resampled(self.observer, SECOND, stimulus, reference)
+            measured["match_db_soxr"] = _joint(profile_of(self.observer, *heard, layers))["match_db"]
         key = (reference.tobytes(), tuple(layers))
         if key not in self._decisions:
             self._decisions[key] = _decision(self.observer, reference, layers)
@@ -146,6 +154,21 @@ def match_of(observer: Observer, stimulus: Stimulus, reference: Stimulus, layers
     return _joint(profile_of(observer, stimulus, reference, layers)) | {"same_class": _same(*decided)}
 
 
+def resampled(observer: Observer, resampler: str, stimulus: Stimulus, reference: Stimulus) -> tuple[Stimulus, Stimulus]:
+    """Two sounds as the observer hears them after another program's resampler (``synthstim.sounds.RESAMPLERS``).
+
+    Raises:
+        InputError: no resampler has this name, or the observer is of images.
+    """
+    given = observer.input
+    if not isinstance(given, SoundInput):
+        raise InputError(f"{observer.name} is shown images, which are not resampled: leave the resampler out")
+    stimulus, reference = (
+        heard_through(resampler, one, given.rate, given.network_rate) for one in (stimulus, reference)
+    )
+    return stimulus, reference
+
+
 def _joint(profile: dict[str, Measured]) -> Measured:
     return {name: float(joined(name, [value[name] for value in profile.values()])) for name in MEASURES}
 
@@ -185,9 +208,11 @@ def judge(
     A metamer must lie beyond the null's percentile and keep its class (Feather et al. 2023), and reach its own target
     if it had one, a texture 20 dB in every class of statistics (McDermott & Simoncelli 2011); drive and suppress must
     go beyond the pool, a level come within 5 % of the pool's spread of it, one_hot make its target the most driven, a
-    pattern come nearer than any of the pool.
+    pattern come nearer than any of the pool. No sound may be cut off at its peak.
     """
     reasons = []
+    if run := measured.get("peak_run"):
+        reasons.append(f"the sound is cut off at its peak, {run} samples in a row")
     if kind == "metamer":
         if measured["null_percentile"] < criteria["null_percentile"]:
             reasons.append(

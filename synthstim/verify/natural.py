@@ -15,6 +15,7 @@ def natural_pool(
     folder: str | Path | None = None,
     *,
     level_dbfs: float | None = None,
+    channel: str | None = None,
     count: int | None = None,
     seed: int = 0,
 ) -> NaturalPool:
@@ -24,6 +25,7 @@ def natural_pool(
         folder: of photographs or recordings; None takes those of scikit-image and scikit-learn, or the recorded
             sounds of installed packages.
         level_dbfs: root mean square that clips are brought to; None leaves them as they are.
+        channel: of recordings with several: ``left``, ``right`` or ``mean``.
         count: about how many crops of images; 576 by default.
         seed: of where crops of images are cut.
 
@@ -38,4 +40,4 @@ def natural_pool(
     path = None if folder is None else Path(folder)
     if isinstance(observer.input, ImageInput):
         return crop_pool(observer.input, path, count=count or CROPS, seed=seed)
-    return clip_pool(observer.input, path, level_dbfs=level_dbfs)
+    return clip_pool(observer.input, path, level_dbfs=level_dbfs, channel=channel)
