@@ -30,7 +30,7 @@ def reference_of(observer: Observer, recording: str) -> torch.Tensor:
     """One second of a carried recording as the observer is played it, (1, time)."""
     waveform, rate = carried(recording).read()
     given = observer.input
-    fitted = fit_sound(waveform, rate, to=given.rate, samples=given.samples, heard=given.network_rate)
+    fitted = fit_sound(waveform, rate, to=given.rate, samples=given.samples, heard=given.network_rate, how="pad")
     return torch.from_numpy(at_level(fitted, LEVEL, recording))[None]
 
 

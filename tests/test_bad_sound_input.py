@@ -171,6 +171,10 @@ def test_check_of_a_set_of_sounds(synthstim, small_set, folder, tmp_path):
     assert "holds 0 sounds" in synthstim("check", small_set, "--quiet", "--pool", "pictures", cwd=folder)
     said = synthstim("check", small_set, "--quiet", *pool, "--also", "efficientnet-lite0", cwd=folder)
     assert "efficientnet-lite0 is shown images" in said
+    out = synthstim("check", small_set, "--quiet", *pool, "--resampler", "soxr", cwd=folder, status=0)
+    assert "match_db" in out
+    assert "in_the_table" in out
+    assert "did you mean 'soxr'" in synthstim("check", small_set, "--quiet", *pool, "--resampler", "sox", cwd=folder)
     shutil.copytree(small_set, tmp_path / "set")
     soundfile.write(tmp_path / "set" / "stimuli" / "up_0.wav", np.full(100, 0.5), 48_000)
     out = synthstim("check", "set", "--quiet", *pool, cwd=tmp_path, status=1)

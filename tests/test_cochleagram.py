@@ -15,6 +15,7 @@ from PIL import Image
 from torch import Tensor
 
 from synthstim.errors import InputError
+from synthstim.models import load_model
 from synthstim.models.hearing.cochleagram import PRESETS, Cochleagram, network
 from synthstim.models.hearing.compression import Compress, Compression, Rectify
 from synthstim.models.hearing.erb import ErbBands, Subbands, erb_to_hz, filter_bank, hz_to_erb
@@ -270,6 +271,9 @@ def test_a_tone_peaks_in_its_channel_at_its_amplitude(channel: int) -> None:
     assert float(out[channel].mean()) == pytest.approx(0.1**0.3, rel=2e-3)
     halved = Cochleagram.preset("feather2023", samples=20_000, compat=True)(tone)[0]
     assert float(halved[channel].mean()) == pytest.approx(0.05**0.3, rel=2e-3)
+    # As an observer, whole and as the published package has it.
+    whole, published = (load_model(name, seconds=1.0).module(tone)[0, channel].mean() for name in ("cochleagram", "cochleagram-feather2023"))  # fmt: skip
+    assert float(published / whole) == pytest.approx(2**-0.3, rel=2e-3)
 
 
 def test_frames_lie_where_they_say() -> None:

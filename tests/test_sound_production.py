@@ -13,19 +13,22 @@ import pandas as pd
 import pytest
 import scipy.signal
 import soundfile
+import soxr
 import torch
 from sound_fixture import POOL, SMALL, TINY, write_sounds
 
 from synthstim import StimulusSet, check_set, load_model, make, natural_pool, read_recipe
 from synthstim.constraints import Luminance
 from synthstim.errors import InputError
+from synthstim.files import sha256_of
 from synthstim.models import Unit, read_units
 from synthstim.objectives import drive, smooth
 from synthstim.optimise import Synthesiser
 from synthstim.parametrise import Waveform
 from synthstim.production import observer_of_set, pool_of_set
+from synthstim.recipe import Recipe
 from synthstim.robustness import Robustness
-from synthstim.sounds import coding_of, level_of, read_sound, write_wav
+from synthstim.sounds import RESAMPLERS, at_level, coding_of, level_of, read_sound, write_wav
 from synthstim.stimulus_set import COLUMNS, adopt
 
 SECONDS = 0.3
@@ -94,6 +97,31 @@ def test_files_are_24_bit_at_48_khz_at_the_recipes_level(made):
         assert power[np.fft.rfftfreq(len(values), 1 / 48_000) > 10_000].sum() < 1e-9 * power.sum()
     reference = made.table["reference"].iloc[0]
     assert level_of(made.stimulus(reference)).rms_dbfs == pytest.approx(-26, abs=0.01)
+
+
+def test_no_saved_sound_is_cut_and_another_resampler_gives_the_same_match(made, cochleagram):
+    assert (made.table["peak_run"] == 0).all()
+    metamers = made.table[made.table["kind"] == "metamer"]
+    for row in metamers.itertuples():
+        heard = [
+            soxr.resample(soundfile.read(made.path(file))[0], 48_000, 20_000, quality="HQ")
+            for file in (row.file, row.reference)
+        ]
+        with torch.no_grad():
+            features = cochleagram.module(torch.from_numpy(np.stack(heard)).float()).flatten(1).double().numpy()
+        assert row.match_db_soxr == pytest.approx(decibels(*features), abs=0.05)
+        assert row.match_db_soxr == pytest.approx(row.match_db, abs=0.5)
+
+
+@pytest.mark.parametrize("resampler", RESAMPLERS)
+def test_check_by_another_resampler(tiny, cochleagram, resampler):
+    place, stimuli = tiny
+    found = check_set(stimuli, cochleagram, pool=pool_of_set(stimuli, cochleagram, place / "pool"), resampler=resampler)
+    metamers = stimuli.table[stimuli.table["kind"] == "metamer"]
+    assert list(found.elsewhere["stimulus_id"]) == list(metamers["stimulus_id"])
+    assert (found.elsewhere["match_db"] - found.elsewhere["in_the_table"]).abs().max() < 1
+    if resampler == "soxr":
+        assert found.elsewhere["match_db"].tolist() == pytest.approx(metamers["match_db_soxr"].tolist(), abs=0.05)
 
 
 def test_figures_in_the_table_are_those_of_the_files(made, cochleagram):
@@ -240,12 +268,22 @@ def change_file(stimuli):
 
 def change_file_and_checksum(stimuli):
     """A file that was changed with its checksum: the figures give it away."""
-    from synthstim.files import sha256_of
-
     change_file(stimuli)
     table = (stimuli.root / "stimuli.tsv").read_text()
     row = stimuli.table.set_index("stimulus_id").loc["up_0"]
     (stimuli.root / "stimuli.tsv").write_text(table.replace(row["sha256"], sha256_of(stimuli.path(row["file"]))))
+
+
+def cut_file(stimuli):
+    """A sound that is cut where nothing else would tell: its checksum and its figures are written anew."""
+    path = stimuli.path("stimuli/up_0.wav")
+    waveform, rate = read_sound(path)
+    most = 0.7 * np.abs(waveform).max()
+    level = level_of(waveform).rms_dbfs
+    write_wav(path, at_level(waveform.clip(-most, most), level), rate)
+    table = (stimuli.root / "stimuli.tsv").read_text()
+    row = stimuli.table.set_index("stimulus_id").loc["up_0"]
+    (stimuli.root / "stimuli.tsv").write_text(table.replace(row["sha256"], sha256_of(path)))
 
 
 def change_figure(stimuli, column="match_db", by=0.2):
@@ -262,6 +300,8 @@ def change_figure(stimuli, column="match_db", by=0.2):
 TAMPERED = {
     "file": (change_file, "stimuli/up_0.wav has changed since it was made"),
     "file and checksum": (change_file_and_checksum, "up_0: level_dbfs is -26.08"),
+    "cut at its peak": (cut_file, "up_0: the sound is cut off at its peak, the table says that it passed"),
+    "match after soxr": (lambda stimuli: change_figure(stimuli, "match_db_soxr", 0.2), "pair_word_cochleagram_0: match_db_soxr"),
     "match": (change_figure, "pair_word_cochleagram_0: match_db"),
     "level": (lambda stimuli: change_figure(stimuli, "level_dbfs", 0.02), "pair_word_cochleagram_0: level_dbfs is -26 "),
     "rate": (lambda stimuli: change_figure(stimuli, "rate_hz", -3900), "rate_hz is 48000 in the file, the table says 44100"),
@@ -430,3 +470,25 @@ def test_an_adopted_set_of_sounds_is_checked(tiny, tmp_path):
     assert check_set(stimuli, None).problems == []
     write_wav(stimuli.path("stimuli/fire.wav"), np.full(100, 0.5, np.float32), 44_100)
     assert [problem.split()[0] for problem in check_set(stimuli, None).problems] == ["stimuli/fire.wav"]
+
+
+def test_a_channel_of_a_stereo_reference(folder, tmp_path):
+    """The recipe says which; the set is that of the mono file."""
+    waveform, rate = read_sound(folder / "word.wav")
+    other, _ = read_sound(folder / "texture.wav")
+    other = np.resize(other, len(waveform))
+    soundfile.write(folder / "stereo.wav", np.stack([other, waveform], 1), rate, subtype="FLOAT")
+    asked = {
+        "observer": {"name": "cochleagram", "duration_s": SECONDS}, "pool": str(folder / "pool"),
+        "stimuli": [{"name": "one", "kind": "metamer", "layers": ["cochleagram"], "evaluations": 1, "reference": "stereo.wav"}],
+    }  # fmt: skip
+    with pytest.raises(InputError, match=r"stereo.wav has 2 channels: .* \(channel: left, right or mean\)"):
+        make(Recipe.from_dict(asked, folder), tmp_path / "none")
+    right = make(Recipe.from_dict({**asked, "channel": "right"}, folder), tmp_path / "right")
+    asked["stimuli"][0]["reference"] = "word.wav"
+    mono = make(Recipe.from_dict(asked, folder), tmp_path / "mono")
+    assert np.abs(right.stimulus("references/stereo.wav") - mono.stimulus("references/word.wav")).max() < 1e-6
+    assert right.provenance["channel"] == "right"
+    images = {"observer": "efficientnet-lite0", "channel": "left", "stimuli": [{"name": "up", "kind": "controller", "goal": "drive", "unit": {"layer": "blocks.0", "channel": 1}}]}  # fmt: skip
+    with pytest.raises(InputError, match="channel is for sounds, the observer is shown images: remove it"):
+        make(images, tmp_path / "images")

@@ -11,6 +11,7 @@ import torch
 
 from synthstim.errors import InputError
 from synthstim.models import SoundInput
+from synthstim.recordings import decode
 from synthstim.sounds import (
     as_sound,
     at_level,
@@ -176,3 +177,28 @@ def test_inputs_of_sounds():
         SoundInput.lasting(1.0, network_rate=20_000, rate=16_000)
     with pytest.raises(InputError, match=r"are no whole number at 20000 Hz: use SoundInput\.lasting"):
         SoundInput(rate=48_000, samples=48_001, network_rate=20_000)
+
+
+def test_one_channel_of_several(tmp_path):
+    left, right = speechlike(0.2, seed=1), speechlike(0.2, seed=2)
+    soundfile.write(tmp_path / "two.wav", np.stack([left, right], 1), RATE, subtype="FLOAT")
+    for channel, wanted in {"left": left, "right": right, "mean": (left + right) / 2}.items():
+        np.testing.assert_allclose(read_sound(tmp_path / "two.wav", channel=channel)[0], wanted, atol=1e-7)
+        write_wav(tmp_path / "one.wav", left, RATE, coding="float32")
+        np.testing.assert_array_equal(read_sound(tmp_path / "one.wav", channel=channel)[0], left)
+    soundfile.write(tmp_path / "six.wav", np.zeros((100, 6)), RATE)
+    with pytest.raises(InputError, match=r"six\.wav has 6 channels, none of them the right one: choose channel mean"):
+        read_sound(tmp_path / "six.wav", channel="right")
+    assert read_sound(tmp_path / "six.wav", channel="mean")[0].shape == (100,)
+    with pytest.raises(InputError, match="channel 'both' is unknown: choose left, right, mean"):
+        read_sound(tmp_path / "two.wav", channel="both")
+
+
+def test_g722_is_read_as_recordings_are(tmp_path):
+    sound = np.random.default_rng(0).integers(0, 256, 8000, dtype=np.uint8)
+    path = tmp_path / "prompt.g722"
+    path.write_bytes(sound.tobytes())
+    waveform, rate = read_sound(path)
+    assert (rate, waveform.shape) == (16_000, (16_000,))
+    np.testing.assert_array_equal(waveform, decode(path)[0][:, 0])
+    assert coding_of(path) == "pcm16"

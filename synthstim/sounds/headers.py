@@ -115,8 +115,9 @@ def _ogg(stream: BinaryIO) -> tuple[int, int] | None:
 
 def _flac(stream: BinaryIO) -> tuple[int, int] | None:
     """FLAC: 36 bits of its first block count the samples; 0 where the encoder could not go back to write them."""
-    samples = int.from_bytes(_at(stream, 21, 5), "big") & (1 << 36) - 1
-    return None if samples else (42, 0)
+    facts = int.from_bytes(_at(stream, 18, 8), "big")
+    rate, samples = facts >> 44, facts & (1 << 36) - 1
+    return (42, 0) if rate and not samples else None
 
 
 def _mp3(stream: BinaryIO) -> tuple[int, int] | None:

@@ -43,6 +43,8 @@ HEARING: dict[str, Hearing] = {
     "whisper-tiny.en": Hearing("whisper", "embedded"),
     "word-music": Hearing("word_music", "embedded"),
     "cochleagram": Hearing("cochleagram", options={"preset": "feather2023"}),
+    # Envelopes at half amplitude, as the published package has them: values are 2**-0.3, 0.81, of the line above.
+    "cochleagram-feather2023": Hearing("cochleagram", options={"preset": "feather2023", "compat": True}),
     "cochleagram-kell2018": Hearing("cochleagram", options={"preset": "kell2018"}),
     "cochleagram-mcdermott2011": Hearing("cochleagram", options={"preset": "mcdermott2011"}),
     "spectrotemporal": Hearing("spectrotemporal"),

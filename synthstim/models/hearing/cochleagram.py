@@ -112,7 +112,12 @@ class Cochleagram(nn.Module):
 
     @classmethod
     def preset(cls, name: str = "feather2023", *, samples: int, compat: bool = False) -> Cochleagram:
-        """Return a published front end for sounds of ``samples`` samples at its rate, ``PRESETS[name].rate``."""
+        """Return a published front end for sounds of ``samples`` samples at its rate, ``PRESETS[name].rate``.
+
+        To compare values with the package that Feather et al. published, ask for ``compat``: its envelopes have half the
+        amplitude, so that its cochleagrams are 2**-0.3, or 0.81, of those without. As an observer that is
+        ``cochleagram-feather2023``; ``cochleagram`` has whole envelopes.
+        """
         if name not in PRESETS:
             raise InputError(f"no cochleagram is called {name!r}; {nearest(name, PRESETS)}")
         given = PRESETS[name]
