@@ -12,6 +12,7 @@ from rich.markup import escape
 
 from synthstim.errors import InputError
 from synthstim.experiment import export_experiment, rehearsal_lacks, run_experiment
+from synthstim.experiment.runtime.simulate import REHEARSAL
 from synthstim.files import require_folder
 from synthstim.production import demo_image, demo_sound, make, observer_of_set, pool_of_set
 from synthstim.progress import ProgressDisplay
@@ -139,7 +140,7 @@ def _made(directory: Path, recipe: str) -> StimulusSet | None:
 
 
 def _rehearse(experiment: Path, console: Console) -> None:
-    if before := sorted((experiment / "data").glob("*_session.json")):
+    if before := sorted((experiment / REHEARSAL).glob("*_session.json")):
         _say(console, f"rehearsal     done before: {before[-1]}")
     elif lacks := rehearsal_lacks(experiment):
         _say(console, f"rehearsal     skipped: {lacks}")

@@ -306,15 +306,23 @@ def test_who_did_not_end_the_plan_is_kept_and_named(folder):
     assert found.participants.set_index("participant")["main_planned"].tolist()[:2] == [34, 40]
 
 
-def test_rehearsals_are_left_out_unless_there_is_nothing_else(folder):
+def test_rehearsals_are_analysed_only_where_they_are_asked_for(folder):
     record = {"simulated": True, "participant": 2}
     (folder / "data" / "run_session.json").write_text(json.dumps(record))
     (folder / "data" / "cut_session.json").write_text('{"simulated": tr')
     found = analyse_experiment(folder)
     assert found.participants.set_index("participant").loc[2, "reason"] == "rehearsal: the run was simulated"
+    assert not any("rehearsal, not of people" in note for note in found.notes)
     for number in (1, 3, 4, 5, 6):
         table_of(folder, number).unlink()
-    assert any("rehearsal, not of people" in note for note in analyse_experiment(folder).notes)
+    with pytest.raises(InputError, match="rehearsal: the run was simulated"):
+        analyse_experiment(folder)
+    (folder / "data").rename(folder / "rehearsal")
+    with pytest.raises(InputError, match="has only been rehearsed"):
+        analyse_experiment(folder)
+    rehearsed = analyse_experiment(folder, rehearsal=True)
+    assert any("rehearsal, not of people" in note for note in rehearsed.notes)
+    assert rehearsed.files[0].parent == folder / "analysis_of_rehearsal"
 
 
 # Bad input: one sentence each.
@@ -387,7 +395,7 @@ def _number(folder):
 
 
 def _flag(folder):
-    changed(table_of(folder, 3), lambda text: text.replace("\ttrue\tanswered", "\tyes\tanswered", 1))
+    changed(table_of(folder, 3), lambda text: text.replace("\t1\tanswered", "\tyes\tanswered", 1))
 
 
 def _trial_twice(folder):
@@ -399,7 +407,7 @@ def _beyond(folder):
 
 
 def _says_nothing(folder):
-    changed(table_of(folder, 3), lambda text: re.sub(r"\t(true|false)\tanswered", "\tn/a\tanswered", text, count=1))
+    changed(table_of(folder, 3), lambda text: re.sub(r"\t[01]\tanswered", "\tn/a\tanswered", text, count=1))
 
 
 def _bytes(folder):
@@ -411,21 +419,10 @@ def _bytes(folder):
     [
         (_no_data, "holds no data: no participant has taken part yet"),
         (_headers_only, "holds no data: no trial has been answered yet"),
-        (_short_line, r"participant_002_trials\.tsv, line 8 has 25 of 26 cells"),
-        (_other_columns, r"participant_002_trials\.tsv is no table of trials"),
         (_image_experiment, "holds the experiment 'passive_fixation': only a listening test"),
         (_no_manifest, "is no exported experiment: it has no manifest.json"),
         (_broken_manifest, "is not the manifest of an experiment"),
         (_old_manifest, "lacks 'words'"),
-        (_copy, "participant 1 is in .* and in .*: remove the one that is a copy"),
-        (_condition, "participant 3 has the condition 'conv7', which is not among the conditions of this experiment"),
-        (_words, "participant 3 has the word 'zebra', which is not among the 40 words of this experiment"),
-        (_number, "a cell in the column run that is no whole number"),
-        (_flag, "a cell in the column correct that is neither true nor false"),
-        (_trial_twice, "participant 3 has the trial 33 twice"),
-        (_beyond, "participant 6 came, this experiment is for participants 1 to 4"),
-        (_says_nothing, "participant 3 has an answered trial that is neither right nor wrong"),
-        (_bytes, "is no text in UTF-8"),
     ],
 )
 def test_what_cannot_be_analysed_is_one_sentence(folder, spoil, said):
@@ -436,9 +433,45 @@ def test_what_cannot_be_analysed_is_one_sentence(folder, spoil, said):
     assert not (folder / "analysis").exists()
 
 
+@pytest.mark.parametrize(
+    ("spoil", "number", "said"),
+    [
+        (_short_line, 2, r"participant_002_trials\.tsv, line 8 has 25 of 26 cells"),
+        (_other_columns, 2, r"participant_002_trials\.tsv is no table of trials"),
+        (_copy, 1, "participant 1 is in .* and in .*: remove the one that is a copy"),
+        (
+            _condition,
+            3,
+            "participant 3 has the condition 'conv7', which is not among the conditions of this experiment",
+        ),
+        (_words, 3, "participant 3 has the word 'zebra', which is not among the 40 words of this experiment"),
+        (_number, 3, "a cell in the column run that is no whole number"),
+        (_flag, 3, "a cell in the column correct that is neither 1 nor 0"),
+        (_trial_twice, 3, "participant 3 has the trial 33 twice"),
+        (_beyond, 6, "participant 6 came, this experiment is for participants 1 to 4"),
+        (_says_nothing, 3, "participant 3 has an answered trial that is neither right nor wrong"),
+        (_bytes, 3, "is no text in UTF-8"),
+    ],
+)
+def test_a_damaged_participant_is_left_out_and_the_others_are_analysed(folder, spoil, number, said):
+    spoil(folder)
+    found = analyse_experiment(folder)
+    out = found.participants[~found.participants["kept"]].set_index("participant")
+    assert re.search(said, out.loc[number, "reason"])
+    assert f"Participant {number} is left out: " in found.summary
+    assert len(found.participants) == 6
+    assert set(found.participants["participant"]) - set(out.index)
+    for other in range(1, 7):
+        if other != number:
+            table_of(folder, other).unlink()
+    with pytest.raises(InputError, match=said) as caught:
+        analyse_experiment(folder)
+    assert "\n" not in str(caught.value)
+
+
 def test_nobody_left_is_one_sentence_with_the_reasons(folder):
     for path in (folder / "data").iterdir():
-        changed(path, lambda text: re.sub(r"(\theadphone\t.*)\ttrue\tanswered", r"\1\tfalse\tanswered", text))
+        changed(path, lambda text: re.sub(r"(\theadphone\t.*)\t1\tanswered", r"\1\t0\tanswered", text))
     with pytest.raises(
         InputError, match=r"no participant is left .*1: headphone check failed: 0 of 6 correct.*and 1 more"
     ):

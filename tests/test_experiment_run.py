@@ -22,7 +22,7 @@ from PIL import Image
 
 from synthstim.errors import InputError
 from synthstim.experiment import Run, export_experiment, protocol, readme, run_experiment
-from synthstim.experiment.run import virtual_display
+from synthstim.experiment.virtual_display import virtual_display
 
 OBSERVER = Path(__file__).with_name("experiment_observer.py")
 QUICK = {"on_ms": 50, "off_ms": 33.333, "lead_ms": 50, "rest_ms": 50, "blocks": 2}
@@ -57,7 +57,7 @@ class Observed:
 
     def __init__(self, folder: Path, code: int, output: str) -> None:
         self.code, self.output, self.folder = code, output, folder
-        records = sorted((folder / "data").glob("*_session.json"))
+        records = sorted((folder / "rehearsal").glob("*_session.json"))
         self.record: dict[str, Any] = json.loads(records[0].read_text(encoding="utf-8")) if records else {}
         stem = str(records[0]).removesuffix("_session.json") if records else ""
         self.frames = pd.read_csv(f"{stem}_frames.tsv", sep="\t", keep_default_na=False) if stem else pd.DataFrame()
@@ -164,7 +164,7 @@ def test_psychopys_own_table_has_a_row_a_presentation(observed: Observed) -> Non
     table = pd.read_csv(observed.psychopy, encoding="utf-8-sig")
     assert list(table["presentation"].dropna()) == list(range(8))
     assert list(table["image_file"].dropna()) == list(observed.shown["file"])
-    assert not list((observed.folder / "data").glob("*.psydat"))
+    assert not list((observed.folder / "rehearsal").glob("*.psydat"))
 
 
 def test_nothing_hostile_ran(observed: Observed) -> None:
@@ -178,7 +178,7 @@ def test_escape_ends_cleanly_with_the_data_saved(stimuli: Path, display: str, tm
     assert run.record["status"] == "stopped early"
     # Escape came while the third image was shown for its second flip.
     assert list(run.shown["frames_shown"]) == [ON, ON, 2]
-    assert list(run.shown["complete"].astype(str).str.lower())[-1] == "false"
+    assert list(run.shown["complete"].astype(str).str.lower())[-1] == "0"
     assert run.record["frames"] == len(run.frames)
     assert np.array_equal(run.screens()[-1], np.full((360, 480, 3), BACKGROUND, dtype=np.uint8))
     assert len(pd.read_csv(run.psychopy, encoding="utf-8-sig")["presentation"].dropna()) >= 2
@@ -200,7 +200,7 @@ def test_images_at_the_fixation_point_back_to_back_with_serial_markers(stimuli: 
     tty.setraw(writer)
     rig = RIG + f"markers: {{kind: serial, port: '{os.ttyname(writer)}'}}\n"
     folder = export(stimuli, tmp_path, rig, off_ms=0, wait_for_start=False, repeats_per_block=2)
-    run = simulated(folder)
+    run = simulated(folder, markers=True)
     received = read_bytes(reader, 16 + 6)
     os.close(reader)
     os.close(writer)
@@ -244,11 +244,11 @@ def test_a_protocol_is_a_page_of_yaml(stimuli: Path, tmp_path: Path, monkeypatch
     assert answers["answer.rt"].notna().sum() == 4
 
 
-def simulated(folder: Path) -> Run:
+def simulated(folder: Path, **options: Any) -> Run:
     """Run without any display of the computer's own."""
     kept = {name: os.environ.pop(name, None) for name in ("DISPLAY", "WAYLAND_DISPLAY")}
     try:
-        return run_experiment(folder, simulate=True)
+        return run_experiment(folder, simulate=True, **options)
     finally:
         os.environ.update({name: value for name, value in kept.items() if value is not None})
 
@@ -259,7 +259,7 @@ def test_changed_stimuli_stop_before_a_window_opens(stimuli: Path, tmp_path: Pat
         stream.write(b"x")
     with pytest.raises(InputError, match=r"stimuli/inf\.png has changed since the export"):
         simulated(folder)
-    assert [path.name for path in (folder / "data").iterdir()] == ["run.log"]
+    assert [path.name for path in (folder / "rehearsal").iterdir()] == ["run.log"]
 
 
 def test_another_display_stops_the_run_with_a_sentence(stimuli: Path, display: str, tmp_path: Path) -> None:

@@ -64,6 +64,7 @@ def test_the_folders_are_whole(exported: Path, check: Path) -> None:
         "settings.json",
         "stimuli",
     }
+    shared |= {"trials.json"}
     assert {path.name for path in exported.iterdir()} == shared | {"word_listening.psyexp", "word_listening.py"}
     assert {path.name for path in check.iterdir()} == shared | {"headphone_check.psyexp", "headphone_check.py"}
     assert len(list((exported / "conditions").iterdir())) == manifest(exported)["participants"] == 20

@@ -25,10 +25,10 @@ from numpy.typing import NDArray
 
 from synthstim.errors import InputError
 from synthstim.experiment import export_experiment, rehearsal_lacks, run_experiment, virtual_sound
-from synthstim.experiment.run import virtual_display
 from synthstim.experiment.runtime.listening import Listening
 from synthstim.experiment.runtime.tables import read_table
 from synthstim.experiment.runtime.trials import TrialLog, read_plan
+from synthstim.experiment.virtual_display import virtual_display
 
 LISTENER = Path(__file__).with_name("experiment_listener.py")
 MISSING = [name for name in ("Xvfb", "pulseaudio", "parec", "pactl") if shutil.which(name) is None]
@@ -66,7 +66,7 @@ class Heard:
 
     def __init__(self, folder: Path, code: int, output: str, participant: int) -> None:
         self.folder, self.code, self.output = folder, code, output
-        records = sorted((folder / "data").glob("*_session.json"))
+        records = sorted((folder / "rehearsal").glob("*_session.json"))
         self.record: dict[str, Any] = json.loads(records[-1].read_text(encoding="utf-8")) if records else {}
         self.rows = read_table(trials_of(folder, participant))
         self.manifest: dict[str, Any] = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
@@ -74,7 +74,7 @@ class Heard:
 
 def trials_of(folder: Path, participant: int) -> Path:
     protocol = next(folder.glob("*.psyexp")).stem
-    return folder / "data" / f"{protocol}_participant_{participant:03d}_trials.tsv"
+    return folder / "rehearsal" / f"{protocol}_participant_{participant:03d}_trials.tsv"
 
 
 @contextlib.contextmanager
@@ -123,13 +123,13 @@ def test_every_planned_trial_has_its_row(whole: tuple[Heard, Any]) -> None:
     plan = read_plan(heard.folder / "conditions" / "participant_001.csv")
     stimuli = heard.manifest["stimuli"]
     assert [row["stimulus_id"] for row in heard.rows] == [stimuli[row["item"]]["stimulus_id"] for row in plan]
-    assert [row["catch"] for row in heard.rows] == [str(bool(row["catch_trial"])).lower() for row in plan]
+    assert [row["catch"] for row in heard.rows] == [str(row["catch_trial"]) for row in plan]
     assert {row["status"] for row in heard.rows} == {"answered"}
-    assert {row["played"] for row in heard.rows} == {"true"}
+    assert {row["played"] for row in heard.rows} == {"1"}
     for row in heard.rows:
-        assert row["correct"] == str(row["answer"] == row["word"]).lower()
+        assert row["correct"] == str(int(row["answer"] == row["word"]))
         # Natural recordings and tones are what the simulated participant always recognises.
-        assert row["correct"] == "true" or row["condition"] in STAGES
+        assert row["correct"] == "1" or row["condition"] in STAGES
         assert row["answer"] in [*heard.manifest["words"], "1", "2", "3"]
         assert float(row["duration_s"]) <= float(row["first_key_s"]) <= float(row["rt_s"])
     onsets = [float(row["onset_s"]) for row in heard.rows]
@@ -187,13 +187,13 @@ def test_the_volume_noise_is_heard_first(whole: tuple[Heard, NDArray[np.float32]
 
 def test_psychopys_own_table_names_the_participant(whole: tuple[Heard, Any]) -> None:
     heard, _ = whole
-    table = pd.read_csv(next((heard.folder / "data").glob("*.csv")), encoding="utf-8-sig")
+    table = pd.read_csv(next((heard.folder / "rehearsal").glob("*.csv")), encoding="utf-8-sig")
     assert set(table["participant"].dropna()) == {1}
     answers = table.dropna(subset=["answer"])
     assert list(answers["answer"].astype(str)) == [row["answer"] for row in heard.rows]
     assert set(answers["participant"]) == {1}
     assert not list(heard.folder.rglob("*.pyc"))
-    assert not list((heard.folder / "data").glob("*.psydat"))
+    assert not list((heard.folder / "rehearsal").glob("*.psydat"))
 
 
 def wait_until(condition: Any, process: subprocess.Popen[bytes]) -> None:
@@ -206,7 +206,7 @@ def wait_until(condition: Any, process: subprocess.Popen[bytes]) -> None:
 
 def test_after_a_crash_each_source_has_been_heard_once(sounds: Path, display: str, tmp_path: Path) -> None:
     folder = export(sounds, tmp_path, catch_trials=1, demo_trials=1, check_headphones=False, show_words=False)
-    begun = folder / "data" / "word_listening_participant_002_started.tsv"
+    begun = folder / "rehearsal" / "word_listening_participant_002_started.tsv"
     with virtual_sound.virtual_speaker(RATE) as environment:
         environment |= {"DISPLAY": display, "SYNTHSTIM_SIMULATE": "1", "SYNTHSTIM_PARTICIPANT": "2"}
         with started(folder, environment) as process:
@@ -234,8 +234,8 @@ def test_after_a_crash_each_source_has_been_heard_once(sounds: Path, display: st
 def answered(folder: Path, count: int, *, right: bool) -> None:
     """Let participant 1 have done so many trials of the headphone check in an earlier run."""
     plan = read_plan(folder / "conditions" / "participant_001.csv")
-    (folder / "data").mkdir()
-    stem = folder / "data" / "headphone_check_participant_001"
+    (folder / "rehearsal").mkdir()
+    stem = folder / "rehearsal" / "headphone_check_participant_001"
     log = TrialLog(stem, 1, plan, lambda planned: {}, passes=5)
     for trial in range(count):
         log.start("headphone", trial)
@@ -253,7 +253,7 @@ def test_the_headphone_check_runs_alone_and_goes_on_where_it_was(tmp_path: Path)
     rows = read_table(ran.presentations)
     assert [row["trial"] for row in rows] == ["0", "1", "2", "3", "4", "5"]
     assert [row["run"] for row in rows] == ["1"] * 4 + ["2"] * 2
-    assert [row["correct"] for row in rows[4:]] == ["true", "true"]
+    assert [row["correct"] for row in rows[4:]] == ["1", "1"]
 
 
 @pytest.mark.slow

@@ -76,10 +76,10 @@ def test_a_whole_session_leaves_a_row_a_trial(tmp_path: Path) -> None:
     found = rows(tmp_path / "p")
     assert [row["part"] for row in found] == ["headphone"] * 6 + ["demo"] + ["main"] * 4
     assert all(tuple(row) == TRIAL_COLUMNS for row in found)
-    assert [row["headphone_passed"] for row in found] == ["n/a"] * 6 + ["true"] * 5
-    assert [row["catch"] for row in found[-4:]] == ["false", "true", "false", "false"]
+    assert [row["headphone_passed"] for row in found] == ["n/a"] * 6 + ["1"] * 5
+    assert [row["catch"] for row in found[-4:]] == ["0", "1", "0", "0"]
     assert {(row["participant"], row["run"], row["status"], row["played"]) for row in found} == {
-        ("3", "1", "answered", "true")
+        ("3", "1", "answered", "1")
     }
     assert finished(tmp_path / "p", plan(), passes=5)
 
@@ -136,7 +136,7 @@ def test_whoever_fails_may_try_again_before_the_main_part(tmp_path: Path) -> Non
     hear(again, "main", count=1)
     again.close()
     assert [row["attempt"] for row in rows(tmp_path / "p")] == ["1"] * 6 + ["2"] * 6 + ["1"]
-    assert rows(tmp_path / "p")[-1]["headphone_passed"] == "true"
+    assert rows(tmp_path / "p")[-1]["headphone_passed"] == "1"
 
 
 def test_whoever_fails_and_goes_on_is_not_checked_again(tmp_path: Path) -> None:
@@ -146,7 +146,7 @@ def test_whoever_fails_and_goes_on_is_not_checked_again(tmp_path: Path) -> None:
     log.close()
     again = opened(tmp_path / "p")
     assert (again.attempt, again.remaining("headphone")) == (1, [])
-    assert rows(tmp_path / "p")[-1]["headphone_passed"] == "false"
+    assert rows(tmp_path / "p")[-1]["headphone_passed"] == "0"
 
 
 def test_an_interrupted_tone_counts_as_not_right(tmp_path: Path) -> None:

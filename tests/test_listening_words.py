@@ -24,18 +24,18 @@ def typed(entry: Entry, *keys: str) -> str | None:
     ("keys", "answer"),
     [
         ([*"dog", "return"], "dog"),
-        (["d", "return"], "dog"),
+        (["d", "return", "return"], "dog"),
         ([*"car", "return"], "car"),
-        ([*"carp", "return"], "carpet"),
+        ([*"carp", "return", "num_enter"], "carpet"),
         ([*"carp", "tab", "num_enter"], "carpet"),
         (["c", "a", "down", "down", "return"], "carpet"),
         (["c", "a", "down", "down", "down", "up", "up", "return"], "car"),
-        ([*"cremeb", "return"], "Crème brûlée"),
+        ([*"cremeb", "tab", "return"], "Crème brûlée"),
         ([*"tshirt", "return"], "T-shirt"),
         (["t", "minus", *"shirt", "return"], "T-shirt"),
         ([*"naive", "return"], "naïve"),
         (["num_4", "2", "n", "return"], "42nd"),
-        (["x", "backspace", "d", "lshift", "return"], "dog"),
+        (["x", "backspace", "d", "lshift", "o", "g", "return"], "dog"),
     ],
 )
 def test_keys_become_a_word_of_the_list(keys: Sequence[str], answer: str) -> None:
@@ -48,6 +48,35 @@ def test_nothing_else_is_accepted(keys: str) -> None:
     assert typed(entry, *keys, "return") is None
     assert entry.refused == bool(keys)
     assert entry.typed == keys
+
+
+@pytest.mark.parametrize(
+    ("keys", "said"),
+    [
+        (["return"], "type the word first"),
+        (["d", "backspace", "return"], "type the word first"),
+        (["c", "return"], "choose a word with the arrows"),
+        (["x", "return"], "take letters back with backspace"),
+        (["d", "return"], "press return again to answer this word"),
+        ([*"crem", "return"], "press return again to answer this word"),
+    ],
+)
+def test_return_is_answered_where_it_is_no_answer(keys: list[str], said: str) -> None:
+    entry = Entry(LIST)
+    assert typed(entry, *keys) is None
+    assert said in entry.lines()[-1]
+    entry.key("lshift")
+    assert entry.said == ""
+
+
+def test_the_only_word_left_is_shown_as_the_answer_before_it_counts() -> None:
+    entry = Entry(LIST)
+    typed(entry, "d", "return")
+    assert "> dog <" in entry.lines()
+    assert entry.refused == 0
+    typed(entry, "backspace", "d")
+    assert "> dog <" not in entry.lines()
+    assert typed(entry, "return", "return") == "dog"
 
 
 def test_words_appear_as_they_are_typed() -> None:
@@ -81,7 +110,9 @@ def test_a_long_list_is_shown_in_part() -> None:
 
 def test_numbers_are_checked_before_they_are_taken() -> None:
     entry = NumberEntry(lambda number: "" if number < 20 else f"{number} is none of them")
-    assert [entry.key(name) for name in ("return", "a", "2", "1", "return")] == [None] * 5
+    assert entry.key("return") is None
+    assert "type the number first" in entry.lines()
+    assert [entry.key(name) for name in ("a", "2", "1", "return")] == [None] * 4
     assert "21 is none of them" in entry.lines()
     assert [entry.key(name) for name in ("backspace", "return")] == [None, 2]
 
@@ -114,9 +145,17 @@ def test_sources_without_a_word_of_their_own_are_refused(
 
 @pytest.mark.parametrize("separator", ["\t", ","])
 def test_labels_come_from_a_table(separator: str, tmp_path: Path) -> None:
-    rows = [["source", "word", "role"], ["s1", "ice cream", ""], ["s2", "dog", "catch"], ["unused", "cat", ""]]
+    rows = [
+        ["source", "word", "role", "also"],
+        ["s1", "ice cream", "", ""],
+        ["s2", "flour", "catch", "flower; flowr"],
+        ["unused", "cat", "", ""],
+    ]
     (tmp_path / "words.tsv").write_text("\n".join(separator.join(row) for row in rows), encoding="utf-8-sig")
-    assert labels_of(["s1", "s2"], tmp_path / "words.tsv") == {"s1": Label("ice cream"), "s2": Label("dog", "catch")}
+    labels = labels_of(["s1", "s2"], tmp_path / "words.tsv")
+    assert labels == {"s1": Label("ice cream"), "s2": Label("flour", "catch", ("flower", "flowr"))}
+    assert labels_of(["s1", "s2"], labels) == labels
+    assert answer_words(labels.values(), None) == ["flour", "flower", "flowr", "ice cream"]
 
 
 @pytest.mark.parametrize(
@@ -127,6 +166,7 @@ def test_labels_come_from_a_table(separator: str, tmp_path: Path) -> None:
         (b"source\tword\ns1\tdog\ns1\tcat\n", "names the source 's1' twice"),
         (b"source\tword\trole\ns1\tdog\tfiller\n", "role of 's1' is 'filler'"),
         (b"source\tword\ns1\n", "has no word"),
+        ("source\tword\talso\ns1\tdog\tпёс\n".encode(), "Latin letters"),
         (b"source\tword\ns1\t\xff\xfe\n", "no UTF-8 text"),
         (b"x" * 1_000_001, "longer than a megabyte"),
     ],

@@ -379,7 +379,11 @@ def test_a_real_run_is_told_as_it_was(experiment: Path, tmp_path: Path) -> None:
     from synthstim.experiment import run_experiment
 
     ran = run_experiment(experiment, simulate=True)
-    presented = read_presented(experiment)
+    with pytest.raises(InputError, match="has only been rehearsed"):
+        read_presented(experiment)
+    with pytest.raises(InputError, match="of a rehearsal, which nobody watched"):
+        read_presented(ran.presentations)
+    presented = read_presented(experiment, rehearsal=True)
     assert (presented.simulated, len(presented)) == (True, 40)
     logged = pd.read_csv(ran.presentations, sep="\t")
     assert np.allclose(presented.table["offset_s"], logged["offset_time_s"], atol=2e-6)

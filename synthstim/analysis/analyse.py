@@ -78,28 +78,29 @@ class Analysis:
         )
 
 
-def analyse_experiment(directory: str | Path, out: str | Path | None = None) -> Analysis:
+def analyse_experiment(directory: str | Path, out: str | Path | None = None, *, rehearsal: bool = False) -> Analysis:
     """Analyse an exported listening test: proportion recognised by condition, with confidence intervals.
 
     Args:
         directory: the exported experiment, with its participants' tables in ``data``.
         out: folder for the tables (TSV), the figure (SVG) and the page (HTML); ``analysis`` in the experiment by
             default. Files of an earlier analysis are replaced, and no others.
+        rehearsal: analyse what rehearsals wrote, in its folder ``rehearsal``.
 
     Returns:
         The analysis, with the files that it wrote.
 
     Raises:
-        InputError: the folder is no listening test, nobody took part, a table is damaged or belongs to another
-            experiment, or no participant is left after the exclusions.
+        InputError: the folder is no listening test, nobody took part, no table can be used, or no participant is left
+            after the exclusions. A participant whose table is damaged or of another experiment is left out, and said.
 
     Example:
         >>> analyse_experiment("words").by_condition[["condition", "proportion", "low", "high"]]  # doctest: +SKIP
     """
     root = Path(directory)
     design = read_design(root)
-    analysis = analyse_trials(read_trials(root, design), design)
-    folder = root / "analysis" if out is None else Path(out)
+    analysis = analyse_trials(read_trials(root, design, rehearsal=rehearsal), design)
+    folder = root / ("analysis_of_rehearsal" if rehearsal else "analysis") if out is None else Path(out)
     if folder.exists() and not folder.is_dir():
         raise InputError(f"{folder} is a file: give a folder for the tables and the figure")
     require_folder(folder)
@@ -154,12 +155,12 @@ def analyse_trials(trials: Trials | pd.DataFrame, design: Design) -> Analysis:
 def _notes(trials: Trials, participants: pd.DataFrame, table: pd.DataFrame, design: Design) -> list[str]:
     kept = participants[participants["kept"]]
     notes = [
-        f"Participant {row.participant} is left out: {row.reason}."
+        f"Participant {row.participant} is left out: {row.reason.rstrip('.')}."
         for row in participants[~participants["kept"]].itertuples()
     ]
     if len(kept) == 1:
         notes.append("One participant: there is no interval over participants; the pooled one is of the answers alone.")
-    if trials.rehearsed and trials.rehearsed >= set(kept["participant"]):
+    if trials.rehearsed:
         notes.append("Every run was simulated: these figures are of a rehearsal, not of people.")
     if interrupted := int(kept["main_interrupted"].sum()):
         notes.append(f"{interrupted} trial{' was' if interrupted == 1 else 's were'} interrupted and left out.")

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import csv
-import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from synthstim.errors import InputError
+from synthstim.experiment import manifest
+from synthstim.experiment.manifest import read_manifest
 from synthstim.experiment.runtime.trials import PARTS
 
 NATURAL = "natural"
 PROTOCOL = "word_listening"
-_NEEDED = ("participants", "conditions", "words", "criteria", "n_catch")
 
 
 @dataclass(frozen=True)
@@ -47,6 +46,7 @@ class Design:
         catch_trials: of each participant.
         left_out: metamers that were missing: (source, condition, reason).
         planned: trials of the main part by participant, where the plan is there.
+        right_answers: how many words of the list are right, on average over the sources: more than 1 where homophones are.
     """
 
     conditions: tuple[Condition, ...]
@@ -57,6 +57,7 @@ class Design:
     title: str = "Word listening"
     left_out: tuple[tuple[str, str, str], ...] = ()
     planned: tuple[tuple[int, int], ...] = ()
+    right_answers: float = 1.0
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -66,60 +67,44 @@ class Design:
     @property
     def chance(self) -> float:
         """Proportion correct of somebody who picks any word of the list."""
-        return 1 / len(self.words)
+        return self.right_answers / len(self.words)
+
+    @property
+    def one_in(self) -> str:
+        """The same as one in how many answers, for a sentence."""
+        return f"{1 / self.chance:.3g}" if self.right_answers != 1 else str(len(self.words))
 
 
-def read_design(directory: Path) -> Design:
+def read_design(directory: str | Path) -> Design:
     """Read the design of an exported listening test.
 
     Raises:
-        InputError: the folder is no exported experiment, or one of another kind.
+        InputError: the folder is no exported experiment, or one of another kind, or its manifest is damaged.
     """
-    manifest = _manifest(directory)
-    conditions = [
-        Condition(str(entry["condition"]), entry.get("observer"), entry.get("layer"))
-        for entry in manifest["conditions"]
-    ]
+    root = Path(directory)
+    if (protocol := read_manifest(root, manifest.Named).protocol) != PROTOCOL:
+        raise InputError(
+            f"{root} holds the experiment {protocol!r}: only a listening test ({PROTOCOL}) has words to be recognised"
+        )
+    asked = read_manifest(root, manifest.Listening)
+    conditions = [Condition(one.condition, one.observer, one.layer) for one in asked.conditions]
     # The sort is stable: the stages stay in the model's order.
     conditions.sort(key=lambda condition: condition.name != NATURAL)
-    asked = manifest["criteria"]
+    # Answers that are right, on average over the sources.
+    right = [1 + len(one.also) for one in asked.stimuli if one.kind == NATURAL] or [1]
     return Design(
         conditions=tuple(conditions),
-        words=tuple(map(str, manifest["words"])),
-        participants=int(manifest["participants"]),
-        catch_trials=int(manifest["n_catch"]),
+        words=asked.words,
+        participants=asked.participants,
+        catch_trials=asked.n_catch,
         criteria=Criteria(
-            int(asked.get("headphone_trials") or 0),
-            int(asked.get("headphone_pass") or 0),
-            float(asked.get("catch_pass") or 0),
+            asked.criteria.headphone_trials or 0, asked.criteria.headphone_pass or 0, asked.criteria.catch_pass or 0.0
         ),
-        title=str(manifest.get("title") or "Word listening"),
-        left_out=tuple(
-            (str(one.get("source")), str(one.get("condition")), str(one.get("reason")))
-            for one in manifest.get("left_out", [])
-        ),
-        planned=tuple(_planned(directory)),
+        title=asked.title,
+        left_out=tuple((one.source, one.condition, one.reason) for one in asked.left_out),
+        planned=tuple(_planned(root)),
+        right_answers=sum(right) / len(right),
     )
-
-
-def _manifest(directory: Path) -> dict[str, Any]:
-    path = directory / "manifest.json"
-    if not path.is_file():
-        raise InputError(f"{directory} is no exported experiment: it has no manifest.json")
-    try:
-        manifest = json.loads(path.read_text(encoding="utf-8"))
-        protocol = manifest["protocol"]
-    except (ValueError, KeyError, TypeError, RecursionError):
-        raise InputError(f"{path} is not the manifest of an experiment: export the set again") from None
-    if protocol != PROTOCOL:
-        raise InputError(
-            f"{directory} holds the experiment {protocol!r}: only a listening test ({PROTOCOL}) has words to be recognised"
-        )
-    if absent := [key for key in _NEEDED if key not in manifest]:
-        raise InputError(f"{path} lacks {absent[0]!r}: export the set again")
-    if not manifest["conditions"] or not manifest["words"]:
-        raise InputError(f"{path} names no {'words' if manifest['conditions'] else 'conditions'}: export the set again")
-    return dict(manifest)
 
 
 def _planned(directory: Path) -> list[tuple[int, int]]:

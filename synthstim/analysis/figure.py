@@ -57,7 +57,7 @@ def caption(design: Design, participants: pd.DataFrame, table: pd.DataFrame) -> 
     error = (
         "bars are 95 % confidence intervals of the mean over participants" if kept > 1 else "one participant: no bars"
     )
-    return f"{who}, {each} trials a condition; {error}; dots are participants; the dotted line is chance (1 in {len(design.words)})."
+    return f"{who}, {each} trials a condition; {error}; dots are participants; the dotted line is chance (1 in {design.one_in})."
 
 
 def draw(design: Design, table: pd.DataFrame, cells: pd.DataFrame, words: str) -> str:

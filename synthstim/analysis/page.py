@@ -118,7 +118,7 @@ def interactive(design: Design, table: pd.DataFrame, cells: pd.DataFrame) -> dic
         data.append(_series(table[table["condition"].isin(conditions)], at, _safe(name or "stages"), colour))
     right = max(at.values()) + 0.6
     data.append(
-        {"type": "scatter", "mode": "lines", "name": f"chance, 1 in {len(design.words)}", "x": [-0.6, right],
+        {"type": "scatter", "mode": "lines", "name": f"chance, 1 in {design.one_in}", "x": [-0.6, right],
          "y": [design.chance] * 2, "line": {"color": "--muted", "width": 1, "dash": "dot"}, "hoverinfo": "skip"}
     )  # fmt: skip
     layout = {

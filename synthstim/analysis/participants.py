@@ -17,17 +17,16 @@ def list_participants(trials: Trials, design: Design) -> pd.DataFrame:
     """One row a participant: kept or not, the reason, and the counts that it rests on (columns: ``PARTICIPANTS``).
 
     A participant is left out who failed the headphone check in the last attempt or did not end it, who knew too few of
-    the catch trials, or whose run was simulated; where all runs were, all are kept.
+    the catch trials, or whose table cannot be used.
     """
     planned = dict(design.planned)
-    everyone = set(trials.table["participant"].unique())
-    rehearsed = trials.rehearsed if everyone - trials.rehearsed else frozenset()
+    own = {int(str(number)): rows for number, rows in trials.table.groupby("participant")}
     rows = []
-    for number, own in trials.table.groupby("participant", sort=True):
-        counts = _counts(own) | {"participant": number, "main_planned": planned.get(int(str(number)))}
-        reasons = [*_failed(counts, design.criteria)]
-        if number in rehearsed:
-            reasons.append("rehearsal: the run was simulated")
+    for number in sorted({*own, *trials.left_out}):
+        counts = _counts(own.get(number, trials.table.iloc[:0]))
+        counts |= {"participant": number, "main_planned": planned.get(number)}
+        unusable = trials.left_out.get(number)
+        reasons = [unusable] if unusable else _failed(counts, design.criteria)
         rows.append({**counts, "kept": not reasons, "reason": "; ".join(reasons) or None})
     table = pd.DataFrame(rows, columns=[*PARTICIPANTS])
     return table.astype({"main_planned": "Int64", "reason": "string"})

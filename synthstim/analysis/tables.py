@@ -1,4 +1,4 @@
-"""Tables as text: tabs, n/a for what is missing, true and false."""
+"""Tables as text: tabs, n/a for what is missing, 1 and 0 for true and false, as R wants them."""
 
 from __future__ import annotations
 
@@ -17,5 +17,5 @@ def as_tsv(table: pd.DataFrame) -> str:
 
 def _cell(value: Any) -> Any:
     if value is True or value is False:
-        return str(value).lower()
+        return int(value)
     return f"{value:.6g}" if isinstance(value, float) and value == value else value

@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
-from dataclasses import dataclass
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pandas as pd
 
 from synthstim.analysis.design import Design
 from synthstim.errors import InputError, nearest
+from synthstim.experiment.runtime.simulate import DATA, REHEARSAL
 from synthstim.experiment.runtime.tables import MISSING
 from synthstim.experiment.runtime.trials import PARTS, TRIAL_COLUMNS
 
 ANSWERED, INTERRUPTED = "answered", "interrupted"
 _NUMBERS = ("participant", "run", "attempt", "trial")
 _FLAGS = ("catch", "correct", "played")
+# Experiments exported before said true and false.
+_FLAG = {"1": True, "0": False, "true": True, "false": False}
 _TRIAL = ["participant", "part", "attempt", "trial"]
 
 
@@ -26,36 +30,92 @@ class Trials:
 
     Attributes:
         table: one row a trial, with the columns that the experiment writes; numbers, flags and missing values as such.
-        rehearsed: participants whose runs were simulated.
+        left_out: participants whose tables cannot be used, and why, a sentence each; none of their trials is in ``table``.
+        rehearsed: whether these are of rehearsals, not of people.
         notes: what was left out while reading, a sentence each.
     """
 
     table: pd.DataFrame
-    rehearsed: frozenset[int] = frozenset()
+    left_out: Mapping[int, str] = field(default_factory=dict)
+    rehearsed: bool = False
     notes: tuple[str, ...] = ()
 
 
-def read_trials(directory: Path, design: Design) -> Trials:
+def read_trials(directory: str | Path, design: Design, *, rehearsal: bool = False) -> Trials:
     """Read the trial tables of all participants, ``data/*_trials.tsv``.
 
+    A participant whose table is damaged, is there twice, or belongs to another experiment (it names a condition or a word
+    that this one does not have) is left out, and ``Trials.left_out`` says why.
+
+    Args:
+        directory: the experiment's folder.
+        design: of the experiment.
+        rehearsal: read what rehearsals wrote instead, ``rehearsal/*_trials.tsv``.
+
     Raises:
-        InputError: nobody took part yet, a table is damaged, a participant is there twice, or a table belongs to
-            another experiment: it names a condition or a word that this one does not have.
+        InputError: nobody took part yet, or no table can be used.
     """
-    paths = sorted((directory / "data").glob("*_trials*.tsv"))
+    data = Path(directory) / (REHEARSAL if rehearsal else DATA)
+    paths = sorted(data.glob("*_trials*.tsv"))
     if not paths:
-        raise InputError(f"{directory} holds no data: no participant has taken part yet (data/*_trials.tsv)")
-    tables, notes = [], []
+        raise InputError(
+            f"{directory} holds no data: no participant has taken part yet ({data.name}/*_trials.tsv){_elsewhere(data)}"
+        )
+    tables: dict[int, pd.DataFrame] = {}
+    left_out, notes = _copies(paths) | ({} if rehearsal else _rehearsed(data)), []
     for path in paths:
-        table, note = _read_table(path)
-        tables.append(table)
+        if (number := _number(path)) in left_out:
+            continue
+        try:
+            table, note = _read_table(path)
+            _require_own(table, number, path)
+            if len(table):
+                check_trials(table, design)
+        except InputError as error:
+            left_out[number] = str(error)
+            continue
+        tables[number] = table
         notes += note
-    table = pd.concat(tables, ignore_index=True)
+    if not tables:
+        raise InputError(f"no table of trials can be used: {next(iter(left_out.values()))}")
+    table = pd.concat(tables.values(), ignore_index=True)
     if table.empty:
         raise InputError(f"{directory} holds no data: no trial has been answered yet")
-    _require_once(paths, tables)
-    check_trials(table, design)
-    return Trials(table, frozenset(_rehearsed(directory / "data")), tuple(notes))
+    return Trials(table, left_out, rehearsal, tuple(notes))
+
+
+def _elsewhere(data: Path) -> str:
+    """Where there are tables instead, for a sentence."""
+    if data.name == REHEARSAL or not any(data.with_name(REHEARSAL).glob("*_trials*.tsv")):
+        return ""
+    return "; it has only been rehearsed (analyse --rehearsal)"
+
+
+def _number(path: Path) -> int:
+    """The participant whose table a file is, by its name."""
+    found = re.search(r"participant_(\d+)_trials", path.name)
+    if found is None:
+        raise InputError(f"{path.name} names no participant: wanted names like ..._participant_001_trials.tsv")
+    return int(found.group(1))
+
+
+def _copies(paths: Sequence[Path]) -> dict[int, str]:
+    """Participants of whom there is more than one table."""
+    several: dict[int, list[str]] = {}
+    for path in paths:
+        several.setdefault(_number(path), []).append(path.name)
+    return {
+        number: f"participant {number} is in {names[0]} and in {names[1]}: remove the one that is a copy"
+        for number, names in several.items()
+        if len(names) > 1
+    }
+
+
+def _require_own(table: pd.DataFrame, number: int, path: Path) -> None:
+    if other := sorted(set(table["participant"]) - {number}):
+        raise InputError(
+            f"{path.name} holds trials of participant {other[0]}: give each participant a table of their own"
+        )
 
 
 def _read_table(path: Path) -> tuple[pd.DataFrame, list[str]]:
@@ -88,23 +148,10 @@ def _typed(table: pd.DataFrame, name: str) -> pd.DataFrame:
             raise InputError(f"{name} has a cell in the column {column} that is no whole number: restore the table")
         table[column] = table[column].astype("int64")
     for column in _FLAGS:
-        if not table[column].dropna().isin(["true", "false"]).all():
-            raise InputError(
-                f"{name} has a cell in the column {column} that is neither true nor false: restore the table"
-            )
-        table[column] = table[column].map({"true": True, "false": False}, na_action="ignore").astype("boolean")
+        if not table[column].dropna().isin(_FLAG).all():
+            raise InputError(f"{name} has a cell in the column {column} that is neither 1 nor 0: restore the table")
+        table[column] = table[column].map(_FLAG, na_action="ignore").astype("boolean")
     return table
-
-
-def _require_once(paths: Iterable[Path], tables: Iterable[pd.DataFrame]) -> None:
-    owner: dict[int, str] = {}
-    for path, table in zip(paths, tables, strict=True):
-        for number in table["participant"].unique():
-            if number in owner:
-                raise InputError(
-                    f"participant {number} is in {owner[number]} and in {path.name}: remove the one that is a copy"
-                )
-            owner[int(number)] = path.name
 
 
 def check_trials(table: pd.DataFrame, design: Design) -> None:
@@ -148,11 +195,14 @@ def check_trials(table: pd.DataFrame, design: Design) -> None:
         )
 
 
-def _rehearsed(data: Path) -> Iterable[int]:
+def _rehearsed(data: Path) -> dict[int, str]:
+    """Participants whose runs were simulated, though their tables lie among real ones, as older exports put them."""
+    found = {}
     for path in data.glob("*_session.json"):
         try:
             record = json.loads(path.read_text(encoding="utf-8"))
             if record.get("simulated") and isinstance(record.get("participant"), int):
-                yield record["participant"]
+                found[record["participant"]] = "rehearsal: the run was simulated"
         except (ValueError, AttributeError):
             continue  # a record cut off by a crash says nothing about the trials
+    return found

@@ -45,9 +45,13 @@ def export(
     setting: Annotated[
         list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="A setting of the protocol")
     ] = None,
-    words: Annotated[
+    labels: Annotated[
         Optional[Path],  # noqa: UP045
-        typer.Option(help="For listening tests: a table with the columns source and word, tab-separated"),
+        typer.Option(
+            "--labels",
+            "--words",
+            help="For listening tests: a table with the columns source and word; perhaps role, also",
+        ),
     ] = None,
     answers: Annotated[
         Path | None, typer.Option(help="For listening tests: further words to answer, one a line")
@@ -57,7 +61,7 @@ def export(
     from synthstim.experiment import export_experiment
 
     made = export_experiment(
-        stimuli, protocol, out=out, rig=rig, settings=_settings(setting or []), labels=words, answers=answers
+        stimuli, protocol, out=out, rig=rig, settings=_settings(setting or []), labels=labels, answers=answers
     )
     say(f"read {made / 'README.md'}, then: synthstim run {made}")
 
@@ -66,14 +70,20 @@ def export(
 def run(
     experiment: Annotated[Path, typer.Argument(help="An exported experiment")],
     simulate: Annotated[
-        bool, typer.Option("--simulate", help="Press the keys; use Xvfb where there is no display")
+        bool,
+        typer.Option(
+            "--simulate", help="Rehearse: press the keys, use Xvfb where there is no display, keep data apart"
+        ),
     ] = False,
+    markers: Annotated[bool, typer.Option("--markers", help="Send the rig's markers in a rehearsal too")] = False,
 ) -> None:
     """Run an exported experiment with this Python's PsychoPy."""
     from synthstim.experiment import run_experiment
 
-    ran = run_experiment(experiment, simulate)
+    ran = run_experiment(experiment, simulate, markers=markers)
     say(f"{ran.status}: {ran.presentations}")
+    for note in ran.notes:
+        say(note)
 
 
 @app.command()
@@ -82,11 +92,12 @@ def analyse(
     out: Annotated[
         Path | None, typer.Option(help="Folder of the tables and the figure; by default EXPERIMENT/analysis")
     ] = None,
+    rehearsal: Annotated[bool, typer.Option("--rehearsal", help="Of what rehearsals wrote, not of real data")] = False,
 ) -> None:
     """Proportion recognised by stage, with confidence intervals, exclusions and the figure."""
     from synthstim.analysis import analyse_experiment
 
-    found = analyse_experiment(experiment, out)
+    found = analyse_experiment(experiment, out, rehearsal=rehearsal)
     say(found.summary)
     for path in found.files:
         say(f"written {path}")

@@ -116,12 +116,15 @@ def deliver(
     directory: SessionPath,
     files: Annotated[list[Path], typer.Argument(help="Responses of one generation, all together")],
     generation: Annotated[Optional[int], typer.Option(min=0, help="By default the newest")] = None,  # noqa: UP045
+    rehearsal: Annotated[
+        bool, typer.Option("--rehearsal", help="Take logs of rehearsals, which nobody watched")
+    ] = False,
 ) -> None:
     """Copy responses into the inbox as a watcher wants them: whole, with checksums last."""
     from synthstim.loop import Session
     from synthstim.loop import deliver as hand_over
 
-    for path in hand_over(Session.read(directory), files, generation=generation):
+    for path in hand_over(Session.read(directory), files, generation=generation, rehearsal=rehearsal):
         say(f"delivered {path}")
 
 

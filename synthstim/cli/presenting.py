@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Optional
 
@@ -23,11 +24,19 @@ def presented(
         typer.Option(help="The markers that the recording saw, code and time_s: times are then on its clock"),
     ] = None,
     missing_markers: Annotated[int, typer.Option(min=0, help="How many markers may be lost")] = 0,
+    session_start: Annotated[
+        Optional[datetime],  # noqa: UP045
+        typer.Option(
+            formats=["%Y-%m-%dT%H:%M:%S%z"],
+            help="The moment that is 0 in the NWB file, such as 2026-11-26T20:15:00+0100",
+        ),
+    ] = None,
     display_delay: Annotated[float, typer.Option(help="Seconds from flip to light, by a photodiode")] = 0.0,
     entity: Annotated[
         list[str] | None,
         typer.Option(metavar="KEY=LABEL", help="Of the BIDS name, such as sub=01; several times for more"),
     ] = None,
+    rehearsal: Annotated[bool, typer.Option("--rehearsal", help="Take a rehearsal, which nobody watched")] = False,
 ) -> None:
     """Write what was shown, by the flips that were made, as NWB and as BIDS events."""
     from synthstim.presented import read_presented, write_bids_events, write_nwb
@@ -35,7 +44,7 @@ def presented(
 
     if nwb is None and bids is None:
         raise InputError("nothing to write was named: say --nwb FILE, --bids FOLDER, or both")
-    run = read_presented(experiment)
+    run = read_presented(experiment, rehearsal=rehearsal)
     say(repr(run))
     if run.simulated:
         say("this run was simulated: nobody watched")
@@ -45,7 +54,8 @@ def presented(
         clock = align_clock(sent, read_markers(markers), missing_markers=missing_markers, source=markers.name)
         say(str(clock))
     if nwb is not None:
-        say(f"written {write_nwb(run, nwb, clock=clock, display_delay_s=display_delay)}")
+        made = write_nwb(run, nwb, clock=clock, session_start=session_start, display_delay_s=display_delay)
+        say(f"written {made}")
     if bids is not None:
         entities = dict(_pair(text) for text in entity) if entity else None
         say(f"written {write_bids_events(run, bids, clock=clock, display_delay_s=display_delay, entities=entities)}")

@@ -27,6 +27,7 @@ def simulate(
 ) -> None:
     """Answer as a simulated animal does: a table of trials of a set, or spikes and markers of an experiment."""
     from synthstim.encoding.defaults import common_size
+    from synthstim.experiment.runtime.simulate import DATA, REHEARSAL
     from synthstim.files import require_absent
     from synthstim.presented import find_log
     from synthstim.responses import write_table
@@ -34,7 +35,7 @@ def simulate(
     from synthstim.stimulus_set import StimulusSet
 
     if (shown / "manifest.json").is_file():
-        log = find_log(shown)
+        log = find_log(shown, folders=(DATA, REHEARSAL))
         animal = simulated_animal(seed, sites, size=_size_of_experiment(shown), noise=noise)
         say(repr(animal))
         animal.record(log, out, seed=day)

@@ -98,7 +98,7 @@ def _set_up(experiment: Any, protocol: Protocol, stage: Stage, background: int) 
         "color": f"#{background:02x}{background:02x}{background:02x}",
         "colorSpace": "hex",
         "Units": "pix",
-        "Data filename": "'data/' + expName + '_' + expInfo['date']",
+        "Data filename": "session.data + '/' + expName + '_' + expInfo['date']",
         "Save psydat file": False,
         "frameRateMsg": "Measuring the refresh rate",
     }

@@ -10,7 +10,7 @@ from numpy.random import default_rng
 
 from synthstim.errors import InputError
 from synthstim.experiment.labels import Label
-from synthstim.experiment.sound_set import SoundSet
+from synthstim.experiment.sound_set import FAILED, SoundSet
 
 
 @dataclass(frozen=True)
@@ -74,8 +74,11 @@ def cast_sources(sound_set: SoundSet, labels: Mapping[str, Label], settings: Map
 
 def _too_few(sound_set: SoundSet, parts: Mapping[str, list[str]], left: list[str]) -> str:
     incomplete = sum(not sound_set.complete(source) for source in sound_set.recordings)
+    failed = sum(missing.reason.startswith(FAILED) for missing in sound_set.left_out)
+    hint = f", or include=all, which plays the {failed} metamers that failed their check" if failed else ""
     return (
         f"of {len(sound_set.recordings)} sources {len(parts['demo'])} are kept for the demonstration and"
         f" {len(parts['catch'])} for catch trials, {incomplete} lack a condition, and {len(left)} remain for the main part:"
         " wanted at least 2, give more sources, set demo_trials or catch_trials lower, or missing=leave_out_trial"
+        + hint
     )

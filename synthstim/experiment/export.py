@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import platform
 import shutil
+import warnings
 from collections.abc import Mapping
 from importlib import metadata
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import Any
 
 import yaml
 
+from synthstim.errors import InputError, nearest
 from synthstim.experiment.builder import build_experiment, write_experiment
 from synthstim.experiment.labels import Labels
 from synthstim.experiment.listening import prepare_listening
@@ -19,6 +21,7 @@ from synthstim.experiment.pieces import Stage
 from synthstim.experiment.plan import CODES
 from synthstim.experiment.prepared import Prepared, Request
 from synthstim.experiment.protocol import Protocol, read_protocol
+from synthstim.experiment.psychopy_home import require_psychopy_home
 from synthstim.experiment.readme import write_readme
 from synthstim.experiment.rig import DEFAULT_RIG, Rig, read_rig
 from synthstim.experiment.viewing import prepare_viewing
@@ -67,6 +70,7 @@ def export_experiment(
     frames = {name: described.frames(values[name], name) for name in chosen.durations}
     source = StimulusSet.read(stimulus_set) if isinstance(stimulus_set, (str, Path)) else stimulus_set
     request = Request(source, chosen, Stage(described, values, frames), labels, answers)
+    require_psychopy_home()
     with Staging(out, "export") as staging:
         _fill(staging.path, request, default_rig=rig is None)
         return staging.commit()
@@ -85,9 +89,10 @@ def _fill(directory: Path, request: Request, *, default_rig: bool) -> None:
     experiment = build_experiment(protocol, stage, background=prepared.background, blocks=prepared.blocks)
     write_experiment(experiment, directory, protocol.name)
     set_name = request.source.root.name if request.source is not None else "no set"
-    write_readme(
-        directory / "README.md", protocol, stage, {**facts, **prepared.page}, set_name=set_name, default_rig=default_rig
-    )
+    page = {**facts, **prepared.page, "notes": prepared.notes}
+    write_readme(directory / "README.md", protocol, stage, page, set_name=set_name, default_rig=default_rig)
+    for note in prepared.notes:
+        warnings.warn(note, stacklevel=2)
 
 
 def _manifest(request: Request, prepared: Prepared, facts: dict[str, Any]) -> dict[str, Any]:
@@ -96,7 +101,7 @@ def _manifest(request: Request, prepared: Prepared, facts: dict[str, Any]) -> di
         "protocol": protocol.name,
         "title": protocol.title,
         "minutes": float(facts["minutes"]),
-        "texts": {name: text.format_map(facts) for name, text in protocol.texts.items()},
+        "texts": {name: _filled(protocol, name, text, facts) for name, text in protocol.texts.items()},
         "keys": _waited_for(protocol),
         "codes": CODES,
         "settings": dict(stage.settings),
@@ -110,6 +115,18 @@ def _manifest(request: Request, prepared: Prepared, facts: dict[str, Any]) -> di
         },
         **prepared.manifest,
     }
+
+
+def _filled(protocol: Protocol, name: str, text: str, facts: dict[str, Any]) -> str:
+    try:
+        return text.format_map(facts)
+    except KeyError as error:
+        figure = error.args[0]
+    except ValueError:
+        raise InputError(
+            f"the text {name} of {protocol.name} has a brace too few or too many: double those meant"
+        ) from None
+    raise InputError(f"the text {name} of {protocol.name} names the figure {figure!r}, {nearest(figure, facts)}")
 
 
 def _waited_for(protocol: Protocol) -> dict[str, str]:

@@ -18,13 +18,20 @@ _MAX_BYTES = 1_000_000
 
 @dataclass(frozen=True)
 class Label:
-    """The word of a source, and the part of the experiment it is kept for; without a role the seed decides."""
+    """What is said in a source.
+
+    Attributes:
+        word: the word.
+        role: the part of the experiment that the source is kept for; without one the seed decides.
+        also: other words that are right as well, such as homophones.
+    """
 
     word: str
     role: str = ""
+    also: tuple[str, ...] = ()
 
 
-Labels = Mapping[str, str] | str | Path | None
+Labels = Mapping[str, str | Label] | str | Path | None
 
 
 def labels_of(sources: Iterable[str], given: Labels) -> dict[str, Label]:
@@ -32,15 +39,16 @@ def labels_of(sources: Iterable[str], given: Labels) -> dict[str, Label]:
 
     Args:
         sources: names of the recordings.
-        given: words by source; or a table (tab or comma separated) with the columns ``source`` and ``word``, and
-            perhaps ``role`` (main, demo, catch); or None, for the letters with which each name begins.
+        given: words or labels by source; or a table (tab or comma separated) with the columns ``source`` and ``word``,
+            and perhaps ``role`` (main, demo, catch) and ``also`` (words that are right as well, with semicolons between
+            them); or None, for the letters with which each name begins.
 
     Raises:
         InputError: the table cannot be read, a source has no word, a word cannot be typed, or two sources share one.
     """
     sources = list(sources)
     known = _read_table(Path(given)) if isinstance(given, (str, Path)) else {
-        source: Label(word.strip()) for source, word in (given or {}).items()
+        source: said if isinstance(said, Label) else Label(said.strip()) for source, said in (given or {}).items()
     }  # fmt: skip
     labels = {}
     for source in sources:
@@ -56,7 +64,8 @@ def labels_of(sources: Iterable[str], given: Labels) -> dict[str, Label]:
             raise InputError(
                 f"the source {source!r} has no word: name its recording by the word that is said, or give labels"
             )
-        _check(labels[source].word, f"the label of {source!r}")
+        for accepted in (labels[source].word, *labels[source].also):
+            _check(accepted, f"the label of {source!r}")
     _check_unique({source: label.word for source, label in labels.items()})
     return labels
 
@@ -67,7 +76,7 @@ def answer_words(labels: Iterable[Label], given: str | Path | None) -> list[str]
     Raises:
         InputError: the file cannot be read, a word cannot be typed, or two words are typed alike.
     """
-    words = {label.word for label in labels}
+    words = {word for label in labels for word in (label.word, *label.also)}
     if given is not None:
         listed = [line.strip() for line in _text_of(Path(given)).splitlines() if line.strip()]
         if not listed:
@@ -100,7 +109,8 @@ def _read_table(path: Path) -> dict[str, Label]:
             raise InputError(f"{path.name} names the source {source!r} twice: leave one line out")
         if role not in ("", *ROLES):
             raise InputError(f"{path.name}: the role of {source!r} is {role!r}: wanted one of {', '.join(ROLES)}")
-        labels[source] = Label(word, role)
+        also = tuple(other.strip() for other in str(row.get("also") or "").split(";") if other.strip())
+        labels[source] = Label(word, role, also)
     return labels
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -20,6 +21,7 @@ from synthstim.experiment.runtime.trials import PARTS
 from synthstim.experiment.shelf import Shelf, make_tones, shelve
 from synthstim.experiment.sound_set import measured, read_sound_set
 from synthstim.experiment.stimuli import check_codes, require_modality
+from synthstim.experiment.trial_columns import TRIAL_MEANINGS
 from synthstim.recipe.schema import DEFAULT_LEVEL_DBFS
 
 DEFAULT_RATE_HZ = 48000
@@ -49,6 +51,7 @@ def prepare_listening(request: Request, directory: Path) -> Prepared:
     conditions = len(material.sound_set.conditions) if material else 1
     participants = values["participants"] or conditions * math.ceil(DEFAULT_PARTICIPANTS / conditions)
     orders = participants_rows(shelf, material, participants=participants, seed=values["seed"])
+    (directory / "trials.json").write_text(json.dumps(TRIAL_MEANINGS, indent=2) + "\n", encoding="utf-8", newline="\n")
     (directory / "conditions").mkdir()
     for number, rows in enumerate(orders, start=1):
         write_rows(directory / "conditions" / f"participant_{number:03d}.csv", rows)
@@ -59,7 +62,7 @@ def prepare_listening(request: Request, directory: Path) -> Prepared:
         facts=_facts(material, shelf, trials, values),
         manifest=manifest,
         settings={"participant": None, "sound": {"check": True}},
-        page=_page(material, shelf) | {"manifest": manifest},
+        page=_page(material, shelf) | {"manifest": manifest, "columns": TRIAL_MEANINGS},
         background=BACKGROUND,
         screen_matters=False,
     )
@@ -151,5 +154,5 @@ def _page(material: Material | None, shelf: Shelf) -> dict[str, Any]:
         "levels": (min(levels), max(levels)),
         "reasons": Counter(missing.condition for missing in material.sound_set.left_out),
         "unused": material.sound_set.unused,
-        "only_labels": set(material.words) == {label.word for label in material.labels.values()},
+        "only_labels": set(material.words) == set(answer_words(material.labels.values(), None)),
     }

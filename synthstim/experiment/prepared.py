@@ -43,6 +43,7 @@ class Prepared:
         page: what the README's template may name.
         background: level of the screen, 0 to 255.
         blocks: how many there are.
+        notes: what the person who exports must know, a sentence each.
         screen_matters: whether a display other than the rig's stops the run, where the rig says so.
     """
 
@@ -53,3 +54,4 @@ class Prepared:
     background: int = 128
     blocks: int = 1
     screen_matters: bool = True
+    notes: tuple[str, ...] = ()

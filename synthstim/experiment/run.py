@@ -6,18 +6,24 @@ import contextlib
 import json
 import os
 import shutil
-import signal
 import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from synthstim.errors import InputError
+from synthstim.experiment.children import child
+from synthstim.experiment.manifest import Experiment, read_manifest
+from synthstim.experiment.patience import Patience, load, processors
+from synthstim.experiment.psychopy_home import require_psychopy_home
+from synthstim.experiment.run_log import reason_of
+from synthstim.experiment.runtime.simulate import DATA, MARKERS, REHEARSAL, SWITCH
+from synthstim.experiment.virtual_display import has_display, virtual_display
 from synthstim.experiment.virtual_sound import has_sound, virtual_speaker
 
-_START_S = 240.0
+LOG = "run.log"
+_TABLES = ("*_presentations.tsv", "*_trials.tsv")
 
 
 @dataclass(frozen=True)
@@ -30,6 +36,7 @@ class Run:
         presentations: a row a presentation, or a trial of a listening experiment, as TSV.
         frames: a row a flip, as TSV; None for sounds.
         data: PsychoPy's own table, as CSV.
+        notes: what must be known of it, a sentence each: that it was a rehearsal, markers that were not sent.
     """
 
     status: str
@@ -37,43 +44,66 @@ class Run:
     presentations: Path
     frames: Path | None
     data: Path
+    notes: tuple[str, ...] = ()
 
 
-def run_experiment(directory: str | Path, simulate: bool = False, *, time_limit_s: float | None = None) -> Run:
-    """Run an exported experiment with this Python.
+def run_experiment(
+    directory: str | Path, simulate: bool = False, *, markers: bool = False, time_limit_s: float | None = None
+) -> Run:
+    """Run an exported experiment with this Python; it ends with this process, however that ends.
 
     Args:
         directory: the exported folder.
-        simulate: press the keys that it waits for, tolerate another display or sound device, and use Xvfb and a private
-            PulseAudio where there is none.
-        time_limit_s: stop it after so long; by default a simulated run may take three times its duration and 4 minutes,
-            and a real one as long as it needs.
+        simulate: rehearse: press the keys that it waits for, tolerate another display or sound device, use Xvfb and a
+            private PulseAudio where there is none, send no markers, and write into the folder ``rehearsal`` instead of
+            ``data``, so that no participant is used up.
+        markers: send the rig's markers in a rehearsal too.
+        time_limit_s: stop it after so long; by default a rehearsal may show nothing new for three times its duration and
+            4 minutes, longer on a busy computer, and a real run takes as long as it needs.
 
     Raises:
-        InputError: the folder is no experiment, there is no display, the run failed or took too long; the last line of
-            its output is in the message, all of it in ``run.log`` of the folder's ``data``.
+        InputError: the folder is no experiment, there is no display, the run failed or took too long; the reason that it
+            gave is in the message, all that it printed in ``run.log`` of its folder of data.
     """
     root = Path(directory).resolve()
-    manifest = _manifest(root)
-    data = root / "data"
-    data.mkdir(exist_ok=True)
+    experiment = read_manifest(root, Experiment)
+    require_psychopy_home()
+    data = _data_folder(root, simulate)
     before = set(data.glob("*_session.json"))
-    if time_limit_s is None and simulate:
-        time_limit_s = _START_S + 180 * manifest["minutes"]
-    rate_hz = manifest.get("rate_hz")
-    with _display(manifest["rig"]["monitor"], simulate) as environment, _sound(rate_hz, simulate) as sound:
+    with _display(experiment, simulate) as environment, _sound(experiment.rate_hz, simulate) as sound:
         environment |= sound
         if simulate:
-            environment |= {"SYNTHSTIM_SIMULATE": "1"}
-        code = _run(root, f"{manifest['protocol']}.py", environment, data / "run.log", time_limit_s)
+            environment |= {SWITCH: "1", MARKERS: "1" if markers else "0"}
+        patience = Patience(data, experiment.minutes) if simulate and time_limit_s is None else None
+        code = _run(root, f"{experiment.protocol}.py", environment, data / LOG, time_limit_s, patience)
     made = sorted(set(data.glob("*_session.json")) - before)
     if code != 0 or not made:
-        raise InputError(f"the experiment stopped before its end: {_last_line(data / 'run.log')} (see data/run.log)")
-    stem = str(made[-1]).removesuffix("_session.json")
-    record = json.loads(made[-1].read_text(encoding="utf-8"))
-    shown = data / record["trials"] if "trials" in record else Path(f"{stem}_presentations.tsv")
-    frames = None if rate_hz else Path(f"{stem}_frames.tsv")
-    return Run(record["status"], made[-1], shown, frames, Path(f"{stem}.csv"))
+        raise InputError(
+            f"the experiment stopped before its end: {reason_of(data / LOG, code)} (see {data.name}/{LOG})"
+        )
+    return _ran(made[-1], experiment, simulate=simulate)
+
+
+def _ran(session: Path, experiment: Experiment, *, simulate: bool) -> Run:
+    stem, record = str(session).removesuffix("_session.json"), json.loads(session.read_text(encoding="utf-8"))
+    shown = session.parent / record["trials"] if "trials" in record else Path(f"{stem}_presentations.tsv")
+    frames = None if experiment.rate_hz else Path(f"{stem}_frames.tsv")
+    notes = ["a rehearsal: nobody took part, and its data are kept apart from real ones"] if simulate else []
+    if experiment.rig.markers.kind != "none" and not record["markers"]["sent"]:
+        notes.append(f"the markers ({experiment.rig.markers}) were not sent, as this was a rehearsal")
+    return Run(record["status"], session, shown, frames, Path(f"{stem}.csv"), tuple(notes))
+
+
+def _data_folder(root: Path, simulate: bool) -> Path:
+    data = root / (REHEARSAL if simulate else DATA)
+    try:
+        data.mkdir(exist_ok=True)
+        (data / LOG).write_bytes(b"")
+    except OSError as error:
+        raise InputError(
+            f"{data} cannot be written ({error.strerror}): copy the experiment to a folder that you may write to"
+        ) from None
+    return data
 
 
 def rehearsal_lacks(directory: str | Path) -> str:
@@ -82,35 +112,25 @@ def rehearsal_lacks(directory: str | Path) -> str:
     Raises:
         InputError: the folder is no experiment.
     """
-    manifest = _manifest(Path(directory))
-    if not _has_display() and shutil.which("Xvfb") is None:
+    experiment = read_manifest(Path(directory), Experiment)
+    if not has_display() and shutil.which("Xvfb") is None:
         return "there is no display and no Xvfb (Debian: apt-get install xvfb)"
-    if manifest.get("rate_hz") and not has_sound() and shutil.which("pulseaudio") is None:
+    if experiment.rate_hz and not has_sound() and shutil.which("pulseaudio") is None:
         return "there is no sound device and no PulseAudio (Debian: apt-get install pulseaudio libasound2-plugins)"
     return ""
 
 
-def _manifest(root: Path) -> dict[str, Any]:
-    try:
-        return dict(json.loads((root / "manifest.json").read_text(encoding="utf-8")))
-    except (OSError, ValueError):
-        raise InputError(f"{root} is no exported experiment: it has no readable manifest.json") from None
-
-
 @contextlib.contextmanager
-def _display(monitor: dict[str, Any], simulate: bool) -> Iterator[dict[str, str]]:
+def _display(experiment: Experiment, simulate: bool) -> Iterator[dict[str, str]]:
     environment = dict(os.environ)
-    if _has_display():
+    if has_display():
         yield environment
         return
     if not simulate:
         raise InputError("there is no display: run this at the rig, or with --simulate")
-    with virtual_display(monitor["width_px"], monitor["height_px"]) as number:
+    monitor = experiment.rig.monitor
+    with virtual_display(monitor.width_px, monitor.height_px) as number:
         yield environment | {"DISPLAY": number}
-
-
-def _has_display() -> bool:
-    return not sys.platform.startswith("linux") or any(os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY"))
 
 
 @contextlib.contextmanager
@@ -122,63 +142,32 @@ def _sound(rate_hz: int | None, simulate: bool) -> Iterator[dict[str, str]]:
         yield environment
 
 
-@contextlib.contextmanager
-def virtual_display(width_px: int, height_px: int) -> Iterator[str]:
-    """Start Xvfb on a free display number; yields the number as DISPLAY wants it.
-
-    Raises:
-        InputError: Xvfb is not installed or does not start.
-    """
-    if shutil.which("Xvfb") is None:
-        raise InputError("there is no display and Xvfb is not installed: install the package xvfb")
-    reader, writer = os.pipe()
-    server = subprocess.Popen(
-        ["Xvfb", "-displayfd", str(writer), "-screen", "0", f"{width_px}x{height_px}x24", "-nolisten", "tcp"],
-        pass_fds=[writer], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-    )  # fmt: skip
-    os.close(writer)
-    try:
-        # Xvfb finds a free number by itself, and writes it when it is ready.
-        with os.fdopen(reader) as stream:
-            number = stream.readline().strip()
-        if not number:
-            raise InputError("Xvfb did not start: run it by hand to see why")
-        yield f":{number}"
-    finally:
-        _end(server)
+def _run(
+    root: Path, script: str, environment: dict[str, str], log: Path, time_limit_s: float | None, patience: Patience | None
+) -> int:  # fmt: skip
+    # -B: the folder stays as it was exported, without compiled files.
+    command = [sys.executable, "-B", script]
+    with (
+        open(log, "wb") as stream,
+        child(command, cwd=root, env=environment, stdout=stream, stderr=subprocess.STDOUT) as process,
+    ):
+        while True:
+            try:
+                return process.wait(time_limit_s if patience is None else 1.0)
+            except subprocess.TimeoutExpired:
+                if patience is None:
+                    so_far = f"was still running after {time_limit_s:.0f} s"
+                elif patience.over:
+                    so_far = f"has shown nothing new for {patience.idle_s:.0f} s"
+                else:
+                    continue
+            raise InputError(f"the experiment {so_far}, {_too_slow(log)}")
 
 
-def _run(root: Path, script: str, environment: dict[str, str], log: Path, time_limit_s: float | None) -> int:
-    with open(log, "wb") as stream:
-        process = subprocess.Popen(
-            # -B: the folder stays as it was exported, without compiled files.
-            [sys.executable, "-B", script], cwd=root, env=environment, stdin=subprocess.DEVNULL, stdout=stream,
-            stderr=subprocess.STDOUT, start_new_session=os.name == "posix",
-        )  # fmt: skip
-        try:
-            return process.wait(time_limit_s)
-        except subprocess.TimeoutExpired:
-            raise InputError(f"the experiment was still running after {time_limit_s:.0f} s: see {log.name}") from None
-        finally:
-            _end(process)
-
-
-def _end(process: subprocess.Popen[bytes]) -> None:
-    if process.poll() is not None:
-        return
-    process.terminate()
-    try:
-        process.wait(5)
-    except subprocess.TimeoutExpired:
-        if os.name == "posix" and os.getpgid(process.pid) == process.pid:
-            os.killpg(process.pid, signal.SIGKILL)
-        else:
-            process.kill()
-        process.wait()
-
-
-def _last_line(log: Path) -> str:
-    text = log.read_text(encoding="utf-8", errors="replace")
-    # PsychoPy writes its warnings when it exits, after what ended it.
-    lines = [line.strip() for line in text.splitlines() if line.strip() and "WARNING" not in line]
-    return lines[-1] if lines else "it wrote nothing"
+def _too_slow(log: Path) -> str:
+    tables = sorted((path for name in _TABLES for path in log.parent.glob(name)), key=lambda path: path.stat().st_mtime)
+    rows = tables[-1].read_bytes().count(b"\n") - 1 if tables else 0
+    return (
+        f"{rows} presentations in: this computer is too slow or too busy for it (load {load():.1f} on {processors()}"
+        f" processors), or it waits for something; try again when nothing else runs (see {log.parent.name}/{log.name})"
+    )

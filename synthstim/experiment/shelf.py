@@ -66,6 +66,7 @@ def shelve(shelf: Shelf, source: StimulusSet, material: Material) -> None:
                 "status": recording.status,
                 "source": name,
                 "word": material.labels[name].word,
+                "also": list(material.labels[name].also),
             }
             columns |= asdict(recording.condition) | {"source_sha256": recording.sha256} | facts
             shelf.add((name, recording.condition.condition), recording.stimulus_id, **columns)

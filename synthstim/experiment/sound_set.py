@@ -15,6 +15,8 @@ from synthstim.sounds import level_of, read_sound
 from synthstim.stimulus_set import StimulusSet
 
 NATURAL = "natural"
+# How the reason begins for which a metamer that is there is left out.
+FAILED = "failed its check"
 
 
 @dataclass(frozen=True)
@@ -169,7 +171,7 @@ def _left_out(
     reasons: dict[tuple[str, str], str] = {}
     for row in table.fillna({"observer": "model", "reason": ""}).to_dict("records"):
         key = Path(row["reference"]).stem, stages[row["observer"], row["layer"]].condition
-        reasons.setdefault(key, f"failed its check: {row['reason']}" if row["reason"] else "failed its check")
+        reasons.setdefault(key, f"{FAILED}: {row['reason']}" if row["reason"] else FAILED)
     return [
         LeftOut(source, stage.condition, reasons.get((source, stage.condition), "the set has no such metamer"))
         for source, by_condition in recordings.items()

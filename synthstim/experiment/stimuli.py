@@ -146,7 +146,7 @@ def _write(source: Path, target: Path, settings: Mapping[str, Any], rig: Rig) ->
     if header[:8] != _PNG:
         raise InputError(f"{source.name} is no PNG: an experiment shows 8-bit PNG files, save it as one")
     if header[24] == 16:
-        raise InputError(f"{source.name} has 16 bits, for analysis only: displays show 8, write the set with bits=8")
+        raise InputError(f"{source.name} has 16 bits, for analysis only: displays show 8, make the set with 8 bits")
     image = read_image(source)
     if settings["size_deg"] is None and not settings["convert_for_linear"]:
         shutil.copyfile(source, target)

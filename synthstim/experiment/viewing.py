@@ -7,9 +7,12 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from synthstim.errors import InputError
 from synthstim.experiment.builder import duration, used_routines
 from synthstim.experiment.pieces import Stage
+from synthstim.experiment.placement import Box
 from synthstim.experiment.plan import randomised_blocks, write_conditions, write_markers
 from synthstim.experiment.prepared import Prepared, Request
 from synthstim.experiment.protocol import Protocol
@@ -49,6 +52,7 @@ def prepare_viewing(request: Request, directory: Path) -> Prepared:
             "stimuli": [_entry(shown, stage.rig) for shown in stimuli],
         },
         page=_page(stimuli, stage.rig),
+        notes=_covering(stimuli, stage),
         background=_background(stage),
         blocks=len(orders),
     )
@@ -92,14 +96,44 @@ def _page(stimuli: tuple[Stimulus, ...], rig: Rig) -> dict[str, Any]:
         "kinds": Counter(shown.kind for shown in stimuli),
         "failed": sum(shown.status == "failed" for shown in stimuli),
         "sizes": [(width, rig.degrees(width)) for width in widths],
-        "centre": stimuli[0].box.centre(rig),
+        "centre": _from_the_centre(stimuli[0].box, rig),
+        "half_light": 0.5**rig.monitor.gamma,
+        "half_light_srgb": float(linear_light(torch.tensor(0.5, dtype=torch.float64))),
         "last_code": stimuli[-1].marker_code,
     }
 
 
-def _background(stage: Stage) -> int:
-    import torch
+def _from_the_centre(box: Box, rig: Rig) -> str:
+    """Where an image stands, in words: "115 px right of and 72 px below the screen's centre"."""
+    x, y = box.centre(rig)
+    across, up = f"{abs(x):g} px {'right' if x > 0 else 'left'} of", f"{abs(y):g} px {'above' if y > 0 else 'below'}"
+    words = " and ".join([across] * (x != 0) + [up] * (y != 0))
+    return f"{words} the screen's centre" if words else "the screen's centre"
 
+
+def _covering(stimuli: tuple[Stimulus, ...], stage: Stage) -> tuple[str, ...]:
+    """What to say where images reach the fixation point, which the subject is to look at beside them."""
+    if not stage.settings.get("fixation"):
+        return ()
+    rig = stage.rig
+    middle = Box(rig.monitor.width_px // 2 - 1, rig.monitor.height_px // 2 - 1, 2, 2)
+    # Images centred there are meant for the fovea.
+    around = [shown for shown in stimuli if shown.box.overlaps(middle) and _off_centre(shown.box, rig)]
+    if not around:
+        return ()
+    widest = max(around, key=lambda shown: shown.box.width)
+    return (
+        f"{len(around)} of {len(stimuli)} images cover the fixation point, which is drawn above them: {widest.stimulus_id} is"
+        f" {rig.degrees(widest.box.width):.2g} deg wide and its centre {_from_the_centre(widest.box, rig)};"
+        " move them farther out, or give a smaller size_deg",
+    )
+
+
+def _off_centre(box: Box, rig: Rig) -> bool:
+    return max(map(abs, box.centre(rig))) > 1
+
+
+def _background(stage: Stage) -> int:
     value = float(stage.settings["background"])
     if stage.settings["convert_for_linear"]:
         value = float(linear_light(torch.tensor(value, dtype=torch.float64)))

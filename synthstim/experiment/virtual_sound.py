@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from synthstim.errors import InputError
+from synthstim.experiment.children import child
 
 SINK = "synthstim"
 _START_S = 15.0
@@ -49,21 +50,14 @@ def virtual_speaker(rate_hz: int = 48000) -> Iterator[dict[str, str]]:
         # A home of its own: no setting of the user's applies, and no running server is asked or disturbed.
         private = {"HOME": name, "XDG_RUNTIME_DIR": name, "PULSE_RUNTIME_PATH": name, "PULSE_STATE_PATH": name}
         sink = f"module-null-sink sink_name={SINK} format=float32le rate={rate_hz} channels=2"
-        server = subprocess.Popen(
-            ["pulseaudio", "-n", "--daemonize=no", "--use-pid-file=no", "--exit-idle-time=-1", "--log-target=stderr",
-             "--log-level=error", "-L", sink, "-L", f"module-native-protocol-unix socket={socket} auth-anonymous=1"],
-            env=os.environ | private, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-        )  # fmt: skip
-        try:
+        command = [
+            "pulseaudio", "-n", "--daemonize=no", "--use-pid-file=no", "--exit-idle-time=-1", "--log-target=stderr",
+            "--log-level=error", "-L", sink, "-L", f"module-native-protocol-unix socket={socket} auth-anonymous=1",
+        ]  # fmt: skip
+        quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+        with child(command, env=os.environ | private, **quiet) as server:
             _wait(server, socket)
             yield {"PULSE_SERVER": f"unix:{socket}", "ALSA_CONFIG_PATH": str(folder / "alsa.conf")}
-        finally:
-            server.terminate()
-            try:
-                server.wait(5)
-            except subprocess.TimeoutExpired:
-                server.kill()
-                server.wait()
 
 
 def _wait(server: subprocess.Popen[bytes], socket: Path) -> None:

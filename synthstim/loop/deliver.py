@@ -11,24 +11,30 @@ from pathlib import Path
 from synthstim.errors import InputError
 from synthstim.files import sha256_of
 from synthstim.loop.generation import Generation
+from synthstim.loop.inbox import PRESENTATIONS
 from synthstim.loop.session import Session
 from synthstim.loop.whole import appearing, flush, full
+from synthstim.responses import is_rehearsal
 from synthstim.responses.files import listed, require_file
 
 
-def deliver(session: Session, files: Sequence[str | Path], *, generation: int | None = None) -> list[Path]:
+def deliver(
+    session: Session, files: Sequence[str | Path], *, generation: int | None = None, rehearsal: bool = False
+) -> list[Path]:
     """Copy files into a generation's inbox so that a watcher reads them whole or not at all.
 
     Args:
         session: the session; its lock is not needed.
         files: the responses of one generation, all together.
         generation: which one; by default the newest.
+        rehearsal: take logs of rehearsals, which nobody watched.
 
     Returns:
         The files in the inbox.
 
     Raises:
-        InputError: a file is missing, two have one name, the generation was never shown, or has its responses already.
+        InputError: a file is missing, two have one name, the generation was never shown, or has its responses already, or
+            a log is of a rehearsal.
 
     Example:
         >>> deliver(Session.read("monkey_b"), ["day2.tsv"])  # doctest: +SKIP
@@ -40,6 +46,9 @@ def deliver(session: Session, files: Sequence[str | Path], *, generation: int | 
         raise InputError(f"two files are called {twice[0]}: rename one")
     if not paths:
         raise InputError("no file came: name the files of responses")
+    logs = [path for path in paths if path.name.endswith(PRESENTATIONS)]
+    if not rehearsal and (imagined := [path.name for path in logs if is_rehearsal(path)]):
+        raise InputError(f"{imagined[0]} is of a rehearsal, which nobody watched: ask for it as such (--rehearsal)")
     if taken := [name for name in names if (target.inbox / name).exists()]:
         raise InputError(f"{listed(taken)} is in {target.inbox} already: remove it there, or give yours another name")
     target.inbox.mkdir(exist_ok=True)

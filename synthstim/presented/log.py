@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,8 +13,10 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from synthstim.errors import InputError
+from synthstim.experiment.manifest import Experiment, Viewing, manifest_facts, read_manifest
+from synthstim.experiment.runtime.simulate import DATA, REHEARSAL
 from synthstim.files import sha256_of
-from synthstim.responses import Clock, read_presentations
+from synthstim.responses import Clock, is_complete, read_presentations
 from synthstim.responses.files import listed
 from synthstim.responses.tables import read_text_table
 
@@ -85,8 +88,12 @@ class Presented:
         return (onset, offset) if clock is None else (clock.recorded(onset), clock.recorded(offset))
 
 
-def find_log(path: str | Path) -> Path:
+def find_log(path: str | Path, *, folders: Sequence[str] = (DATA,)) -> Path:
     """The log of presentations of an experiment's folder, or the log itself.
+
+    Args:
+        path: the folder, or a log.
+        folders: where runs of the experiment are looked for: ``data``, ``rehearsal``, or both.
 
     Raises:
         InputError: there is no run yet, or there are several.
@@ -98,37 +105,45 @@ def find_log(path: str | Path) -> Path:
                 f"{path.name} is no log of presentations: wanted the experiment's folder or ..{_PRESENTATIONS}"
             )
         return path
-    if not (path / "manifest.json").is_file():
-        raise InputError(f"{path} is no exported experiment: it has no manifest.json")
-    logs = sorted((path / "data").glob(f"*{_PRESENTATIONS}"))
-    if not logs and _read_json(path / "manifest.json").get("rate_hz"):
+    if read_manifest(path, Experiment).rate_hz:
         raise InputError(
             f"{path} plays sounds: what was played and answered stands in the tables of trials in its data"
         )
+    logs = _logs(path, folders)
+    if not logs and (rehearsed := _logs(path, [REHEARSAL])):
+        raise InputError(f"{path} has only been rehearsed: run it; the log of the rehearsal is {rehearsed[-1]}")
     if not logs:
-        raise InputError(f"{path} has not been run yet: synthstim run {path}")
+        done = "run" if DATA in folders else "rehearsed"
+        raise InputError(f"{path} has not been {done} yet: synthstim run {path}")
     if len(logs) > 1:
-        names = listed(log.name for log in logs)
-        raise InputError(f"{path} was run {len(logs)} times ({names} in data): give the log of one run")
+        names = listed(f"{log.parent.name}/{log.name}" for log in logs)
+        raise InputError(f"{path} was run {len(logs)} times ({names}): give the log of one run")
     return logs[0]
 
 
-def read_presented(path: str | Path) -> Presented:
+def _logs(root: Path, folders: Sequence[str]) -> list[Path]:
+    return [log for folder in folders for log in sorted((root / folder).glob(f"*{_PRESENTATIONS}"))]
+
+
+def read_presented(path: str | Path, *, rehearsal: bool = False) -> Presented:
     """Read what one run showed.
 
     Args:
         path: the experiment's folder, if it was run once, or ``data/..._presentations.tsv`` in it.
+        rehearsal: take a rehearsal, which nobody watched; the folder's, if it was rehearsed once.
 
     Raises:
-        InputError: there is no run yet, it still runs, or a file is half-written or missing.
+        InputError: there is no run yet, it still runs, it was a rehearsal, or a file is half-written or missing.
 
     Example:
         >>> read_presented("tonight_experiment")  # doctest: +SKIP
         Presented(passive_fixation_2025: 400 presentations of 40 stimuli, 2 not as planned, completed)
     """
-    log = find_log(path)
+    log = find_log(path, folders=(REHEARSAL if rehearsal else DATA,))
     root, stem = log.parent.parent, log.name.removesuffix(_PRESENTATIONS)
-    record, manifest = _read_json(log.with_name(f"{stem}_session.json")), _read_json(root / "manifest.json")
+    record, manifest = _read_json(log.with_name(f"{stem}_session.json")), manifest_facts(root, Viewing)
+    if record.get("simulated") and not rehearsal:
+        raise InputError(f"{log.name} is of a rehearsal, which nobody watched: ask for it as such (--rehearsal)")
     shown, _ = read_presentations(log, incomplete="keep")
     raw = read_text_table(log, text=("sha256",))
     flips = log.with_name(f"{stem}_frames.tsv")
@@ -155,7 +170,7 @@ def read_presented(path: str | Path) -> Presented:
         onset_s=onset,
         offset_s=offset,
         missed=missed,
-        complete=shown["complete"].astype(str).str.lower() == "true",
+        complete=is_complete(shown),
     )
     return Presented(table, float(frames["time_s"].iloc[0]), record, manifest, root, stem)
 

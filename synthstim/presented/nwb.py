@@ -143,7 +143,7 @@ def _start(run: Presented, clock: Clock | None) -> datetime.datetime:
     try:
         started = datetime.datetime.fromisoformat(str(run.record["started"]))
     except (KeyError, ValueError):
-        raise InputError(f"the record of {run.name} does not say when it started: give session_start") from None
+        raise InputError(f"the record of {run.name} does not say when it started: give the session's start") from None
     first = run.first_frame_s if clock is None else float(clock.recorded(np.array(run.first_frame_s)))
     return started - datetime.timedelta(seconds=first)
 

@@ -2,7 +2,13 @@
 
 from synthstim.responses.arrays import from_array, read_numpy
 from synthstim.responses.clock import Clock, fit_clock
-from synthstim.responses.experiment_log import align_clock, read_experiment, read_presentations
+from synthstim.responses.experiment_log import (
+    align_clock,
+    is_complete,
+    is_rehearsal,
+    read_experiment,
+    read_presentations,
+)
 from synthstim.responses.hdf5 import read_hdf5
 from synthstim.responses.match import require_match, unmatched
 from synthstim.responses.means import Means, mean_responses, require_variance
@@ -32,6 +38,8 @@ __all__ = [
     "fit_clock",
     "from_array",
     "from_xarray",
+    "is_complete",
+    "is_rehearsal",
     "join_responses",
     "mean_responses",
     "read_all",

@@ -164,7 +164,7 @@ def pair_markers(
             f"{len(strange)} of {len(seen[0])} seen were not sent ({listed(strange)} from 0)" if len(strange) else "",
         ]
         raise InputError(
-            f"{source}: {' and '.join(filter(None, parts))}: give this session's markers, or allow some with missing_markers"
+            f"{source}: {' and '.join(filter(None, parts))}: give this session's markers, or say how many may be missing"
         )
     return pairs[0], pairs[1]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -93,19 +94,30 @@ def read_presentations(path: str | Path, *, incomplete: str = "refuse") -> tuple
     if (bad := log["onset_time_s"].isna() | log["stimulus_id"].isna()).any():
         raise InputError(f"{path.name}: row {int(bad.argmax()) + 1} has no onset or no stimulus")
     log = log.assign(kept=True, sha256=_source_checksums(path, log))
-    cut = log["complete"].astype(str).str.lower() != "true"
+    rehearsed = (f"{path.name} is of a rehearsal: nobody watched",) if _record(path).get("simulated") else ()
+    cut = ~is_complete(log)
     if not cut.any():
-        return log, ()
+        return log, rehearsed
     shown = f"{int(cut.sum())} of {len(log)} presentations of {path.name} were cut short or missed a refresh"
     if incomplete == "refuse":
         raise InputError(
             f"{shown} ({listed(log.loc[cut, 'presentation'])}): say incomplete='leave out' to do without them, or 'keep'"
         )
     if incomplete == "keep":
-        return log, (f"{shown}: kept",)
+        return log, (*rehearsed, f"{shown}: kept")
     if cut.all():
         raise InputError(f"{shown}: none is left")
-    return log.assign(kept=~cut), (f"{shown}: left out ({listed(log.loc[cut, 'presentation'])})",)
+    return log.assign(kept=~cut), (*rehearsed, f"{shown}: left out ({listed(log.loc[cut, 'presentation'])})")
+
+
+def is_complete(log: pd.DataFrame) -> pd.Series:
+    """Which presentations were shown as planned; logs of older exports write true and false for 1 and 0."""
+    return log["complete"].astype(str).str.lower().isin(["1", "1.0", "true"])
+
+
+def is_rehearsal(presentations: str | Path) -> bool:
+    """Whether the record beside a log of presentations says that nobody watched."""
+    return bool(_record(Path(presentations)).get("simulated"))
 
 
 def align_clock(
@@ -141,17 +153,29 @@ def align_clock(
 
 
 def _require_ended(path: Path) -> None:
-    record = path.with_name(f"{path.stem.removesuffix('_presentations')}_session.json")
-    if not record.is_file():
-        return
-    try:
-        status = json.loads(record.read_text(encoding="utf-8")).get("status")
-    except (ValueError, AttributeError):
-        raise InputError(f"{record.name} is half-written or damaged: wait until the experiment has ended") from None
-    if status == "running":
+    if _record(path).get("status") == "running":
         raise InputError(
-            f"{record.name} says that the experiment still runs: wait for its end (after a crash, set its status to error)"
+            f"{_record_of(path).name} says that the experiment still runs: wait for its end (after a crash, set its status"
+            " to error)"
         )
+
+
+def _record_of(path: Path) -> Path:
+    return path.with_name(f"{path.stem.removesuffix('_presentations')}_session.json")
+
+
+def _record(path: Path) -> dict[str, Any]:
+    """What session.json says of the run; nothing where it did not come with the log."""
+    record = _record_of(path)
+    if not record.is_file():
+        return {}
+    try:
+        content = json.loads(record.read_text(encoding="utf-8"))
+    except ValueError:
+        content = None
+    if not isinstance(content, dict):
+        raise InputError(f"{record.name} is half-written or damaged: wait until the experiment has ended")
+    return content
 
 
 def _source_checksums(path: Path, log: pd.DataFrame) -> pd.Series:

@@ -23,7 +23,8 @@ class Entry:
     """What has been typed so far, and the words that begin like it.
 
     Letters and digits type, backspace takes back, tab completes as far as the words agree, up and down choose among
-    the words, return answers: with the word chosen, the word typed in full, or the only word left.
+    the words. Return answers with the word chosen or the word typed in full; the only word left is chosen first, so
+    that whoever answers has seen the answer. Where return cannot answer, ``said`` says why.
 
     Args:
         words: the answers that are accepted.
@@ -32,6 +33,7 @@ class Entry:
     def __init__(self, words: Sequence[str]) -> None:
         self._words = sorted((fold(word), word) for word in words)
         self.typed = ""
+        self.said = ""
         self.chosen = -1
         self.refused = 0
 
@@ -43,6 +45,9 @@ class Entry:
     def key(self, name: str) -> str | None:
         """Take one key by PsychoPy's name of it; returns the answer once one is given."""
         name = _NAMED.get(name, name.removeprefix("num_"))
+        if name == "return":
+            return self._answer()
+        self.said = ""
         if len(name) == 1 and name.isascii() and name.isalnum():
             self.typed, self.chosen = self.typed + name.lower(), -1
         elif name == "backspace":
@@ -52,29 +57,33 @@ class Entry:
         elif name in ("down", "up") and self.matches:
             last = min(SHOWN, len(self.matches)) - 1
             self.chosen = min(last, self.chosen + 1) if name == "down" else max(0, self.chosen - 1)
-        elif name == "return":
-            return self._answer()
         return None
 
     def _answer(self) -> str | None:
         matches = self.matches
         if self.chosen >= 0:
             return matches[self.chosen]
-        whole = [word for word in matches if fold(word) == self.typed]
-        if whole or len(matches) == 1:
-            return (whole or matches)[0]
+        if whole := [word for word in matches if fold(word) == self.typed]:
+            return whole[0]
+        if len(matches) == 1:
+            self.chosen, self.said = 0, "press return again to answer this word"
+            return None
         self.refused += bool(self.typed)
+        if not self.typed:
+            self.said = "type the word first, or how it may begin"
+        else:
+            self.said = "type on, or choose a word with the arrows" if matches else "take letters back with backspace"
         return None
 
     def lines(self) -> list[str]:
-        """What the participant sees: what was typed, then the words that begin like it, the chosen one marked."""
+        """What the participant sees: what was typed, the words that begin like it, the chosen one marked, what is said."""
         matches = self.matches
         shown = [f"> {word} <" if i == self.chosen else word for i, word in enumerate(matches[:SHOWN])]
         if len(matches) > SHOWN:
             shown.append(f"and {len(matches) - SHOWN} more")
         if self.typed and not matches:
             shown.append("no word of the list begins like this")
-        return [f"{self.typed}_", "", *shown]
+        return [f"{self.typed}_", "", *shown, *(["", self.said] if self.said else [])]
 
 
 class NumberEntry:
@@ -96,8 +105,8 @@ class NumberEntry:
             self.typed, self.said = self.typed + name, ""
         elif name == "backspace":
             self.typed, self.said = self.typed[:-1], ""
-        elif name == "return" and self.typed:
-            self.said = self._problem(int(self.typed))
+        elif name == "return":
+            self.said = self._problem(int(self.typed)) if self.typed else "type the number first"
             return None if self.said else int(self.typed)
         return None
 

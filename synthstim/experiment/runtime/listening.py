@@ -10,13 +10,14 @@ from typing import Any
 
 from .checksums import sha256_of
 from .completion import Entry, NumberEntry
-from .pages import Figures, figures_of_page, figures_of_trial, pages_of
+from .pages import Figures, figures_of_page, figures_of_trial, is_right, pages_of
 from .participants import Participants
 from .player import Player
 from .question import Question
 from .session import Session
 from .simulate import guessing, simulated
 from .speaker import sound_device, sound_problems
+from .stop import stopped
 from .trials import PARTS, TrialLog
 
 # How long a simulated participant listens to the noise that sets the volume.
@@ -41,11 +42,11 @@ class Listening(Session):
         self._device = sound_device()
         self._sound_problems = sound_problems(self._device, self.manifest["rate_hz"])
         if self._sound_problems and self.settings["sound"]["check"] and not simulated():
-            raise SystemExit("; ".join(self._sound_problems) + ", or switch sound.check off in settings.json")
+            raise stopped("; ".join(self._sound_problems) + ", or switch sound.check off in settings.json")
         self._trials: TrialLog | None = None
         self._planned: dict[str, Any] | None = None
         self._question: Question | None = None
-        self._shown, self._answer, self._page = "", "", 0
+        self._shown, self._answer, self._resumed, self._page = "", "", "", 0
         self._play_due = self._started = False
         self._onset: float | None = None
 
@@ -106,7 +107,7 @@ class Listening(Session):
         """Begin to wait for an answer: ``words``, ``participant`` or ``choice``."""
         entry: Entry | NumberEntry | None = None
         if what != "choice":
-            entry = Entry(self.manifest["words"]) if what == "words" else NumberEntry(self._participants.problem)
+            entry = Entry(self.manifest["words"]) if what == "words" else NumberEntry(self._participants.claim)
         self._question = Question(entry)
         self._shown = ""
 
@@ -161,6 +162,7 @@ class Listening(Session):
             return {"status": "stopped early"}
         log = self._trials
         log.close()
+        self._participants.release()
         remaining = {part: len(log.remaining(part)) for part in PARTS}
         last = next(
             part for part in reversed(PARTS) if any(row["part_number"] == PARTS.index(part) for row in self._plan)
@@ -228,7 +230,7 @@ class Listening(Session):
         self._answer = answer
         first = question.first_key_at if question.first_key_at is not None else time_s
         columns = {
-            "answer": answer, "correct": answer == self.stimuli[self._item]["word"], "played": self._played,
+            "answer": answer, "correct": is_right(answer, self.stimuli[self._item]), "played": self._played,
             "underflows": self._underflows, "onset_s": self._onset, "rt_s": time_s - self._onset,
             "first_key_s": first - self._onset, "replaced": question.refused,
         }  # fmt: skip
@@ -244,6 +246,9 @@ class Listening(Session):
         self._trials = TrialLog(everybody.stem(number), number, self._plan, self._describe, passes=everybody.passes)
         self.headphone_known = not self.repeats("headphone")
         self.demo_known = not self.repeats("demo")
+        count = sum(row["part_number"] == PARTS.index("main") for row in self._plan)
+        if done := count - len(self._trials.remaining("main")):
+            self._resumed = self.manifest["texts"]["resumed"].format(done=done, count=count)
         self._experiment.extraInfo["participant"] = number
         order = sha256_of(self.directory / self.conditions())
         return {"participant": number, "run": self._trials.run, "trials": self._trials.path.name, "order_sha256": order}
@@ -254,7 +259,9 @@ class Listening(Session):
         return {name: stimulus[name] for name in names}
 
     def _figures(self) -> Figures:
-        figures = Figures(figures_of_page(self.manifest, self._page), participant=self.participant)
+        figures = Figures(
+            figures_of_page(self.manifest, self._page), participant=self.participant, resumed=self._resumed
+        )
         if self._trials is not None:
             verdict = "passed" if self._trials.passed else "failed"
             figures["headphone_result"] = self.manifest["texts"].get(f"headphone_{verdict}")

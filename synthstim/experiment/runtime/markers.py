@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Protocol
 
+from .stop import stopped
+
 
 class Markers(Protocol):
     """Sends an integer code at once; ``close`` frees the device."""
@@ -86,11 +88,11 @@ def open_markers(settings: Mapping[str, Any]) -> Markers:
         if kind == "lsl":
             return LslMarkers(settings["stream"])
     except ImportError as error:
-        raise SystemExit(f"{kind} markers need the module {error.name}: install it in this Python") from None
+        raise stopped(f"{kind} markers need the module {error.name}: install it in this Python") from None
     except (OSError, ValueError, RuntimeError) as error:
-        raise SystemExit(
+        raise stopped(
             f"the {kind} markers of settings.json cannot be opened ({error}): correct the entry 'markers' there"
         ) from None
     if kind != "none":
-        raise SystemExit(f"settings.json names the markers {kind!r}: wanted none, serial or lsl")
+        raise stopped(f"settings.json names the markers {kind!r}: wanted none, serial or lsl")
     return NoMarkers()

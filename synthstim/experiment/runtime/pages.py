@@ -29,15 +29,20 @@ def figures_of_page(manifest: Mapping[str, Any], page: int) -> dict[str, Any]:
     return columns | {"page": page + 1, "pages": pages_of(manifest)}
 
 
+def is_right(answer: object, stimulus: Mapping[str, Any]) -> bool:
+    """Whether an answer is the stimulus's word, or one of those that count for it."""
+    return answer in (stimulus["word"], *stimulus.get("also", ()))
+
+
 def figures_of_trial(
     manifest: Mapping[str, Any], plan: list[dict[str, Any]], planned: Mapping[str, Any], answer: str
 ) -> dict[str, Any]:
     """Where a trial stands in its part, its word, and whether the last answer is that."""
-    word = manifest["stimuli"][planned["item"]]["word"]
+    stimulus = manifest["stimuli"][planned["item"]]
     return {
         "number": planned["trial_number"] + 1,
         "count": sum(row["part_number"] == planned["part_number"] for row in plan),
-        "word": word,
+        "word": stimulus["word"],
         "answer": answer,
-        "verdict": manifest["texts"].get("right" if answer == word else "wrong"),
+        "verdict": manifest["texts"].get("right" if is_right(answer, stimulus) else "wrong"),
     }

@@ -5,8 +5,11 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
+from .lock import take_lock
+from .simulate import data_folder
+from .stop import stopped
 from .trials import finished, read_plan
 
 NUMBER = "SYNTHSTIM_PARTICIPANT"
@@ -24,26 +27,52 @@ class Participants:
         self._directory, self._protocol = directory, manifest["protocol"]
         self.count: int = manifest["participants"]
         self.passes: int = manifest["criteria"]["headphone_pass"]
+        self._held: tuple[int, IO[bytes]] | None = None
 
     def problem(self, number: int) -> str:
         """Why a number may not take part, in a sentence, or nothing."""
+        sentence, lock = self._try(number)
+        if lock is not None:
+            lock.close()
+        return sentence
+
+    def claim(self, number: int) -> str:
+        """Take a number for this run, so that no other can; returns why not, in a sentence, or nothing."""
+        if self._held is not None and self._held[0] == number:
+            return ""
+        sentence, lock = self._try(number)
+        if lock is not None:
+            self._held = number, lock
+        return sentence
+
+    def release(self) -> None:
+        """Let other runs have the number again."""
+        if self._held is not None:
+            self._held[1].close()
+        self._held = None
+
+    def _try(self, number: int) -> tuple[str, IO[bytes] | None]:
         if not 1 <= number <= self.count:
-            return f"participant {number} has no order, 1 to {self.count} have: give another number"
+            return f"participant {number} has no order, 1 to {self.count} have: give another number", None
+        lock = take_lock(Path(f"{self.stem(number)}.lock"))
+        if lock is None:
+            return f"participant {number} is in another run now: end that one, or give another number", None
         if finished(self.stem(number), self.plan(number), passes=self.passes):
-            return f"participant {number} has finished: give another number"
-        return ""
+            lock.close()
+            return f"participant {number} has finished: give another number", None
+        return "", lock
 
     def given(self, settings: Mapping[str, Any]) -> int | None:
-        """The number that the environment or settings.json gives; None where it is to be asked for.
+        """The number that the environment or settings.json gives, claimed; None where it is to be asked for.
 
         Raises:
             SystemExit: it may not take part.
         """
         text = str(os.environ.get(NUMBER) or settings["participant"] or "")
         if text and not text.isdecimal():
-            raise SystemExit(f"the participant {text[:40]!r} is no number: give a whole one")
-        if text and (problem := self.problem(int(text))):
-            raise SystemExit(problem)
+            raise stopped(f"the participant {text[:40]!r} is no number: give a whole one")
+        if text and (problem := self.claim(int(text))):
+            raise stopped(problem)
         return int(text) if text else None
 
     def first_free(self) -> int | None:
@@ -60,4 +89,4 @@ class Participants:
 
     def stem(self, number: int) -> Path:
         """The path of a participant's tables, without their last words."""
-        return self._directory / "data" / f"{self._protocol}_participant_{number:03d}"
+        return self._directory / data_folder() / f"{self._protocol}_participant_{number:03d}"

@@ -12,7 +12,8 @@ from typing import Any
 from .checksums import damaged, sha256_of
 from .display import display_problems, gamma_ramp_state
 from .markers import open_markers
-from .simulate import press_when_waiting, simulated
+from .simulate import data_folder, press_when_waiting, sends_markers, simulated
+from .stop import stopped
 from .tables import stamp
 
 
@@ -25,11 +26,12 @@ class Session:
 
     def __init__(self, directory: str | Path) -> None:
         self.directory = Path(directory)
+        self.data = data_folder()
         self.settings = _read(self.directory / "settings.json")
         self.manifest = _read(self.directory / "manifest.json")
         self.stimuli: list[dict[str, Any]] = self.manifest["stimuli"]
         if problems := damaged(self.directory, self.stimuli):
-            raise SystemExit(f"{problems[0]} ({len(problems)} of {len(self.stimuli)} stimuli): export again")
+            raise stopped(f"{problems[0]} ({len(problems)} of {len(self.stimuli)} stimuli): export again")
         self._running = False
         self._routine = "setup"
         self._marker_due: int | None = None
@@ -69,8 +71,9 @@ class Session:
         problems = display_problems(window.size, rate, gamma, self.settings["display"])
         if problems and self.settings["display"]["check"] and not simulated():
             window.close()
-            raise SystemExit("; ".join(problems) + ": correct rig.yaml and export again")
-        self._markers = open_markers(self.settings["markers"])
+            raise stopped("; ".join(problems) + ": correct rig.yaml and export again")
+        sent = sends_markers()
+        self._markers = open_markers(self.settings["markers"] if sent else {"kind": "none"})
         stem = str(experiment.dataFileName)
         self._record_path = Path(f"{stem}_session.json")
         checked = [name for name in ("manifest.json", "conditions.csv") if (self.directory / name).exists()]
@@ -85,7 +88,7 @@ class Session:
             "measured_refresh_hz": rate,
             "gamma_correction": gamma,
             "gamma_ramp": gamma_ramp_state(window),
-            "markers": self.settings["markers"],
+            "markers": self.settings["markers"] | {"sent": sent},
             "sha256": {name: sha256_of(self.directory / name) for name in checked},
             "psychopy": info.get("psychopyVersion"),
             "python": platform.python_version(),
@@ -154,8 +157,16 @@ class Session:
 
 
 def _read(path: Path) -> dict[str, Any]:
+    class Facts(dict[str, Any]):
+        """A JSON object of this file, which says so where it lacks something."""
+
+        def __missing__(self, name: str) -> Any:
+            raise stopped(f"{path.name} lacks {name!r}: export the experiment again")
+
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise SystemExit(f"{path.name} cannot be read ({error}): export the experiment again") from None
-    return dict(content)
+        content = json.loads(path.read_text(encoding="utf-8"), object_hook=Facts)
+    except (OSError, ValueError, RecursionError) as error:
+        raise stopped(f"{path.name} cannot be read ({error}): export the experiment again") from None
+    if not isinstance(content, Facts):
+        raise stopped(f"{path.name} holds no JSON object: export the experiment again")
+    return content

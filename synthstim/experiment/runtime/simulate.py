@@ -1,4 +1,4 @@
-"""Presses the keys that an experiment waits for, so that it runs to its end with nobody there."""
+"""Rehearsals: the keys that an experiment waits for are pressed, and what comes of it is kept apart from real data."""
 
 from __future__ import annotations
 
@@ -8,6 +8,9 @@ import time
 from collections.abc import Callable
 
 SWITCH = "SYNTHSTIM_SIMULATE"
+# Lets a rehearsal send the markers, which otherwise no device needs to be there for.
+MARKERS = "SYNTHSTIM_MARKERS"
+DATA, REHEARSAL = "data", "rehearsal"
 # A simulated listener that has no idea and guesses, to rehearse a failed headphone check.
 GUESSING = "guess"
 
@@ -20,6 +23,16 @@ def simulated() -> bool:
 def guessing() -> bool:
     """Whether the simulated listener guesses."""
     return os.environ.get(SWITCH) == GUESSING
+
+
+def data_folder() -> str:
+    """The folder that this run's data go into: a rehearsal has its own, so that it uses up no participant."""
+    return REHEARSAL if simulated() else DATA
+
+
+def sends_markers() -> bool:
+    """Whether markers are sent: always with somebody there, in a rehearsal where that is asked for."""
+    return not simulated() or os.environ.get(MARKERS) == "1"
 
 
 def press(key: str) -> None:

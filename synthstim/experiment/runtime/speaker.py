@@ -7,6 +7,8 @@ import subprocess
 import sys
 from typing import Any
 
+from .stop import stopped
+
 
 def sound_device() -> dict[str, Any]:
     """The default device: ``name``, ``channels``, and ``rate_hz``, None where the system does not tell it.
@@ -19,7 +21,7 @@ def sound_device() -> dict[str, Any]:
     try:
         device = sounddevice.query_devices(kind="output")
     except Exception as error:  # PortAudio raises its own, and ValueError
-        raise SystemExit(f"there is no sound device to play on ({error}): connect one and start again") from None
+        raise stopped(f"there is no sound device to play on ({error}): connect one and start again") from None
     return {"name": device["name"], "channels": device["max_output_channels"], "rate_hz": _rate(device, sounddevice)}
 
 

@@ -30,8 +30,8 @@ class StreamedTable:
         self.flush()
 
     def add(self, row: Mapping[str, object]) -> None:
-        """Keep one row in memory; a missing or None value becomes n/a."""
-        self._waiting.append("\t".join(_cell(row.get(name)) for name in self.columns))
+        """Keep one row in memory; a missing or None value becomes n/a, true and false become 1 and 0."""
+        self._waiting.append("\t".join(cell_of(row.get(name)) for name in self.columns))
         self.count += 1
 
     def flush(self, *, to_disk: bool = False) -> None:
@@ -67,11 +67,12 @@ def read_table(path: Path) -> list[dict[str, str]]:
     return [dict(zip(lines[0], line, strict=False)) for line in lines[1:]]
 
 
-def _cell(value: object) -> str:
+def cell_of(value: object) -> str:
+    """A value as a cell holds it: R reads 1 and 0 as numbers, and true and false as text."""
     if value is None:
         return MISSING
     if isinstance(value, bool):
-        return "true" if value else "false"
+        return str(int(value))
     if isinstance(value, float):
         return f"{value:.6f}"
     return " ".join(str(value).splitlines()).replace("\t", " ")

@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from .tables import MISSING, StreamedTable, read_table, stamp
+from .stop import stopped
+from .tables import StreamedTable, cell_of, read_table, stamp
 
 PARTS = ("headphone", "demo", "main")
 TRIAL_COLUMNS = (
@@ -48,7 +49,7 @@ class TrialLog:
         self.path = trials
         self._rows = read_table(trials)
         if self._rows and tuple(self._rows[0]) != TRIAL_COLUMNS:
-            raise SystemExit(f"{trials.name} is of another version of this experiment: move it to another folder")
+            raise stopped(f"{trials.name} is of another version of this experiment: move it to another folder")
         begun = read_table(started)
         self.run = 1 + max([0, *(int(row["run"]) for row in (*self._rows, *begun))])
         self._pending: dict[Trial, dict[str, Any]] = {}
@@ -122,7 +123,7 @@ class TrialLog:
         }  # fmt: skip
         self._trials.add(row)
         self._trials.flush(to_disk=True)
-        self._rows.append({name: _text(row.get(name)) for name in TRIAL_COLUMNS})
+        self._rows.append({name: cell_of(row.get(name)) for name in TRIAL_COLUMNS})
 
 
 def finished(stem: Path, plan: list[dict[str, Any]], *, passes: int) -> bool:
@@ -136,12 +137,8 @@ def finished(stem: Path, plan: list[dict[str, Any]], *, passes: int) -> bool:
 
 def _correct(rows: list[dict[str, str]], attempt: int) -> int:
     check = [row for row in rows if row["part"] == "headphone" and _key(row)[1] == attempt]
-    return sum(row["correct"] == "true" for row in check)
+    return sum(row["correct"] == cell_of(True) for row in check)
 
 
 def _key(row: Mapping[str, Any]) -> Trial:
     return row["part"], int(row["attempt"]), int(row["trial"])
-
-
-def _text(value: Any) -> str:
-    return MISSING if value is None else str(value).lower() if isinstance(value, bool) else str(value)
