@@ -6,6 +6,7 @@ import csv
 import json
 import re
 import shutil
+import subprocess
 from xml.etree import ElementTree
 
 import numpy as np
@@ -34,6 +35,7 @@ from synthstim.analysis.figure import places
 from synthstim.analysis.proportions import BY_CONDITION, BY_PARTICIPANT
 from synthstim.analysis.simulate import population, skills_of
 from synthstim.errors import InputError
+from synthstim.experiment.protocol import protocols_folder
 from synthstim.experiment.runtime.trials import TRIAL_COLUMNS
 
 SMALL = Design(
@@ -218,6 +220,45 @@ def test_the_order_is_the_models_with_natural_first(folder):
 def test_chance_comes_from_the_list_of_words(folder):
     assert read_design(folder).chance == 1 / 40
     assert "chance (1 in 40)" in analyse_experiment(folder).caption
+
+
+def as_r_reads(cells: pd.Series) -> str:
+    """The type that R's read.delim gives a column whose missing values are n/a (``type.convert``)."""
+    known = [cell for cell in cells if cell != "n/a"]
+    if all(cell in ("T", "F", "TRUE", "FALSE") for cell in known):
+        return "logical"
+    for kind, pattern in (("integer", r"[+-]?\d+"), ("numeric", r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?|NaN|[+-]?Inf")):
+        if all(re.fullmatch(pattern, cell.strip()) for cell in known):
+            return kind
+    return "character"
+
+
+def test_r_reads_yes_and_no_as_numbers(folder):
+    analyse_experiment(folder)
+    trials = pd.read_csv(table_of(folder, 1), sep="\t", dtype=str, keep_default_na=False)
+    kinds = {name: as_r_reads(trials[name]) for name in trials}
+    assert {kinds[name] for name in ("catch", "correct", "played", "trial", "run", "replaced")} == {"integer"}
+    assert kinds["rt_s"] == "numeric"
+    kept = pd.read_csv(folder / "analysis" / "participants.tsv", sep="\t", dtype=str, keep_default_na=False)["kept"]
+    assert as_r_reads(kept) == "integer"
+
+
+@pytest.mark.skipif(shutil.which("Rscript") is None, reason="R is not installed")
+def test_the_r_of_the_readme_gives_the_same_proportions(folder):
+    found = analyse_experiment(folder)
+    script = protocols_folder() / "analyse.R"
+    done = subprocess.run(
+        ["Rscript", "--vanilla", str(script)], cwd=folder, capture_output=True, text=True, timeout=600, check=False
+    )
+    if "there is no package called" in done.stderr:
+        pytest.skip("lme4 is not installed for R")
+    assert done.returncode == 0, done.stderr
+    shares = dict(re.findall(r"^\d+ +(natural|conv\d) +([\d.]+)$", done.stdout, re.MULTILINE))
+    for row in found.by_condition.itertuples():
+        assert float(shares[row.condition]) == pytest.approx(row.pooled, abs=1e-6)
+    # A harder condition has lower odds than natural recordings.
+    slopes = dict(re.findall(r"^condition(conv\d) +(-?[\d.]+)", done.stdout, re.MULTILINE))
+    assert float(slopes["conv2"]) < float(slopes["conv1"]) < 0
 
 
 def test_confusions_are_counted(small_trials):

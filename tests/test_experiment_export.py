@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import ast
 import csv
+import errno
 import json
+import os
 import re
 import shutil
 import sys
@@ -24,6 +26,8 @@ from synthstim.experiment import export_experiment, read_rig
 from synthstim.files import sha256_of
 from synthstim.stimulus_set import StimulusSet
 
+# Without a photodiode, whose patch images would cover.
+BARE = RIG.splitlines()[0] + "\n"
 HOSTILE = "$(__import__('os').system('touch PWNED'))"
 # Ids that the rules allow, and that PsychoPy or pandas would take for something else as a bare cell.
 CUNNING = ("nan", "None", "inf", "True")
@@ -137,6 +141,79 @@ def test_the_readme_speaks_to_the_person_at_the_rig(exported: Path) -> None:
         assert needed in text
     assert "DEFAULT RIG" not in text
     assert "1 of the 4 images failed their check" in text
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"x_deg": 2.7, "y_deg": -1.1}, r"2 of 4 images cover the fixation point.*43 px right of and 17.5 px below"),
+        ({"x_deg": -1, "y_deg": 0.5}, r"4 of 4 images cover the fixation point.* px left of and .* px above"),
+        ({"x_deg": 3, "size_deg": 6.2}, r"4 of 4 images cover .* is 6.2 deg wide"),
+        ({"x_deg": 3, "size_deg": 5}, None),
+        ({"x_deg": 5, "y_deg": -2}, None),
+        ({"x_deg": 1, "fixation": False}, None),
+        ({}, None),
+    ],
+)
+def test_images_that_reach_the_fixation_point_are_told(
+    settings: dict[str, Any], said: str | None, stimuli: Path, tmp_path: Path
+) -> None:
+    folder = export_experiment(stimuli, out=tmp_path / "out", rig=write_rig(tmp_path, BARE), settings=settings)
+    told = manifest(folder)["notes"]
+    assert len(told) == (said is not None)
+    assert said is None or re.search(said, told[0])
+    assert ("**Note.**" in (folder / "README.md").read_text(encoding="utf-8")) == (said is not None)
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"y_deg": -3}, "48 px below the screen's centre,"),
+        ({"y_deg": 3}, "48 px above the screen's centre,"),
+        ({"x_deg": -3}, "48 px left of the screen's centre,"),
+        ({"x_deg": 3, "y_deg": -3}, "px right of and"),
+    ],
+)
+def test_the_readme_says_where_images_are_in_words(
+    settings: dict[str, Any], words: str, stimuli: Path, tmp_path: Path
+) -> None:
+    chosen = {"fixation": False, "size_deg": 2} | settings
+    folder = export_experiment(stimuli, out=tmp_path / "out", rig=write_rig(tmp_path, BARE), settings=chosen)
+    line = next(line for line in (folder / "README.md").read_text("utf-8").splitlines() if line.startswith("- Centre"))
+    assert words in line
+    assert "-" not in line.removeprefix("-")
+
+
+@pytest.mark.parametrize(
+    ("gamma", "said"),
+    [
+        (2.2, "undoes that coding by itself, closely: it makes 21.8 % of its light of a value of 0.5"),
+        (1.8, "does not undo that coding**: it makes 28.7 % of its light of a value of 0.5"),
+        (2.6, "Images look darker, and of more contrast,"),
+    ],
+)
+def test_the_readme_says_what_the_display_makes_of_the_coding(
+    gamma: float, said: str, stimuli: Path, tmp_path: Path
+) -> None:
+    rig = write_rig(tmp_path, RIG.replace("hz: 60", f"hz: 60, gamma: {gamma}"))
+    text = " ".join(
+        (export_experiment(stimuli, out=tmp_path / "out", rig=rig) / "README.md").read_text("utf-8").split()
+    )
+    assert said in text
+    assert ("by itself" in text) == (gamma == 2.2)
+
+
+def test_a_full_disk_is_one_sentence_and_leaves_nothing(
+    stimuli: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr("synthstim.experiment.export.write_readme", full)
+    with pytest.raises(InputError, match="could not be written .*No space left") as caught:
+        export_experiment(stimuli, out=tmp_path / "out")
+    assert "\n" not in str(caught.value)
+    assert not list(tmp_path.iterdir())
 
 
 def test_the_default_rig_is_announced(stimuli: Path, tmp_path: Path) -> None:

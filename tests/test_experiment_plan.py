@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import itertools
+import shutil
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,7 @@ import yaml
 from synthstim.errors import InputError
 from synthstim.experiment import list_protocols, protocol, read_protocol
 from synthstim.experiment.plan import randomised_blocks
+from synthstim.experiment.texts import fill_texts
 
 
 @pytest.mark.parametrize(("items", "blocks", "repeats"), [(1, 3, 2), (2, 5, 3), (7, 4, 1), (30, 3, 2)])
@@ -94,6 +97,7 @@ def test_unknown_protocols_are_refused_with_the_nearest() -> None:
         (("routines", "trial", "pieces", 0, "name"), "os.system('ls')"),
         (("routines", "start", "pieces", 1, "keys"), ["space', __import__('os')"]),
         (("routines", "start", "pieces", 0, "text"), "no_such_text"),
+        (("routines", "start", "pieces", 1, "keys"), []),
     ],
 )
 def test_a_protocol_that_contradicts_itself_is_refused(
@@ -110,3 +114,85 @@ def test_a_protocol_that_contradicts_itself_is_refused(
     monkeypatch.setattr(protocol, "protocols_folder", lambda: tmp_path)
     with pytest.raises(InputError):
         read_protocol("passive_fixation")
+
+
+def changed_protocol(name: str, folder: Path, monkeypatch: pytest.MonkeyPatch, change: Callable[[Any], None]) -> None:
+    """Put a protocol into a folder of protocols of its own, changed."""
+    here = protocol.protocols_folder()
+    content = yaml.safe_load((here / name / "protocol.yaml").read_text(encoding="utf-8"))
+    change(content)
+    for shared in ("settings.yaml", "parts.yaml"):
+        shutil.copy(here / shared, folder)
+    (folder / name).mkdir()
+    (folder / name / "protocol.yaml").write_text(yaml.safe_dump(content), encoding="utf-8")
+    monkeypatch.setattr(protocol, "protocols_folder", lambda: folder)
+
+
+def piece(routine: str, *, first: bool = False, **fields: Any) -> Callable[[Any], None]:
+    """A change that adds a piece to a routine."""
+
+    def change(content: Any) -> None:
+        pieces = content["routines"][routine]["pieces"]
+        pieces.insert(0 if first else len(pieces), {"name": "another", **fields})
+
+    return change
+
+
+def twice(content: Any) -> None:
+    content["flow"][1]["each"][2]["each"].append({"routine": "trial"})
+
+
+def heard_twice(content: Any) -> None:
+    next(step for step in content["flow"] if step.get("loop") == "main_trials")["each"].append({"routine": "listen"})
+
+
+@pytest.mark.parametrize(
+    ("name", "change", "said"),
+    [
+        ("passive_fixation", piece("trial", piece="image"), "2 pieces that take the trial's stimulus, 'image' and 'another'"),
+        ("passive_fixation", piece("trial", piece="image", first=True, frames=["off_ms"]), "a trial has one item"),
+        ("passive_fixation", twice, "a trial has one item"),
+        ("passive_fixation", piece("lead", piece="image"), "outside the loop of trials"),
+        ("passive_fixation", piece("rest", piece="image"), "outside the loop of trials"),
+        ("passive_fixation", piece("trial", piece="sound"), "which experiments with images have not"),
+        ("passive_fixation", piece("trial", piece="choice", keys=["x"]), "which experiments with images have not"),
+        ("passive_fixation", piece("rest", piece="response"), "waits for no key"),
+        ("word_listening", piece("listen", piece="sound"), "plays two sounds, 'heard' and 'another'"),
+        ("word_listening", piece("listen", piece="sound", plays="level"), "plays two sounds"),
+        ("word_listening", piece("answer", piece="sound"), "a trial has one item"),
+        ("word_listening", piece("feedback", piece="sound"), "2 pieces that take the trial's stimulus"),
+        ("word_listening", heard_twice, "a trial has one item"),
+        ("word_listening", piece("welcome", piece="sound"), "outside the loop of trials"),
+        ("word_listening", piece("listen", piece="image"), "which experiments with sounds have not"),
+        ("word_listening", piece("answer", piece="choice", keys=["x"]), "asks two things, 'word' and 'another'"),
+        ("word_listening", piece("rest", piece="choice"), "waits for no key"),
+        ("word_listening", piece("rest", piece="entry", answers="words"), "lacks shown_in"),
+    ],
+)  # fmt: skip
+def test_pieces_that_would_show_or_play_something_else_are_refused(
+    name: str, change: Callable[[Any], None], said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    changed_protocol(name, tmp_path, monkeypatch, change)
+    with pytest.raises(InputError, match=said) as caught:
+        read_protocol(name)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "said"),
+    [
+        ("passive_fixation", "{n_images} images", "names the figure 'n_images'"),
+        ("passive_fixation", "{} images", "names the figure ''"),
+        ("passive_fixation", "an open { brace", "a brace too few or too many"),
+        ("word_listening", "{{column_9}}", "names the figure 'column_9'"),
+        ("word_listening", "{{wrod}}", "names the figure 'wrod': did you mean 'word'"),
+        ("word_listening", "{{number} of 8", "a brace too few or too many"),
+    ],
+)
+def test_texts_name_figures_that_there_are(name: str, text: str, said: str) -> None:
+    chosen = read_protocol(name)
+    facts = {"title": "", "minutes": 1, "n_stimuli": 4, "n_presentations": 4, "rate_hz": 5, "n_trials": 4}
+    facts |= {"headphone_trials": 6, "headphone_pass": 5}
+    assert fill_texts(chosen, facts).keys() == chosen.texts.keys()
+    with pytest.raises(InputError, match=said):
+        fill_texts(chosen.model_copy(update={"texts": chosen.texts | {"another": text}}), facts)

@@ -19,8 +19,11 @@ import yaml
 from experiment_fixture import RIG, make_set, write_rig
 from experiment_sounds import RATE, STAGES, WORDS, make_sounds, sound
 
+from synthstim.analysis import read_design
 from synthstim.errors import InputError
 from synthstim.experiment import export_experiment, read_protocol
+from synthstim.experiment.labels import Label
+from synthstim.experiment.runtime.pages import is_right
 from synthstim.experiment.tones import headphone_tones, level_noise
 from synthstim.files import sha256_of
 from synthstim.stimulus_set import SetWriter, StimulusSet
@@ -286,6 +289,36 @@ def test_the_readme_names_every_column(exported: Path) -> None:
     table = text[text.index("| Column of") : text.index("Onsets are software")]
     named = [name.strip() for line in table.splitlines()[2:] if line for name in line.split("|")[1].split(",")]
     assert named == list(TRIAL_COLUMNS)
+
+
+def test_programs_are_told_every_column(exported: Path) -> None:
+    from synthstim.experiment.runtime.trials import TRIAL_COLUMNS
+
+    told = json.loads((exported / "trials.json").read_text(encoding="utf-8"))
+    assert list(told) == list(TRIAL_COLUMNS)
+    assert {name for name, one in told.items() if "Levels" in one} == {"catch", "correct", "played", "headphone_passed"}
+
+
+def test_homophones_may_be_answered_and_are_right(sounds: Path, tmp_path: Path) -> None:
+    labels = {word: Label(word) for word in WORDS} | {"garden": Label("flour", also=("flower",))}
+    folder = export_experiment(sounds, "word_listening", out=tmp_path / "test", labels=labels)
+    assert {"flour", "flower"} <= set(manifest(folder)["words"])
+    spoken = next(entry for entry in manifest(folder)["stimuli"] if entry["source"] == "garden")
+    assert [is_right(word, spoken) for word in ("flour", "flower", "window")] == [True, True, False]
+    assert read_design(str(folder)).chance == pytest.approx((1 + 1 / 12) / 13)
+
+
+def test_too_few_for_what_passed_suggests_all(tmp_path: Path) -> None:
+    made = make_sounds(tmp_path / "set", WORDS[:4], stages=STAGES[:2], failed=[(word, STAGES[0]) for word in WORDS[:3]])
+    with pytest.raises(InputError, match="or include=all, which plays the 3 metamers that failed their check"):
+        export_experiment(made, "word_listening", out=tmp_path / "out", settings={"demo_trials": 0, "catch_trials": 0})
+
+
+def test_every_screen_with_a_question_says_how_to_answer(exported: Path) -> None:
+    routine = read_protocol("word_listening").routines["answer"]
+    assert "how" in [piece.text for piece in routine.pieces]
+    assert "return answers" in manifest(exported)["texts"]["how"]
+    assert "{resumed}" in manifest(exported)["texts"]["welcome"]
 
 
 def test_the_check_takes_rate_and_level_from_a_set(sounds: Path, tmp_path: Path) -> None:

@@ -59,10 +59,13 @@ def export(
 ) -> None:
     """Export a set as a PsychoPy experiment that runs without synthstim; headphone_check needs no set."""
     from synthstim.experiment import export_experiment
+    from synthstim.experiment.manifest import Experiment, read_manifest
 
     made = export_experiment(
         stimuli, protocol, out=out, rig=rig, settings=_settings(setting or []), labels=labels, answers=answers
     )
+    for note in read_manifest(made, Experiment).notes:
+        say(f"note: {note}")
     say(f"read {made / 'README.md'}, then: synthstim run {made}")
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import platform
 import shutil
-import warnings
 from collections.abc import Mapping
 from importlib import metadata
 from pathlib import Path
@@ -13,7 +12,6 @@ from typing import Any
 
 import yaml
 
-from synthstim.errors import InputError, nearest
 from synthstim.experiment.builder import build_experiment, write_experiment
 from synthstim.experiment.labels import Labels
 from synthstim.experiment.listening import prepare_listening
@@ -24,6 +22,7 @@ from synthstim.experiment.protocol import Protocol, read_protocol
 from synthstim.experiment.psychopy_home import require_psychopy_home
 from synthstim.experiment.readme import write_readme
 from synthstim.experiment.rig import DEFAULT_RIG, Rig, read_rig
+from synthstim.experiment.texts import fill_texts
 from synthstim.experiment.viewing import prepare_viewing
 from synthstim.files import Staging
 from synthstim.stimulus_set import StimulusSet
@@ -55,7 +54,9 @@ def export_experiment(
         answers: for word_listening, a file of further words that may be answered, one a line.
 
     Returns:
-        The folder, which holds the .psyexp file, the compiled script, the conditions, the stimuli, and a README.
+        The folder, which holds the .psyexp file, the compiled script, the conditions, the stimuli, and a README. What the
+        person at the rig must know, such as images that cover the fixation point, stands in the README and under ``notes``
+        of manifest.json.
 
     Raises:
         InputError: an argument, the set or the rig cannot be used; nothing is left behind.
@@ -91,8 +92,6 @@ def _fill(directory: Path, request: Request, *, default_rig: bool) -> None:
     set_name = request.source.root.name if request.source is not None else "no set"
     page = {**facts, **prepared.page, "notes": prepared.notes}
     write_readme(directory / "README.md", protocol, stage, page, set_name=set_name, default_rig=default_rig)
-    for note in prepared.notes:
-        warnings.warn(note, stacklevel=2)
 
 
 def _manifest(request: Request, prepared: Prepared, facts: dict[str, Any]) -> dict[str, Any]:
@@ -101,9 +100,10 @@ def _manifest(request: Request, prepared: Prepared, facts: dict[str, Any]) -> di
         "protocol": protocol.name,
         "title": protocol.title,
         "minutes": float(facts["minutes"]),
-        "texts": {name: _filled(protocol, name, text, facts) for name, text in protocol.texts.items()},
+        "texts": fill_texts(protocol, facts),
         "keys": _waited_for(protocol),
         "codes": CODES,
+        "notes": list(prepared.notes),
         "settings": dict(stage.settings),
         "frames": dict(stage.frames),
         "rig": stage.rig.model_dump(mode="json"),
@@ -115,18 +115,6 @@ def _manifest(request: Request, prepared: Prepared, facts: dict[str, Any]) -> di
         },
         **prepared.manifest,
     }
-
-
-def _filled(protocol: Protocol, name: str, text: str, facts: dict[str, Any]) -> str:
-    try:
-        return text.format_map(facts)
-    except KeyError as error:
-        figure = error.args[0]
-    except ValueError:
-        raise InputError(
-            f"the text {name} of {protocol.name} has a brace too few or too many: double those meant"
-        ) from None
-    raise InputError(f"the text {name} of {protocol.name} names the figure {figure!r}, {nearest(figure, facts)}")
 
 
 def _waited_for(protocol: Protocol) -> dict[str, str]:

@@ -116,6 +116,7 @@ class Experiment(Part):
     minutes: float = Field(ge=0)
     rig: Rig
     rate_hz: int | None = None
+    notes: tuple[str, ...] = ()
 
 
 Kind = TypeVar("Kind", bound=Part)

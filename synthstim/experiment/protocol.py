@@ -9,6 +9,7 @@ from typing import Any, Literal
 from pydantic import Field, RootModel
 
 from synthstim.errors import InputError, nearest
+from synthstim.experiment.piece_rules import check_pieces
 from synthstim.experiment.plan import CODES
 from synthstim.experiment.routine import SKIPS, Parts, Routine, Step
 from synthstim.experiment.setting import NAME_PATTERN, Identifier, Part, Setting, value_of
@@ -98,6 +99,7 @@ def read_protocol(name: str) -> Protocol:
         raise InputError(f"{path.name} of {name} calls itself {protocol.name!r}: give both the same name")
     protocol = _with_settings(_with_parts(protocol))
     _check_references(protocol)
+    check_pieces(protocol.name, protocol.stimuli, protocol.routines, protocol.flow)
     return protocol
 
 

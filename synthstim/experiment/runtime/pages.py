@@ -7,6 +7,23 @@ from typing import Any
 
 # Of a page of words.
 COLUMNS, ROWS = 4, 12
+# What texts may name, in double braces in the protocol.
+FIGURES = frozenset(
+    [
+        "participant",
+        "resumed",
+        "done",
+        "page",
+        "pages",
+        "number",
+        "count",
+        "word",
+        "answer",
+        "verdict",
+        "headphone_result",
+    ]
+    + [f"column_{number}" for number in range(1, COLUMNS + 1)]
+)
 
 
 class Figures(dict[str, Any]):
