@@ -210,7 +210,7 @@ def test_a_full_disk_is_one_sentence_and_leaves_nothing(
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     monkeypatch.setattr("synthstim.experiment.export.write_readme", full)
-    with pytest.raises(InputError, match="could not be written .*No space left") as caught:
+    with pytest.raises(InputError, match=r"could not be written .*No space left") as caught:
         export_experiment(stimuli, out=tmp_path / "out")
     assert "\n" not in str(caught.value)
     assert not list(tmp_path.iterdir())
