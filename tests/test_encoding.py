@@ -19,7 +19,7 @@ from synthstim.encoding.features import Features, centred
 from synthstim.encoding.guess import first_guess
 from synthstim.encoding.linear import patterns
 from synthstim.encoding.maps import Maps, moments, roughness
-from synthstim.encoding.readouts import FactorisedReadout, gaussian_mask, on_grid, pooled, read_maps
+from synthstim.encoding.readouts import FactorisedReadout, axes_of_old, gaussian_mask, pooled, read_maps
 from synthstim.encoding.scores import FoldScores, choose, score_fold
 from synthstim.errors import InputError
 
@@ -320,7 +320,7 @@ def test_large_layers_are_averaged_and_tokens_are_not() -> None:
     assert (tokens.pool, tokens.grid, tuple(tokens.values.shape)) == (1, (50, 1), (5, 7, 50))
     assert pooled(torch.arange(10.0).view(1, 1, 1, 10), 4).flatten().tolist() == [1.5, 5.5, 8.5]
     with pytest.raises(InputError, match="no space to put a mask on"):
-        on_grid(torch.zeros(2, 9))
+        axes_of_old(1)
 
 
 def test_a_planted_mask_and_its_channels_are_recovered() -> None:

@@ -13,7 +13,7 @@ from engine_fixture import photographs, small_network
 from torch import nn
 
 from synthstim.errors import InputError
-from synthstim.models import OUTPUT, ImageInput, Observer, Unit, gather_table, load_model, model_names, read_units
+from synthstim.models import OUTPUT, Axes, ImageInput, Observer, Unit, gather_table, load_model, model_names, read_units
 from synthstim.models.weights import load_into, read_weights
 
 GREY = ImageInput(size=(8, 8), channels=1)
@@ -319,7 +319,7 @@ def test_units_read_what_they_say(unit, pick):
     values = observer.activations(images(), [unit.layer])[unit.layer]
     torch.testing.assert_close(read_units(observer, images(), [unit, unit])[:, 1], pick(values))
     if unit.reader is None:
-        indices, weights = gather_table([unit], tuple(values.shape[1:]))
+        indices, weights = gather_table([unit], observer)
         torch.testing.assert_close((values.flatten(1)[:, indices[0]] * weights[0]).sum(1), pick(values))
 
 
@@ -337,7 +337,7 @@ BAD_UNITS = {
 def test_units_outside_their_layer(name):
     settings, reason = BAD_UNITS[name]
     with pytest.raises(InputError, match=reason):
-        Unit(layer="0", **settings).flat_indices((2, 6, 6))
+        Unit(layer="0", **settings).flat_indices((2, 6, 6), Axes(("channel", "y", "x")))
 
 
 @pytest.mark.parametrize("settings", [{}, {"channel": 1, "indices": (1,)}, {"indices": ()}])

@@ -34,21 +34,20 @@ def layers(
     allow_code: AllowCode = False,
     allow_download: AllowDownload = False,
 ) -> None:
-    """List a model's layers in the order of computation, with their shapes."""
+    """List a model's layers in the order of computation, with their shapes and what their axes stand for."""
     from synthstim.production import open_observer
 
     observer = open_observer(model, weights=weights, allow_code=allow_code, allow_download=allow_download)
-    table = Table(
-        "layer",
-        f"shape ({observer.input.axes})" if observer.input.modality == "image" else "shape",
-        title=escape(repr(observer)),
-        title_justify="left",
-    )
+    known = observer.axes.all()
+    table = Table("layer", "shape", "axes", title=escape(repr(observer)), title_justify="left")
     for layer, shape in observer.layers.items():
-        table.add_row(
-            f"[bold]{escape(layer)}[/]" if layer in observer.stages else escape(layer), " x ".join(map(str, shape))
-        )
+        named = f"[bold]{escape(layer)}[/]" if layer in observer.stages else escape(layer)
+        table.add_row(named, " x ".join(map(str, shape)), str(known[layer] or "in doubt"))
     console.print(table)
+    if None in known.values():
+        say(
+            "a channel of a layer whose axes are in doubt can be read once they are declared, in a recipe's observer: axes"
+        )
     for group, named in observer.groups.items():
         say(f"{group} stands for {', '.join(named)}")
 

@@ -10,7 +10,7 @@ from PIL import Image
 from torch import nn
 
 from synthstim.errors import InputError
-from synthstim.models import OUTPUT, ImageInput, Observer
+from synthstim.models import OUTPUT, Axes, ImageInput, Observer
 from synthstim.stimulus_set import StimulusSet
 
 MOST_LAYERS = 5
@@ -42,7 +42,8 @@ def suggest_layers(observer: Observer) -> tuple[str, ...]:
             break
     else:
         raise InputError(f"{observer.name} has no layer with space: name the layers to fit")
-    last = {shapes[layer][-2:] if len(shapes[layer]) == 3 else layer: layer for layer in blocks}
+    known = observer.axes.all()
+    last = {_resolution(shapes[layer], known[layer]) or layer: layer for layer in blocks}
     return _spread(list(last.values()))
 
 
@@ -123,6 +124,13 @@ def _blocks(observer: Observer, deepest: int) -> list[str]:
     # A list of blocks is the last of them under another name.
     whole = [layer for layer in whole if not any(other.startswith(f"{layer}.") for other in whole)]
     return whole if len(whole) >= _FEWEST_BLOCKS else [layer for layer in found if layer not in whole]
+
+
+def _resolution(shape: tuple[int, ...], axes: Axes | None) -> tuple[int, ...] | None:
+    """Sides of a layer's grid; None for one that has no grid, or whose axes are in doubt."""
+    if axes is None or not axes.has_grid:
+        return None
+    return axes.grid or tuple(shape[axes.names.index(name)] for name in axes.places)
 
 
 def _spread(layers: list[str]) -> tuple[str, ...]:

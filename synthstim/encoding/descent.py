@@ -160,7 +160,7 @@ class Factorised(Descent):
         """As a module on the layer itself."""
         mask = torch.cat([part.mask for part in fitted])
         channels, bias = _on_the_layer(maps, mask, fitted)
-        return FactorisedReadout(mask.cpu().unflatten(1, maps.grid), channels, bias, pool=maps.pool)
+        return FactorisedReadout(mask.cpu().unflatten(1, maps.grid), channels, bias, pool=maps.pool, axes=maps.axes)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -193,7 +193,7 @@ class Gaussian(Descent):
         """As a module on the layer itself."""
         channels, bias = _on_the_layer(maps, torch.cat([part.mask for part in fitted]), fitted)
         centre, width = (torch.cat([part.shape[number] for part in fitted]).cpu() for number in (0, 1))
-        return GaussianReadout(centre, width.exp(), channels, bias, grid=maps.grid, pool=maps.pool)
+        return GaussianReadout(centre, width.exp(), channels, bias, grid=maps.grid, pool=maps.pool, axes=maps.axes)
 
 
 @dataclass(frozen=True)

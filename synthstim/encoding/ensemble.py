@@ -85,6 +85,7 @@ def bases_of(fit: Fit) -> list[Observer]:
             decision=_decision(observer) if number == 0 else None,
             stages=observer.stages if number == 0 else (),
             groups=observer.groups if number == 0 else None,
+            axes=facts[number].get("axes"),
         )
         made.weights_sha256 = str(facts[number]["weights_sha256"])
         out.append(made.to(observer.device, observer.dtype))

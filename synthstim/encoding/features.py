@@ -7,6 +7,8 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from synthstim.models import Axes
+
 Values = NDArray[np.float64]
 _BLOCK_BYTES = 64 * 2**20
 
@@ -16,10 +18,12 @@ class Features:
 
     Args:
         values: mapped from a file, or in memory; float32.
+        axes: of the layer, for methods that put a mask on it.
     """
 
-    def __init__(self, values: NDArray[np.float32]) -> None:
+    def __init__(self, values: NDArray[np.float32], axes: Axes | None = None) -> None:
         self.values = values
+        self.axes = axes
         self.shape = tuple(values.shape[1:])
         self._flat = values.reshape(len(values), -1)
 

@@ -15,7 +15,7 @@ from synthstim.encoding.features import Features, Values
 from synthstim.encoding.fitted import Sites, Standardised, observer_with_sites
 from synthstim.encoding.folds import MIN_PER_FOLD, Folds, Groups, assign_folds
 from synthstim.encoding.members import Member, observer_with_members
-from synthstim.encoding.methods import Method, held_out_scores, require_readable, resolve_method, settings_of
+from synthstim.encoding.methods import Method, held_out_scores, mask_axes, resolve_method, settings_of
 from synthstim.encoding.result import Fit
 from synthstim.encoding.scores import Choice, choose
 from synthstim.encoding.stimuli import Stimuli
@@ -87,7 +87,7 @@ def fit_sites(
     means = mean_responses(responses, shown.ids)
     _require_enough(responses, means.mean)
     fold = assign_folds(shown.table, folds=folds, groups=groups, seed=seed)
-    require_readable(chosen, observer, names)
+    axes = mask_axes(chosen, observer, names)
     if members == "layers" and len(names) < 2:
         raise InputError(f"an ensemble over layers wants two or more, {names[0]} alone came: name more")
     if members == "folds":
@@ -96,7 +96,7 @@ def fit_sites(
     dealt = shuffle(means.mean, seed) if shuffled else None
     progress(f"activations of {len(names)} layers for {len(shown)} stimuli")
     with layer_activations(observer, shown, names, cache=cache) as activations:
-        features = {layer: Features(activations[layer]) for layer in names}
+        features = {layer: Features(activations[layer], axes[layer]) for layer in names}
         scores = []
         for layer in names:
             progress(f"{layer}: {chosen.name}, {len(means.sites)} sites, {fold.max() + 1} folds")

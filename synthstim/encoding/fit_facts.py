@@ -55,7 +55,7 @@ def open_base(known: dict[str, Any], root: Path, download: bool) -> Observer:
         made = load_model(name, weights=weights, seconds=input.seconds, rate=input.rate, download=download)
     else:
         made = load_model(name, weights=weights, size=input.size, download=download)
-    return made.given(input)
+    return made.given(input, axes=known.get("axes"))
 
 
 def same(base: Observer, known: dict[str, Any]) -> bool:

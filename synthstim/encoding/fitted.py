@@ -147,6 +147,7 @@ def observer_with_sites(base: Observer, reads: Sequence[str], sites: Sites, stan
         decision=decide if callable(decision) else decision,
         stages=base.stages,
         groups=base.groups,
+        axes=base.axes.declared,
     )
 
 

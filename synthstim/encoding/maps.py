@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from synthstim.encoding.features import Features
-from synthstim.encoding.readouts import axis, on_grid, pooled
+from synthstim.encoding.readouts import axes_of_old, axis, pooled
 
 # Masks are drawn on at most so many cells a side: receptive fields are larger than that.
 MAX_SIDE = 20
@@ -19,16 +19,18 @@ class Maps:
     Attributes:
         values: (stimulus, channel, place) float32: less the mean of each channel and place, each channel divided by its
             standard deviation, all divided by one number.
+        axes: of the layer.
         grid: (y, x) cells.
         pool: layer cells averaged into one.
     """
 
     def __init__(self, features: Features, device: str = "cpu") -> None:
-        side = max(on_grid(torch.zeros(1, *features.shape)).shape[2:])
-        # Tokens are places of their own: averaging neighbours of a list would mix what is far apart in the image.
-        self.pool = -(-side // MAX_SIDE) if len(features.shape) == 3 else 1
+        self.axes = features.axes or axes_of_old(len(features.shape))
+        side = max(self.axes.maps(torch.zeros(1, *features.shape)).shape[2:])
+        # Tokens whose order is not known are places of their own: neighbours in a list may be far apart in the image.
+        self.pool = -(-side // MAX_SIDE) if self.axes.has_grid else 1
         parts = [
-            pooled(on_grid(torch.from_numpy(np.array(features.values[start : start + 64]))), self.pool)
+            pooled(self.axes.maps(torch.from_numpy(np.array(features.values[start : start + 64]))), self.pool)
             for start in range(0, len(features.values), 64)
         ]
         maps = torch.cat(parts)

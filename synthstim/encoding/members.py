@@ -155,6 +155,7 @@ def observer_with_members(bases: Sequence[Observer], members: Sequence[Member], 
         decision=decide if callable(decision) else decision,
         stages=first.stages,
         groups=first.groups,
+        axes={MEMBERS: "token channel", **first.axes.declared},
     )
 
 

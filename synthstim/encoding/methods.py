@@ -14,7 +14,7 @@ from synthstim.encoding.features import Features, Values
 from synthstim.encoding.linear import PLS, Ridge
 from synthstim.encoding.scores import FoldScores
 from synthstim.errors import InputError, nearest
-from synthstim.models import Observer
+from synthstim.models import Axes, Observer
 
 
 class Method(Protocol):
@@ -52,15 +52,21 @@ def resolve_method(method: str | Method, observer: Observer) -> Method:
     return replace(made, device=str(observer.device)) if isinstance(made, Descent) else made
 
 
-def require_readable(method: Method, observer: Observer, layers: list[str]) -> None:
-    """Raise InputError if a mask is to be put on a layer without space."""
-    if isinstance(method, Descent):
-        for layer in layers:
-            if len(observer.layers[layer]) not in (2, 3):
-                raise InputError(
-                    f"{layer} of {observer.name} has the shape {observer.layers[layer]}, no space to put a mask on: fit it with"
-                    " ridge or pls"
-                )
+def mask_axes(method: Method, observer: Observer, layers: list[str]) -> dict[str, Axes | None]:
+    """The axes of the layers that a mask is to be put on; None for a method without masks.
+
+    Raises:
+        InputError: a layer has no space, or its axes are in doubt.
+    """
+    if not isinstance(method, Descent):
+        return dict.fromkeys(layers)
+    for layer in layers:
+        if len(observer.layers[layer]) not in (2, 3):
+            raise InputError(
+                f"{layer} of {observer.name} has the shape {observer.layers[layer]}, no space to put a mask on: fit it with"
+                " ridge or pls"
+            )
+    return {layer: observer.axes_of(layer) for layer in layers}
 
 
 def held_out_scores(

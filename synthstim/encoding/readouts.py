@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from synthstim.errors import InputError
+from synthstim.models import Axes
 
 
 class LinearReadout(nn.Module):
@@ -33,16 +34,19 @@ class FactorisedReadout(nn.Module):
         channels: (site, channel).
         bias: (site,).
         pool: cells that are averaged.
+        axes: of the layer.
     """
 
-    def __init__(self, mask: Tensor, channels: Tensor, bias: Tensor, *, pool: int = 1) -> None:
+    def __init__(
+        self, mask: Tensor, channels: Tensor, bias: Tensor, *, pool: int = 1, axes: Axes | None = None
+    ) -> None:
         super().__init__()
         self.mask, self.channels, self.bias = nn.Parameter(mask), nn.Parameter(channels), nn.Parameter(bias)
-        self.pool = pool
+        self.pool, self.axes = pool, axes
 
     def forward(self, activations: Tensor) -> Tensor:
-        """(batch, channel, y, x) or (batch, token, channel) -> (batch, site)."""
-        maps = pooled(on_grid(activations), self.pool)
+        """(batch, *layer) -> (batch, site)."""
+        maps = maps_of(activations, self.axes, self.pool)
         return read_maps(maps.flatten(2), self.mask.flatten(1), self.channels) + self.bias
 
 
@@ -57,38 +61,47 @@ class GaussianReadout(nn.Module):
         width: (site,) standard deviation, in the same unit.
         channels: (site, channel).
         bias: (site,).
-        pool: as for ``FactorisedReadout``.
+        pool, axes: as for ``FactorisedReadout``.
         grid: (y, x) cells after pooling.
     """
 
     def __init__(
-        self, centre: Tensor, width: Tensor, channels: Tensor, bias: Tensor, *, grid: tuple[int, int], pool: int = 1
+        self,
+        centre: Tensor,
+        width: Tensor,
+        channels: Tensor,
+        bias: Tensor,
+        *,
+        grid: tuple[int, int],
+        pool: int = 1,
+        axes: Axes | None = None,
     ) -> None:
         super().__init__()
         self.centre, self.width = nn.Parameter(centre), nn.Parameter(width)
         self.channels, self.bias = nn.Parameter(channels), nn.Parameter(bias)
-        self.grid, self.pool = grid, pool
+        self.grid, self.pool, self.axes = grid, pool, axes
 
     def forward(self, activations: Tensor) -> Tensor:
-        """(batch, channel, y, x) or (batch, token, channel) -> (batch, site)."""
-        maps = pooled(on_grid(activations), self.pool)
+        """(batch, *layer) -> (batch, site)."""
+        maps = maps_of(activations, self.axes, self.pool)
         mask = gaussian_mask(self.centre, self.width, self.grid)
         return read_maps(maps.flatten(2), mask, self.channels) + self.bias
 
 
-def on_grid(activations: Tensor) -> Tensor:
-    """Activations as maps (batch, channel, y, x); tokens become one column of places.
+def axes_of_old(count: int) -> Axes:
+    """The axes of a layer with so many, as fits have them that do not say: channels first on a grid, tokens otherwise.
 
     Raises:
         InputError: the layer has no space.
     """
-    if activations.ndim == 4:
-        return activations
-    if activations.ndim == 3:
-        return activations.transpose(1, 2)[..., None]
-    raise InputError(
-        f"a layer of shape {tuple(activations.shape[1:])} has no space to put a mask on: fit it with ridge or pls"
-    )
+    if count not in (2, 3):
+        raise InputError(f"a layer with {count} axes has no space to put a mask on: fit it with ridge or pls")
+    return Axes(("channel", "y", "x") if count == 3 else ("token", "channel"))
+
+
+def maps_of(activations: Tensor, axes: Axes | None, pool: int) -> Tensor:
+    """Activations (batch, *layer) as maps (batch, channel, y, x), averaged over ``pool`` x ``pool`` cells."""
+    return pooled((axes or axes_of_old(activations.ndim - 1)).maps(activations), pool)
 
 
 def pooled(maps: Tensor, pool: int) -> Tensor:

@@ -19,17 +19,18 @@ from synthstim.encoding.readouts import FactorisedReadout, GaussianReadout, Line
 from synthstim.encoding.result import Fit
 from synthstim.errors import InputError
 from synthstim.files import Staging
-from synthstim.models import Observer
+from synthstim.models import Axes, Observer
 from synthstim.models.weights import read_weights
 
 _TENSORS, _SITES, _LAYERS = "sites.safetensors", "sites.tsv", "layers.tsv"
 _BUILDERS: dict[str, Callable[[dict[str, Tensor], dict[str, Any]], nn.Module]] = {
     "LinearReadout": lambda held, facts: LinearReadout(held["weight"], held["bias"]),
     "FactorisedReadout": lambda held, facts: FactorisedReadout(
-        held["mask"], held["channels"], held["bias"], pool=int(facts["pool"])
+        held["mask"], held["channels"], held["bias"], pool=int(facts["pool"]), axes=_axes(facts)
     ),
     "GaussianReadout": lambda held, facts: GaussianReadout(
-        held["centre"], held["width"], held["channels"], held["bias"], grid=tuple(facts["grid"]), pool=int(facts["pool"])
+        held["centre"], held["width"], held["channels"], held["bias"], grid=tuple(facts["grid"]), pool=int(facts["pool"]),
+        axes=_axes(facts),
     ),
 }  # fmt: skip
 
@@ -159,9 +160,14 @@ def _describe(readout: nn.Module) -> dict[str, Any]:
     facts: dict[str, Any] = {"kind": type(readout).__name__}
     if isinstance(readout, FactorisedReadout | GaussianReadout):
         facts["pool"] = readout.pool
+        facts |= {"axes": str(readout.axes)} if readout.axes else {}
     if isinstance(readout, GaussianReadout):
         facts["grid"] = list(readout.grid)
     return facts
+
+
+def _axes(facts: dict[str, Any]) -> Axes | None:
+    return Axes.parse(facts["axes"]) if "axes" in facts else None
 
 
 def _build(tensors: dict[str, Tensor], prefix: str, facts: dict[str, Any]) -> nn.Module:

@@ -74,6 +74,7 @@ def provenance_of(
             "weights_sha256": observer.weights_sha256,
             "modality": observer.input.modality,
             "input": asdict(observer.input),
+            **({"axes": observer.axes.words} if observer.axes.words else {}),
         },
         "responses": {
             "source": responses.source,

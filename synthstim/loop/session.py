@@ -101,7 +101,7 @@ def open_settings_observer(settings: Settings, folder: Path, opening: Mapping[st
     """
     asked = settings.observer
     weights = asked.weights if asked.weights in ("default", "random") else folder / asked.weights
-    observer = open_observer(asked.name, weights=weights, size=asked.size, **opening)
+    observer = open_observer(asked.name, weights=weights, size=asked.size, axes=asked.axes, **opening)
     if not isinstance(observer.input, ImageInput):
         raise InputError(f"{observer.name} is played sounds: the loop shows images, name an observer that sees")
     observer.require(settings.layers)

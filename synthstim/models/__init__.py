@@ -1,20 +1,23 @@
 """Observers: networks whose layers and units can be read, each with its own preprocessing."""
 
+from synthstim.models.axes import Axes
 from synthstim.models.capture import OUTPUT
 from synthstim.models.inputs import ImageInput, SoundInput, StimulusInput
 from synthstim.models.observer import Observer
-from synthstim.models.units import Unit, gather_table, read_units
+from synthstim.models.units import Unit, gather_table, indices_of, read_units
 from synthstim.models.zoo import DEFAULT, load_model, model_names
 
 __all__ = [
     "DEFAULT",
     "OUTPUT",
+    "Axes",
     "ImageInput",
     "Observer",
     "SoundInput",
     "StimulusInput",
     "Unit",
     "gather_table",
+    "indices_of",
     "load_model",
     "model_names",
     "read_units",

@@ -44,8 +44,7 @@ class ImageInput:
     axes: ClassVar[str] = "channel, y, x"
     remedy: ClassVar[str] = "resize or crop it"
     rest: ClassVar[float] = 0.5
-    # Layers with two axes: tokens of a transformer hold their channels last, frames of a sound come after them.
-    channel_axis: ClassVar[int] = 1
+    places: ClassVar[tuple[str, str]] = ("y", "x")
 
     def __post_init__(self) -> None:
         if min(self.size) < 1 or self.channels < 1:
@@ -69,6 +68,19 @@ class ImageInput:
     def words(self) -> str:
         """The shape in words."""
         return f"{self.channels} x {self.size[0]} x {self.size[1]}"
+
+    @property
+    def aspect(self) -> float:
+        """Height over width."""
+        return self.size[0] / self.size[1]
+
+    def halves(self) -> Tensor:
+        """(5, channel, y, x): an image of noise; with its upper, its lower, its left, its right half replaced by another's."""
+        generator = torch.Generator().manual_seed(0)
+        one, other = (_patches(self.shape, generator) for _ in range(2))
+        y, x = (torch.linspace(-1, 1, side) if side > 1 else torch.zeros(1) for side in self.size)
+        halves = [(y < 0)[:, None], (y > 0)[:, None], x < 0, x > 0]
+        return torch.stack([one, *(torch.where(half, other, one) for half in halves)])
 
     def preparation(self, device: torch.device, dtype: torch.dtype) -> Preparation:
         """The function from display values to what the network takes."""
@@ -108,7 +120,7 @@ class SoundInput:
     axes: ClassVar[str] = "time"
     remedy: ClassVar[str] = "resample it or cut it"
     rest: ClassVar[float] = 0.0
-    channel_axis: ClassVar[int] = 0
+    places: ClassVar[tuple[str, str]] = ("frequency", "frame")
 
     def __post_init__(self) -> None:
         for rate in (self.rate, self.network_rate):
@@ -151,9 +163,39 @@ class SoundInput:
         """The shape in words."""
         return f"{self.seconds:g} s at {self.rate} Hz"
 
+    aspect: ClassVar[float] = 1.0
+
+    def halves(self) -> Tensor:
+        """(5, time): noise; with its lower, its upper frequencies, its first, its second half replaced by another's."""
+        generator = torch.Generator().manual_seed(0)
+        one, other = (_pink(self.samples, self.rate, generator) for _ in range(2))
+        frequencies, time = torch.fft.rfftfreq(self.samples, 1 / self.rate), torch.linspace(-1, 1, self.samples)
+        # What is heard lies from 50 Hz to half the network's rate; the middle is of its octaves.
+        low = frequencies < (50 * self.network_rate / 2) ** 0.5
+        bands = [
+            torch.fft.irfft(torch.where(half, torch.fft.rfft(other), torch.fft.rfft(one)), self.samples)
+            for half in (low, ~low)
+        ]
+        return torch.stack([one, *bands, *(torch.where(half, other, one) for half in (time < 0, time >= 0))])
+
     def preparation(self, device: torch.device, dtype: torch.dtype) -> Preparation:
         """The function from waveforms as played to waveforms as the network hears them."""
         return lambda stimuli: resample(stimuli, self.rate, self.network_rate)
 
 
 StimulusInput = ImageInput | SoundInput
+
+
+def _patches(shape: tuple[int, int, int], generator: torch.Generator) -> Tensor:
+    """Patches of one colour, with noise on them: (channel, y, x) in [0, 1]."""
+    side = max(1, min(shape[1:]) // 16)
+    coarse = torch.rand(shape[0], -(-shape[1] // side), -(-shape[2] // side), generator=generator)
+    patches = coarse.repeat_interleave(side, 1).repeat_interleave(side, 2)[:, : shape[1], : shape[2]]
+    return 0.75 * patches + 0.25 * torch.rand(shape, generator=generator)
+
+
+def _pink(samples: int, rate: int, generator: torch.Generator) -> Tensor:
+    """Noise with as much power in each octave, (time,) of RMS 0.1."""
+    spectrum = torch.fft.rfft(torch.randn(samples, generator=generator))
+    noise = torch.fft.irfft(spectrum / torch.fft.rfftfreq(samples, 1 / rate).clamp_min(20).sqrt(), samples)
+    return 0.1 * noise / noise.square().mean().sqrt()

@@ -11,8 +11,10 @@ from torch import Tensor, nn
 
 from synthstim.errors import InputError
 from synthstim.ids import check_names
+from synthstim.models.axes import Axes
 from synthstim.models.capture import OUTPUT, layer_shapes, read_layers, require_layer
 from synthstim.models.inputs import StimulusInput
+from synthstim.models.layer_axes import LayerAxes
 
 Decision = Callable[["Observer", Tensor, Sequence[str]], list[Hashable]]
 
@@ -32,6 +34,8 @@ class Observer:
         stages: the layers that stand for its stages, for profiles of a match.
         groups: names for groups of layers that are matched together.
         sites: names of the fitted sites, in the order of the layer ``sites``, where it has one.
+        axes: what the axes of layers stand for, where that is not to be found out: layer, or pattern such as
+            ``blocks.*``, -> ``channel y x``, ``y x channel``, ``1+14x14 channel``; see ``Axes``.
 
     Example:
         >>> net = nn.Sequential(nn.Conv2d(1, 4, 3), nn.ReLU())
@@ -53,6 +57,7 @@ class Observer:
         stages: Sequence[str] = (),
         groups: Mapping[str, tuple[str, ...]] | None = None,
         sites: Sequence[str] = (),
+        axes: Mapping[str, str] | None = None,
     ) -> None:
         self.module = module.eval().requires_grad_(False)
         self.input = input
@@ -61,14 +66,22 @@ class Observer:
         self.groups = dict(groups or {})
         self.sites = tuple(sites)
         check_names(self.sites, "site")
+        self.axes = LayerAxes(self, axes or {})
         self.name = name or type(module).__name__
         self.weights = weights
         some = next((p for p in (*module.parameters(), *module.buffers()) if p.is_floating_point()), torch.zeros(1))
         self.device, self.dtype = some.device, some.dtype
         self.to()
 
-    def given(self, input: StimulusInput, *, name: str | None = None, weights: str | None = None) -> Observer:
-        """The same model, given its stimuli in another way."""
+    def given(
+        self,
+        input: StimulusInput,
+        *,
+        name: str | None = None,
+        weights: str | None = None,
+        axes: Mapping[str, str] | None = None,
+    ) -> Observer:
+        """The same model, given its stimuli in another way, or with more axes declared."""
         return Observer(
             self.module,
             input=input,
@@ -78,6 +91,7 @@ class Observer:
             stages=self.stages,
             groups=self.groups,
             sites=self.sites,
+            axes={**(axes or {}), **self.axes.declared, **(axes or {})},
         )
 
     def __repr__(self) -> str:
@@ -105,6 +119,14 @@ class Observer:
         """Raise InputError, with the nearest names, unless all layers exist."""
         for layer in layers:
             require_layer(layer, self.layers, self.name)
+
+    def axes_of(self, layer: str) -> Axes:
+        """What the axes of a layer stand for: as declared, or as a probe of the network finds them.
+
+        Raises:
+            InputError: the layer is unknown, or its axes are in doubt.
+        """
+        return self.axes.of(layer)
 
     def preprocess(self, stimuli: Tensor) -> Tensor:
         """Turn stimuli (batch, *shape), display values or full scale, into the network's input; differentiable."""

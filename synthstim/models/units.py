@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -9,9 +10,8 @@ import torch
 from torch import Tensor
 
 from synthstim.errors import InputError
+from synthstim.models.axes import CHANNEL, Axes, Position
 from synthstim.models.observer import Observer
-
-Position = str | tuple[int, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,9 +20,9 @@ class Unit:
 
     Attributes:
         layer: a layer of the observer.
-        channel: of a (channel, y, x) layer or a vector; of a layer with two axes, (token, channel) where images are
-            seen and (channel, frame) where sounds are heard.
-        position: ``centre``, ``mean`` over space or time, (y, x), (token,) or (frame,).
+        channel: of the layer, on whichever of its axes channels lie (``Observer.axes_of``).
+        position: ``centre``; ``mean`` over space or time, of tokens over those of the image; (y, x), (frame,) or
+            (frequency, frame); of tokens ``class`` or (token,), counted with those before the image's own.
         indices: flat indices into the layer; the unit is their mean.
         reader: activations (batch, ...) -> (batch,), differentiable; then ``label`` names it.
 
@@ -71,48 +71,44 @@ class Unit:
             )
         return values
 
-    def flat_indices(self, shape: tuple[int, ...], *, channel_axis: int = 1) -> list[int]:
+    def flat_indices(self, shape: tuple[int, ...], axes: Axes | None = None) -> list[int]:
         """The flat indices into a layer of this shape whose mean is the unit.
 
         Args:
-            channel_axis: of a layer with two axes, as the observer's input has it.
+            axes: of the layer; only a channel needs them.
 
         Raises:
             InputError: an index, channel or position lies outside the layer.
         """
-        total = torch.Size(shape).numel()
+        total = math.prod(shape)
         if self.indices is not None:
             if bad := [index for index in self.indices if not 0 <= index < total]:
                 raise InputError(f"index {bad[0]} is outside {self.layer}, which has {total} units: 0 to {total - 1}")
             return list(self.indices)
         assert self.channel is not None
-        axis = channel_axis if len(shape) == 2 else 0
-        if not 0 <= self.channel < shape[axis]:
+        assert axes is not None
+        channels = shape[axes.names.index(CHANNEL)]
+        if not 0 <= self.channel < channels:
             raise InputError(
-                f"channel {self.channel} is outside {self.layer}, which has {shape[axis]} channels: 0 to {shape[axis] - 1}"
+                f"channel {self.channel} is outside {self.layer}, which has {channels} channels: 0 to {channels - 1}"
             )
-        grid = torch.arange(total).view(shape).select(axis, self.channel)
-        return grid[self._where(tuple(grid.shape))].flatten().tolist()
-
-    def _where(self, grid: tuple[int, ...]) -> tuple[int | slice, ...]:
-        if self.position == "mean" or not grid:
-            return (slice(None),) * len(grid)
-        if self.position == "centre":
-            return tuple(side // 2 for side in grid)
-        if isinstance(self.position, str):
-            raise InputError(f"position {self.position!r} is unknown: choose centre, mean or {len(grid)} coordinates")
-        if len(self.position) != len(grid) or any(
-            not 0 <= at < side for at, side in zip(self.position, grid, strict=False)
-        ):
-            raise InputError(
-                f"position {tuple(self.position)} is outside {self.layer}, which is {' x '.join(map(str, grid))}"
-            )
-        return tuple(self.position)
+        places = axes.by_place(torch.arange(total).view(shape))[self.channel]
+        return axes.pick(places, self.position, self.layer).tolist()
 
 
-def gather_table(units: Sequence[Unit], shape: tuple[int, ...], *, channel_axis: int = 1) -> tuple[Tensor, Tensor]:
+def indices_of(unit: Unit, observer: Observer) -> list[int]:
+    """The flat indices into its layer whose mean is the unit.
+
+    Raises:
+        InputError: the layer has no such unit, or the unit is a channel and the layer's axes are in doubt.
+    """
+    axes = None if unit.channel is None else observer.axes_of(unit.layer)
+    return unit.flat_indices(observer.layers[unit.layer], axes)
+
+
+def gather_table(units: Sequence[Unit], observer: Observer) -> tuple[Tensor, Tensor]:
     """Indices (unit, k) and weights (unit, k) that read units of one layer as weighted sums of flat activations."""
-    lists = [unit.flat_indices(shape, channel_axis=channel_axis) for unit in units]
+    lists = [indices_of(unit, observer) for unit in units]
     longest = max(map(len, lists))
     indices = torch.zeros(len(units), longest, dtype=torch.long)
     weights = torch.zeros(len(units), longest)
@@ -137,7 +133,6 @@ def read_units(observer: Observer, stimuli: Tensor, units: Sequence[Unit]) -> Te
         if unit.reader is not None:
             columns.append(unit.read_by_function(values))
         else:
-            found = unit.flat_indices(tuple(values.shape[1:]), channel_axis=observer.input.channel_axis)
-            index = torch.tensor(found, device=values.device)
+            index = torch.tensor(indices_of(unit, observer), device=values.device)
             columns.append(values.flatten(1)[:, index].mean(1))
     return torch.stack(columns, 1)

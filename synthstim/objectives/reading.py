@@ -27,7 +27,7 @@ def read_each(observer: Observer, units: Unit | Sequence[Unit], items: int) -> S
     if each[0].reader is not None:
         unit = each[0]
         return Scorer(lambda _stimuli, read, _held: unit.read_by_function(read[layer]), (layer,))
-    indices, weights = gather_table(each, observer.layers[layer], channel_axis=observer.input.channel_axis)
+    indices, weights = gather_table(each, observer)
     constants = (indices.to(observer.device), weights.to(observer.device, observer.dtype))
     return Scorer(
         lambda _stimuli, read, held: (read[layer].flatten(1).gather(1, held[0]) * held[1]).sum(1),
@@ -59,7 +59,7 @@ def read_all(observer: Observer, units: Sequence[Unit]) -> tuple[Callable[[Activ
 
 
 def _gatherer(observer: Observer, layer: str, units: Sequence[Unit]) -> Callable[[Activations], Tensor]:
-    indices, weights = gather_table(units, observer.layers[layer], channel_axis=observer.input.channel_axis)
+    indices, weights = gather_table(units, observer)
     flat, weights = indices.flatten().to(observer.device), weights.to(observer.device, observer.dtype)
     return lambda read: (read[layer].flatten(1).index_select(1, flat).unflatten(1, weights.shape) * weights).sum(2)
 

@@ -13,7 +13,7 @@ import torch
 from synthstim import constraints as limits
 from synthstim.errors import InputError
 from synthstim.media import Stimulus, read_for, rounded
-from synthstim.models import Observer, SoundInput
+from synthstim.models import Observer, SoundInput, indices_of
 from synthstim.objectives import Objective, diversity, match, smooth
 from synthstim.production.fitness import check_modality
 from synthstim.production.goals import SPREAD, aim_of, control_objective
@@ -133,7 +133,7 @@ def _check(aim: Aim, observer: Observer) -> None:
     observer.require(aim.layers)
     for unit in (*aim.controlled, *aim.others):
         observer.require([unit.layer])
-        unit.flat_indices(observer.layers[unit.layer], channel_axis=observer.input.channel_axis)
+        indices_of(unit, observer)
 
 
 def settings_of(item: Item) -> str:

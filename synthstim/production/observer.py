@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ def open_observer(
     size: tuple[int, int] | None = None,
     seconds: float | None = None,
     rate: int | None = None,
+    axes: Mapping[str, str] | None = None,
     device: str | None = None,
     allow_code: bool = False,
     allow_download: bool = False,
@@ -31,6 +33,7 @@ def open_observer(
     Args:
         name: a model's name; ``fit:FOLDER`` for the sites that were fitted and saved there; or
             ``package.module:function`` for a function of the user's that returns an Observer.
+        axes: what the axes of its layers stand for, where that is declared.
         allow_code: whether that function may be imported and called.
         allow_download: whether a hub may be called for weights.
 
@@ -47,6 +50,9 @@ def open_observer(
         raise InputError(f"the observer {name!r} is code of yours: allow it with --allow-code")
     else:
         observer = _call(place, function)
+    if axes:
+        observer = observer.given(observer.input, axes=axes)
+        observer.axes.require_fitting()
     return observer.to(device) if device else observer
 
 
@@ -95,6 +101,7 @@ def observer_of_set(
         return None
     try:
         name, recorded = str(facts["name"]), str(facts["weights"])
+        axes = {str(layer): str(words) for layer, words in dict(facts.get("axes", {})).items()}
         input = _input(dict(facts["input"]), stimuli.modality)
     except (KeyError, TypeError, ValueError) as error:
         raise InputError(f"{stimuli.root}/provenance.json does not describe an observer ({error})") from None
@@ -109,7 +116,7 @@ def observer_of_set(
         allow_code=allow_code,
         allow_download=allow_download,
     )
-    return observer.given(input, name=name, weights=recorded)
+    return observer.given(input, name=name, weights=recorded, axes=axes)
 
 
 def _input(facts: dict[str, Any], modality: str) -> StimulusInput:

@@ -194,6 +194,7 @@ def provenance(
             "weights": observer.weights,
             "weights_sha256": observer.weights_sha256,
             "input": asdict(shown),
+            **({"axes": observer.axes.words} if observer.axes.words else {}),
         },
         "fit": recipe.fit,
         **_coding(recipe, shown),

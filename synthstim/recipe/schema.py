@@ -66,6 +66,8 @@ class ObserverSpec(Section):
         size: (height, width) in pixels; None takes the observer's own. For images.
         duration_s: of the sounds; None takes the observer's own.
         rate_hz: at which sounds are saved and played.
+        axes: what the axes of layers stand for, where that cannot be found out: layer, or pattern such as ``blocks.*``, ->
+            ``channel y x``, ``y x channel``, ``1+14x14 channel`` (a class token, then a grid), ``frame channel``.
     """
 
     name: Text
@@ -75,6 +77,7 @@ class ObserverSpec(Section):
     rate_hz: Annotated[
         Literal[16000, 20000, 22050, 24000, 32000, 44100, 48000, 96000], BeforeValidator(check_whole)
     ] = 48000
+    axes: dict[Text, Text] = Field(default_factory=dict)
 
 
 class Criteria(Section):
@@ -122,7 +125,9 @@ class Recipe(Section):
     observer: Annotated[
         ObserverSpec,
         BeforeValidator(by_name),
-        Wanted("the name of an observer, or a mapping with the keys name, weights, and size or duration_s and rate_hz"),
+        Wanted(
+            "the name of an observer, or a mapping with the keys name, weights, axes, and size or duration_s and rate_hz"
+        ),
     ]
     seed: int = Field(default=0, ge=0, le=2**63 - 1)
     fit: Literal["crop", "pad", "stretch", "exact"] = "crop"

@@ -12,11 +12,11 @@ from synthstim.recipe.fields import Index, Indices, LayerName, Section, Text, ch
 from synthstim.recipe.problems import problem, raise_problems
 from synthstim.recipe.wanted import Wanted, listed
 
-POSITIONS = ("centre", "mean")
+POSITIONS = ("centre", "mean", "class")
 # The layer on which fitted sites stand, as synthstim.encoding calls it: a recipe loads nothing of it.
 SITES = "sites"
 ALL = "all"
-_POSITION = "'centre', 'mean' or [y, x], [frame] in a layer of (channel, frame)"
+_POSITION = "'centre', 'mean' or [y, x]; [frame] of sounds; 'class' or [token] of tokens"
 
 
 def _position(value: Any) -> Any:
@@ -66,7 +66,8 @@ class UnitSpec(Section):
         indices: flat indices into the layer, whose mean is controlled.
         site: a fitted site, by its name.
         sites: fitted sites, each controlled by itself; ``all`` of them.
-        position: where in a channel: its centre, the mean over space or time, or [y, x] or [frame] in steps of the layer.
+        position: where in a channel: its centre, the mean over space or time, or [y, x] or [frame] in steps of the layer;
+            of tokens the class token, or [token], counted with it.
     """
 
     layer: LayerName
