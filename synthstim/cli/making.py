@@ -48,8 +48,8 @@ def layers(
         say(
             "a channel of a layer whose axes are in doubt can be read once they are declared, in a recipe's observer: axes"
         )
-    for group, named in observer.groups.items():
-        say(f"{group} stands for {', '.join(named)}")
+    for group, members in observer.groups.items():
+        say(f"{group} stands for {', '.join(members)}")
 
 
 @app.command()

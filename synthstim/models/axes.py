@@ -6,7 +6,6 @@ import math
 import re
 from dataclasses import dataclass
 
-import torch
 from torch import Tensor
 
 from synthstim.errors import InputError

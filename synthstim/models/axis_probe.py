@@ -76,7 +76,9 @@ class Seen:
         }
         known = {_sides(axes, self.of[layer]) for layer, axes in sure.items() if axes is not None}
         # Tokens that lie on a grid before those whose order is not known.
-        ordered = sorted(known, key=lambda sides: (sides[3] is None, sides))
+        ordered = sorted(
+            (sides for sides in known if math.prod(sides[1]) > 1), key=lambda sides: (sides[3] is None, sides)
+        )
         return {layer: axes or self._less_sure(layer, parts.get(layer), ordered) for layer, axes in sure.items()}
 
     def _less_sure(self, layer: str, part: nn.Module | None, known: Sequence[_Sides]) -> Axes | None:
@@ -85,7 +87,7 @@ class Seen:
         ways, weak = _by_sides(answer, known), self._by_answer(answer, _WEAK)
         if len(ways) == 1:
             return ways[0]
-        if weak is not None and (weak in ways or len(answer) == 3 and not ways):
+        if weak is not None and (weak in ways or (len(answer) == 3 and not ways)):
             return weak
         # A linear layer may mix tokens as well as channels: only where nothing says how many tokens there are.
         if type(part) in _CHANNEL_LAST and len(answer) == 2 and not any(self._line in places for places, *_ in known):
@@ -206,7 +208,7 @@ def _by_sides(answer: list[Tensor], known: Sequence[_Sides]) -> list[Axes]:
     shape = [along.shape[1] for along in answer]
     ways: dict[int, Axes] = {}
     for places, sides, leading, grid in known:
-        if len(places) != len(shape) - 1 or math.prod(sides) == 1:
+        if len(places) != len(shape) - 1:
             continue
         for at in range(len(shape)):
             if (*shape[:at], *shape[at + 1 :]) == sides:
