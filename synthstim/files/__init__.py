@@ -1,22 +1,26 @@
 """What lies on disk, whoever writes it: checksums, places that may be written, whole writes, locks."""
 
-from synthstim.files.checksums import sha256_of
+from synthstim.files.checksums import SUMS, files_below, read_sums, sha256_of, write_sums
 from synthstim.files.lock import Holder, locked, read_holder
 from synthstim.files.places import require_absent, require_folder, require_parent, require_replaceable
 from synthstim.files.staging import Staging, require_ours
 from synthstim.files.whole import write_whole, written_whole
 
 __all__ = [
+    "SUMS",
     "Holder",
     "Staging",
+    "files_below",
     "locked",
     "read_holder",
+    "read_sums",
     "require_absent",
     "require_folder",
     "require_ours",
     "require_parent",
     "require_replaceable",
     "sha256_of",
+    "write_sums",
     "write_whole",
     "written_whole",
 ]

@@ -11,6 +11,7 @@ import pandas as pd
 from synthstim.encoding import Stimuli, fit_sites, save_fit
 from synthstim.errors import InputError
 from synthstim.experiment import export_experiment
+from synthstim.files import write_sums
 from synthstim.loop.assemble import control_rows, join_sets
 from synthstim.loop.generation import Generation
 from synthstim.loop.history import History
@@ -20,7 +21,7 @@ from synthstim.loop.plan import ALSO, MADE, plan_generation
 from synthstim.loop.report import write_loop_report
 from synthstim.loop.session import Session
 from synthstim.loop.take import take_responses
-from synthstim.loop.whole import appearing, remove, write_frame, write_sums
+from synthstim.loop.whole import appearing, remove, write_frame
 from synthstim.loop.write_recipe import RECIPE
 from synthstim.production import MakeProgress, make
 from synthstim.recipe import read_recipe

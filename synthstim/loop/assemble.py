@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gzip
-import json
 import shutil
 from collections.abc import Mapping, Sequence
 from importlib.metadata import version
@@ -18,8 +17,8 @@ from synthstim.loop.history import History
 from synthstim.loop.whole import appearing
 from synthstim.loop.write_recipe import path_of
 from synthstim.media import Stimulus, statistics_of
-from synthstim.stimulus_set import COLUMNS, COMPANIONS, SetWriter, StimulusSet
-from synthstim.stimulus_set.columns import MISSING, format_value
+from synthstim.stimulus_set import COMPANIONS, SetWriter, StimulusSet, write_sealed
+from synthstim.stimulus_set.columns import MISSING
 
 
 def write_shown_again(
@@ -67,15 +66,13 @@ def join_sets(out: Path, parts: Sequence[StimulusSet], prefix: str) -> dict[str,
             for row in part.table.to_dict("records"):
                 shutil.copyfile(part.path(row["file"]), hidden / row["file"])
                 rows.append(row)
-        text = pd.DataFrame({name: [format_value(row.get(name)) for row in rows] for name in COLUMNS}, dtype=str)
-        text.to_csv(hidden / "stimuli.tsv", sep="\t", index=False, lineterminator="\n")
         facts = dict(first.provenance)
         if "stimuli" in facts:
             facts["stimuli"] = {new.get(name, name): aim for name, aim in facts["stimuli"].items()}
-        facts["joined"] = [{name: part.provenance[name] for name in sorted(part.provenance)} for part in others]
-        (hidden / "provenance.json").write_text(
-            json.dumps(facts, indent=2, ensure_ascii=False) + "\n", encoding="utf-8"
-        )
+        facts["joined"] = [
+            {name: part.provenance[name] for name in sorted(part.provenance) if name != "table"} for part in others
+        ]
+        write_sealed(hidden, rows, facts)
         StimulusSet.read(hidden).require_intact()
     return new
 

@@ -9,8 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from synthstim.errors import InputError
-from synthstim.files import sha256_of
-from synthstim.loop.whole import SUMS
+from synthstim.files import SUMS, sha256_of
 from synthstim.responses.files import listed
 from synthstim.responses.read import READERS
 

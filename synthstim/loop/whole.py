@@ -12,10 +12,8 @@ from typing import Any
 import pandas as pd
 
 from synthstim.errors import InputError
-from synthstim.files import sha256_of
 
 MISSING = "n/a"
-SUMS = "SHA256SUMS"
 
 
 @contextlib.contextmanager
@@ -106,13 +104,6 @@ def flush_folder(path: Path) -> None:
             os.fsync(folder)
         finally:
             os.close(folder)
-
-
-def write_sums(folder: Path) -> None:
-    """Write SHA256SUMS into a folder: every file below it, as ``sha256sum -c`` reads them."""
-    files = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
-    lines = [f"{sha256_of(folder / name)}  {name}\n" for name in files if name != SUMS]
-    (folder / SUMS).write_text("".join(lines), encoding="utf-8", newline="\n")
 
 
 def shown(value: Any) -> str:

@@ -4,7 +4,7 @@ from synthstim.models.axes import Axes
 from synthstim.models.capture import OUTPUT
 from synthstim.models.inputs import ImageInput, SoundInput, StimulusInput
 from synthstim.models.observer import Observer
-from synthstim.models.units import Unit, gather_table, indices_of, read_units
+from synthstim.models.units import Unit, gather_table, indices_of, read_units, units_in
 from synthstim.models.zoo import DEFAULT, load_model, model_names
 
 __all__ = [
@@ -21,4 +21,5 @@ __all__ = [
     "load_model",
     "model_names",
     "read_units",
+    "units_in",
 ]

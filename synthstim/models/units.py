@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -127,6 +127,11 @@ def read_units(observer: Observer, stimuli: Tensor, units: Sequence[Unit]) -> Te
     layers = list(dict.fromkeys(unit.layer for unit in units))
     with torch.no_grad():
         activations = observer.activations(stimuli, layers)
+    return units_in(activations, units, observer)
+
+
+def units_in(activations: Mapping[str, Tensor], units: Sequence[Unit], observer: Observer) -> Tensor:
+    """Units (batch, unit) of activations that an observer put out: layer -> (batch, ...)."""
     columns = []
     for unit in units:
         values = activations[unit.layer]

@@ -25,8 +25,9 @@ def aim_of(item: Item, observer: Observer) -> Aim:
         units = tuple(_site(observer, site, STANDARDISED) for site in entry.pattern)
         return Aim(goal=entry.goal, units=units, pattern=tuple(map(float, entry.pattern.values())))
     return Aim(
-        goal=entry.goal, unit=_unit(item, entry, observer), others=_others(item, entry, observer), level=item.level
-    )
+        goal=entry.goal, unit=_unit(item, entry, observer), others=_others(item, entry, observer), level=item.level,
+        zscore=entry.zscore,
+    )  # fmt: skip
 
 
 def _unit(item: Item, entry: Controller, observer: Observer) -> Unit:

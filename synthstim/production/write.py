@@ -14,7 +14,6 @@ import torch
 
 from synthstim.media import Stimulus, read_stimulus, statistics_of
 from synthstim.models import Observer, SoundInput, StimulusInput
-from synthstim.models.hearing.textures import unmatched
 from synthstim.production.cases import Controls, write_controls
 from synthstim.production.jobs import Job, of_statistics, reference_stem
 from synthstim.production.work import Made
@@ -35,10 +34,7 @@ def write_set(
     controls: Controls,
 ) -> None:
     """Write a set and its tables; nothing appears under its name until all of it is there."""
-    # All at once: each new unit costs a pass through the pool.
-    every = [unit for job in jobs for aim in job.aims for unit in (*aim.controlled, *aim.others)]
-    if every:
-        measurer.natural_activations(every)
+    measurer.prepare(aim for job in jobs for aim in job.aims)
     writer = SetWriter(out, rate=observer.input.rate if isinstance(observer.input, SoundInput) else None)
     try:
         rows: dict[str, dict[str, Any]] = {}
@@ -104,14 +100,13 @@ def _add_item(
     stimulus, measured = read_stimulus(path), statistics_of(path)
     if item.reference is not None:
         reference = read_stimulus(writer.path(row["reference"]))
-        measured |= measurer.metamer(stimulus, reference, aim.layers)
+        each = of_statistics(item, measurer.observer)
+        measured |= measurer.metamer(stimulus, reference, aim.layers, each=each)
         if (key := f"{row['reference']} {row['layer']}") not in nulls:
             nulls[key] = measurer.null(aim.layers).facts(measurer.pool.recognise(reference))
             rows = measurer.null_rows(reference, aim.layers)
             writer.add_rows("null.tsv.gz", rows.assign(reference=row["reference"], layer=row["layer"]))
-        profile = _add_profile(writer, measurer.observer, item.stimulus_id, stimulus, reference, aim, recipe)
-        if of_statistics(item, measurer.observer):
-            measured["unmatched"] = unmatched({layer: profile[layer] for layer in aim.layers})
+        _add_profile(writer, measurer.observer, item.stimulus_id, stimulus, reference, aim, recipe)
     else:
         measured |= measurer.controller(stimulus, aim)
     measured["status"], measured["reason"] = judge(
@@ -131,8 +126,8 @@ def _add_profile(
     reference: Stimulus,
     aim: Aim,
     recipe: Recipe,
-) -> dict[str, float]:
-    """The match in dB at every stage, which is added: of the observer where it names them, else of those that the recipe names."""
+) -> None:
+    """Add the match at every stage: of the observer where it names them, else of those that the recipe names."""
     asked = [
         layer for entry in recipe.stimuli if isinstance(entry, Metamer) for joint in entry.layers for layer in joint
     ]
@@ -141,7 +136,6 @@ def _add_profile(
     profile = pd.DataFrame(profile_of(observer, stimulus, reference, stages)).T.rename_axis("layer").reset_index()
     profile["matched"] = ["true" if layer in aim.layers else "false" for layer in profile["layer"]]
     writer.add_rows("matches.tsv.gz", profile.assign(stimulus_id=stimulus_id))
-    return {str(layer): float(decibels) for layer, decibels in zip(profile["layer"], profile["match_db"], strict=True)}
 
 
 def _add_natural(writer: SetWriter, measurer: Measurer, aims: list[Aim]) -> None:

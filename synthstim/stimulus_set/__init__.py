@@ -4,6 +4,7 @@ from synthstim.ids import check_ids, safe_id
 from synthstim.stimulus_set.adopt import adopt
 from synthstim.stimulus_set.columns import COLUMNS, COMPANIONS, PAGE, SCHEMA_VERSION
 from synthstim.stimulus_set.read import StimulusSet
+from synthstim.stimulus_set.seal import altered, write_sealed
 from synthstim.stimulus_set.write import SetWriter
 
 __all__ = [
@@ -14,6 +15,8 @@ __all__ = [
     "SetWriter",
     "StimulusSet",
     "adopt",
+    "altered",
     "check_ids",
     "safe_id",
+    "write_sealed",
 ]

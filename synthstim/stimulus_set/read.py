@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import zlib
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,13 @@ from synthstim.media import Stimulus, read_stimulus
 from synthstim.stimulus_set.columns import COLUMNS, COMPANION_TEXT, COMPANIONS, MISSING, SCHEMA_VERSION, typed
 from synthstim.stimulus_set.paths import inside
 
+# What the package itself reads of the provenance.
+_FACTS: dict[str, type] = {
+    **dict.fromkeys(
+        ("observer", "pool", "null", "device", "criteria", "versions", "stimuli", "table", "sources"), dict
+    ),
+    **dict.fromkeys(("modality", "recipe", "coding", "adopted_from"), str),
+}
 _NEEDED = ("stimulus_id", "file", "sha256", "kind")
 
 
@@ -92,13 +100,14 @@ class StimulusSet:
         text = {column: "string" for column in COMPANIONS[name] if column in COMPANION_TEXT}
         path = inside(self.root, name)
         try:
-            table = pd.read_csv(path, sep="\t", dtype=text, keep_default_na=False, na_values=[MISSING])
+            table = pd.read_csv(
+                path, sep="\t", dtype=text, keep_default_na=False, na_values=[MISSING], encoding="utf-8-sig"
+            )
         except (ValueError, OSError, EOFError, zlib.error) as error:
             raise InputError(
                 f"{name} of {self.root.name} cannot be read as a table ({error}): make the set anew"
             ) from None
-        if absent := [column for column in COMPANIONS[name] if column not in table]:
-            raise InputError(f"{name} of {self.root.name} lacks the column {absent[0]}: make the set anew")
+        _require_columns(table, COMPANIONS[name], f"{name} of {self.root.name}")
         return table
 
     def damaged(self) -> list[str]:
@@ -129,21 +138,48 @@ def _read_json(root: Path, name: str) -> dict[str, Any]:
         raise InputError(f"{root / name} is not valid JSON ({error})") from None
     if not isinstance(content, dict):
         raise InputError(f"{root / name} should hold one JSON object")
+    for key, kind in _FACTS.items():
+        if key in content and not isinstance(content[key], kind):
+            wanted = "an object" if kind is dict else "text"
+            raise InputError(f"{root / name}: {key} is {json.dumps(content[key])[:40]}, wanted {wanted}")
     return content
 
 
-def _read_table(root: Path) -> pd.DataFrame:
+def read_cells(root: Path) -> pd.DataFrame:
+    """The table of a set as text, cell by cell.
+
+    Raises:
+        InputError: there is none, or it is no table of stimuli.
+    """
+    path = root / "stimuli.tsv"
     try:
-        text = pd.read_csv(inside(root, "stimuli.tsv"), sep="\t", dtype=str, keep_default_na=False, na_filter=False)
+        cells = _cells(inside(root, "stimuli.tsv"))
     except InputError:
         raise InputError(f"{root} is not a stimulus set: it has no stimuli.tsv") from None
-    except (ValueError, UnicodeDecodeError) as error:
-        raise InputError(f"{root / 'stimuli.tsv'} cannot be read as a table ({error})") from None
-    if absent := [name for name in _NEEDED if name not in text]:
-        raise InputError(f"{root / 'stimuli.tsv'} lacks the column {absent[0]}")
+    except (ValueError, OSError) as error:
+        raise InputError(f"{path} cannot be read as a table ({error})") from None
+    _require_columns(cells, _NEEDED, str(path))
+    return cells
+
+
+def _cells(path: Path) -> pd.DataFrame:
+    # Spreadsheets put a byte order mark in front.
+    return pd.read_csv(path, sep="\t", dtype=str, keep_default_na=False, na_filter=False, encoding="utf-8-sig")
+
+
+def _require_columns(table: pd.DataFrame, needed: Iterable[str], name: str) -> None:
+    if absent := [column for column in needed if column not in table]:
+        whole = "".join(map(str, table.columns[:1]))
+        other = next((mark for mark in ",;|" if mark in whole), None)
+        hint = f": its columns are parted by {other!r}, wanted tabs" if other and table.shape[1] == 1 else ""
+        raise InputError(f"{name} lacks the column {absent[0]}{hint}")
+
+
+def _read_table(root: Path) -> pd.DataFrame:
+    text = read_cells(root)
     for name in COLUMNS:
         if name not in text:
-            text[name] = "n/a"
+            text[name] = MISSING
     try:
         return typed(text)
     except (ValueError, TypeError) as error:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gzip
-import json
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +12,9 @@ from synthstim.errors import InputError
 from synthstim.files import Staging, sha256_of
 from synthstim.ids import check_ids, safe_id
 from synthstim.media import DEFAULT_BITS, Stimulus, write_stimulus
-from synthstim.stimulus_set.columns import COLUMNS, COMPANIONS, MISSING, SCHEMA_VERSION, format_value, sidecar
+from synthstim.stimulus_set.columns import COLUMNS, COMPANIONS, MISSING, SCHEMA_VERSION, sidecar
 from synthstim.stimulus_set.paths import inside
+from synthstim.stimulus_set.seal import write_json, write_sealed
 
 
 class SetWriter:
@@ -40,6 +40,8 @@ class SetWriter:
         self.rate = rate
         self.modality, self.suffix = ("image", ".png") if rate is None else ("sound", ".wav")
         self.rows: list[dict[str, object]] = []
+        # By their lower case, in which ids must differ.
+        self._ids: dict[str, str] = {}
         self.companions: dict[str, list[pd.DataFrame]] = {}
         for folder in ("stimuli", "references"):
             (self.staging / folder).mkdir(parents=True)
@@ -67,7 +69,9 @@ class SetWriter:
         Args:
             bits: 8 or 16 for images; 16, 24 or 32 (floating point) for sounds; by default 8 and 24.
         """
-        check_ids([*(str(row["stimulus_id"]) for row in self.rows), stimulus_id])
+        check_ids([stimulus_id])
+        if (known := self._ids.setdefault(stimulus_id.lower(), stimulus_id)) is not stimulus_id:
+            check_ids([known, stimulus_id])
         if unknown := [name for name in columns if name not in COLUMNS]:
             raise InputError(f"stimuli.tsv has no column {unknown[0]!r}")
         path = self.staging / "stimuli" / f"{stimulus_id}{self.suffix}"
@@ -94,12 +98,9 @@ class SetWriter:
 
     def commit(self, provenance: dict[str, Any]) -> Path:
         """Write the tables, flush everything to disk and rename the directory into place."""
-        table = pd.DataFrame({name: [format_value(row.get(name)) for row in self.rows] for name in COLUMNS}, dtype=str)
-        table.to_csv(self.staging / "stimuli.tsv", sep="\t", index=False, lineterminator="\n")
-        self._write_json("stimuli.json", sidecar())
-        self._write_json("provenance.json", {"schema_version": SCHEMA_VERSION, "modality": self.modality, **provenance})
-        self._write_json(
-            "dataset_description.json",
+        write_json(self.staging / "stimuli.json", sidecar())
+        write_json(
+            self.staging / "dataset_description.json",
             {"Name": self.description, "BIDSVersion": "1.10.0", "DatasetType": "derivative", "MissingValue": MISSING,
              "GeneratedBy": [{"Name": "synthstim", "Version": provenance.get("versions", {}).get("synthstim", "unknown")}]},
         )  # fmt: skip
@@ -110,11 +111,10 @@ class SetWriter:
             # mtime 0: the same run writes the same bytes.
             data = gzip.compress(text.encode(), mtime=0) if name.endswith(".gz") else text.encode()
             (self.staging / name).write_bytes(data)
+        facts = {"schema_version": SCHEMA_VERSION, "modality": self.modality, **provenance}
+        write_sealed(self.staging, self.rows, facts)
         return self.place.commit()
 
     def discard(self) -> None:
         """Remove what was staged."""
         self.place.discard()
-
-    def _write_json(self, name: str, content: dict[str, Any]) -> None:
-        (self.staging / name).write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")

@@ -4,8 +4,9 @@ from synthstim.verify.aims import Aim, in_z_scores
 from synthstim.verify.check import Check, check_set
 from synthstim.verify.measure import Measurer, judge, match_of, profile_of
 from synthstim.verify.natural import natural_pool
-from synthstim.verify.null import Null, null_distribution
+from synthstim.verify.null import Null
 from synthstim.verify.pool import CARRIED, NaturalPool
+from synthstim.verify.reading import null_distribution
 
 __all__ = [
     "CARRIED",

@@ -23,6 +23,7 @@ class Aim:
         level: asked for by a level controller.
         units: of a pattern.
         pattern: asked of them, in the units of their activations.
+        zscore: whether a one_hot controller's units are compared in z-scores.
     """
 
     goal: str
@@ -32,6 +33,7 @@ class Aim:
     level: float | None = None
     units: tuple[Unit, ...] = ()
     pattern: tuple[float, ...] = ()
+    zscore: bool = True
 
     @property
     def controlled(self) -> tuple[Unit, ...]:
@@ -56,7 +58,13 @@ class Aim:
 
     def facts(self) -> dict[str, Any]:
         """The aim as plain data; a unit that is a function keeps its label only."""
-        plain = {"goal": self.goal, "layers": list(self.layers), "level": self.level, "pattern": list(self.pattern)}
+        plain: dict[str, Any] = {
+            "goal": self.goal,
+            "layers": list(self.layers),
+            "level": self.level,
+            "pattern": list(self.pattern),
+        }
+        plain["zscore"] = None if self.zscore else False
         units = [_plain_unit(unit) for unit in (*self.controlled, *self.others)]
         return {name: value for name, value in {**plain, "units": units}.items() if value not in (None, [], ())}
 
@@ -73,7 +81,7 @@ class Aim:
                 return cls(goal=goal, units=units, pattern=values)
             return cls(
                 goal=goal, layers=tuple(map(str, facts.get("layers", []))), unit=units[0] if units else None,
-                others=units[1:], level=None if level is None else float(level),
+                others=units[1:], level=None if level is None else float(level), zscore=facts.get("zscore") is not False,
             )  # fmt: skip
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise InputError(f"provenance.json describes a stimulus that cannot be read ({error})") from None

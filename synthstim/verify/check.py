@@ -13,8 +13,9 @@ from synthstim.files import sha256_of
 from synthstim.media import statistics_of
 from synthstim.models import OUTPUT, ImageInput, Observer
 from synthstim.sounds import RESAMPLERS
-from synthstim.stimulus_set import StimulusSet
+from synthstim.stimulus_set import StimulusSet, altered
 from synthstim.verify.aims import Aim
+from synthstim.verify.consistency import aim_of, disagreements, judged_otherwise
 from synthstim.verify.measure import Measured, Measurer, match_of, resampled
 from synthstim.verify.natural import natural_pool
 from synthstim.verify.pool import NaturalPool
@@ -80,13 +81,17 @@ def check_set(
             f"{second.name} is {second.input.verb} {second.input.modality}s, {stimuli.root} holds {stimuli.modality}s: "
             "choose another second observer"
         )
-    problems = stimuli.damaged() + _damaged_naturals(stimuli)
-    damaged = {problem.split(" ", 1)[0] for problem in problems}
+    damaged = {problem.split(" ", 1)[0]: problem for problem in stimuli.damaged() + _damaged_naturals(stimuli)}
+    of_files = damaged | {
+        name: problem for problem in altered(stimuli) if (name := problem.split(" ", 1)[0]) not in damaged
+    }
+    problems = [*of_files.values(), *disagreements(stimuli)]
     measurer = None
     if observer is not None:
         _require_same(stimuli, observer)
         pool = pool or natural_pool(observer, level_dbfs=stimuli.provenance.get("level_dbfs"))
         measurer = Measurer(observer, pool)
+        measurer.prepare(Aim.from_facts(facts) for facts in stimuli.provenance.get("stimuli", {}).values())
     same_pool = pool is None or pool.sha256 == stimuli.provenance.get("pool", {}).get("sha256")
     if not same_pool:
         problems.append(
@@ -98,13 +103,16 @@ def check_set(
     measured, elsewhere = 0, []
     for number, row in enumerate(rows):
         if row["file"] not in damaged and (pd.isna(row["reference"]) or row["reference"] not in damaged):
-            again = _measure(stimuli, row, measurer)
+            aim = aim_of(stimuli, row) if measurer is not None else None
+            again = _measure(stimuli, row, aim, measurer)
             problems += _differences(row, again, limit, same_pool)
+            if aim is not None and same_pool:
+                problems += judged_otherwise(row, aim, again, stimuli.provenance.get("criteria", {}))
             measured += 1
             if second is not None and not pd.isna(row["reference"]):
                 elsewhere.append({"stimulus_id": row["stimulus_id"], **_elsewhere(stimuli, row, second, second_layer)})
-            if resampler is not None and observer is not None and row["kind"] == "metamer":
-                elsewhere.append(_after(resampler, stimuli, row, observer))
+            if resampler is not None and observer is not None and aim is not None and aim.goal == "match":
+                elsewhere.append(_after(resampler, stimuli, row, aim, observer))
         if watch is not None:
             watch(number + 1, len(rows))
     failed = stimuli.table[stimuli.table["status"] == "failed"]
@@ -139,18 +147,18 @@ def _damaged_naturals(stimuli: StimulusSet) -> list[str]:
     ]
 
 
-def _measure(stimuli: StimulusSet, row: dict[str, Any], measurer: Measurer | None) -> Measured:
+def _measure(stimuli: StimulusSet, row: dict[str, Any], aim: Aim | None, measurer: Measurer | None) -> Measured:
     measured = statistics_of(stimuli.path(row["file"]))
-    facts = stimuli.provenance.get("stimuli", {}).get(row["stimulus_id"])
     # A control has an aim where it is one unit's; natural stimuli and adopted ones may have none.
-    made_for = row["kind"] in ("metamer", "controller") or facts is not None
-    if measurer is None or not made_for:
+    if measurer is None or aim is None:
         return measured
-    aim = _aim(stimuli, row)
     stimulus = stimuli.stimulus(row["file"])
-    if row["kind"] == "metamer":
-        return measured | measurer.metamer(stimulus, stimuli.stimulus(row["reference"]), aim.layers)
-    return measured | measurer.controller(stimulus, aim)
+    if aim.goal != "match":
+        return measured | measurer.controller(stimulus, aim)
+    if pd.isna(row["reference"]):
+        raise InputError(f"{stimuli.root}/stimuli.tsv: the metamer {row['stimulus_id']} has no reference")
+    each = all(layer in measurer.observer.groups for layer in str(row["layer"]).split("+"))
+    return measured | measurer.metamer(stimulus, stimuli.stimulus(row["reference"]), aim.layers, each=each)
 
 
 def _differences(row: dict[str, Any], again: Measured, decibels: float, same_pool: bool) -> list[str]:
@@ -174,9 +182,8 @@ def _differences(row: dict[str, Any], again: Measured, decibels: float, same_poo
     return out
 
 
-def _after(resampler: str, stimuli: StimulusSet, row: dict[str, Any], observer: Observer) -> Measured:
+def _after(resampler: str, stimuli: StimulusSet, row: dict[str, Any], aim: Aim, observer: Observer) -> Measured:
     """The match of one metamer after another program's resampler, beside the table's."""
-    aim = _aim(stimuli, row)
     heard = resampled(observer, resampler, stimuli.stimulus(row["file"]), stimuli.stimulus(row["reference"]))
     return {
         "stimulus_id": row["stimulus_id"],
@@ -184,13 +191,6 @@ def _after(resampler: str, stimuli: StimulusSet, row: dict[str, Any], observer: 
         **match_of(observer, *heard, aim.layers),
         "in_the_table": row["match_db"],
     }
-
-
-def _aim(stimuli: StimulusSet, row: dict[str, Any]) -> Aim:
-    facts = stimuli.provenance.get("stimuli", {}).get(row["stimulus_id"])
-    if not isinstance(facts, dict):
-        raise InputError(f"provenance.json does not describe {row['stimulus_id']}: the set is damaged")
-    return Aim.from_facts(facts)
 
 
 def _elsewhere(stimuli: StimulusSet, row: dict[str, Any], second: Observer, layer: str) -> Measured:

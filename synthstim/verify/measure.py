@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,10 +13,12 @@ from scipy.stats import pearsonr, spearmanr
 from synthstim.errors import InputError
 from synthstim.media import Stimulus
 from synthstim.models import Observer, SoundInput, Unit, read_units
+from synthstim.models.hearing.textures import unmatched
 from synthstim.sounds import SECOND, heard_through
 from synthstim.verify.aims import Aim, in_z_scores
-from synthstim.verify.null import MEASURES, FloatArray, Null, joined, null_distribution
+from synthstim.verify.null import MEASURES, FloatArray, Null, joined
 from synthstim.verify.pool import NaturalPool
+from synthstim.verify.reading import PoolReading
 
 Measured = dict[str, Any]
 # The column of the distance between a stimulus and its reference, |stimulus - reference| / |reference|.
@@ -36,17 +38,25 @@ class Measurer:
     def __init__(self, observer: Observer, pool: NaturalPool) -> None:
         self.observer = observer
         self.pool = pool
+        self.reading = PoolReading(observer, pool)
         self._nulls: dict[tuple[str, ...], Null] = {}
-        self._unit_values: dict[Unit, FloatArray] = {}
         # A decoder may take seconds, and a reference has many metamers.
         self._decisions: dict[tuple[bytes, tuple[str, ...]], Hashable] = {}
 
-    def metamer(self, stimulus: Stimulus, reference: Stimulus, layers: Sequence[str]) -> Measured:
+    def metamer(
+        self, stimulus: Stimulus, reference: Stimulus, layers: Sequence[str], *, each: bool = False
+    ) -> Measured:
         """What ``match_of`` measures, with the percentile in the null and the distance of the stimuli themselves.
 
         Of sounds also the match after the second resampler.
+
+        Args:
+            each: the layers are statistics of a texture, each of which counts: ``unmatched`` names those that fall short.
         """
-        measured = _joint(profile_of(self.observer, stimulus, reference, layers))
+        profile = profile_of(self.observer, stimulus, reference, layers)
+        measured = _joint(profile)
+        if each:
+            measured["unmatched"] = unmatched({layer: float(found["match_db"]) for layer, found in profile.items()})
         if self.observer.input.modality == "sound":
             heard = resampled(self.observer, SECOND, stimulus, reference)
             measured["match_db_soxr"] = _joint(profile_of(self.observer, *heard, layers))["match_db"]
@@ -67,7 +77,7 @@ class Measurer:
         measured = {"activation": float(_of_goal(values, aim)[0]), "best_natural": float(self.natural_order(aim)[1][0])}
         if aim.unit is None:
             return measured | {"wins": None, "tolerance": None}
-        z = self._z(batch, [aim.unit, *aim.others]) if aim.others else None
+        z = self._compared(batch, aim) if aim.others else None
         return measured | {
             "wins": None if z is None else bool(z[0] > z[1:].max()),
             "tolerance": LEVEL_TOLERANCE * float(self.standardisation([aim.unit])[1][0]),
@@ -84,8 +94,14 @@ class Measurer:
         """The null distribution at these layers."""
         key = tuple(layers)
         if key not in self._nulls:
-            self._nulls[key] = null_distribution(self.observer, key, self.pool)
+            self._nulls[key] = self.reading.null(key)
         return self._nulls[key]
+
+    def prepare(self, aims: Iterable[Aim]) -> None:
+        """Read the natural pool for all aims at once."""
+        wanted = list(aims)
+        units = [unit for aim in wanted for unit in (*aim.controlled, *aim.others)]
+        self.reading.prepare(units, dict.fromkeys(aim.layers for aim in wanted if aim.layers))
 
     def natural_order(self, aim: Aim) -> tuple[np.ndarray, FloatArray]:
         """Numbers of the pool's stimuli, most extreme in the goal's direction first, and their activations of the unit.
@@ -101,14 +117,7 @@ class Measurer:
 
     def natural_activations(self, units: Sequence[Unit]) -> FloatArray:
         """Activations (stimulus, unit) over the pool."""
-        new = list(dict.fromkeys(unit for unit in units if unit not in self._unit_values))
-        if new:
-            rows = [
-                read_units(self.observer, batch, new).double().cpu().numpy()
-                for batch in self.pool.batches(self.observer)
-            ]
-            self._unit_values |= dict(zip(new, np.concatenate(rows).T, strict=True))
-        return np.stack([self._unit_values[unit] for unit in units], 1)
+        return self.reading.units(units)
 
     def standardisation(self, units: Sequence[Unit]) -> tuple[FloatArray, FloatArray]:
         """Mean and standard deviation (unit,) over the pool, to z-score units."""
@@ -124,11 +133,16 @@ class Measurer:
             parts.append(pd.DataFrame({"measure": measure, "percentile": percentile, "value": values}))
         return pd.concat(parts)
 
-    def _z(self, batch: torch.Tensor, units: Sequence[Unit]) -> FloatArray:
-        """Units (unit,) of one stimulus in z-scores: over the pool, or of fitted sites by their measured responses."""
-        fitted = in_z_scores(units)
+    def _compared(self, batch: torch.Tensor, aim: Aim) -> FloatArray:
+        """The unit and the others (unit,) of one stimulus as a one_hot goal compares them.
+
+        In z-scores over the pool, or of fitted sites by their measured responses; in activations where the goal was set so.
+        """
+        assert aim.unit is not None
+        units = [aim.unit, *aim.others]
+        fitted = in_z_scores(units) if aim.zscore else None
         values = read_units(self.observer, batch, fitted or units)[0].double().cpu().numpy()
-        if fitted is not None:
+        if fitted is not None or not aim.zscore:
             return values
         mean, std = self.standardisation(units)
         return (values - mean) / std
@@ -240,7 +254,10 @@ def _control_problems(aim: Aim, measured: Measured) -> list[str]:
             f"the activation {activation:.3g} is not within {measured['tolerance']:.2g} of the level {aim.level:.3g}"
         ]
     if aim.goal == "one_hot" and not measured["wins"]:
-        scores = "z-scored over the pool" if aim.unit is None or in_z_scores([aim.unit]) is None else "in z-scores"
+        fitted = aim.unit is not None and in_z_scores([aim.unit]) is not None
+        scores = (
+            "in z-scores" if fitted and aim.zscore else "z-scored over the pool" if aim.zscore else "in activations"
+        )
         return [f"the target is not the most driven unit of its set ({scores})"]
     if aim.goal == "pattern" and activation >= natural:
         return [f"the distance {activation:.3g} from the pattern is not below the nearest natural's {natural:.3g}"]

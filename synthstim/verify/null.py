@@ -10,15 +10,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from scipy.stats import rankdata
 
-from synthstim.models import Observer
-from synthstim.verify.pool import NaturalPool
-
-MOST_STIMULI = 128
-MOST_NUMBERS = 120_000_000
 MEASURES = ("match_db", "pearson", "spearman")
 FloatArray = NDArray[np.float64]
 
@@ -50,27 +44,6 @@ class Null:
         }
 
 
-def null_distribution(observer: Observer, layers: Sequence[str], pool: NaturalPool) -> Null:
-    """Measure all pairs of natural stimuli at the layers, jointly when there are several.
-
-    Args:
-        observer: the model.
-        layers: of the metamers that will be compared.
-        pool: at most 128 of its stimuli are used, fewer at very large layers.
-    """
-    sizes = [int(np.prod(observer.layers[layer])) for layer in layers]
-    chosen = pool.subset(max(2 * len(pool.names), min(MOST_STIMULI, MOST_NUMBERS // sum(sizes))))
-    features: dict[str, list[torch.Tensor]] = {layer: [] for layer in layers}
-    with torch.no_grad():
-        for batch in pool.batches(observer, chosen):
-            for layer, values in observer.activations(batch, layers).items():
-                features[layer].append(values.flatten(1).float().cpu())
-    parts = [_pairs(torch.cat(features.pop(layer)).numpy()) for layer in layers]
-    return Null(
-        {measure: joined(measure, [part[measure] for part in parts]) for measure in MEASURES}, pool.origin[chosen]
-    )
-
-
 def joined(measure: str, values: Sequence[FloatArray]) -> FloatArray:
     """A measure over several layers: the root mean squared ratio for dB, the mean for correlations."""
     if measure != "match_db":
@@ -78,7 +51,8 @@ def joined(measure: str, values: Sequence[FloatArray]) -> FloatArray:
     return -10 * np.log10(np.mean([10 ** (-value / 10) for value in values], axis=0))
 
 
-def _pairs(features: NDArray[np.float32]) -> dict[str, FloatArray]:
+def pairs_of(features: NDArray[np.float32]) -> dict[str, FloatArray]:
+    """Every pair's measures, (stimulus, stimulus) each, of activations (stimulus, number), which are changed."""
     gram = (features @ features.T).astype(np.float64)
     power = np.diag(gram)
     error = np.maximum(power[:, None] + power[None] - 2 * gram, 1e-12 * power[None])

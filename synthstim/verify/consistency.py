@@ -1,0 +1,71 @@
+"""Whether the tables of a set agree with one another: ids and goals with the provenance, the status with the figures."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pandas as pd
+
+from synthstim.stimulus_set import StimulusSet
+from synthstim.verify.aims import Aim
+from synthstim.verify.measure import Measured, judge
+
+_MADE = ("metamer", "controller")
+# What a status rests on that stands in the table, too.
+_JUDGED = ("null_percentile", "same_class", "match_db", "activation", "best_natural")
+
+
+def aim_of(stimuli: StimulusSet, row: dict[str, Any]) -> Aim | None:
+    """What a stimulus is meant to do, by the provenance; None where it says nothing of it.
+
+    Raises:
+        InputError: what it says cannot be read.
+    """
+    facts = stimuli.provenance.get("stimuli", {}).get(row["stimulus_id"])
+    return Aim.from_facts(facts) if isinstance(facts, dict) else None
+
+
+def disagreements(stimuli: StimulusSet) -> Iterator[str]:
+    """One sentence for each stimulus of which the table and the provenance say different things.
+
+    Raises:
+        InputError: the provenance describes a stimulus in a way that cannot be read.
+    """
+    described = stimuli.provenance.get("stimuli", {})
+    rows = [{str(name): value for name, value in row.items()} for row in stimuli.table.to_dict("records")]
+    for name in described.keys() - {row["stimulus_id"] for row in rows}:
+        yield f"{name}: provenance.json describes it, stimuli.tsv has no row of it"
+    for row in rows:
+        aim = aim_of(stimuli, row)
+        if aim is None:
+            if row["kind"] in _MADE and "stimuli" in stimuli.provenance:
+                yield f"{row['stimulus_id']}: the table calls it a {row['kind']}, provenance.json does not describe it"
+            continue
+        told: dict[str, Any] = {"goal": aim.goal}
+        told |= {"unit": aim.unit_name, "level": aim.level} if aim.goal != "match" else {}
+        for column, value in told.items():
+            if not _agree(row[column], value):
+                yield f"{row['stimulus_id']}: {column} is {value} in provenance.json, the table says {row[column]}"
+
+
+def judged_otherwise(row: dict[str, Any], aim: Aim, again: Measured, criteria: dict[str, Any]) -> Iterator[str]:
+    """A sentence if a status is not what the figures give, neither the table's nor those that were measured again."""
+    if row["kind"] not in _MADE or pd.isna(row["status"]) or (row["kind"] == "metamer" and not criteria):
+        return
+    target = None if pd.isna(row["target_db"]) else float(row["target_db"])
+    recorded = {name: row[name] for name in _JUDGED if name in again and not pd.isna(row[name])}
+    judged = [judge(row["kind"], aim, figures, criteria, target) for figures in (again | recorded, again)]
+    if row["status"] not in {status for status, _ in judged}:
+        status, reason = judged[0]
+        yield (
+            f"{row['stimulus_id']}: by its figures it {status}{f' ({reason})' if reason else ''}, the table says"
+            f" {row['status']}"
+        )
+
+
+def _agree(cell: Any, value: Any) -> bool:
+    if value is None or pd.isna(cell):
+        return bool(value is None and pd.isna(cell))
+    # Cells hold seven digits.
+    return abs(cell - value) <= 1e-6 * abs(value) if isinstance(value, float) else str(cell) == str(value)
