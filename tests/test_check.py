@@ -15,6 +15,7 @@ from synthstim import make, read_recipe
 from synthstim.errors import InputError
 from synthstim.files import SUMS
 from synthstim.images import write_png
+from synthstim.production import observer_of_set
 from synthstim.stimulus_set import StimulusSet, adopt, altered
 from synthstim.verify import check_set
 
@@ -249,3 +250,16 @@ def test_truncated_and_empty_companions_are_one_sentence(root):
         (root / "curves.tsv.gz").write_bytes(data)
         with pytest.raises(InputError, match=r"curves\.tsv\.gz of made cannot be read as a table"):
             StimulusSet.read(root).companion("curves.tsv.gz")
+
+
+@pytest.mark.parametrize(
+    "declared", [{"size": [1_000_000, 1_000_000]}, {"size": [16, 17]}, {"channels": 1}, {"size": "x"}]
+)
+def test_an_input_that_the_stimuli_do_not_have_is_one_sentence_before_a_model_is_built(root, monkeypatch, declared):
+    monkeypatch.setattr("synthstim.production.observer.open_observer", pytest.fail)
+    path = root / "provenance.json"
+    facts = json.loads(path.read_text())
+    facts["observer"]["input"] |= declared
+    path.write_text(json.dumps(facts))
+    with pytest.raises(InputError, match=r"provenance\.json (describes stimuli of|does not describe an observer)"):
+        observer_of_set(StimulusSet.read(root))

@@ -11,7 +11,7 @@ from synthstim.encoding import load_fit
 from synthstim.errors import InputError
 from synthstim.models import ImageInput, Observer, SoundInput, StimulusInput, load_model
 from synthstim.stimulus_set import StimulusSet
-from synthstim.verify import CARRIED, NaturalPool, natural_pool
+from synthstim.verify import CARRIED, NaturalPool, natural_pool, require_shown
 
 LIBRARIES = ("timm", "torchvision", "whisper")
 
@@ -103,6 +103,7 @@ def observer_of_set(
         name, recorded = str(facts["name"]), str(facts["weights"])
         axes = {str(layer): str(words) for layer, words in dict(facts.get("axes", {})).items()}
         input = _input(dict(facts["input"]), stimuli.modality)
+        require_shown(stimuli, input)
     except (KeyError, TypeError, ValueError) as error:
         raise InputError(f"{stimuli.root}/provenance.json does not describe an observer ({error})") from None
     if weights is None and recorded not in ("default", "random"):

@@ -2,6 +2,7 @@
 
 from synthstim.verify.aims import Aim, in_z_scores
 from synthstim.verify.check import Check, check_set
+from synthstim.verify.consistency import require_shown
 from synthstim.verify.measure import Measurer, judge, match_of, profile_of
 from synthstim.verify.natural import natural_pool
 from synthstim.verify.null import Null
@@ -22,4 +23,5 @@ __all__ = [
     "natural_pool",
     "null_distribution",
     "profile_of",
+    "require_shown",
 ]

@@ -7,6 +7,8 @@ from typing import Any
 
 import pandas as pd
 
+from synthstim.errors import InputError
+from synthstim.models import StimulusInput
 from synthstim.stimulus_set import StimulusSet
 from synthstim.verify.aims import Aim
 from synthstim.verify.measure import Measured, judge
@@ -47,6 +49,16 @@ def disagreements(stimuli: StimulusSet) -> Iterator[str]:
         for column, value in told.items():
             if not _agree(row[column], value):
                 yield f"{row['stimulus_id']}: {column} is {value} in provenance.json, the table says {row[column]}"
+
+
+def require_shown(stimuli: StimulusSet, input: StimulusInput) -> None:
+    """Raise InputError unless stimuli that were made have the shape that the provenance says: before a model is built for it."""
+    made = stimuli.table[stimuli.table["kind"].isin(_MADE)]
+    if len(made) and (came := stimuli.stimulus(made["file"].iloc[0]).shape) != input.shape:
+        raise InputError(
+            f"{stimuli.root}/provenance.json describes stimuli of {' x '.join(map(str, input.shape))}"
+            f" ({input.axes}), {made['file'].iloc[0]} has {' x '.join(map(str, came))}: restore it from a copy"
+        )
 
 
 def judged_otherwise(row: dict[str, Any], aim: Aim, again: Measured, criteria: dict[str, Any]) -> Iterator[str]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import io
 import json
 import os
 from collections.abc import Mapping
@@ -32,8 +33,8 @@ def recall(facts: Mapping[str, Any]) -> NDArray[Any] | None:
     if path is None:
         return None
     try:
-        # An archive, since it holds a checksum of what is in it.
-        with np.load(path, allow_pickle=False) as stored:
+        # An archive, since it holds a checksum of what is in it; from memory, for a damaged one is left open otherwise.
+        with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as stored:
             found = stored["array"]
         os.utime(path)
     except Exception:  # a damaged archive makes its reader raise anything
