@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 
 
 class InputError(ValueError):
@@ -19,3 +20,24 @@ def nearest(word: str, known: Iterable[str], count: int = 3) -> str:
     known = list(known)
     found = difflib.get_close_matches(word, known, n=count, cutoff=0.4) or known[:count]
     return "did you mean " + " or ".join(repr(name) for name in found) + "?" if found else "none is known"
+
+
+def reworded(sentence: str, words: Mapping[str, str]) -> str:
+    """A sentence for Python as another face says it: its settings are written ``name=...`` or ``name='value'`` in messages.
+
+    >>> reworded("give window_s=...", {"window_s=...": "--window START,END"})
+    'give --window START,END'
+    """
+    # The longest first: one may be the end of another.
+    for said in sorted(words, key=len, reverse=True):
+        sentence = sentence.replace(said, words[said])
+    return sentence
+
+
+@contextmanager
+def worded(words: Mapping[str, str]) -> Iterator[None]:
+    """Messages of the block are reworded."""
+    try:
+        yield
+    except InputError as error:
+        raise InputError(reworded(str(error), words)) from None

@@ -83,7 +83,7 @@ def test_settings_are_written_with_comments_and_read_back_the_same(tmp_path: Pat
         ({"goals": [{"name": "up", "goal": "drive", "levels": [1]}]}, "goes with goal 'level', but the goal here is 'drive'"),
         ({"goals": [{"name": "up", "goal": "drive", "copies": 1, "warm": 2}]}, "is 2, more than the 1 copies"),
         ({"goals": [{"name": "up", "goal": "drive"}, {"name": "Up", "goal": "drive"}]}, "another goal is called"),
-        ({"goals": []}, "are none: give one, or say explore.at_least"),
+        ({"goals": []}, "are none: give one, such as .*, or say explore.at_least"),
         ({"goal": 1}, "goal is unknown: did you mean 'goals'"),
         ({"fitting": {"method": "lasso"}}, "fitting.method: came 'lasso'"),
         ({"explore": {"share": 1.0}}, "explore.share: came 1.0"),

@@ -116,7 +116,8 @@ def test_one_window_at_a_time_is_averaged() -> None:
 
 
 def test_sessions_are_joined_and_the_same_one_twice_is_refused() -> None:
-    monday, tuesday = Responses(trials(), "a"), Responses(trials(session="tuesday"), "b", ("note",))
+    monday = Responses(trials(), "a")
+    tuesday = Responses(trials(session="tuesday", response=1.0 + monday.trials["response"]), "b", ("note",))
     both = join_responses([monday, tuesday])
     assert (len(both), both.sessions, both.notes) == (22, ("monday", "tuesday"), ("note",))
     with pytest.raises(InputError, match="11 trials stand twice"):

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Annotated, Any, NoReturn, Optional
 
 import typer
+from rich import box
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
@@ -22,6 +23,8 @@ app = typer.Typer(
 )
 console = Console()
 complaints = Console(stderr=True)
+# Longer words, such as paths, are broken where a table would be too wide.
+_WORD = 20
 
 Device = Annotated[Optional[str], typer.Option(help="cpu, cuda or mps; by default cpu")]  # noqa: UP045 - typer on 3.10
 Quiet = Annotated[bool, typer.Option("--quiet", help="No progress bar")]
@@ -33,10 +36,16 @@ SetPath = Annotated[Path, typer.Argument(metavar="SET", help="A stimulus set: th
 
 
 def as_table(frame: Any) -> Table:
-    """A data frame as a table of the terminal."""
-    table = Table(*map(str, frame.columns))
-    for row in frame.itertuples(index=False):
-        table.add_row(*(f"{value:.4g}" if isinstance(value, float) else escape(str(value)) for value in row))
+    """A data frame as a table of the terminal, of which nothing is cut: cells go on in the next line, between words."""
+    table = Table(box=box.SIMPLE_HEAD, padding=0, pad_edge=False)
+    cells = [
+        [f"{value:.4g}" if isinstance(value, float) else str(value) for value in row] for row in frame.to_numpy(object)
+    ]
+    for at, name in enumerate(map(str, frame.columns)):
+        longest = max(len(word) for text in (name, *(row[at] for row in cells)) for word in text.split() or [""])
+        table.add_column(escape(name), overflow="fold", min_width=min(longest, _WORD))
+    for row in cells:
+        table.add_row(*map(escape, row))
     return table
 
 

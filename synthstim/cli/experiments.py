@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, Optional
+from typing import Annotated, Optional
 
 import typer
 from rich.markup import escape
 from rich.table import Table
 
 from synthstim.cli.app import app, console, say
-from synthstim.errors import InputError
+from synthstim.cli.given import read_settings_of
 
 
 @app.command()
@@ -62,7 +62,7 @@ def export(
     from synthstim.experiment.manifest import Experiment, read_manifest
 
     made = export_experiment(
-        stimuli, protocol, out=out, rig=rig, settings=_settings(setting or []), labels=labels, answers=answers
+        stimuli, protocol, out=out, rig=rig, settings=read_settings_of(setting), labels=labels, answers=answers
     )
     for note in read_manifest(made, Experiment).notes:
         say(f"note: {note}")
@@ -104,18 +104,3 @@ def analyse(
     say(found.summary)
     for path in found.files:
         say(f"written {path}")
-
-
-def _settings(pairs: list[str]) -> dict[str, Any]:
-    import yaml
-
-    out = {}
-    for pair in pairs:
-        key, equals, value = pair.partition("=")
-        if not equals:
-            raise InputError(f"--set {pair!r} came, KEY=VALUE was wanted, such as on_ms=100")
-        try:
-            out[key] = yaml.safe_load(value)
-        except yaml.YAMLError:
-            out[key] = value
-    return out

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Annotated, Any, Optional
 
 import typer
 
+from synthstim.cli.advice import FIT
 from synthstim.cli.app import AllowCode, AllowDownload, Device, Quiet, app, say
 from synthstim.cli.fit_words import tell_fit, tell_next, tell_screened
 from synthstim.cli.given import read_lines, read_names, read_size, read_window
-from synthstim.errors import InputError
+from synthstim.errors import InputError, worded
 
 if TYPE_CHECKING:
     from synthstim.models import Observer
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 
 @app.command()
+@worded(FIT)
 def fit(
     recordings: Annotated[
         list[Path],
@@ -75,8 +77,18 @@ def fit(
     session: Annotated[Optional[str], typer.Option(help="Name of the session, for files that have none")] = None,  # noqa: UP045
     nan: Annotated[Optional[str], typer.Option(help="absent: NaN pads trials that were not recorded")] = None,  # noqa: UP045
     table: Annotated[Optional[str], typer.Option(help="Of an nwb: where the presentations stand")] = None,  # noqa: UP045
+    variable: Annotated[Optional[str], typer.Option(help="Of an nc: the variable with the responses")] = None,  # noqa: UP045
+    time_unit: Annotated[Optional[str], typer.Option(metavar="s|ms", help="Of an nc: unit of its time bins")] = None,  # noqa: UP045
     column: Annotated[Optional[str], typer.Option(help="Of an nwb: the column with the stimulus's id")] = None,  # noqa: UP045
     site_column: Annotated[Optional[str], typer.Option(help="Of an nwb: the column with the site's name")] = None,  # noqa: UP045
+    invalid_times: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option(help="Of an nwb, presentations in its invalid times: 'leave out' or keep"),
+    ] = None,
+    leave_out: Annotated[Optional[str], typer.Option(help="Sites that are not fitted, with commas")] = None,  # noqa: UP045
+    max_drift: Annotated[
+        float, typer.Option(min=1, help="Factor by which responses to the same stimuli may differ between sessions")
+    ] = 3.0,
     weights: Annotated[str, typer.Option(help="Of the observer: default, random, or a weights file")] = "default",
     cache: Annotated[Path | None, typer.Option(help="Folder that keeps activations for the next fit")] = None,
     seed: Annotated[int, typer.Option(help="Of folds, shuffling and the splits of reliability")] = 0,
@@ -90,7 +102,7 @@ def fit(
     from synthstim.encoding import fit_sites, save_fit
     from synthstim.encoding.fit import MEMBERS_OVER
     from synthstim.files import require_absent
-    from synthstim.responses import read_all, write_reliability
+    from synthstim.responses import join_responses, read_all, write_reliability
     from synthstim.stimulus_set import StimulusSet
 
     require_absent(out)
@@ -100,12 +112,16 @@ def fit(
     window_s, named = read_window(window), read_names(sites)
     if spikes or markers:
         log_options = {"missing_markers": missing_markers, "incomplete": incomplete, "display_delay_s": display_delay}
-        responses = _logged(recordings, spikes or [], markers or [], window_s, named, log_options)
+        parts = _logged(recordings, spikes or [], markers or [], window_s, named, log_options)
+        responses = join_responses(parts, max_drift=max_drift)
     else:
         responses = read_all(
             recordings, window_s=window_s, stimulus_ids=read_lines(ids), sites=named, session=session, nan=nan, table=table,
-            column=column, site_column=site_column,
+            column=column, site_column=site_column, variable=variable, time_unit=time_unit, invalid_times=invalid_times,
+            max_drift=max_drift,
         )  # fmt: skip
+    if leave_out is not None:
+        responses = responses.without(sites=read_names(leave_out) or ())
     screened = _screened(responses, min_reliability, seed)
     allowed = {"weights": weights, "device": device, "allow_code": allow_code, "allow_download": allow_download}
     opened = _observers(observer or ["efficientnet-lite0"], sets, screened.responses, read_size(size), allowed)
@@ -149,9 +165,9 @@ def _logged(
     window_s: tuple[float, float] | None,
     sites: list[str] | None,
     options: dict[str, Any],
-) -> Responses:
+) -> list[Responses]:
     from synthstim.presented import find_log
-    from synthstim.responses import join_responses, read_experiment
+    from synthstim.responses import read_experiment
 
     if not len(logs) == len(spikes) == len(markers):
         raise InputError(
@@ -159,13 +175,12 @@ def _logged(
         )
     if window_s is None:
         raise InputError("spikes are counted in a window: say it, such as --window 0.07,0.17")
-    parts = [
+    return [
         read_experiment(
             find_log(log), spike, marker, window_s=window_s, sites=tuple(sites) if sites else None, **options
         )
         for log, spike, marker in zip(logs, spikes, markers, strict=True)
     ]
-    return join_responses(parts)
 
 
 def _observers(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from synthstim.errors import InputError
 
@@ -11,13 +12,14 @@ def read_window(text: str | None) -> tuple[float, float] | None:
     """``0.07,0.17`` as (start, end) in seconds."""
     if text is None:
         return None
+    from synthstim.responses.seconds import require_window
+
+    wanted = f"--window {text} came: wanted the start and the end in seconds, such as 0.07,0.17"
     try:
-        start, end = (float(part) for part in text.split(","))
+        edges = [float(part) for part in text.split(",")]
     except ValueError:
-        start = end = 0.0
-    if not start < end:
-        raise InputError(f"--window {text} came: wanted the start and the end in seconds, such as 0.07,0.17")
-    return start, end
+        raise InputError(wanted) from None
+    return require_window(edges, wanted)
 
 
 def read_size(text: str | None) -> tuple[int, int] | None:
@@ -47,3 +49,21 @@ def read_lines(path: Path | None) -> list[str] | None:
         return [line.strip() for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
     except (OSError, ValueError) as error:
         raise InputError(f"{path} cannot be read as names, one a line ({error})") from None
+
+
+def read_settings_of(pairs: list[str] | None) -> dict[str, Any]:
+    """``KEY=VALUE`` of each ``--set``, its value read as YAML."""
+    import yaml
+
+    out: dict[str, Any] = {}
+    for pair in pairs or ():
+        key, equals, value = pair.partition("=")
+        if not equals or not key:
+            raise InputError(f"--set {pair!r} came, KEY=VALUE was wanted, such as on_ms=100")
+        if key in out:
+            raise InputError(f"--set {key} came twice: give it one value")
+        try:
+            out[key] = yaml.safe_load(value)
+        except yaml.YAMLError:
+            out[key] = value
+    return out

@@ -7,9 +7,9 @@ from typing import Annotated, Any, Optional
 
 import typer
 from rich.markup import escape
-from rich.table import Table
 
 from synthstim.cli.app import AllowCode, AllowDownload, Device, Quiet, app, as_table, complaints, console, say
+from synthstim.cli.given import read_settings_of
 from synthstim.errors import InputError
 
 loop = typer.Typer(
@@ -34,6 +34,13 @@ def init(
     ] = None,
     count: Annotated[Optional[int], typer.Option(min=10, help="Natural images that are cut, by default 640")] = None,  # noqa: UP045
     rig: Annotated[Optional[Path], typer.Option(help="rig.yaml: the monitor, the photodiode, the markers")] = None,  # noqa: UP045
+    protocol: Annotated[
+        str | None, typer.Option(help="That shows every generation; by default passive_fixation")
+    ] = None,
+    setting: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="A setting of the protocol, kept for every generation"),
+    ] = None,
     device: Device = None,
     allow_code: AllowCode = False,
     allow_download: AllowDownload = False,
@@ -41,7 +48,8 @@ def init(
     """Begin a session: loop.yaml with comments, and generation 0 of natural images, exported."""
     from synthstim.loop import start_loop
 
-    given = _given(settings, observer, size, layers, rig)
+    shown = {"rig": None if rig is None else str(rig), "protocol": protocol, "settings": read_settings_of(setting)}
+    given = _given(settings, observer, size, layers, {key: value for key, value in shown.items() if value})
     opening: dict[str, Any] = {"device": device, "allow_code": allow_code, "allow_download": allow_download}
     made = start_loop(directory, given, naturals=naturals, count=count, tell=say, **opening)
     say(f"settings: {made.root / 'loop.yaml'}")
@@ -99,9 +107,9 @@ def status(
     from synthstim.loop import Session, read_status
 
     found = read_status(Session.read(directory), events=events)
-    console.print(as_table(found.table))
+    console.print(as_table(found.table), crop=False)
     if len(found.log):
-        console.print(_events(found.log))
+        console.print(as_table(found.log), crop=False)
     if found.worker:
         say(f"in work: {found.worker}")
     for sentence in found.late:
@@ -129,11 +137,12 @@ def deliver(
 
 
 def _given(
-    settings: Path | None, observer: str | None, size: int | None, layers: str | None, rig: Path | None
+    settings: Path | None, observer: str | None, size: int | None, layers: str | None, shown: dict[str, Any]
 ) -> dict[str, Any] | Path:
     """The settings of a new session: a file's, or those of the options with goals to begin with."""
     if settings is not None:
-        options = {"--observer": observer, "--size": size, "--layers": layers, "--rig": rig}
+        options = {"--observer": observer, "--size": size, "--layers": layers}
+        options |= {{"settings": "--set"}.get(key, f"--{key}"): value for key, value in shown.items()}
         if named := [name for name, value in options.items() if value is not None]:
             raise InputError(f"{named[0]} came with --from: change it in {settings.name}")
         return settings
@@ -144,12 +153,5 @@ def _given(
         "observer": named_observer | ({"size": size} if size is not None else {}),
         "layers": [name for name in layers.split(",") if name],
         "goals": [{"name": "stretch", "goal": "drive"}, {"name": "alone", "goal": "one_hot", "copies": 3}],
-        "experiment": {"rig": str(rig)} if rig is not None else {},
+        "experiment": shown,
     }
-
-
-def _events(log: Any) -> Table:
-    table = Table(*map(str, log.columns))
-    for row in log.itertuples(index=False):
-        table.add_row(*(escape(str(value)) for value in row))
-    return table

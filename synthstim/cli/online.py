@@ -8,8 +8,9 @@ from typing import Annotated, Any, Optional
 import typer
 from rich.markup import escape
 
+from synthstim.cli.advice import EVOLVE
 from synthstim.cli.app import app, as_table, complaints, console, say
-from synthstim.errors import InputError
+from synthstim.errors import InputError, worded
 
 evolve = typer.Typer(no_args_is_help=True, help="Evolve images from measured responses alone, without a model.")
 app.add_typer(evolve, name="evolve")
@@ -50,6 +51,7 @@ def init(
 
 
 @evolve.command("next")
+@worded(EVOLVE)
 def next_generation(
     folder: EvolutionPath,
     responses: Annotated[

@@ -8,11 +8,13 @@ from typing import Annotated, Optional
 
 import typer
 
+from synthstim.cli.advice import FIT
 from synthstim.cli.app import app, say
-from synthstim.errors import InputError
+from synthstim.errors import InputError, worded
 
 
 @app.command()
+@worded(FIT)
 def presented(
     experiment: Annotated[
         Path, typer.Argument(help="An exported experiment that was run, or one run's ..._presentations.tsv")

@@ -40,7 +40,7 @@ def ensemble(fits: Sequence[Fit]) -> Fit:
     """
     fits = list(fits)
     if len(fits) < 2:
-        raise InputError(f"{len(fits)} fits came: an ensemble wants two or more, or fit_sites(..., members='folds')")
+        raise InputError(f"{len(fits)} fits came: an ensemble wants two or more, or one with members=...")
     first = fits[0]
     bases: list[Observer] = []
     networks: list[dict[str, Any]] = []

@@ -146,7 +146,7 @@ def _require_every_member(responses: Responses, mean: Values, fold: NDArray[np.i
     seen = np.stack([np.isfinite(mean[fold != number]).sum(0) for number in range(fold.max() + 1)]).min(0)
     if few := [site for site, count in zip(responses.sites, seen, strict=True) if count < MIN_PER_FOLD]:
         raise InputError(
-            f"{responses.source}: {listed(few)} answered too few stimuli outside one of the folds: fit without members, or"
+            f"{responses.source}: {listed(few)} answered too few stimuli outside one of the folds: fit without members=..., or"
             " leave them out with without(sites=...)"
         )
 

@@ -9,16 +9,18 @@ from dataclasses import dataclass
 import pandas as pd
 
 from synthstim.encoding import Stimuli, fit_sites, save_fit
-from synthstim.errors import InputError
+from synthstim.errors import InputError, worded
 from synthstim.experiment import export_experiment
 from synthstim.files import write_sums
 from synthstim.loop.assemble import control_rows, join_sets
-from synthstim.loop.generation import Generation
+from synthstim.loop.generation import Generation, read_json
 from synthstim.loop.history import History
 from synthstim.loop.inbox import Inbox, read_inbox
 from synthstim.loop.measure import measure_generation
 from synthstim.loop.plan import ALSO, MADE, plan_generation
+from synthstim.loop.reading import WORDS
 from synthstim.loop.report import write_loop_report
+from synthstim.loop.requests import require_sites
 from synthstim.loop.session import Session
 from synthstim.loop.take import take_responses
 from synthstim.loop.whole import appearing, remove, write_frame
@@ -90,6 +92,9 @@ def advance(
         elif lacks is None:
             session.begin(generation.number + 1)
         else:
+            if lacks == "fit" and until != generation.number:
+                # A fit takes long; what no later generation could be made of is said before.
+                require_sites(session.settings, generation.number + 1, generation.responses.sites)
             _STEPS[lacks](session, generation, tell, making)
         moved = True
 
@@ -142,6 +147,7 @@ def _take(session: Session, generation: Generation, inbox: Inbox, tell: Tell) ->
         raise
     session.log.add(generation.number, "taken", f"{taken!r} of {listed(sorted(inbox.arrived))}")
     for note in taken.notes:
+        tell(f"generation {generation.number}: {note}")
         session.log.add(generation.number, "note", note)
 
 
@@ -184,21 +190,35 @@ def _fit(session: Session, generation: Generation, tell: Tell, making: Making | 
     shown = [one.stimuli for one in history.generations]
     present = set(history.responses.stimulus_ids)
     groups = {name: group for name, group in history.groups.items() if name in present}
-    fit = fit_sites(
-        session.observer,
-        history.responses,
-        Stimuli.of_sets(shown, session.observer.input),
-        settings.layers,
-        method=settings.fitting.method,
-        folds=settings.fitting.folds,
-        groups=groups,
-        members=None if settings.fitting.ensemble == "none" else settings.fitting.ensemble,
-        seed=settings.seed,
-        progress=lambda step: tell(f"generation {generation.number}: {step}"),
-    )
+    _tell_layers(session, generation, tell)
+    with worded(WORDS):
+        fit = fit_sites(
+            session.observer,
+            history.responses,
+            Stimuli.of_sets(shown, session.observer.input),
+            settings.layers,
+            method=settings.fitting.method,
+            folds=settings.fitting.folds,
+            groups=groups,
+            members=None if settings.fitting.ensemble == "none" else settings.fitting.ensemble,
+            seed=settings.seed,
+            progress=lambda step: tell(f"generation {generation.number}: {step}"),
+        )
     with appearing(generation.root / "fit") as hidden:
         save_fit(fit, hidden)
     session.log.add(generation.number, "fitted", repr(fit))
+
+
+def _tell_layers(session: Session, generation: Generation, tell: Tell) -> None:
+    """Say and log that the settings name other layers than those of the fit before."""
+    if generation.number == 0:
+        return
+    before = read_json(session.generations[generation.number - 1].root / "fit" / "fit.json")
+    layers = list(session.settings.layers)
+    if (known := before["provenance"]["options"]["layers"]) != layers:
+        words = f"fitted to the layers {', '.join(layers)}, before to {', '.join(known)}"
+        session.log.add_once(generation.number, "note", words)
+        tell(f"generation {generation.number}: {words}")
 
 
 def _measure(session: Session, generation: Generation, tell: Tell, making: Making | None) -> None:

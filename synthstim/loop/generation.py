@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from synthstim.errors import InputError
+from synthstim.files import sha256_of
 from synthstim.loop.inbox import data_files, signature
 from synthstim.loop.whole import read_frame
 from synthstim.responses import Responses, read_table
@@ -80,9 +82,14 @@ class Generation:
         if not (self.root / "responses.tsv").exists():
             return []
         files = self.taken["files"]
-        found = {name: [size, changed] for name, size, changed in signature(self.inbox)}
-        known = {name: [facts.get("bytes"), facts.get("mtime_ns")] for name, facts in files.items()}
-        return [name for name in data_files(found) if found[name] != known.get(name)]
+        found = {name: (size, changed) for name, size, changed in signature(self.inbox)}
+        return [name for name in data_files(found) if not self._as_taken(name, *found[name], files.get(name, {}))]
+
+    def _as_taken(self, name: str, size: int, changed: int, facts: dict[str, Any]) -> bool:
+        """Whether a file is the one that was taken in; a copy of it has a time of its own."""
+        if size != facts.get("bytes"):
+            return False
+        return changed == facts.get("mtime_ns") or _checksum(self.inbox / name, changed) == facts.get("sha256")
 
     @property
     def taken(self) -> dict[str, Any]:
@@ -94,6 +101,12 @@ class Generation:
         path = self.root / name
         text = ("stimulus_id", "role", "goal", "kind", "target", "site", "status", "predicted_by")
         return read_frame(path, text=text) if path.exists() else pd.DataFrame()
+
+
+@lru_cache(maxsize=1024)
+def _checksum(path: Path, changed: int) -> str:
+    """That of a file as it was at a time; who looks again and again reads it once."""
+    return sha256_of(path)
 
 
 def read_json(path: Path) -> dict[str, Any]:

@@ -94,6 +94,11 @@ class Goal(Section):
         raise_problems(problems)
         return self
 
+    @property
+    def named(self) -> tuple[str, ...]:
+        """The sites that it names itself."""
+        return tuple(self.pattern or ()) if isinstance(self.sites, str) else self.sites
+
     def active(self, generation: int) -> bool:
         """Whether the goal is pursued in a generation."""
         return self.first <= generation and (self.last is None or generation <= self.last)

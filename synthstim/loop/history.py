@@ -37,7 +37,7 @@ class History:
         plans = [generation.plan.assign(generation=generation.number) for generation in known]
         return cls(
             known,
-            join_responses([generation.responses for generation in known]),
+            join_responses([generation.responses for generation in known], max_drift=None),
             pd.concat(plans, ignore_index=True),
         )
 

@@ -21,6 +21,7 @@ from synthstim.loop.settings import Settings
 from synthstim.loop.whole import write_frame
 from synthstim.loop.write_recipe import EXPLORE, RECIPE, entries_for, plan_rows, write_recipe, write_starts
 from synthstim.media import Stimulus
+from synthstim.responses.files import listed
 from synthstim.verify import natural_pool
 
 ALSO, MADE = "also", "made"
@@ -39,15 +40,25 @@ def plan_generation(session: Session, generation: Generation, tell: Callable[[st
     previous = session.generations[number - 1]
     history, fit = History.read(session, number - 1), session.fit(previous)
     sites = [site for site in fit.sites if site in previous.responses.sites]
-    requests = requests_for(settings, history, number, sites)
+    scores = poor_sites(fit, sites, settings.min_score)
+    if poor := [f"{site} ({score:.3g})" for site, score in scores.items()]:
+        told = f"no images are made for {listed(poor, 9)}: held-out scores below min_score, {settings.min_score:g}"
+        session.log.add_once(number, "note", told)
+        tell(f"generation {number}: {told}")
+    requests = requests_for(settings, history, number, sites, list(scores))
     naturals, patterns = _explore_counts(settings, requests)
+    if not requests and not naturals + patterns and poor:
+        raise InputError(
+            f"every site that a goal is for has a held-out score below min_score, {settings.min_score:g} ({listed(poor, 9)}):"
+            " record more repeats or other sites, lower min_score in loop.yaml, or set explore.at_least"
+        )
     if not requests and not naturals + patterns:
         raise InputError(
             f"every goal of loop.yaml is reached or over by generation {number}: add a goal or levels, or set"
             " explore.at_least"
         )
     tell(f"generation {number}: {len(requests)} requests, {naturals + patterns} images to explore with")
-    asked = [*requests, *_patterns(settings, number, sites, patterns)]
+    asked = [*requests, *_patterns(settings, number, [site for site in sites if site not in scores], patterns)]
     entries, of = entries_for(asked, history, fit)
     anchors = anchor_rows(settings, history, requests)
     crops = _informative(session, history, fit, number, naturals) if naturals else []
@@ -63,6 +74,14 @@ def plan_generation(session: Session, generation: Generation, tell: Callable[[st
     if again or named:
         write_shown_again(generation.root / ALSO, history, again, named, {"shown_again": again})
     write_frame(generation.root / "plan.tsv", pd.concat([part for part in rows if len(part)], ignore_index=True))
+
+
+def poor_sites(fit: Fit, sites: Sequence[str], least: float) -> dict[str, float]:
+    """Site -> held-out score of those that the fit predicts too badly for images made on it to mean anything."""
+    table = fit.table.set_index("site")
+    # Where responses have no ceiling, by r itself.
+    scores = table["score"].fillna(table["r"])
+    return {site: float(scores[site]) for site in sites if not scores[site] >= least}
 
 
 def _explore_counts(settings: Settings, requests: Sequence[Request]) -> tuple[int, int]:

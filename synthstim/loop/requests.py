@@ -65,27 +65,32 @@ def merit_of(
     return merit(goal, history.z, at, level=z, pattern=asked)
 
 
-def requests_for(settings: Settings, history: History, number: int, sites: Sequence[str]) -> list[Request]:
+def requests_for(
+    settings: Settings, history: History, number: int, sites: Sequence[str], poor: Sequence[str] = ()
+) -> list[Request]:
     """What generation ``number`` is to do.
 
     Args:
         sites: those that are fitted and were recorded last.
+        poor: those of them for which nothing is made, nor for patterns that need them.
 
     Raises:
         InputError: a goal names a site that is not fitted.
     """
+    require_sites(settings, number, sites)
     stems, out = site_stems(sites), []
     for goal in settings.goals:
         if not goal.active(number):
             continue
         if goal.goal == "pattern":
             pattern = dict(goal.pattern or {})
-            _require(sites, pattern, goal)
-            out.append(Request(goal, None, f"g{number}_{goal.name}", pattern=pattern))
+            if not set(pattern) & set(poor):
+                out.append(Request(goal, None, f"g{number}_{goal.name}", pattern=pattern))
             continue
         targets = list(sites) if isinstance(goal.sites, str) else list(goal.sites)
-        _require(sites, targets, goal)
         for site in targets:
+            if site in poor:
+                continue
             name = f"g{number}_{goal.name}_{stems[site]}"
             if goal.goal != "level":
                 out.append(Request(goal, site, name))
@@ -95,6 +100,16 @@ def requests_for(settings: Settings, history: History, number: int, sites: Seque
                 if level not in reached:
                     out.append(Request(goal, site, f"{name}_l{at}", level=level))
     return out
+
+
+def require_sites(settings: Settings, number: int, sites: Sequence[str]) -> None:
+    """Raise InputError unless every site that a goal of generation ``number`` names is among these."""
+    for goal in settings.goals:
+        if goal.active(number) and (unknown := [site for site in goal.named if site not in sites]):
+            raise InputError(
+                f"loop.yaml: the goal {goal.name} names the site {unknown[0]!r}, which is not among the {len(sites)} that were"
+                f" recorded last and are fitted: {nearest(unknown[0], sites)}"
+            )
 
 
 def levels_of(goal: Goal, site: str, history: History) -> list[float]:
@@ -161,11 +176,3 @@ def site_stems(sites: Sequence[str]) -> dict[str, str]:
         taken.add(stem.lower())
         out[site] = stem
     return out
-
-
-def _require(sites: Sequence[str], wanted: Sequence[str] | dict[str, float], goal: Goal) -> None:
-    if unknown := [site for site in wanted if site not in sites]:
-        raise InputError(
-            f"loop.yaml: the goal {goal.name} names the site {unknown[0]!r}, which is not among the {len(sites)} that are"
-            f" fitted: {nearest(unknown[0], sites)}"
-        )

@@ -11,12 +11,14 @@ from typing import Any
 
 from synthstim.encoding import Fit, load_fit
 from synthstim.errors import InputError
-from synthstim.loop.generation import Generation
+from synthstim.loop.generation import Generation, read_json
 from synthstim.loop.log import Log
 from synthstim.loop.settings import LOOP, Settings, read_settings
 from synthstim.models import ImageInput, Observer
 from synthstim.production import open_observer
 
+# What the settings said when the session began, as far as it must stay so.
+BEGUN = "generation-000/begun.json"
 _NAME = re.compile(r"generation-(\d{3,})")
 
 
@@ -43,12 +45,15 @@ class Session:
         """Read a session.
 
         Raises:
-            InputError: the directory is no session, or loop.yaml has problems.
+            InputError: the directory is no session, or loop.yaml has problems or changed what stays as it was begun.
         """
         root = Path(directory)
         if not (root / LOOP).is_file():
             raise InputError(f"{root} is no session: it has no {LOOP}; make one with: synthstim loop init {root}")
-        return cls(root, read_settings(root / LOOP), opening)
+        settings = read_settings(root / LOOP)
+        if (root / BEGUN).is_file():
+            _require_as_begun(settings, read_json(root / BEGUN))
+        return cls(root, settings, opening)
 
     @property
     def generations(self) -> list[Generation]:
@@ -91,6 +96,22 @@ class Session:
     def fit(self, generation: Generation) -> Fit:
         """The fit that stands in a generation's folder."""
         return load_fit(generation.root / "fit", self.observer)
+
+
+def lasting(settings: Settings) -> dict[str, Any]:
+    """What stays as it is in a session: responses in other windows, or to a network shown other sizes, do not go together."""
+    asked = settings.observer
+    size = None if asked.size is None else list(asked.size)
+    return {"observer.name": asked.name, "observer.size": size, "window_s": list(settings.window_s)}
+
+
+def _require_as_begun(settings: Settings, begun: Mapping[str, Any]) -> None:
+    for name, value in lasting(settings).items():
+        if name in begun and begun[name] != value:
+            raise InputError(
+                f"{LOOP}: {name} is {value}, this session began with {begun[name]}: put it back, or begin another session with:"
+                " synthstim loop init --from"
+            )
 
 
 def open_settings_observer(settings: Settings, folder: Path, opening: Mapping[str, Any]) -> Observer:

@@ -8,11 +8,13 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, model_validator
 from typing_extensions import Self
 
+from synthstim.errors import InputError, nearest
 from synthstim.loop.goals import Goal
 from synthstim.recipe import ObserverSpec, Wanted, problem, raise_problems, read_yaml, validate
 from synthstim.recipe.controls import ControlsSpec
 from synthstim.recipe.fields import FileOrFolderPath, FilePath, LayerName, Section, Text, check_different, check_whole
 from synthstim.recipe.schema import by_name
+from synthstim.responses.seconds import require_window
 
 LOOP = "loop.yaml"
 CHOICES = ("all", "selected")
@@ -21,7 +23,10 @@ CHOICES = ("all", "selected")
 def _window(value: tuple[float, float]) -> tuple[float, float]:
     if not value[0] < value[1]:
         raise problem(f"is [{value[0]:g}, {value[1]:g}], wanted a window that ends after it starts")
-    return value
+    try:
+        return require_window(value, "")
+    except InputError:
+        raise problem(f"is [{value[0]:g}, {value[1]:g}], wanted seconds from the onset, such as [0.07, 0.17]") from None
 
 
 def _sites(value: Any, info: ValidationInfo) -> Any:
@@ -58,12 +63,25 @@ class Reading(Section):
         missing_markers: how many markers may be lost.
         display_delay_s: from the flip to light on the screen.
         nan: whether NaN pads trials that were not recorded (``absent``), in files of arrays.
+        table, column, site_column, invalid_times: of NWB files, as for ``read_nwb``.
+        variable, time_unit: of netCDF files, as for ``read_netcdf``.
     """
 
     incomplete: Literal["refuse", "keep", "leave out"] = "refuse"
     missing_markers: int = Field(default=0, ge=0)
     display_delay_s: float = Field(default=0.0, ge=-1, le=1)
     nan: Literal["refuse", "absent"] = "refuse"
+    table: Text | None = None
+    column: Text | None = None
+    site_column: Text | None = None
+    invalid_times: Literal["leave out", "keep"] | None = None
+    variable: Text | None = None
+    time_unit: Literal["s", "ms"] | None = None
+
+    def of_files(self) -> dict[str, Any]:
+        """Options of readers of files; each takes those that it knows."""
+        given = ("nan", "table", "column", "site_column", "invalid_times", "variable", "time_unit")
+        return {name: value for name in given if (value := getattr(self, name)) is not None}
 
 
 class Fitting(Section):
@@ -143,6 +161,9 @@ class Settings(Section):
         sites: which are fitted and controlled; ``selected`` takes those of ``min_reliability`` in generation 0.
         leave_out: sites that are not read at all.
         min_reliability: split-half, Spearman-Brown.
+        min_score: held-out score of a fitted site below which no images are made for it: the model says nothing of it.
+        max_drift: factor by which responses to images that are shown again may differ from those before, as the median over
+            sites; beyond, they are taken to be in another unit.
         min_repeats: trials that a stimulus needs to count as shown.
         min_share: of a generation's stimuli that must have been shown so often.
         reading, fitting, goals, controls, anchors, explore, experiment: see there.
@@ -163,6 +184,8 @@ class Settings(Section):
     sites: SiteChoice = "selected"
     leave_out: Names | None = None
     min_reliability: float = Field(default=0.5, ge=0, lt=1)
+    min_score: float = Field(default=0.1, ge=-1, le=1)
+    max_drift: float = Field(default=3.0, ge=1)
     min_repeats: int = Field(default=2, ge=2, le=1000)
     min_share: float = Field(default=0.9, gt=0, le=1)
     reading: Reading = Reading()
@@ -183,9 +206,25 @@ class Settings(Section):
             for index, name in enumerate(names)
             if name in names[:index]
         )
+        raise_problems(
+            (("goals", index, "sites" if goal.pattern is None else "pattern"), f"names {site!r}, which {why}")
+            for index, goal in enumerate(self.goals)
+            for site in goal.named
+            if (why := self._unknown(site))
+        )
         if not self.goals and not self.explore.at_least:
-            raise_problems([(("goals",), "are none: give one, or say explore.at_least to explore only")])
+            example = "such as goals: [{name: stretch, goal: drive}], or say explore.at_least to explore only"
+            said = "are none: give one" if "goals" in self.model_fields_set else "lacks goals: give some"
+            raise_problems([(("goals",) if said.startswith("are") else (), f"{said}, {example}")])
         return self
+
+    def _unknown(self, site: str) -> str:
+        """Why a site that a goal names will never be there, as far as the settings say."""
+        if site in (self.leave_out or ()):
+            return "leave_out names as well: remove one"
+        if not isinstance(self.sites, str) and site not in self.sites:
+            return f"is not among sites: {nearest(site, self.sites)}"
+        return ""
 
 
 def read_settings(path: str | Path) -> Settings:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Callable, Mapping
 from importlib.metadata import version
@@ -16,7 +17,7 @@ from synthstim.errors import InputError
 from synthstim.files import Staging, require_absent
 from synthstim.loop.advance import export_generation
 from synthstim.loop.generation import PLAN, Generation
-from synthstim.loop.session import Session, open_settings_observer
+from synthstim.loop.session import BEGUN, Session, lasting, open_settings_observer
 from synthstim.loop.settings import LOOP, Settings, read_settings
 from synthstim.loop.template import render_settings
 from synthstim.loop.whole import appearing, read_frame, write_frame
@@ -67,6 +68,7 @@ def start_loop(
         (hidden / LOOP).write_text(render_settings(kept), encoding="utf-8", newline="\n")
         session = Session.read(hidden, **opening)
         first = session.begin(0)
+        (hidden / BEGUN).write_text(json.dumps(lasting(kept), indent=2) + "\n", encoding="utf-8")
         tell("generation 0: natural images")
         _write_naturals(first, session, observer, naturals, count)
         _check_folds(first, session.settings)

@@ -5,37 +5,26 @@ from __future__ import annotations
 import json
 import shutil
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from synthstim.errors import InputError
+from synthstim.errors import InputError, worded
 from synthstim.loop.generation import Generation
 from synthstim.loop.inbox import Inbox, copy_checked, recordings
+from synthstim.loop.reading import WORDS, read_delivery
 from synthstim.loop.session import Session
 from synthstim.loop.settings import Settings
 from synthstim.loop.whole import appearing, full, remove, write_frame
 from synthstim.responses import (
     Responses,
     join_responses,
-    read_experiment,
-    read_responses,
     reliability,
     require_match,
     require_variance,
     select_sites,
 )
 from synthstim.responses.files import listed
-
-_ADVICE = {
-    "leave them out with without(sites=...)": "name them under leave_out in loop.yaml",
-    "record more or do without ceilings": "show each stimulus again and deliver all together",
-    "give the set that was shown, or correct the ids (in Python, with renamed or without)": (
-        "deliver what answers this generation's set, under its ids"
-    ),
-}
-_ARRAYS = (".npy", ".npz", ".h5", ".hdf5", ".mat", ".nc")
 
 
 def take_responses(session: Session, generation: Generation, inbox: Inbox) -> Responses:
@@ -63,9 +52,10 @@ def take_responses(session: Session, generation: Generation, inbox: Inbox) -> Re
         records = [name for name in inbox.arrived if name.endswith("_session.json")]
         for name in dict.fromkeys([*(name for recording in found for name in recording), *records]):
             files[name] = copy_checked(generation.inbox / name, copies / "data" / name, inbox.arrived[name])
-        parts = [_read(copies / "data", recording, session.settings) for recording in found]
-        responses = check_responses(_named(parts, generation.name), session, generation)
-        facts = {"files": files, **_facts(responses)}
+        with worded(WORDS):
+            delivered = read_delivery(copies / "data", found, session.settings, generation.name)
+            responses = check_responses(delivered, session, generation)
+        facts = {"files": files, **_facts(responses), "left_out": sorted({*delivered.sites} - {*responses.sites})}
         with appearing(generation.root / "taken.json") as hidden:
             hidden.write_text(json.dumps(facts, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
         write_frame(generation.root / "responses.tsv", responses.trials)
@@ -89,62 +79,52 @@ def check_responses(responses: Responses, session: Session, generation: Generati
     responses = replace(responses, trials=responses.trials.assign(window_start_s=start, window_end_s=end))
     responses = _of_sites(responses, session, generation)
     stimuli = generation.stimuli.table
-    try:
-        require_match(responses, stimuli)
-        require_variance(responses)
-        # One splitting refuses what cannot be split at all.
-        reliability(responses, splits=1, seed=settings.seed)
-    except InputError as error:
-        raise InputError(_in_the_settings(str(error))) from None
+    require_match(responses, stimuli)
+    require_variance(responses)
+    # One splitting refuses what cannot be split at all.
+    reliability(responses, splits=1, seed=settings.seed)
     _require_coverage(responses, stimuli, settings)
     if generation.number == 0 and settings.sites == "selected":
         table = reliability(responses, seed=settings.seed)
         responses = responses.only(sites=select_sites(table, at_least=settings.min_reliability).sites)
-    return responses
+    return _compared(responses, [one.responses for one in session.generations[: generation.number]], settings)
 
 
-def _read(folder: Path, recording: tuple[str, ...], settings: Settings) -> Responses:
-    how = settings.reading
-    if len(recording) == 3:
-        log, spikes, markers = (folder / name for name in recording)
-        read = read_experiment(
-            log, spikes, markers, window_s=settings.window_s, incomplete=how.incomplete,
-            missing_markers=how.missing_markers, display_delay_s=how.display_delay_s,
-        )  # fmt: skip
-        return replace(read, source=recording[0])
-    path = folder / recording[0]
-    options: dict[str, Any] = {}
-    if path.suffix.lower() in (".tsv", ".csv", ".nwb"):
-        options["window_s"] = settings.window_s
-    if path.suffix.lower() in _ARRAYS:
-        options["nan"] = how.nan
-    return read_responses(path, **options)
-
-
-def _named(parts: list[Responses], name: str) -> Responses:
-    """All trials with the generation as session; sessions within it stay apart."""
-    joined = join_responses(parts)
-    several = len(joined.sessions) > 1
-    renamed = joined.trials["session"].astype(str).map(lambda own: f"{name} {own}" if several else name)
-    return replace(joined, trials=joined.trials.assign(session=renamed))
+def _compared(responses: Responses, earlier: list[Responses], settings: Settings) -> Responses:
+    """The trials, with notes on what is odd beside earlier generations; another unit, or trials of theirs, are refused."""
+    if not earlier:
+        return responses
+    bare = replace(responses, notes=())
+    told = join_responses([*earlier, bare], max_drift=settings.max_drift).notes
+    return replace(responses, notes=(*responses.notes, *told))
 
 
 def _of_sites(responses: Responses, session: Session, generation: Generation) -> Responses:
+    """The trials of the sites that are fitted; notes name those that are new, and those that are not there."""
     settings, found = session.settings, list(responses.sites)
     if leave := [site for site in settings.leave_out or () if site in found]:
         responses = responses.without(sites=leave)
-    if not isinstance(settings.sites, str):
-        return responses.only(sites=settings.sites)
     if generation.number == 0:
-        return responses
+        return responses if isinstance(settings.sites, str) else responses.only(sites=settings.sites)
     # Sites are chosen once: later generations bring more trials of the same ones.
-    fitted = session.generations[0].responses.sites
-    if not (known := [site for site in responses.sites if site in fitted]):
+    first = session.generations[0]
+    fitted, passed_over = first.responses.sites, first.taken.get("left_out", [])
+    wanted = fitted if isinstance(settings.sites, str) else settings.sites
+    if unknown := [site for site in wanted if site not in fitted]:
+        raise InputError(
+            f"loop.yaml: sites names {unknown[0]!r}, which is not fitted, since generation 0 did not have it: it has"
+            f" {listed(fitted)}"
+        )
+    if not (known := [site for site in responses.sites if site in wanted]):
         raise InputError(
             f"{responses.source} holds none of the sites of generation 0 ({listed(fitted)}), but {listed(responses.sites)}:"
             " call the sites by the same names"
         )
-    return responses.only(sites=known)
+    new = [site for site in responses.sites if site not in (*fitted, *passed_over)]
+    gone = [site for site in wanted if site not in (*known, *leave)]
+    notes = [f"{listed(new)}: not in generation 0, and not fitted; sites are chosen once in a session"] if new else []
+    notes += [f"{listed(gone)}: fitted before, and not recorded now; no images are made for them next"] if gone else []
+    return replace(responses.only(sites=known), notes=(*responses.notes, *notes))
 
 
 def _require_coverage(responses: Responses, table: pd.DataFrame, settings: Settings) -> None:
@@ -155,13 +135,6 @@ def _require_coverage(responses: Responses, table: pd.DataFrame, settings: Setti
             f"{responses.source}: {often} of {len(table)} stimuli of the generation have {settings.min_repeats} trials or"
             f" more, {settings.min_share:.0%} is wanted: deliver the rest as well, or lower min_share in loop.yaml"
         )
-
-
-def _in_the_settings(sentence: str) -> str:
-    """What a sentence for Python advises, as one for a session."""
-    for said, instead in _ADVICE.items():
-        sentence = sentence.replace(said, instead)
-    return sentence
 
 
 def _facts(responses: Responses) -> dict[str, Any]:

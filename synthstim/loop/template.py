@@ -10,7 +10,7 @@ from synthstim.loop.settings import Settings
 
 _HEAD = """\
 # The settings of this closed loop. They are read again by every command: goals, anchors, explore and what is asked of
-# responses may change between generations. Observer, layers and window_s stay as they are in a session.
+# responses may change between generations, and so may layers, which is logged. Observer and window_s stay as they are.
 schema_version: 1
 """
 # Key of the settings -> what stands above it.
@@ -23,9 +23,14 @@ _COMMENTS = {
     "sites": "all, a list of names, or selected: those that reach min_reliability in generation 0.",
     "leave_out": "Sites that are not read at all, such as [dead_07].",
     "min_reliability": "",
+    "min_score": "No images are made for sites whose held-out score is lower.",
+    "max_drift": "Responses to images shown again that differ by more, from one generation to another, are refused.",
     "min_repeats": "A generation is complete when min_share of its images were shown min_repeats times or more.",
     "min_share": "",
-    "reading": "incomplete: presentations that missed a refresh: refuse, keep, leave out. nan: refuse or absent (arrays).",
+    "reading": (
+        "incomplete: presentations that missed a refresh: refuse, keep, leave out. nan: refuse or absent (arrays).\n"
+        "  NWB: table, column, site_column, invalid_times. netCDF: variable, time_unit (s or ms)."
+    ),
     "fitting": "method: ridge, pls, factorised, gaussian. ensemble: folds, layers or none.",
     "goals": (
         "What the new images of every generation are to do; each goal makes copies images for each of its sites.\n"

@@ -40,8 +40,13 @@ def constraints_of(
     if asked.fixed is not None:
         assert isinstance(observer.input, ImageInput)
         channels, height, width = observer.input.shape
-        image = fit_image(read_image(recipe.resolve(asked.fixed.image)), channels, (height, width), recipe.fit)
-        mask = fit_image(read_image(recipe.resolve(asked.fixed.mask)), 1, (height, width), recipe.fit)
+        image, mask = (read_image(recipe.resolve(path)) for path in (asked.fixed.image, asked.fixed.mask))
+        if image.shape[1:] != mask.shape[1:]:
+            sides = [" x ".join(map(str, part.shape[1:])) for part in (mask, image)]
+            raise InputError(f"fixed: the mask has {sides[0]} pixels, its image {sides[1]}: give both at one size")
+        image, mask = (
+            fit_image(part, number, (height, width), recipe.fit) for part, number in ((image, channels), (mask, 1))
+        )
         out.append(limits.Fixed(image=torch.from_numpy(image), mask=torch.from_numpy(mask[0])))
     return out
 

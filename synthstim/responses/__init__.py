@@ -10,6 +10,7 @@ from synthstim.responses.experiment_log import (
     read_presentations,
 )
 from synthstim.responses.hdf5 import read_hdf5
+from synthstim.responses.join import join_responses, session_drift
 from synthstim.responses.match import require_match, unmatched
 from synthstim.responses.means import Means, mean_responses, require_variance
 from synthstim.responses.nwb import read_nwb
@@ -21,7 +22,7 @@ from synthstim.responses.selection import Selection, reliability_figure, select_
 from synthstim.responses.several import read_all
 from synthstim.responses.spikes import count_spikes, read_markers, read_spikes
 from synthstim.responses.tables import read_table, write_table
-from synthstim.responses.trials import COLUMNS, Responses, join_responses
+from synthstim.responses.trials import COLUMNS, Responses
 from synthstim.responses.xarrays import from_xarray, read_netcdf
 
 __all__ = [
@@ -59,6 +60,7 @@ __all__ = [
     "require_variance",
     "screen_sites",
     "select_sites",
+    "session_drift",
     "spearman_brown",
     "unmatched",
     "write_reliability",

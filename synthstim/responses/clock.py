@@ -118,7 +118,7 @@ def _off_the_line(sent: Times, seen: Times, residuals: Times, tolerance_s: float
     worst = int(np.abs(residuals).argmax())
     return InputError(
         f"marker {worst + 1} of {len(sent)} lies {1e3 * residuals[worst]:+.1f} ms off the line between the two clocks, more than"
-        f" {1e3 * tolerance_s:g} ms: check the markers of {source}, or raise tolerance_s if they are that late"
+        f" {1e3 * tolerance_s:g} ms: check the markers of {source}, or raise tolerance_s=... if they are that late"
     )
 
 
@@ -164,7 +164,7 @@ def pair_markers(
             f"{len(strange)} of {len(seen[0])} seen were not sent ({listed(strange)} from 0)" if len(strange) else "",
         ]
         raise InputError(
-            f"{source}: {' and '.join(filter(None, parts))}: give this session's markers, or say how many may be missing"
+            f"{source}: {' and '.join(filter(None, parts))}: give this session's markers, or allow some with missing_markers=..."
         )
     return pairs[0], pairs[1]
 

@@ -101,7 +101,7 @@ def read_presentations(path: str | Path, *, incomplete: str = "refuse") -> tuple
     shown = f"{int(cut.sum())} of {len(log)} presentations of {path.name} were cut short or missed a refresh"
     if incomplete == "refuse":
         raise InputError(
-            f"{shown} ({listed(log.loc[cut, 'presentation'])}): say incomplete='leave out' to do without them, or 'keep'"
+            f"{shown} ({listed(log.loc[cut, 'presentation'])}): say incomplete='leave out' to do without them, or incomplete='keep'"
         )
     if incomplete == "keep":
         return log, (*rehearsed, f"{shown}: kept")

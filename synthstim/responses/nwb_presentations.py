@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from synthstim.errors import InputError
+from synthstim.responses.experiment_log import is_complete
 from synthstim.responses.files import listed
 from synthstim.responses.labels import labels_of
 from synthstim.responses.trials import MAX_TRIALS
@@ -52,7 +53,8 @@ def presentations(
     shown[COLUMN] = [labels.get(label, label) for label in shown[COLUMN]]
     shown = shown.sort_values("start_time", kind="stable").reset_index(drop=True)
     if "complete" in shown:
-        cut = int((shown.pop("complete").astype(str).str.lower() == "false").sum())
+        cut = int((~is_complete(shown)).sum())
+        shown = shown.drop(columns="complete")
         told = f"{cut} of {len(shown)} presentations of {name} were cut short or missed a refresh: kept"
         notes = (*notes, told) if cut else notes
     return shown, notes

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from synthstim.errors import InputError
 from synthstim.responses.arrays import read_numpy
+from synthstim.responses.files import listed
 from synthstim.responses.hdf5 import read_hdf5
 from synthstim.responses.nwb import read_nwb
 from synthstim.responses.tables import read_table
@@ -37,9 +39,11 @@ def read_responses(path: str | Path, **options: Any) -> Responses:
     reader = READERS.get(Path(path).suffix.lower())
     if reader is None:
         raise InputError(f"{Path(path).name} is no file of responses: wanted one of {', '.join(READERS)}")
-    try:
-        return reader(path, **options)
-    except TypeError as error:
-        if "unexpected keyword" not in str(error) and "required keyword" not in str(error):
-            raise
-        raise InputError(f"{Path(path).name}: {reader.__name__} takes other options ({error})") from None
+    known = inspect.signature(reader).parameters
+    if unknown := [name for name in options if name not in known]:
+        raise InputError(
+            f"{Path(path).name}: {reader.__name__} takes other options than {unknown[0]}: {listed(list(known)[1:], 9)}"
+        )
+    if "window_s" not in options and known["window_s"].default is inspect.Parameter.empty:
+        raise InputError(f"{Path(path).name} holds spikes: say in which window to count them with window_s=...")
+    return reader(path, **options)

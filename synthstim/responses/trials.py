@@ -20,7 +20,7 @@ COLUMNS = ("stimulus_id", "repeat", "session", "site", "response", "window_start
 OPTIONAL = ("sha256",)
 MAX_TRIALS = 50_000_000
 MAX_REPEAT = 2**31 - 1
-_TEXT = ("stimulus_id", "session", "site")
+TEXT = ("stimulus_id", "session", "site")
 _KEY = ("stimulus_id", "repeat", "session", "site", "window_start_s", "window_end_s")
 
 
@@ -158,19 +158,6 @@ class Responses:
             raise InputError(f"{self.source} has no {word} {unknown[0]!r}: {nearest(str(unknown[0]), known)}")
 
 
-def join_responses(parts: Sequence[Responses]) -> Responses:
-    """One table of several recordings.
-
-    Raises:
-        InputError: a trial stands in two of them: give their sessions different names.
-    """
-    if not parts:
-        raise InputError("no responses came: give at least one recording")
-    frames = [part.trials.astype(dict.fromkeys(_TEXT, str)) for part in parts]
-    source = listed(dict.fromkeys(part.source for part in parts))
-    return Responses(pd.concat(frames, ignore_index=True), source, tuple(note for part in parts for note in part.notes))
-
-
 def _checked(trials: Any, source: str) -> pd.DataFrame:
     if not isinstance(trials, pd.DataFrame):
         raise InputError(f"{source} is a {type(trials).__name__}: wanted a pandas table of trials")
@@ -182,7 +169,7 @@ def _checked(trials: Any, source: str) -> pd.DataFrame:
         raise InputError(f"{source} holds {len(trials):,} trials: wanted 1 to {MAX_TRIALS:,}")
     out: dict[str, Any] = {}
     for name in COLUMNS:
-        out[name] = _names(trials[name], name, source) if name in _TEXT else _numbers(trials[name], name, source)
+        out[name] = _names(trials[name], name, source) if name in TEXT else _numbers(trials[name], name, source)
     if "sha256" in trials:
         digests = trials["sha256"].astype("string")
         out["sha256"] = digests.mask(digests == "n/a").astype("category")
