@@ -38,7 +38,7 @@ def trace(run: Synthesiser, evaluations: int, row: int) -> torch.Tensor:
     """Scores and latents of one item over the first evaluations."""
     seen = []
     for _ in range(evaluations):
-        scores, gradient, _ = run.evaluator(run.latents, run.generators, run.spent / run.stopping.evaluations)
+        (scores, gradient, *_), _ = run.evaluator(run.latents, run.generators, run.spent / run.stopping.evaluations)
         loss = 10 ** (-scores / 10) if run.optimiser.squared else -scores
         slope = (
             gradient * (-0.1 * torch.log(torch.tensor(10.0)) * loss)[:, None] if run.optimiser.squared else -gradient

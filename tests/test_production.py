@@ -146,6 +146,146 @@ def test_resume_refuses_another_recipe(folder, tmp_path):
     (work / "fingerprint.json").write_text('{"sha256": "of another"}')
     with pytest.raises(InputError, match="another recipe"):
         make(recipe, tmp_path / "set", resume=True)
+    (work / "fingerprint.json").write_text('{"recipe": ')
+    with pytest.raises(InputError, match="is damaged"):
+        make(recipe, tmp_path / "set", resume=True)
+
+
+def test_a_folder_of_the_users_own_is_left_alone(folder, tmp_path):
+    work = tmp_path / ".set.work"
+    work.mkdir()
+    (work / "notes.txt").write_text("mine")
+    for resume in (False, True):
+        with pytest.raises(InputError, match="is not synthstim's"):
+            make(read_recipe(folder / "recipe.yaml"), tmp_path / "set", resume=resume)
+    assert (work / "notes.txt").read_text() == "mine"
+
+
+TINY = "observer: {name: efficientnet-lite0, size: 64}\nstimuli:\n  - {name: up, kind: controller, goal: drive, unit: {layer: blocks.1, channel: 3}, evaluations: 4}\n"
+
+
+@pytest.fixture(scope="module")
+def tiny(tmp_path_factory):
+    place = tmp_path_factory.mktemp("tiny")
+    write_small(place, TINY)
+    make(read_recipe(place / "recipe.yaml"), place / "set", budget=3)
+    return place
+
+
+def test_a_complete_set_is_given_back_if_it_is_the_one_asked_for(tiny):
+    again = make(read_recipe(tiny / "recipe.yaml"), tiny / "set", budget=3, resume=True)
+    assert list(again.table["evaluations"]) == [3]
+    assert sorted(path.name for path in tiny.iterdir()) == ["cat.png", "recipe.yaml", "set"]
+
+
+def _other_recipe(place):
+    (place / "recipe.yaml").write_text(TINY.replace("channel: 3", "channel: 4"))
+
+
+def _other_pool(place):
+    write_small(place, f"pool: photographs\n{TINY}")
+    (place / "photographs").mkdir()
+    for number in range(4):
+        shutil.copy(place / "cat.png", place / "photographs" / f"{number}.png")
+
+
+def _damage(place):
+    (place / "set" / "stimuli" / "up_0.png").write_bytes(b"no image")
+
+
+@pytest.mark.parametrize(
+    ("change", "given", "said"),
+    [
+        (_other_recipe, {}, "another recipe"),
+        (_other_pool, {}, "another recipe and natural pool"),
+        (lambda _: None, {"budget": None}, "another budget"),
+        (lambda _: None, {"observer": lambda: load_model(weights="random", size=(64, 64))}, "another .*set of weights"),
+        (lambda _: None, {"observer": lambda: _rewired(load_model(size=(64, 64)))}, "another architecture"),
+        (_damage, {}, "up_0.png has changed"),
+    ],
+)
+@pytest.mark.filterwarnings("ignore:.*RANDOM weights")
+def test_a_complete_set_that_is_another_is_refused(tiny, tmp_path, change, given, said):
+    shutil.copytree(tiny, tmp_path / "place")
+    change(tmp_path / "place")
+    given = {name: value() if callable(value) else value for name, value in given.items()}
+    with pytest.raises(InputError, match=said):
+        make(
+            read_recipe(tmp_path / "place" / "recipe.yaml"),
+            tmp_path / "place" / "set",
+            **{"budget": 3, "resume": True, **given},
+        )
+
+
+def _rewired(observer):
+    """The same weights in another network."""
+    module = observer.module
+    for name, part in list(module.named_modules()):
+        if isinstance(part, nn.ReLU6):
+            owner = module.get_submodule(name.rpartition(".")[0])
+            setattr(owner, name.rpartition(".")[2], nn.ReLU())
+    return Observer(module, input=observer.input, name=observer.name, weights=observer.weights)
+
+
+def test_two_at_once_to_one_place(tiny, tmp_path):
+    command = [sys.executable, "-c", RUN, str(tiny / "recipe.yaml"), str(tmp_path / "set")]
+    work = tmp_path / ".set.work"
+    with locked_work(work):
+        for more in ([], ["--resume"]):
+            ran = subprocess.run([*command, *more], check=False, capture_output=True, text=True)
+            assert f"is in use (make, process {os.getpid()}" in ran.stderr
+    make(read_recipe(tiny / "recipe.yaml"), tmp_path / "set")
+    assert not work.exists()
+
+
+def locked_work(work):
+    from synthstim.production.work import WorkDirectory
+
+    return WorkDirectory(work.parent / "set", resume=False)
+
+
+def test_a_damaged_file_of_the_work_is_named(tiny, tmp_path):
+    recipe = read_recipe(tiny / "recipe.yaml")
+
+    def stop(now):
+        if now.done:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        make(recipe, tmp_path / "set", watch=stop)
+    job = tmp_path / ".set.work" / "job-0000.safetensors"
+    whole = job.read_bytes()
+    for content in (whole[:-20], b"", whole.replace(b'"curves\\"', b'"curls_\\"')):
+        assert content != whole
+        job.write_bytes(content)
+        with pytest.raises(InputError, match=r"job-0000.safetensors is damaged .*: remove it, and --resume"):
+            make(recipe, tmp_path / "set", resume=True)
+    job.unlink()
+    assert len(make(recipe, tmp_path / "set", resume=True)) == 1
+
+
+def test_the_target_of_a_controller_is_its_activation(tmp_path):
+    write_small(
+        tmp_path,
+        "observer: {name: efficientnet-lite0, size: 64}\nstimuli:\n"
+        "  - {name: up, kind: controller, goal: drive, unit: {layer: blocks.1, channel: 3}, target: 20, total_variation: 5, evaluations: 200}\n"
+        "  - {name: only, kind: controller, goal: one_hot, unit: {layer: blocks.1, channel: 3}, others: {layer: blocks.1, channels: [1]}, target: 20, evaluations: 200}\n",
+    )
+    table = make(read_recipe(tmp_path / "recipe.yaml"), tmp_path / "set").table
+    assert table["converged"].all()
+    assert (table["activation"] >= 20).all()
+    assert (table["activation"] < 22).all()
+    assert (table["evaluations"] < 100).all()
+
+
+def test_seconds_are_for_the_whole_of_a_stimulus(tmp_path):
+    write_small(
+        tmp_path,
+        "observer: {name: efficientnet-lite0, size: 64}\nstimuli:\n"
+        "  - {name: cat, kind: metamer, reference: cat.png, layers: [blocks.1], seconds: 0.001}\n",
+    )
+    table = make(read_recipe(tmp_path / "recipe.yaml"), tmp_path / "set").table
+    assert list(table["evaluations"]) == [10], "one look at the clock, and no second phase"
 
 
 def test_own_observer_grey_scale(tmp_path):

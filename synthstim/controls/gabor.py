@@ -167,13 +167,13 @@ def _fitted(part: Sequence[Case], starts: Tensor, observer: Observer) -> dict[st
     adam = Adam(step=STEP)
     adam.start(latents)
     for step in range(STEPS):
-        score, gradient, _ = evaluator(latents, [], step / STEPS)
-        better = score > reached
-        best, reached = torch.where(better[:, None], latents, best), torch.where(better, score, reached)
-        latents = adam.advance(latents, -score, -gradient, step / STEPS)
-    found = best.double().cpu().unflatten(0, (len(part), count))
+        found, _ = evaluator(latents, [], step / STEPS)
+        better = found.scores > reached
+        best, reached = torch.where(better[:, None], latents, best), torch.where(better, found.scores, reached)
+        latents = adam.advance(latents, -found.scores, -found.gradient, step / STEPS)
+    fitted = best.double().cpu().unflatten(0, (len(part), count))
     ordered = []
-    for case, own in zip(part, found, strict=True):
+    for case, own in zip(part, fitted, strict=True):
         (filed,) = scores([case], as_filed(_images(gabors, own, case), observer), observer)
         ordered.append(own[filed.argsort(descending=True, stable=True)])
     return {"latents": torch.stack(ordered)}

@@ -7,7 +7,7 @@ optimiser calls. Objectives compose: ``drive(a) - drive(b)``, ``match(image, [la
 from synthstim.objectives.base import Activations, Objective, Scorer
 from synthstim.objectives.control import drive, level, one_hot, pattern, suppress
 from synthstim.objectives.matching import match
-from synthstim.objectives.penalties import diversity, smooth
+from synthstim.objectives.penalties import diversity, doubt, smooth
 from synthstim.objectives.reading import read_all, standardisation
 
 __all__ = [
@@ -15,6 +15,7 @@ __all__ = [
     "Objective",
     "Scorer",
     "diversity",
+    "doubt",
     "drive",
     "level",
     "match",

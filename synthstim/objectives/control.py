@@ -46,11 +46,11 @@ def level(units: Unit | Sequence[Unit], value: float | Sequence[float]) -> Objec
         if wanted.shape not in ((), (items,)) or not torch.isfinite(wanted).all():
             raise InputError(f"level {value} came for {items} items: give one finite number for all or one for each")
         wanted = wanted.expand(items)
-        return replace(
-            read,
-            function=lambda stimuli, seen, held: -(read.function(stimuli, seen, held[:-1]) - held[-1]).abs(),
-            constants=(*read.constants, wanted),
-        )
+
+        def nearness(stimuli: Tensor, seen: Activations, held: tuple[Tensor, ...]) -> Tensor:
+            return -(read.function(stimuli, seen, held[:-1]) - held[-1]).abs()
+
+        return replace(read, function=nearness, aim=nearness, constants=(*read.constants, wanted))
 
     return Objective(bind, f"level({_label(units)}, {value})")
 
@@ -98,7 +98,11 @@ def one_hot(
             z = (read_units(read).gather(1, columns) - shift) / scale / temperature
             return z[:, 0] - z.masked_fill(~present, -torch.inf).logsumexp(1)
 
-        return Scorer(share, layers, constants=(columns.to(observer.device), present.to(observer.device), shift, scale))
+        def activation(_stimuli: Tensor, read: Activations, held: tuple[Tensor, ...]) -> Tensor:
+            return read_units(read).gather(1, held[0][:, :1])[:, 0]
+
+        held = (columns.to(observer.device), present.to(observer.device), shift, scale)
+        return Scorer(share, layers, constants=held, aim=activation, controls=True)
 
     return Objective(bind, f"one_hot({_label(target)}, {len(given[0]) - 1} others)")
 
@@ -130,7 +134,8 @@ def pattern(units: Sequence[Unit], values: Sequence[float] | Tensor) -> Objectiv
             # The square root of 0 has no slope: a pattern that is met would give NaN.
             return -(read_units(read) - held[0]).square().mean(1).clamp_min(1e-12).sqrt()
 
-        return Scorer(nearness, layers, constants=(wanted.expand(items, len(units)),))
+        held = (wanted.expand(items, len(units)),)
+        return Scorer(nearness, layers, constants=held, aim=nearness, controls=True)
 
     return Objective(bind, f"pattern({len(units)} units)")
 

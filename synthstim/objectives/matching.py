@@ -70,9 +70,8 @@ def match(
             ).mean(0)
 
         function = decibels if metric == "l2" else correlation
-        return Scorer(
-            function, layers, layers if through_rectifiers else (), (*targets, powers), decibels=metric == "l2"
-        )
+        through = layers if through_rectifiers else ()
+        return Scorer(function, layers, through, (*targets, powers), aim=function, decibels=metric == "l2")
 
     return Objective(bind, f"match({' + '.join(layers)})")
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import torch
 from torch import Tensor
 
 from synthstim.errors import InputError
-from synthstim.models import Observer
+from synthstim.models import Observer, Unit
 from synthstim.objectives.base import Activations, Objective, Scorer
+from synthstim.objectives.reading import read_each
 
 
 def diversity(layer: str, groups: Sequence[int]) -> Objective:
@@ -35,6 +37,20 @@ def diversity(layer: str, groups: Sequence[int]) -> Objective:
         return Scorer(apart, (layer,), constants=(numbers,), coupled=True)
 
     return Objective(bind, f"diversity({layer})")
+
+
+def doubt(units: Unit | Sequence[Unit]) -> Objective:
+    """Minus what units of a layer of deviations say: by how much the members of an ensemble differ on the controlled ones.
+
+    Args:
+        units: one unit for all items, or one for each.
+    """
+
+    def bind(observer: Observer, items: int) -> Scorer:
+        read = read_each(observer, units, items)
+        return replace(read, function=lambda *given: -read.function(*given), aim=None, controls=False)
+
+    return Objective(bind, "doubt()")
 
 
 def smooth() -> Objective:

@@ -26,14 +26,18 @@ def read_each(observer: Observer, units: Unit | Sequence[Unit], items: int) -> S
     observer.require([layer])
     if each[0].reader is not None:
         unit = each[0]
-        return Scorer(lambda _stimuli, read, _held: unit.read_by_function(read[layer]), (layer,))
+
+        def by_function(_stimuli: Tensor, read: Activations, _held: tuple[Tensor, ...]) -> Tensor:
+            return unit.read_by_function(read[layer])
+
+        return Scorer(by_function, (layer,), aim=by_function, controls=True)
     indices, weights = gather_table(each, observer)
     constants = (indices.to(observer.device), weights.to(observer.device, observer.dtype))
-    return Scorer(
-        lambda _stimuli, read, held: (read[layer].flatten(1).gather(1, held[0]) * held[1]).sum(1),
-        (layer,),
-        constants=constants,
-    )
+
+    def gathered(_stimuli: Tensor, read: Activations, held: tuple[Tensor, ...]) -> Tensor:
+        return (read[layer].flatten(1).gather(1, held[0]) * held[1]).sum(1)
+
+    return Scorer(gathered, (layer,), constants=constants, aim=gathered, controls=True)
 
 
 def read_all(observer: Observer, units: Sequence[Unit]) -> tuple[Callable[[Activations], Tensor], tuple[str, ...]]:

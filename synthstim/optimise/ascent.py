@@ -48,6 +48,9 @@ class Adam:
         step = self.step * scheduled(self.schedule, fraction) / (1 - one**count)
         return torch.addcdiv(latents, mean, size, value=-step)
 
+    def disregard(self, items: Tensor) -> None:
+        """No loss is kept."""
+
 
 class GradientAscent:
     """Steps along the gradient, plain or divided by its norm (Feather et al. 2023: normalised, halving, step 1).
@@ -77,3 +80,6 @@ class GradientAscent:
         if self.normalised:
             gradient = gradient / gradient.norm(dim=1, keepdim=True).clamp_min(1e-30)
         return latents.sub(gradient, alpha=self.step * scheduled(self.schedule, fraction))
+
+    def disregard(self, items: Tensor) -> None:
+        """No loss is kept."""

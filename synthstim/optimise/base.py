@@ -36,6 +36,9 @@ class Optimiser(Protocol):
             fraction: of the budget that is spent, 0 to 1.
         """
 
+    def disregard(self, items: Tensor) -> None:
+        """Take the next loss of some items (a mask, batch) as their first: the losses up to now said nothing."""
+
 
 def scheduled(schedule: str, fraction: float) -> float:
     """Factor on the step when a fraction of the budget is spent.

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import safetensors.torch
 import torch
 from safetensors import safe_open
+from torch import Tensor
 
 from synthstim.errors import InputError
 from synthstim.files import write_whole
-from synthstim.optimise.loop import Synthesiser
+from synthstim.optimise.loop import PER_ITEM, Synthesiser
 
 
 def save_checkpoint(synthesiser: Synthesiser, path: Path) -> None:
     """Write everything a resumed run needs to continue bit for bit; the old file stands until the new one is whole."""
-    tensors = {"latents": synthesiser.latents, "best_latents": synthesiser.best_latents, "best": synthesiser.best}
+    tensors = {name: getattr(synthesiser, name) for name in PER_ITEM}
     tensors |= {f"optimiser.{name}": value for name, value in synthesiser.optimiser.state.items()}
     tensors |= {f"generator.{row}": generator.get_state() for row, generator in enumerate(synthesiser.generators)}
     tensors |= {f"finished.{item}": kept[0] for item, kept in synthesiser.finished.items()}
@@ -26,6 +28,7 @@ def save_checkpoint(synthesiser: Synthesiser, path: Path) -> None:
         "curves": synthesiser.curves,
         "spent": synthesiser.spent,
         "elapsed": synthesiser.elapsed,
+        "waking": synthesiser.waking,
         "at_once": synthesiser.evaluator.at_once,
     }
     whole = {name: value.detach().cpu().contiguous().clone() for name, value in tensors.items()}
@@ -42,25 +45,38 @@ def load_checkpoint(synthesiser: Synthesiser, path: Path) -> None:
         with safe_open(path, framework="pt") as stored:
             facts = json.loads(stored.metadata()["facts"])
             tensors = {name: stored.get_tensor(name) for name in stored.keys()}  # noqa: SIM118
-    except Exception as error:
-        raise InputError(f"the checkpoint {path} is damaged ({error}): remove it and start again") from None
-    wanted = {"latents", "best_latents", "best", *(f"optimiser.{name}" for name in synthesiser.optimiser.state)}
-    shape = (len(facts["running"]), synthesiser.latents.shape[1])
-    if (
-        len(facts["curves"]) != len(synthesiser.curves)
-        or not wanted <= tensors.keys()
-        or tuple(tensors["latents"].shape) != shape
-        or tensors["latents"].dtype != synthesiser.latents.dtype
-    ):
-        raise InputError(f"the checkpoint {path} is of another batch: remove it and start again")
+        if not _fits(facts, tensors, synthesiser):
+            raise InputError(f"the checkpoint {path} is of another batch: remove it and start again")
+        _restore(facts, tensors, synthesiser)
+    except InputError:
+        raise
+    except Exception as error:  # a damaged file may hold anything
+        reason = str(error).partition("\n")[0] or type(error).__name__
+        raise InputError(f"the checkpoint {path} is damaged ({reason}): remove it and start again") from None
+
+
+def _fits(facts: dict[str, Any], tensors: dict[str, Tensor], synthesiser: Synthesiser) -> bool:
+    running, items = len(facts["running"]), len(synthesiser.curves)
+    size = synthesiser.latents.shape[1]
+    wanted: dict[str, tuple[int, ...]] = {name: (running, *getattr(synthesiser, name).shape[1:]) for name in PER_ITEM}
+    wanted |= {f"finished.{item}": (size,) for item in facts["finished"]}
+    wanted |= {f"optimiser.{name}": (running, *value.shape[1:]) for name, value in synthesiser.optimiser.state.items()}
+    return (
+        len(facts["curves"]) == items == running + len(facts["finished"])
+        and all(name in tensors and tuple(tensors[name].shape) == shape for name, shape in wanted.items())
+        and tensors["latents"].dtype == synthesiser.latents.dtype
+    )
+
+
+def _restore(facts: dict[str, Any], tensors: dict[str, Tensor], synthesiser: Synthesiser) -> None:
     device = synthesiser.latents.device
     synthesiser.running = facts["running"]
     synthesiser.curves = [[(step, score) for step, score in curve] for curve in facts["curves"]]
     synthesiser.finished = {
         int(item): (tensors[f"finished.{item}"].to(device), *kept) for item, kept in facts["finished"].items()
     }
-    synthesiser.spent, synthesiser.elapsed = facts["spent"], facts["elapsed"]
-    for name in ("latents", "best_latents", "best"):
+    synthesiser.spent, synthesiser.elapsed, synthesiser.waking = facts["spent"], facts["elapsed"], facts["waking"]
+    for name in PER_ITEM:
         setattr(synthesiser, name, tensors[name].to(device))
     synthesiser.optimiser.state = {
         name: tensors[f"optimiser.{name}"].to(value.device) for name, value in synthesiser.optimiser.state.items()

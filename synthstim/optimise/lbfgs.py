@@ -85,6 +85,10 @@ class LBFGS:
         self._restart()
         return torch.addcmul(s["point"], s["step"][:, None], s["direction"])
 
+    def disregard(self, items: Tensor) -> None:
+        """Accept the next point of these items whatever its loss, and keep no pair of it."""
+        self.state["loss"] = torch.where(items, torch.inf, self.state["loss"])
+
     def _remember(self, change: Tensor, gradient: Tensor, accepted: Tensor) -> Tensor:
         """Add the new pair to each accepting item's history; return the history's products with the gradient."""
         s, rows = self.state, torch.arange(len(change), device=change.device)

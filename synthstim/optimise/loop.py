@@ -15,12 +15,18 @@ from synthstim.models import Observer
 from synthstim.objectives import Objective
 from synthstim.optimise.ascent import Adam
 from synthstim.optimise.base import Optimiser
-from synthstim.optimise.evaluate import Evaluator
+from synthstim.optimise.evaluate import Evaluation, Evaluator
 from synthstim.optimise.stopping import Stopping
 from synthstim.parametrise import Parametrisation, noise
 from synthstim.robustness import Robustness
 
 SYNC = 10
+# Of the budget, at the start: the time in which units that do not respond may be woken.
+WAKING = 0.5
+# What is kept of each running item, beside the optimiser's state.
+PER_ITEM = ("latents", "best_latents", "below", "best", "there", "still")
+# A step that leads beyond the target of a controller is halved this often: one may go from nothing to many times it.
+LANDING = 8
 
 
 @dataclass(frozen=True)
@@ -50,6 +56,7 @@ class Synthesis:
         scores: best score of each item.
         evaluations: forward and backward passes each item took.
         converged: whether a target or a plateau ended it, not a budget.
+        still: whether its units never had a gradient, so that nothing could move them.
         curves: for each item, (evaluations, best score) at every few evaluations.
     """
 
@@ -58,6 +65,7 @@ class Synthesis:
     scores: list[float]
     evaluations: list[int]
     converged: list[bool]
+    still: list[bool]
     curves: list[list[tuple[int, float]]] = field(repr=False)
 
 
@@ -125,12 +133,16 @@ class Synthesiser:
         self.evaluator = Evaluator(observer, self.scorer, parametrisation, constraints, robustness, levels)
         first = self._first(start, latents).to(observer.dtype).to(observer.device)
         self.latents = first.flatten(1).contiguous()
-        self.best_latents = self.latents.clone()
+        self.best_latents, self.below = self.latents.clone(), self.latents.clone()
         self.best = torch.full((len(seeds),), -torch.inf, device=observer.device, dtype=observer.dtype)
+        # Items whose best is at the target, as far as the floating-point stimulus says.
+        self.there = torch.zeros_like(self.best, dtype=torch.bool)
+        self.still = torch.ones_like(self.there)
+        self.waking = self.scorer.controls
         self.optimiser.start(self.latents)
         # Items still running, by their number in the whole batch; what is finished lies in `finished`.
         self.running = list(range(len(seeds)))
-        self.finished: dict[int, tuple[Tensor, float, int, bool]] = {}
+        self.finished: dict[int, tuple[Tensor, float, int, bool, bool]] = {}
         self.curves: list[list[tuple[int, float]]] = [[] for _ in seeds]
         self.spent = 0
         self.elapsed = 0.0
@@ -155,8 +167,9 @@ class Synthesiser:
             stimuli=self.evaluator.render(flat).cpu(),
             latents=flat.view(-1, *parametrisation.latent_shape).cpu(),
             scores=[score for _, score, *_ in kept],
-            evaluations=[count for *_, count, _ in kept],
-            converged=[converged for *_, converged in kept],
+            evaluations=[count for _, _, count, *_ in kept],
+            converged=[converged for *_, converged, _ in kept],
+            still=[still for *_, still in kept],
             curves=self.curves,
         )
 
@@ -181,34 +194,53 @@ class Synthesiser:
         message = ""
         for _ in range(min(SYNC, self.stopping.evaluations - self.spent)):
             fraction = self.spent / self.stopping.evaluations
-            scores, gradient, note = self.evaluator(self.latents, self.generators, fraction)
+            waking = self.waking and fraction < WAKING
+            now, note = self.evaluator(self.latents, self.generators, fraction, wake=waking)
             message = note or message
             self.spent += 1
-            self._keep_best(scores, fraction)
-            loss, slope = _as_loss(scores, gradient, self.scorer.decibels and self.optimiser.squared)
+            self._keep_best(now, fraction)
+            if waking:
+                self.waking = bool(now.asleep.any())
+                self.optimiser.disregard(now.asleep)
+            loss, slope = _as_loss(now.scores, now.gradient, self.scorer.decibels and self.optimiser.squared)
             proposed = self.optimiser.advance(self.latents, loss, slope, fraction)
             self.latents = self.evaluator.project(proposed)
+        at_rest = ~(now.gradient != 0).any(1) | now.still
+        self.still &= at_rest
+        self.waking |= self.scorer.controls and bool(at_rest.any())
         return message
 
-    def _keep_best(self, scores: Tensor, fraction: float) -> None:
+    def _keep_best(self, now: Evaluation, fraction: float) -> None:
         if self.evaluator.moving(fraction):
             # A score under jitter is luck: the latest state stands until the images are still.
-            self.best, self.best_latents = scores, self.latents
-            return
-        if self.spent > 1 and self.evaluator.moving((self.spent - 2) / self.stopping.evaluations):
-            # The first still images.
-            self.best = torch.full_like(self.best, -torch.inf)
-        better = scores > self.best
-        self.best = torch.where(better, scores, self.best)
+            better = torch.ones_like(self.there)
+        else:
+            if self.spent > 1 and self.evaluator.moving((self.spent - 2) / self.stopping.evaluations):
+                # The first still images.
+                self.best = torch.full_like(self.best, -torch.inf)
+                self.there = torch.zeros_like(self.there)
+            better = now.scores > self.best
+        if (target := self.stopping.target) is not None:
+            # The first state at the target is wanted, not one beyond it; items that look at one another go on together.
+            arrived = now.aims >= target
+            if not self.evaluator.moving(fraction):
+                self.below = torch.where((arrived | self.there)[:, None], self.below, self.latents)
+            better = better if self.scorer.coupled else (better | arrived) & ~self.there
+            self.there = torch.where(better, arrived, self.there)
+        self.best = torch.where(better, now.scores, self.best)
         self.best_latents = torch.where(better[:, None], self.latents, self.best_latents)
 
     def _stop_some(self, best: list[float]) -> None:
         """Take out the items that have stopped, given the best score of each, and go on with the rest."""
+        reached = self._reached(best)
         for item, score in zip(self.running, best, strict=True):
             if self.spent <= SYNC and not score > -float("inf"):
-                raise InputError(f"item {item} has no finite score at its start: the model or its input gives NaN")
+                raise InputError(
+                    f"item {item} has no finite score at its start: the model, its input or a weight of the objective "
+                    "gives NaN or infinity"
+                )
             self.curves[item].append((self.spent, score))
-        reached = self._reached(best)
+        still = self.still.tolist()
         out = self.spent >= self.stopping.evaluations or self.elapsed >= (self.stopping.seconds or float("inf"))
         moving = self.evaluator.moving(self.spent / self.stopping.evaluations)
         done, converged = [], []
@@ -221,23 +253,48 @@ class Synthesiser:
             return
         for row, item in enumerate(self.running):
             if done[row]:
-                self.finished[item] = (self.best_latents[row].clone(), best[row], self.spent, converged[row])
+                kept = self.best_latents[row].clone()
+                self.finished[item] = (kept, best[row], self.spent, converged[row], still[row])
         self._go_on_with([row for row, stopped in enumerate(done) if not stopped])
 
     def _reached(self, best: list[float]) -> list[bool]:
-        """Which items are at the target; the file must be there, not only the floating-point stimulus."""
+        """Which items are at the target; the file must be there, not only the floating-point stimulus, and at rest.
+
+        ``best`` becomes the score at rest of those.
+        """
         target = self.stopping.target
-        if target is None or self.evaluator.moving(self.spent / self.stopping.evaluations):
+        moving = self.evaluator.moving((self.spent - 1) / self.stopping.evaluations)
+        there = [moving or ready for ready in self.there.tolist()]
+        if target is None or not any(there):
             return [False] * len(best)
-        reached = [score >= target for score in best]
-        if any(reached):
-            # Items that look at one another are scored together.
-            rows = [row for row, ready in enumerate(reached) if ready or self.scorer.coupled]
-            scorer = self.scorer.select(torch.tensor(rows))
-            rounded = self.evaluator.rounded_scores(self.best_latents[rows], scorer, self.file_levels)
-            for row, score in zip(rows, rounded, strict=True):
-                reached[row] = reached[row] and score >= target
-        return reached
+        rows = [row for row, ready in enumerate(there) if ready]
+        _, aims = self.evaluator.judge(
+            self.best_latents[rows], self.scorer.select(torch.tensor(rows)), self.file_levels
+        )
+        reached = dict(zip(rows, (aims >= target).tolist(), strict=True))
+        if moving:
+            self.below[rows] = torch.where((aims < target)[:, None], self.best_latents[rows], self.below[rows])
+        rows = [row for row in rows if reached[row]]
+        self.there &= torch.tensor([reached.get(row, False) for row in range(len(best))], device=self.there.device)
+        if rows and self.scorer.controls:
+            self.best_latents[rows] = self._landed(rows, target)
+        if rows and (moving or self.scorer.controls):
+            # All of them, since items may look at one another.
+            scores, _ = self.evaluator.judge(self.best_latents, self.scorer, None)
+            for row in rows:
+                best[row] = float(scores[row])
+        return [row in rows for row in range(len(best))]
+
+    def _landed(self, rows: list[int], target: float) -> Tensor:
+        """States at the target, between the last ones below it and those that stepped beyond."""
+        scorer = self.scorer.select(torch.tensor(rows))
+        low, high = self.below[rows], self.best_latents[rows]
+        for _ in range(LANDING):
+            middle = (low + high) / 2
+            _, aims = self.evaluator.judge(middle, scorer, self.file_levels)
+            beyond = (aims >= target)[:, None]
+            low, high = torch.where(beyond, low, middle), torch.where(beyond, middle, high)
+        return high
 
     def _go_on_with(self, rows: list[int]) -> None:
         if len(rows) == len(self.running):
@@ -245,7 +302,8 @@ class Synthesiser:
         keep = torch.tensor(rows, dtype=torch.long, device=self.latents.device)
         self.running = [self.running[row] for row in rows]
         self.generators = [self.generators[row] for row in rows]
-        self.latents, self.best_latents, self.best = self.latents[keep], self.best_latents[keep], self.best[keep]
+        for name in PER_ITEM:
+            setattr(self, name, getattr(self, name)[keep])
         self.optimiser.state = {name: value[keep.to(value.device)] for name, value in self.optimiser.state.items()}
         self.scorer = self.evaluator.scorer = self.scorer.select(keep)
 

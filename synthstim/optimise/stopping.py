@@ -12,7 +12,8 @@ class Stopping:
     """Each item stops by itself, whichever comes first.
 
     Attributes:
-        target: score to reach (dB for a match, activation for a drive, minus the distance for a level).
+        target: what to reach: dB of a match, the activation of a unit that is driven (alone or not), minus the activation
+            of one that is suppressed, minus the distance from a level or a pattern; whatever penalties there are besides.
         plateau: stop when the best score has gained, over the last ``window`` evaluations, less than this share of
             all it has gained since the start; 0 never stops.
         window: evaluations.

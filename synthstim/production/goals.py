@@ -10,7 +10,7 @@ import torch
 
 from synthstim.encoding import SITES, SPREAD, STANDARDISED
 from synthstim.models import Observer, Unit
-from synthstim.objectives import Objective, drive, level, one_hot, pattern, suppress
+from synthstim.objectives import Objective, doubt, drive, level, one_hot, pattern, suppress
 from synthstim.recipe import Controller, Item, Metamer, other_sites
 from synthstim.verify import Aim, Measurer, in_z_scores
 
@@ -69,12 +69,13 @@ def control_objective(entry: Controller, aims: Sequence[Aim], measurer: Measurer
     else:
         objective = drive(units) if entry.goal == "drive" else suppress(units)
     if entry.caution:
-        objective = objective - entry.caution * drive([replace(unit, layer=SPREAD) for unit in units])
+        objective = objective + entry.caution * doubt([replace(unit, layer=SPREAD) for unit in units])
     return objective
 
 
 def _alone(entry: Controller, sets: list[list[Unit]], measurer: Measurer) -> Objective:
     mean = std = None
+    driven = [units[0] for units in sets]
     fitted = [in_z_scores(units) for units in sets]
     if entry.zscore and all(fitted):
         sets = [list(units or ()) for units in fitted]
@@ -86,4 +87,6 @@ def _alone(entry: Controller, sets: list[list[Unit]], measurer: Measurer) -> Obj
             for part in zip(*(measurer.standardisation(units) for units in sets), strict=True)
         )
     targets, others = [units[0] for units in sets], [units[1:] for units in sets]
-    return one_hot(targets, others, temperature=entry.temperature, mean=mean, std=std)
+    alone = one_hot(targets, others, temperature=entry.temperature, mean=mean, std=std)
+    # A target is of the activation as recorded, also where z-scores are compared.
+    return alone.judged_by(drive(driven))

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,18 +15,19 @@ from synthstim.constraints import Luminance
 from synthstim.controls import brought_within
 from synthstim.encoding import Fit
 from synthstim.errors import InputError
-from synthstim.files import require_absent, sha256_of
+from synthstim.files import require_absent
 from synthstim.media import DEFAULT_BITS, levels_of
 from synthstim.models import ImageInput, Observer
 from synthstim.optimise import Synthesiser
 from synthstim.parametrise import shaped_noise
 from synthstim.production.cases import controls_of
+from synthstim.production.fingerprint import Fingerprint, differences, fingerprint_of
 from synthstim.production.jobs import Job, objective_of, plan_jobs
 from synthstim.production.limits import luminance_of
 from synthstim.production.observer import check_device, open_observer
 from synthstim.production.work import Made, WorkDirectory
 from synthstim.production.write import write_set
-from synthstim.recipe import STARTS, Metamer, Recipe
+from synthstim.recipe import Recipe
 from synthstim.stimulus_set import StimulusSet
 from synthstim.verify import Measurer, natural_pool
 
@@ -94,34 +94,60 @@ def make(
     """
     recipe = recipe if isinstance(recipe, Recipe) else Recipe.from_dict(recipe)
     out = Path(out)
-    if resume and out.exists():
-        complete = StimulusSet.read(out)
-        if complete.provenance.get("recipe") != recipe.text:
-            raise InputError(f"{out} is complete, and of another recipe: choose another name or remove it")
-        return complete
-    require_absent(out)
-    observer = _observer(recipe, observer, device, allow_code=allow_code, allow_download=allow_download)
-    jobs = plan_jobs(recipe, observer, budget=budget, at_once=at_once)
-    folder = recipe.resolve(recipe.pool) if recipe.pool else None
-    pool = natural_pool(observer, folder, level_dbfs=recipe.level_dbfs, channel=recipe.channel)
-    measurer = Measurer(observer, pool)
-    if recipe.match_luminance:
-        matched = luminance_of(measurer.pool)
-        jobs = plan_jobs(recipe, observer, budget=budget, at_once=at_once, luminance=matched)
-    work = WorkDirectory(out, _fingerprint(recipe, measurer, jobs, budget), resume=resume)
+    complete = StimulusSet.read(out) if resume and out.exists() else None
+    if complete is None:
+        require_absent(out)
+    opened = partial(
+        _plan, recipe, observer, device, budget, at_once, allow_code=allow_code, allow_download=allow_download
+    )
+    if complete is not None:
+        measurer, jobs = opened()
+        return _as_asked(complete, fingerprint_of(recipe, measurer, jobs, budget))
     try:
-        results = _run_jobs(jobs, observer, measurer, work, watch)
-        if watch is not None and recipe.controls.asked():
-            items = sum(len(job.items) for job in jobs)
-            watch(MakeProgress(items, items, "controls", [], 1.0))
-        controls = controls_of(recipe, measurer, jobs, results, work.kept)
-        write_set(out, recipe, observer, measurer, jobs, results, controls)
+        with WorkDirectory(out, resume=resume) as work:
+            measurer, jobs = opened()
+            fingerprint = fingerprint_of(recipe, measurer, jobs, budget)
+            work.begin(fingerprint)
+            results = _run_jobs(jobs, measurer, work, watch)
+            if watch is not None and recipe.controls.asked():
+                items = sum(len(job.items) for job in jobs)
+                watch(MakeProgress(items, items, "controls", [], 1.0))
+            controls = controls_of(recipe, measurer, jobs, results, work.kept)
+            write_set(out, recipe, measurer, jobs, results, controls, fingerprint)
+            work.remove()
     except OSError as error:
         raise InputError(
             f"the set could not be written ({error.strerror or error}): make room, then go on with --resume"
         ) from error
-    work.remove()
     return StimulusSet.read(out)
+
+
+def _as_asked(complete: StimulusSet, fingerprint: Fingerprint) -> StimulusSet:
+    """A set that is there already, if it is whole and the one that is asked for."""
+    if other := differences(complete.provenance.get("fingerprint"), fingerprint):
+        raise InputError(f"{complete.root} is complete, and of another {other}: choose another name or remove it")
+    complete.require_intact()
+    return complete
+
+
+def _plan(
+    recipe: Recipe,
+    observer: Observer | Fit | None,
+    device: str | None,
+    budget: int | None,
+    at_once: int | None,
+    **allowed: bool,
+) -> tuple[Measurer, list[Job]]:
+    """Open the observer and the pool, and cut the recipe into jobs: all that can be said before long work is said here."""
+    opened = _observer(recipe, observer, device, **allowed)
+    jobs = plan_jobs(recipe, opened, budget=budget, at_once=at_once)
+    folder = recipe.resolve(recipe.pool) if recipe.pool else None
+    pool = natural_pool(opened, folder, level_dbfs=recipe.level_dbfs, channel=recipe.channel)
+    measurer = Measurer(opened, pool)
+    if recipe.match_luminance:
+        matched = luminance_of(measurer.pool)
+        jobs = plan_jobs(recipe, opened, budget=budget, at_once=at_once, luminance=matched)
+    return measurer, jobs
 
 
 def _observer(
@@ -153,15 +179,13 @@ def _observer(
     return observer
 
 
-def _run_jobs(
-    jobs: list[Job], observer: Observer, measurer: Measurer, work: WorkDirectory, watch: Watch | None
-) -> list[Made]:
+def _run_jobs(jobs: list[Job], measurer: Measurer, work: WorkDirectory, watch: Watch | None) -> list[Made]:
     tracker = _Tracker(jobs, watch)
     results = []
     for number, job in enumerate(jobs):
-        made = work.load_made(number)
+        made = work.load_made(number, len(job.items), measurer.observer.input.shape)
         for index in range(made.phases if made else 0, len(job.phases)):
-            made = _run_phase(number, job, index, made, observer, measurer, work, tracker)
+            made = _run_phase(number, job, index, made, measurer, work, tracker)
             work.save_made(number, made)
         assert made is not None
         if any(isinstance(limit, Luminance) and limit.colours == "fade" for limit in job.constraints):
@@ -177,17 +201,17 @@ def _run_phase(
     job: Job,
     index: int,
     made: Made | None,
-    observer: Observer,
     measurer: Measurer,
     work: WorkDirectory,
     tracker: _Tracker,
 ) -> Made:
-    phase = job.phases[index]
-    # What has reached its target, or is not for this phase, is left as it is.
+    phase, observer = job.phases[index], measurer.observer
+    left = None if phase.stopping.seconds is None else phase.stopping.seconds - (made.seconds if made else 0.0)
+    # What has reached its target, has no time left, or is not for this phase, is left as it is.
     rows = [
         row
         for row in range(len(job.items))
-        if made is None or (not made.converged[row] and phase.takes(made.scores[row]))
+        if made is None or (not made.converged[row] and phase.takes(made.scores[row]) and (left is None or left > 0))
     ]
     if not rows:
         assert made is not None
@@ -206,7 +230,7 @@ def _run_phase(
         seeds=seeds,
         start=start,
         optimiser=phase.optimiser(),
-        stopping=phase.stopping,
+        stopping=replace(phase.stopping, seconds=left),
         constraints=job.constraints,
         robustness=phase.robustness,
         levels=phase.levels,
@@ -225,16 +249,19 @@ def _joined(made: Made | None, rows: list[int], synthesiser: Synthesiser, index:
     if made is None:
         taken = [[index] for _ in rows]
         return Made(
-            result.stimuli.float(), result.scores, result.evaluations, result.converged, result.curves, taken, index + 1
-        )
+            result.stimuli.float(), result.scores, result.evaluations, result.converged, result.still, result.curves,
+            taken, index + 1, synthesiser.elapsed,
+        )  # fmt: skip
     made.stimuli[rows] = result.stimuli.float()
     for at, row in enumerate(rows):
         before = made.evaluations[row]
         made.curves[row] += [(before + step, score) for step, score in result.curves[at]]
         made.evaluations[row] += result.evaluations[at]
         made.scores[row], made.converged[row] = result.scores[at], result.converged[at]
+        made.still[row] &= result.still[at]
         made.taken[row].append(index)
     made.phases = index + 1
+    made.seconds += synthesiser.elapsed
     return made
 
 
@@ -271,20 +298,3 @@ class _Tracker:
 def _label(job: Job) -> str:
     aim, name = job.aims[0], job.items[0].entry.name
     return f"{name} {'+'.join(aim.layers) if aim.layers else f'{aim.goal} {aim.layer}'}"
-
-
-def _fingerprint(recipe: Recipe, measurer: Measurer, jobs: list[Job], budget: int | None) -> str:
-    """What must be the same for a resumed run to give the same set."""
-    observer = measurer.observer
-    entries = recipe.stimuli
-    files = [path for entry in entries if isinstance(entry, Metamer) for path in entry.reference]
-    files += [entry.start for entry in entries if entry.start not in STARTS]
-    files += [
-        path
-        for entry in entries
-        if entry.constraints.fixed
-        for path in (entry.constraints.fixed.image, entry.constraints.fixed.mask)
-    ]
-    facts = [recipe.text, observer.weights_sha256, list(observer.layers), list(observer.sites), repr(observer.input), measurer.pool.sha256, observer.device.type, str(observer.dtype), budget,
-             [len(job.items) for job in jobs], torch.__version__, [sha256_of(recipe.resolve(path)) for path in files]]  # fmt: skip
-    return hashlib.sha256(json.dumps(facts).encode()).hexdigest()

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,12 +15,15 @@ from safetensors import safe_open
 from torch import Tensor
 
 from synthstim.errors import InputError
-from synthstim.files import require_ours, write_whole
+from synthstim.files import locked, require_ours, write_whole
 from synthstim.optimise import Synthesiser, load_checkpoint, save_checkpoint
+from synthstim.production.fingerprint import Fingerprint, differences
 
 # A checkpoint is written when this long has passed, and at most so often that writing takes a twentieth of the time.
 EVERY_SECONDS = 15.0
 SHARE = 20
+# Says who is at work, and that the folder is ours.
+LOCK = ".synthstim-work"
 
 
 @dataclass
@@ -28,7 +32,8 @@ class Made:
 
     Attributes:
         stimuli: (batch, channel, y, x) display values.
-        scores, evaluations, converged, curves: as in ``Synthesis``, over all phases up to now.
+        scores, evaluations, converged, still, curves: as in ``Synthesis``, over all phases up to now.
+        seconds: that these phases took.
         taken: the phases that each item went through.
         phases: how many phases are done.
     """
@@ -37,44 +42,71 @@ class Made:
     scores: list[float]
     evaluations: list[int]
     converged: list[bool]
+    still: list[bool]
     curves: list[list[tuple[int, float]]]
     taken: list[list[int]]
     phases: int = 0
+    seconds: float = 0.0
 
 
 class WorkDirectory:
-    """Results of finished phases and checkpoints of the running one.
+    """Results of finished phases and checkpoints of the running one; one process at a time, which holds it as a context.
 
     Args:
         out: the set that is being made; the work lies in ``.NAME.work`` beside it.
-        fingerprint: of recipe, observer and settings; a resumed run must have the same.
         resume: go on with what is there; otherwise something being there is an error.
+
+    Raises:
+        InputError: another process is at work, an earlier run was interrupted, or something of the user's is in the way.
     """
 
-    def __init__(self, out: Path, fingerprint: str, *, resume: bool) -> None:
+    def __init__(self, out: Path, *, resume: bool) -> None:
         self.path = out.parent / f".{out.name}.work"
         self._last, self._cost = time.monotonic(), 0.0
-        mark = self.path / "fingerprint.json"
-        require_ours(self.path, mark)
-        if mark.exists():
-            if not resume:
-                raise InputError(f"an interrupted run of {out} is in {self.path}: go on with --resume, or remove it")
-            if json.loads(mark.read_text(encoding="utf-8")).get("sha256") != fingerprint:
-                raise InputError(
-                    f"the interrupted run in {self.path} had another recipe, observer or device: remove it to start anew"
-                )
-        self.path.mkdir(parents=True, exist_ok=True)
-        write_whole(mark, json.dumps({"sha256": fingerprint}).encode())
+        self._fingerprint, lock = self.path / "fingerprint.json", self.path / LOCK
+        require_ours(self.path, self._fingerprint if self._fingerprint.is_file() else lock)
+        self.path.mkdir(exist_ok=True)
+        self._held = ExitStack()
+        self._held.enter_context(locked(lock, "make"))
+        if self._fingerprint.exists() and not resume:
+            self._held.close()
+            raise InputError(f"an interrupted run of {out} is in {self.path}: go on with --resume, or remove it")
 
-    def load_made(self, job: int) -> Made | None:
-        """What a job's finished phases made, if any."""
+    def __enter__(self) -> WorkDirectory:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._held.close()
+        if not self._fingerprint.exists():
+            self.remove()
+
+    def begin(self, fingerprint: Fingerprint) -> None:
+        """Say what is made, or find that the interrupted run made the same.
+
+        Raises:
+            InputError: it made something else.
+        """
+        if self._fingerprint.exists():
+            with _undamaged(self._fingerprint, f"remove {self.path} to start anew"):
+                found = json.loads(self._fingerprint.read_text(encoding="utf-8"))
+            if other := differences(found, fingerprint):
+                raise InputError(
+                    f"the interrupted run in {self.path} had another {other}: give the same to go on, or remove it to start anew"
+                )
+        write_whole(self._fingerprint, json.dumps(fingerprint).encode())
+
+    def load_made(self, job: int, items: int, shape: tuple[int, ...]) -> Made | None:
+        """What a job's finished phases made of so many items of this shape, if any."""
         path = self._made(job)
         if not path.exists():
             return None
-        with safe_open(path, framework="pt") as stored:
+        with _undamaged(path), safe_open(path, framework="pt") as stored:
             facts = json.loads(stored.metadata()["facts"])
             facts["curves"] = [[(step, score) for step, score in curve] for curve in facts["curves"]]
-            return Made(stimuli=stored.get_tensor("stimuli"), **facts)
+            made = Made(stimuli=stored.get_tensor("stimuli"), **facts)
+            if {len(made.stimuli), len(made.curves), len(made.taken)} != {items} or made.stimuli.shape[1:] != shape:
+                raise ValueError(f"it holds {tuple(made.stimuli.shape)} stimuli")
+        return made
 
     def save_made(self, job: int, made: Made) -> None:
         """Keep what a job's finished phases made; the running phase's checkpoint is then of no use."""
@@ -89,7 +121,9 @@ class WorkDirectory:
         path = self.path / f"{name}.safetensors"
         if not path.exists():
             write_whole(path, safetensors.torch.save({key: value.contiguous() for key, value in make().items()}))
-        return safetensors.torch.load(path.read_bytes())
+        with _undamaged(path):
+            kept = safetensors.torch.load(path.read_bytes())
+        return kept
 
     def restore(self, job: int, phase: int, synthesiser: Synthesiser) -> None:
         """Put a running phase where its checkpoint stands, if there is one."""
@@ -106,7 +140,8 @@ class WorkDirectory:
         self._last, self._cost = time.monotonic(), time.monotonic() - now
 
     def remove(self) -> None:
-        """The set is complete: the work is of no more use."""
+        """The set is complete, or was never begun: the work is of no more use."""
+        self._held.close()
         shutil.rmtree(self.path, ignore_errors=True)
 
     def _made(self, job: int) -> Path:
@@ -114,3 +149,13 @@ class WorkDirectory:
 
     def _running(self, job: int, phase: int) -> Path:
         return self.path / f"job-{job:04d}-running-{phase}.safetensors"
+
+
+@contextmanager
+def _undamaged(path: Path, remedy: str = "") -> Iterator[None]:
+    try:
+        yield
+    except Exception as error:  # a damaged file may hold anything
+        reason = str(error).partition("\n")[0] or type(error).__name__
+        remedy = remedy or "remove it, and --resume makes that part again"
+        raise InputError(f"{path} is damaged ({reason[:100]}): {remedy}") from None

@@ -15,6 +15,7 @@ import torch
 from synthstim.media import Stimulus, read_stimulus, statistics_of
 from synthstim.models import Observer, SoundInput, StimulusInput
 from synthstim.production.cases import Controls, write_controls
+from synthstim.production.fingerprint import Fingerprint
 from synthstim.production.jobs import Job, of_statistics, reference_stem
 from synthstim.production.work import Made
 from synthstim.recipe import STARTS, Metamer, Recipe
@@ -22,18 +23,20 @@ from synthstim.stimulus_set import SetWriter
 from synthstim.verify import Aim, Measurer, judge, profile_of
 
 BEST_SHOWN = 4
+STILL = "the gradient was zero everywhere, so that nothing could move it"
 
 
 def write_set(
     out: Path,
     recipe: Recipe,
-    observer: Observer,
     measurer: Measurer,
     jobs: list[Job],
     results: list[Made],
     controls: Controls,
+    fingerprint: Fingerprint,
 ) -> None:
     """Write a set and its tables; nothing appears under its name until all of it is there."""
+    observer = measurer.observer
     measurer.prepare(aim for job in jobs for aim in job.aims)
     writer = SetWriter(out, rate=observer.input.rate if isinstance(observer.input, SoundInput) else None)
     try:
@@ -51,7 +54,8 @@ def write_set(
         described: dict[str, dict[str, object]] = {name: aim.facts() for name, aim in aims.items()}
         described |= write_controls(writer, measurer, controls)
         _add_natural(writer, measurer, list(aims.values()))
-        writer.commit(provenance(recipe, observer, measurer, described, nulls))
+        facts = provenance(recipe, observer, measurer, described, nulls)
+        writer.commit(facts | {"fingerprint": fingerprint})
     except BaseException:
         writer.discard()
         raise
@@ -112,6 +116,8 @@ def _add_item(
     measured["status"], measured["reason"] = judge(
         item.entry.kind, aim, measured, recipe.criteria.model_dump(), row.get("target_db")
     )
+    if measured["status"] == "failed" and made.still[at]:
+        measured["reason"] += f"; {STILL}"
     row.update(measured)
     writer.rows[-1].update(
         {name: value for name, value in measured.items() if name not in ("wins", "tolerance", "unmatched")}
