@@ -89,11 +89,15 @@ def write_stimulus(path: str | Path, values: Stimulus, *, bits: int, rate: int |
         sounds.write_wav(path, values, rate, coding="float32" if bits == 32 else f"pcm{bits}")
 
 
-def rounded(values: Stimulus, input: StimulusInput) -> Stimulus:
-    """A stimulus as its file of the default bits will hold it."""
+def rounded(values: Stimulus, input: StimulusInput, bits: int | None = None) -> Stimulus:
+    """A stimulus as its file will hold it, of the default bits unless others are given."""
+    bits = bits or DEFAULT_BITS[input.modality]
     if isinstance(input, ImageInput):
-        return (np.rint(values * 255) / 255).astype(np.float32)
-    top = 2.0 ** (DEFAULT_BITS["sound"] - 1)
+        top = 2.0**bits - 1
+        return (np.rint(values.astype(np.float64) * top) / top).astype(np.float32)
+    if bits == 32:
+        return values.astype(np.float32)
+    top = 2.0 ** (bits - 1)
     return (np.minimum(np.rint(values.astype(np.float64) * top), top - 1) / top).astype(np.float32)
 
 

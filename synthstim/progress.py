@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import TextIO
@@ -12,9 +14,12 @@ from rich.markup import escape
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from synthstim.errors import InputError
+from synthstim.files import require_replaceable
 from synthstim.production import MakeProgress
 
 STEPS = 10_000
+# Says that a file is a log, and what its columns are.
+FIRST_LINE = "# synthstim log: time, share of the work, what is made, note\n"
 
 
 class ProgressDisplay:
@@ -43,7 +48,7 @@ class ProgressDisplay:
         )
         self.console = console
         self.task = self.bar.add_task("starting", total=STEPS)
-        self.log = _opened(log) if log else None
+        self.path, self.log = log, _opened(log) if log else None
         self._logged = 0.0
 
     def __enter__(self) -> ProgressDisplay:
@@ -55,7 +60,8 @@ class ProgressDisplay:
     ) -> None:
         self.bar.stop()
         if self.log:
-            self.log.close()
+            with self._writing():
+                self.log.close()
 
     def making(self, now: MakeProgress) -> None:
         """Show where ``make`` stands."""
@@ -66,8 +72,9 @@ class ProgressDisplay:
             self.console.print(f"[yellow]note[/] {escape(now.message)}")
         if self.log and (now.message or time.monotonic() - self._logged > 5 or now.done == now.total):
             self._logged = time.monotonic()
-            self.log.write(f"{time.strftime('%Y-%m-%dT%H:%M:%S')}\t{now.share:.4f}\t{text}\t{now.message}\n")
-            self.log.flush()
+            with self._writing():
+                self.log.write(f"{time.strftime('%Y-%m-%dT%H:%M:%S')}\t{now.share:.4f}\t{text}\t{now.message}\n")
+                self.log.flush()
 
     def checking(self, done: int, total: int) -> None:
         """Show where ``check`` stands."""
@@ -77,9 +84,37 @@ class ProgressDisplay:
         """Show the share of any other work that is done, and what is being done."""
         self.bar.update(self.task, completed=STEPS * share, description=escape(what))
 
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            log, self.log = self.log, None
+            with suppress(OSError):
+                if log is not None:
+                    log.close()  # tries once more to write what it holds
+            raise InputError(
+                f"the log {self.path} could not be written ({error.strerror}): make room, then go on with --resume"
+            ) from error
+
 
 def _opened(log: Path) -> TextIO:
+    """A log to add to: a new one, or one that an earlier run began.
+
+    Raises:
+        InputError: something else is there, or the place cannot be written.
+    """
+    require_replaceable(log, _is_log, "a log of an earlier run")
     try:
-        return log.open("a", encoding="utf-8")
+        stream = log.open("a", encoding="utf-8")
+        if not stream.tell():
+            stream.write(FIRST_LINE)
+            stream.flush()
     except OSError as error:
         raise InputError(f"the log {log} cannot be written ({error.strerror}): choose another place") from None
+    return stream
+
+
+def _is_log(path: Path) -> bool:
+    with path.open("rb") as stream:
+        return stream.read(len(FIRST_LINE)) in (FIRST_LINE.encode(), b"")

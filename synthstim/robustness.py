@@ -34,6 +34,15 @@ class Robustness:
                 f"{self} is out of range: jitter from 0, scale 0 to 1, rotation 0 to 180 degrees, settled 0 to 1"
             )
 
+    def check(self, size: tuple[int, int]) -> None:
+        """Raise InputError if images of this size would leave their own frame."""
+        most = min(size) // 2
+        if self.jitter > most:
+            raise InputError(
+                f"a jitter of {self.jitter} pixels came for images of {size[0]} x {size[1]}: wanted at most {most}, half the "
+                "smaller side"
+            )
+
     def moving(self, fraction: float) -> bool:
         """Whether images still move when this fraction of the budget is spent."""
         return fraction < 1 - self.settled and bool(self.jitter or self.scale or self.rotation)

@@ -15,6 +15,7 @@ from production_fixture import write_small
 
 from synthstim import make, read_recipe
 from synthstim.images import write_png
+from synthstim.progress import FIRST_LINE
 
 HEAD = "observer: {name: efficientnet-lite0, size: 64}\nstimuli:\n"
 METAMER = "  - {name: cat, kind: metamer, reference: cat.png, layers: [blocks.0]"
@@ -34,7 +35,14 @@ def folder(tmp_path_factory):
     (place / "broken.safetensors").write_bytes(b"\x00" * 100)
     torch.save({"conv.weight": torch.zeros(1)}, place / "other.pth")
     torch.save({"weights": Path("a path is not a tensor")}, place / "object.pth")
+    text = HEAD + METAMER + ", evaluations: 5, target_db: 60}\n" + DRIVE + ", evaluations: 5}\n"
+    (place / "good.yaml").write_text(text)
     (place / "taken").mkdir()
+    for name, count in (("one", 1), ("damaged", 4)):
+        (place / name).mkdir()
+        for number in range(count):
+            shutil.copy(place / "cat.png", place / name / f"{number}.png")
+    shutil.copy(place / "half.png", place / "damaged" / "half.png")
     return place
 
 
@@ -75,6 +83,15 @@ RECIPES = {
     "path climbs out": (HEAD + METAMER.replace("cat.png", "../cat.png") + "}", "climbs out"),
     "fit exact, another size": ("fit: exact\n" + HEAD + METAMER + "}", "fit 'exact'"),
     "lbfgs with robustness": (HEAD + DRIVE + ", optimiser: lbfgs, robustness: {jitter: 3}}", "choose adam"),
+    "contrast no image has": (HEAD + METAMER + ", constraints: {rms_contrast: 900}}", "ask for less"),
+    "contrast that is cut": (HEAD + METAMER + ", constraints: {rms_contrast: 1.3}}", "cannot be met"),
+    "jitter beyond the image": (HEAD + DRIVE + ", robustness: {jitter: 33}}", "wanted at most 32"),
+    "scale of nothing": (HEAD + DRIVE + ", robustness: {scale: 1.0}}", "from 0 to 0.9"),
+    "no other site": ("controls: {other_site: 3}\n" + HEAD + DRIVE + "}", "each goal here has one unit"),
+    "weight beyond reason": (HEAD + DRIVE + ", total_variation: 1e308}", "total_variation: came 1e308"),
+    "level beyond reason": (HEAD + DRIVE.replace("drive", "level, level: -1e300") + "}", "level: came -1e300"),
+    "pool of one photograph": ("pool: one\n" + HEAD + METAMER + "}", "at least 4 photographs"),
+    "pool with a damaged photograph": ("pool: damaged\n" + HEAD + METAMER + "}", "half.png cannot be read as an image"),
     "pool of one image": ("pool: taken\n" + HEAD + METAMER + "}", "at least 4 photographs"),
 }
 
@@ -95,6 +112,12 @@ def test_bad_recipe(synthstim, case, folder, tmp_path):
 ARGUMENTS = {
     "no recipe": (["make", "nowhere.yaml", "--out", "x"], "nowhere.yaml"),
     "set exists": (["make", "recipe.yaml", "--out", "taken"], "exists already"),
+    "name too long": (["make", "recipe.yaml", "--out", "x" * 248], "200 bytes at most"),
+    "parent that is a file": (["make", "recipe.yaml", "--out", "cat.png/x"], "cannot be made"),
+    "log in a recipe": (["make", "recipe.yaml", "--out", "x", "--log", "recipe.yaml"], "is not a log"),
+    "log in a picture": (["make", "recipe.yaml", "--out", "x", "--log", "cat.png"], "is not a log"),
+    "log in a folder": (["make", "recipe.yaml", "--out", "x", "--log", "taken"], "is a directory"),
+    "log nowhere": (["make", "recipe.yaml", "--out", "x", "--log", "cat.png/log"], "cannot be"),
     "unknown device": (["make", "recipe.yaml", "--out", "x", "--device", "abacus"], "cannot be used here"),
     "budget of nothing": (["make", "recipe.yaml", "--out", "x", "--budget", "0"], "--budget"),
     "no set": (["check", "taken"], "is not a stimulus set"),
@@ -117,8 +140,6 @@ def test_bad_arguments(synthstim, case, folder):
 
 @pytest.fixture(scope="module")
 def small_set(folder):
-    text = HEAD + METAMER + ", evaluations: 5, target_db: 60}\n" + DRIVE + ", evaluations: 5}\n"
-    (folder / "good.yaml").write_text(text)
     return make(read_recipe(folder / "good.yaml"), folder / "good_set").root
 
 
@@ -188,8 +209,11 @@ def test_strict_turns_a_failed_stimulus_into_status_1(synthstim, small_set, tmp_
     synthstim("check", "set", "--quiet", "--strict", cwd=tmp_path, status=1)
 
 
-@pytest.mark.skipif(os.name != "posix" or os.geteuid() != 0, reason="needs root to mount a small disk")
-def test_full_disk(synthstim, folder, tmp_path):
+@pytest.fixture
+def small_disk(tmp_path):
+    """A disk of 200 kB."""
+    if os.name != "posix" or os.geteuid() != 0:
+        pytest.skip("needs root to mount a small disk")
     disk = tmp_path / "disk"
     disk.mkdir()
     mounted = subprocess.run(
@@ -197,12 +221,58 @@ def test_full_disk(synthstim, folder, tmp_path):
     )
     if mounted.returncode != 0:
         pytest.skip(f"no tmpfs can be mounted here: {mounted.stderr.decode().strip()}")
-    try:
-        out = synthstim("make", "good.yaml", "--out", disk / "set", cwd=folder)
-        assert "make room" in out
-        assert not (disk / "set").exists()
-    finally:
-        subprocess.run(["umount", str(disk)], check=True)
+    yield disk
+    subprocess.run(["umount", str(disk)], check=True)
+
+
+def test_full_disk(synthstim, folder, small_disk):
+    out = synthstim("make", "good.yaml", "--out", small_disk / "set", "--quiet", cwd=folder)
+    assert "make room" in out
+    assert not (small_disk / "set").exists()
+    subprocess.run(["mount", "-o", "remount,size=9m", str(small_disk)], check=True)
+    synthstim("make", "good.yaml", "--out", small_disk / "set", "--quiet", "--resume", cwd=folder, status=0)
+    assert [path.name for path in small_disk.iterdir()] == ["set"]
+
+
+def test_full_disk_of_the_log(synthstim, folder, small_disk, tmp_path):
+    log = small_disk / "log.tsv"
+    command = ["make", "good.yaml", "--out", tmp_path / "set", "--quiet", "--log", log]
+    log.write_text(FIRST_LINE)
+    subprocess.run(["dd", "if=/dev/zero", f"of={small_disk / 'filler'}", "bs=4096"], check=False, capture_output=True)
+    log.write_text(FIRST_LINE + "#" * (4095 - len(FIRST_LINE)) + "\n")
+    out = synthstim(*command, cwd=folder)
+    assert "make room, then go on with --resume" in out
+    (small_disk / "filler").unlink()
+    synthstim(*command, "--resume", cwd=folder, status=0)
+    assert (tmp_path / "set").is_dir()
+
+
+def test_a_log_is_added_to(synthstim, folder, tmp_path):
+    for number in range(2):
+        command = ["make", "good.yaml", "--out", tmp_path / f"set{number}", "--quiet", "--log", tmp_path / "log.tsv"]
+        synthstim(*command, cwd=folder, status=0)
+    lines = (tmp_path / "log.tsv").read_text().splitlines()
+    assert [line.startswith("#") for line in lines].count(True) == 1
+    assert sum("\t1.0000\t2/2" in line for line in lines) == 2
+
+
+@pytest.mark.parametrize(
+    ("command", "stopped", "said"),
+    [
+        (["make", "good.yaml", "--out", "x"], "synthstim.production.make", "--resume goes on"),
+        (["loop", "next", "x"], "synthstim.loop.Session.read", "the session is whole; the same command goes on"),
+        (["adopt", "taken", "--out", "x"], "synthstim.stimulus_set.adopt", "stopped"),
+    ],
+)
+def test_a_command_that_is_stopped_says_what_goes_on(synthstim, folder, monkeypatch, command, stopped, said):
+    def stop(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(stopped, stop)
+    out = synthstim(*command, cwd=folder, status=130)
+    assert out.startswith("stopped")
+    assert said in out
+    assert ("--resume" in out) == (command[0] == "make")
 
 
 def test_hostile_name_is_text_in_the_report(synthstim, small_set, tmp_path):

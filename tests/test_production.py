@@ -17,7 +17,8 @@ from torch import nn
 
 from synthstim import ImageInput, InputError, Observer, Recipe, StimulusSet, check_set, load_model, make, read_recipe
 from synthstim.files import sha256_of
-from synthstim.images import read_image
+from synthstim.images import bit_depth, read_image, write_png
+from synthstim.production.jobs import plan_jobs
 from synthstim.stimulus_set import COLUMNS
 
 
@@ -301,3 +302,37 @@ def test_own_observer_grey_scale(tmp_path):
     )
     assert read_image(stimuli.path("stimuli/grey_1_0.png")).shape == (1, 57, 57)
     assert stimuli.table["match_db"].iloc[0] > 10
+
+
+def test_copies_that_are_to_differ_stay_in_one_batch(small_efficientnet):
+    entry = {"name": "up", "kind": "controller", "goal": "drive", "unit": {"layer": "blocks.1", "channels": [3, 4, 5]}}
+
+    def sizes(**more):
+        recipe = Recipe.from_dict({"observer": "small", "stimuli": [{**entry, **more}]})
+        return [
+            [sum(item.channel == channel for item in job.items) for channel in (3, 4, 5)]
+            for job in plan_jobs(recipe, small_efficientnet)
+        ]
+
+    assert sizes(copies=5) == [[5, 3, 0], [0, 2, 5], [0, 0, 1]] or sizes(copies=5) == [[5, 3, 0], [0, 2, 5]]
+    assert sizes(copies=12, diversity=0.5) == [[12, 0, 0], [0, 12, 0], [0, 0, 12]]
+    assert sizes(copies=3, diversity=0.5) == [[3, 3, 0], [0, 0, 3]]
+
+
+def test_a_stimulus_of_16_bits_is_made_and_judged_at_16_bits(tmp_path):
+    write_small(tmp_path, TINY)
+    fine = 0.5 + 0.01 * (read_image(tmp_path / "cat.png") - 0.5)
+    write_png(tmp_path / "fine.png", fine, bits=16)
+    entry = {"kind": "metamer", "reference": "fine.png", "layers": ["blocks.0"], "evaluations": 60}
+    stimuli = [{**entry, "name": "fine", "bits": 16}, {**entry, "name": "coarse"}]
+    recipe = Recipe.from_dict({"observer": {"name": "efficientnet-lite0", "size": 64}, "stimuli": stimuli}, tmp_path)
+    made = make(recipe, tmp_path / "set")
+    fine, coarse = made.table["reference"]
+    assert (bit_depth(made.path(fine)), bit_depth(made.path(coarse))) == (16, 8)
+    observer = load_model(size=(64, 64))
+    levels = len(np.unique(read_image(made.path(fine))))
+    assert levels > 4 * len(np.unique(read_image(made.path(coarse))))
+    phases = {job.items[0].entry.name: job for job in plan_jobs(recipe, observer)}
+    assert phases["fine"].phases[-1].levels == 65535
+    assert phases["coarse"].phases[-1].levels == 255
+    assert not check_set(made, observer).problems

@@ -1,11 +1,15 @@
 """Bad recipes: each problem is named with its line, what came and what was wanted."""
 
+import math
 import re
+from typing import Annotated, get_args
 
 import pytest
+from pydantic import TypeAdapter, ValidationError
 
 from synthstim.errors import InputError
-from synthstim.recipe import read_recipe
+from synthstim.recipe import Recipe, read_recipe
+from synthstim.recipe.wanted import expand_options
 
 # The entry under test starts on line 3; "|" stands for the start of its next line.
 DRIVE = "name: a|kind: controller|goal: drive|unit: {layer: l, channel: 1}"
@@ -40,8 +44,8 @@ ENTRIES = [
     (f"{DRIVE}|start: pnik", 7, "start names 'pnik', which does not exist"),
     (f"{DRIVE}|seconds: 0", 7, "came 0 (whole number), wanted a number above 0"),
     (f"{DRIVE}|seconds: .inf", 7, "came .inf (number), wanted a number above 0"),
-    (f"{DRIVE}|plateau: .nan", 7, "came .nan (number), wanted a number of at least 0"),
-    (f"{DRIVE}|evaluations: 1e3", 7, "came 1e3 (number), wanted a whole number of at least 1"),
+    (f"{DRIVE}|plateau: .nan", 7, "came .nan (number), wanted a number from 0 to 1"),
+    (f"{DRIVE}|evaluations: 1e3", 7, "came 1e3 (number), wanted a whole number from 1 to 1000000"),
     # How it is made.
     (
         f"{DRIVE}|parametrisation: furier",
@@ -190,7 +194,7 @@ ENTRIES = [
     (
         f"{DRIVE}|robustness: {{jitter: 1.5}}",
         7,
-        "robustness.jitter: came 1.5 (number), wanted a whole number of at least 0",
+        "robustness.jitter: came 1.5 (number), wanted a whole number from 0 to 4096",
     ),
 ]
 
@@ -346,3 +350,37 @@ def _refused_well(read, text):
         for sentence in str(error).splitlines():
             assert re.match(r"recipe\.yaml, line \d+: \S", sentence)
             assert "another value" not in sentence
+
+
+def _numbers(model, place=""):
+    for name, field in model.model_fields.items():
+        for option in expand_options(field.annotation, field.metadata):
+            yield from _numbers_at(option, f"{place}.{name}")
+
+
+def _numbers_at(option, place):
+    if option.model:
+        yield from _numbers(option.model, place)
+    elif option.annotation is float:
+        yield place, option
+    for part in get_args(option.annotation):
+        for inner in expand_options(part):
+            yield from _numbers_at(inner, place)
+
+
+NUMBERS = sorted({place: option for place, option in _numbers(Recipe)}.items())
+
+
+@pytest.mark.parametrize(("place", "option"), NUMBERS, ids=[place for place, _ in NUMBERS])
+def test_every_number_has_a_sane_range(place, option):
+    found = TypeAdapter(Annotated[(float, *option.metadata)])
+    for value in (1e308, -1e308, 1e12, -1e12, math.inf, math.nan):
+        with pytest.raises(ValidationError):
+            found.validate_python(value)
+
+
+def test_the_walk_finds_the_numbers():
+    assert len(NUMBERS) >= 25
+    assert {".stimuli.target", ".stimuli.levels", ".stimuli.pattern", ".stimuli.constraints.band_hz"} <= dict(
+        NUMBERS
+    ).keys()

@@ -121,7 +121,7 @@ BAD = [
     ("goal: one_hot, unit: {layer: l, channel: 1}", "goal 'one_hot' needs others"),
     ("goal: drive, unit: {layer: l, channel: 1}, caution: 1", "caution goes with fitted sites"),
     ("goal: one_hot, unit: {site: a}, caution: 1", "caution goes with goal 'drive', 'suppress' or 'level', but"),
-    ("goal: drive, unit: {site: a}, caution: -1", "caution: came -1 (whole number), wanted a number of at least 0"),
+    ("goal: drive, unit: {site: a}, caution: -1", "caution: came -1 (whole number), wanted a number from 0 to 1000000"),
 ]
 
 

@@ -12,10 +12,35 @@ from rich import box
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
+from typer.core import TyperGroup
 
 from synthstim.errors import InputError
 
+# What goes on after Ctrl-C, by command; of the others nothing is left half-written, and nothing to go on with.
+GOES_ON = {
+    "make": "the same command with --resume goes on where it was",
+    "demo": "the same command goes on where it was",
+    "loop": "the session is whole; the same command goes on where it was",
+    "evolve": "the folder is whole; the same command goes on where it was",
+    "run": "what was answered up to now is kept in the data folder of the experiment",
+}
+
+
+class Commands(TyperGroup):
+    """The commands; one that is stopped says how to go on."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command that was asked for."""
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            goes_on = GOES_ON.get(ctx.invoked_subcommand or "")
+            complaints.print(f"stopped; {goes_on}" if goes_on else "stopped", highlight=False, soft_wrap=True)
+            raise typer.Exit(130) from None
+
+
 app = typer.Typer(
+    cls=Commands,
     no_args_is_help=True,
     add_completion=False,
     rich_markup_mode=None,
@@ -65,9 +90,6 @@ def main() -> NoReturn:
         app()
     except InputError as error:
         complaints.print(f"[red]error[/] {escape(str(error))}", highlight=False, soft_wrap=True)
-    except KeyboardInterrupt:
-        complaints.print("stopped; make --resume goes on where it was")
-        sys.exit(130)
     except MemoryError:
         complaints.print("[red]error[/] memory ran out: try fewer stimuli at once (--at-once)")
     sys.exit(2)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import ClassVar, Protocol
+from typing import ClassVar, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor
@@ -32,6 +32,14 @@ class Constraint(Protocol):
         """The stimuli, brought to satisfy it; differentiable, per item."""
 
 
+@runtime_checkable
+class WithFigure(Protocol):
+    """A constraint that sets a figure which a projection may fall short of, without changing anything any more."""
+
+    def require_met(self, stimuli: Tensor) -> None:
+        """Raise InputError unless projected stimuli have the figure."""
+
+
 def check_all(constraints: Sequence[Constraint], shape: tuple[int, ...]) -> None:
     """Raise InputError, before any work, if a constraint cannot be met by a stimulus of this shape, alone or with the rest."""
     for constraint in constraints:
@@ -45,6 +53,8 @@ def check_all(constraints: Sequence[Constraint], shape: tuple[int, ...]) -> None
         if not off <= TOLERANCE:
             others = " together with the other constraints" if len(constraints) > 1 else ""
             raise InputError(f"{constraint} cannot be met{others}: it stays off by {off:.2g}, relax it")
+        if isinstance(constraint, WithFigure):
+            constraint.require_met(probe)
 
 
 def project_all(constraints: Sequence[Constraint], stimuli: Tensor) -> Tensor:

@@ -13,6 +13,8 @@ from synthstim.images import display_values, linear_light, linear_luminance
 
 ROUNDS = 4
 GREY = 0.5
+# Strong contrasts are cut at black and white: an image that comes this near, as a share of what is wanted, has met it.
+NEAR = 0.1
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,6 +56,18 @@ class Luminance:
                     f"RMS contrast {self.rms_contrast:g} cannot be reached at mean luminance {self.mean:g}: "
                     f"a black and white image has {most:.3g}, ask for less"
                 )
+
+    def require_met(self, images: Tensor) -> None:
+        """Raise InputError unless projected images have the contrast: what is cut at black and white may take it away."""
+        if not self.rms_contrast:
+            return
+        seen = linear_luminance(linear_light(images)).flatten(1)
+        reached = float((seen.std(1, unbiased=False) / seen.mean(1).clamp_min(1e-6)).min())
+        if reached < (1 - NEAR) * self.rms_contrast:
+            raise InputError(
+                f"RMS contrast {self.rms_contrast:g} cannot be met: noise cut at black and white comes to {reached:.2g}, "
+                "ask for less or for a lower mean luminance"
+            )
 
     def project(self, images: Tensor) -> Tensor:
         """Shift and scale linear light about its mean; what leaves the range is cut and the rest shifted again."""

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from synthstim.constraints import Constraint, check_all
 from synthstim.errors import InputError
-from synthstim.models import Observer
+from synthstim.models import ImageInput, Observer
 from synthstim.objectives import Objective
 from synthstim.optimise.ascent import Adam
 from synthstim.optimise.base import Optimiser
@@ -118,8 +118,12 @@ class Synthesiser:
             raise InputError(
                 f"the parametrisation makes {parametrisation.shape}, {observer.name} is {observer.input.verb} {observer.input.shape}"
             )
-        if robustness is not None and observer.input.modality != "image":
-            raise InputError(f"robustness moves images, {observer.name} is {observer.input.verb} sounds: leave it out")
+        if robustness is not None:
+            if not isinstance(observer.input, ImageInput):
+                raise InputError(
+                    f"robustness moves images, {observer.name} is {observer.input.verb} sounds: leave it out"
+                )
+            robustness.check(observer.input.size)
         self.optimiser = optimiser or Adam()
         self.stopping = stopping or Stopping()
         if robustness is not None and not self.optimiser.stochastic:

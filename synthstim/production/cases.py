@@ -39,7 +39,7 @@ def _cases(jobs: Sequence[Job], results: Sequence[Made], measurer: Measurer) -> 
             entry = item.entry
             if not isinstance(entry, Controller):
                 continue
-            controller = (item.stimulus_id, rounded(values.numpy(), measurer.observer.input))
+            controller = (item.stimulus_id, rounded(values.numpy(), measurer.observer.input, entry.bits))
             head, settings = item.stimulus_id.rpartition("_")[0], settings_of(item)
             known = found.get(key := (aim, entry.name, settings))
             found[key] = Case(

@@ -88,5 +88,5 @@ def _alone(entry: Controller, sets: list[list[Unit]], measurer: Measurer) -> Obj
         )
     targets, others = [units[0] for units in sets], [units[1:] for units in sets]
     alone = one_hot(targets, others, temperature=entry.temperature, mean=mean, std=std)
-    # A target is of the activation as recorded, also where z-scores are compared.
-    return alone.judged_by(drive(driven))
+    # A target is of the response as recorded, also where z-scores are compared.
+    return alone if entry.target is None or targets == driven else alone.judged_by(drive(driven))

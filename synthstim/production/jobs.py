@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import groupby
 from pathlib import PurePath
 
 import numpy as np
@@ -12,7 +13,7 @@ import torch
 
 from synthstim import constraints as limits
 from synthstim.errors import InputError
-from synthstim.media import Stimulus, read_for, rounded
+from synthstim.media import DEFAULT_BITS, Stimulus, read_for, rounded
 from synthstim.models import Observer, SoundInput, indices_of
 from synthstim.objectives import Objective, diversity, match, smooth
 from synthstim.production.fitness import check_modality
@@ -35,7 +36,7 @@ class Job:
         aims: what each is meant to do.
         phases: run one after the other; each starts where the one before ended.
         constraints: held throughout.
-        references: (batch, *shape) as the observer is given them; None for controllers.
+        references: (batch, *shape) as the observer is given them and the set's files hold them; None for controllers.
     """
 
     items: list[Item]
@@ -82,7 +83,7 @@ def plan_jobs(
             aim = aim_of(item, observer)
             _check(aim, observer)
             if item.reference is not None:
-                references.get(item.reference)
+                references.get(item)
             groups.setdefault(settings_of(item), []).append((item, aim))
         except InputError as error:
             raise InputError(f"{item.entry.name}: {error}") from None
@@ -100,11 +101,45 @@ def plan_jobs(
                 phases = phases_of(entry, recipe, observer, budget)
         except InputError as error:
             raise InputError(f"{entry.name}: {error}") from None
-        for at in range(0, len(group), most):
-            items, aims = (list(column) for column in zip(*group[at : at + most], strict=True))
+        for batch in _batches(group, most):
+            items, aims = (list(column) for column in zip(*batch, strict=True))
             stacked = references.stack(items) if isinstance(entry, Metamer) else None
             jobs.append(Job(items, aims, phases, held, stacked))
+    if recipe.controls.other_site:
+        check_other_sites(jobs)
     return jobs
+
+
+def check_other_sites(jobs: Sequence[Job]) -> None:
+    """Raise InputError unless controllers of another unit, with the same goal and level, are among what is made."""
+    units: dict[tuple[str, float | None], set[object]] = {}
+    for aim in (aim for job in jobs for aim in job.aims if aim.controlled):
+        units.setdefault((aim.goal, aim.level), set()).add((aim.controlled, aim.pattern))
+    if all(len(alike) == 1 for alike in units.values()):
+        raise InputError(
+            "controls.other_site are controllers of another unit with the same goal, but each goal here has one unit: "
+            "control more units, or remove it"
+        )
+
+
+def _batches(group: Sequence[tuple[Item, Aim]], most: int) -> Iterator[list[tuple[Item, Aim]]]:
+    """So many items at a time; copies that are to differ see one another, so that they stay together however many they are."""
+    batch: list[tuple[Item, Aim]] = []
+    for _, alike in groupby(group, key=_copies_of):
+        copies = list(alike)
+        together = isinstance(copies[0][0].entry, Controller) and bool(copies[0][0].entry.diversity)
+        for part in [copies] if together else [[one] for one in copies]:
+            if batch and len(batch) + len(part) > most:
+                yield batch
+                batch = []
+            batch = [*batch, *part]
+    yield batch
+
+
+def _copies_of(one: tuple[Item, Aim]) -> tuple[object, ...]:
+    """What the copies of one stimulus share."""
+    item = one[0]
+    return item.entry.name, item.reference, item.layers, item.channel, item.site, item.level
 
 
 def of_statistics(item: Item, observer: Observer) -> bool:
@@ -122,8 +157,7 @@ def objective_of(job: Job, rows: Sequence[int], measurer: Measurer) -> Objective
     else:
         objective = control_objective(entry, aims, measurer)
         if entry.diversity:
-            items = [job.items[row] for row in rows]
-            groups = [(item.entry.name, item.channel, item.site, item.level) for item in items]
+            groups = [_copies_of((job.items[row], job.aims[row])) for row in rows]
             numbers = [groups.index(group) for group in groups]
             objective = objective + entry.diversity * diversity(entry.layer, numbers)
     return objective + entry.total_variation * smooth() if entry.total_variation else objective
@@ -151,19 +185,25 @@ class _References:
 
     def __init__(self, recipe: Recipe, observer: Observer) -> None:
         self.recipe, self.input = recipe, observer.input
-        self.known: dict[str, Stimulus] = {}
+        self.known: dict[tuple[str, int | None], Stimulus] = {}
 
-    def get(self, reference: str) -> Stimulus:
-        if reference not in self.known:
+    def get(self, item: Item) -> Stimulus:
+        reference, bits = item.reference or "", item.entry.bits
+        if (reference, bits) not in self.known:
             path = self.recipe.resolve(reference)
             asked = self.recipe
             given = read_for(path, self.input, fit=asked.fit, level_dbfs=asked.level_dbfs, channel=asked.channel)
             # Rounded first: what is matched is what the set's reference file holds.
-            self.known[reference] = rounded(given, self.input)
-        return self.known[reference]
+            self.known[reference, bits] = rounded(given, self.input, reference_bits(item, self.input.modality))
+        return self.known[reference, bits]
 
     def stack(self, items: Sequence[Item]) -> torch.Tensor:
-        return torch.from_numpy(np.stack([self.get(item.reference or "") for item in items]))
+        return torch.from_numpy(np.stack([self.get(item) for item in items]))
+
+
+def reference_bits(item: Item, modality: str) -> int:
+    """Bits of the set's reference file: as fine as the stimulus that matches it, or as files are by default."""
+    return max(item.entry.bits or 0, DEFAULT_BITS[modality])
 
 
 def reference_stem(reference: str) -> str:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import torch
 
 from synthstim.errors import InputError
-from synthstim.media import levels_of, read_for
+from synthstim.media import DEFAULT_BITS, levels_of, read_for
 from synthstim.models import ImageInput, Observer
 from synthstim.optimise import LBFGS, Adam, GradientAscent, Optimiser, Stopping
 from synthstim.parametrise import Fourier, Parametrisation, Pixels
@@ -89,7 +89,7 @@ def phases_of(
     decay = SEARCH_DECAY if isinstance(entry, Metamer) else SITES_DECAY if entry.of_sites else None
     parametrisation = _parametrisation(entry, shape, decay)
     start = _start(entry, recipe, observer)
-    robustness = _robustness(entry) if isinstance(entry, Controller) else None
+    robustness = _robustness(entry, observer.input.size) if isinstance(entry, Controller) else None
     if entry.optimiser is not None or isinstance(entry, Controller) or entry.metric != "l2":
         make = optimiser_of(entry.optimiser or OptimiserSpec(name="lbfgs" if isinstance(entry, Metamer) else "adam"))
         if robustness is not None and not make().stochastic:
@@ -104,7 +104,7 @@ def phases_of(
     if evaluations <= search:
         return [first]
     rest = stopping_of(entry, evaluations - search)
-    levels = levels_of(8, "image") if entry.bits in (None, 8) else None
+    levels = levels_of(entry.bits or DEFAULT_BITS["image"], "image")
     refine = Phase(
         _parametrisation(entry, shape, REFINE_DECAY), LBFGS, repr(LBFGS()), rest, matches=(REFINE_FROM, math.inf)
     )
@@ -157,11 +157,12 @@ def _start(entry: Metamer | Controller, recipe: Recipe, observer: Observer) -> s
     return torch.from_numpy(read_for(recipe.resolve(entry.start), observer.input, fit=recipe.fit))[None]
 
 
-def _robustness(entry: Controller) -> Robustness | None:
+def _robustness(entry: Controller, size: tuple[int, int]) -> Robustness | None:
     asked = entry.robustness
     if asked is None:
-        return Robustness(jitter=JITTER)
+        return Robustness(jitter=min(JITTER, min(size) // 2))
     moves = Robustness(jitter=asked.jitter, scale=asked.scale, rotation=asked.rotation)
+    moves.check(size)
     return moves if asked.jitter or asked.scale or asked.rotation else None
 
 

@@ -16,7 +16,7 @@ from synthstim.media import Stimulus, read_stimulus, statistics_of
 from synthstim.models import Observer, SoundInput, StimulusInput
 from synthstim.production.cases import Controls, write_controls
 from synthstim.production.fingerprint import Fingerprint
-from synthstim.production.jobs import Job, of_statistics, reference_stem
+from synthstim.production.jobs import Job, of_statistics, reference_bits, reference_stem
 from synthstim.production.work import Made
 from synthstim.recipe import STARTS, Metamer, Recipe
 from synthstim.stimulus_set import SetWriter
@@ -98,7 +98,10 @@ def _add_item(
     item, aim = job.items[at], job.aims[at]
     if item.reference is not None and job.references is not None:
         seen = job.references[at].numpy()
-        row["reference"], row["reference_sha256"] = writer.add_reference(seen, reference_stem(item.reference))
+        bits = reference_bits(item, measurer.observer.input.modality)
+        row["reference"], row["reference_sha256"] = writer.add_reference(
+            seen, reference_stem(item.reference), bits=bits
+        )
     path = writer.add(item.stimulus_id, made.stimuli[at].numpy(), bits=item.entry.bits)
     writer.rows[-1].update(row)
     stimulus, measured = read_stimulus(path), statistics_of(path)

@@ -54,7 +54,7 @@ def _band(value: object) -> object:
     return tuple(value) if isinstance(value, list) else value
 
 
-Frequency = Annotated[float, Field(ge=0)]
+Frequency = Annotated[float, Field(ge=0, le=1_000_000)]
 Band = Annotated[
     tuple[Frequency, Frequency], BeforeValidator(_band), Wanted("two frequencies in Hz, such as [200, 4000]")
 ]
@@ -76,7 +76,7 @@ class Constraints(Section):
     """
 
     mean_luminance: float | None = Field(default=None, gt=0, lt=1)
-    rms_contrast: float | None = Field(default=None, ge=0)
+    rms_contrast: float | None = Field(default=None, ge=0, le=1000)
     energy: float | None = Field(default=None, gt=0, le=0.5)
     aperture: Aperture | None = None
     fixed: Fixed | None = None

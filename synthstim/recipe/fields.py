@@ -116,6 +116,9 @@ LayerName = Annotated[str, Field(pattern=r"^[^\s+]+$"), Wanted("the name of a la
 PathText = Annotated[str, Field(min_length=1), BeforeValidator(_as_text)]
 FilePath = Annotated[PathText, AfterValidator(check_file), Wanted("the path of a file")]
 FileOrFolderPath = Annotated[PathText, AfterValidator(_check_file_or_folder), Wanted("the path of a file or a folder")]
+# What a unit may be asked for: far beyond what networks put out, and far from where single precision ends.
+Activation = Annotated[float, Field(ge=-1_000_000_000, le=1_000_000_000)]
+Weight = Annotated[float, Field(ge=0, le=1_000_000)]
 Index = Annotated[int, Field(ge=0)]
 Indices = Annotated[
     tuple[Index, ...],

@@ -26,7 +26,7 @@ class Fourier(Section):
 
     kind: Literal["fourier"] = "fourier"
     decay: float | None = Field(default=None, ge=0, le=3)
-    chroma: float | None = Field(default=None, gt=0)
+    chroma: float | None = Field(default=None, gt=0, le=1000)
     bound: Literal["sigmoid"] = "sigmoid"
 
 
@@ -68,7 +68,7 @@ class OptimiserSpec(Section):
     """
 
     name: Literal["lbfgs", "adam", "gradient", "normalised_gradient"]
-    step: float | None = Field(default=None, gt=0)
+    step: float | None = Field(default=None, gt=0, le=1_000_000)
     history: int | None = Field(default=None, ge=1, le=500)
     schedule: Literal["constant", "cosine", "halving"] | None = None
 

@@ -9,7 +9,18 @@ from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 from typing_extensions import Self
 
 from synthstim.recipe.constraints import Constraints
-from synthstim.recipe.fields import FilePath, LayerName, Name, Section, Text, check_different, check_whole, in_a_list
+from synthstim.recipe.fields import (
+    Activation,
+    FilePath,
+    LayerName,
+    Name,
+    Section,
+    Text,
+    Weight,
+    check_different,
+    check_whole,
+    in_a_list,
+)
 from synthstim.recipe.making import Optimiser, Parametrisation, Start
 from synthstim.recipe.problems import raise_problems
 from synthstim.recipe.units import SITES, OthersSpec, UnitSpec
@@ -51,7 +62,7 @@ class Stimulus(Section):
             reference is no metamer: it never had to be found.
         optimiser: None takes the default of the kind.
         evaluations: the most forward and backward passes that an item may spend.
-        seconds: the most time that the entry may take.
+        seconds: the most time that the synthesis of a stimulus may take, with those of its batch.
         plateau: an item stops when it improves by less than this, relative to its score.
         total_variation: weight of the penalty on differences between neighbouring pixels.
         constraints: hard limits on the stimulus.
@@ -63,10 +74,10 @@ class Stimulus(Section):
     parametrisation: Parametrisation | None = None
     start: Start = "pink"
     optimiser: Optimiser | None = None
-    evaluations: int | None = Field(default=None, ge=1)
-    seconds: float | None = Field(default=None, gt=0)
-    plateau: float | None = Field(default=None, ge=0)
-    total_variation: float = Field(default=0.0, ge=0)
+    evaluations: int | None = Field(default=None, ge=1, le=1_000_000)
+    seconds: float | None = Field(default=None, gt=0, le=1_000_000)
+    plateau: float | None = Field(default=None, ge=0, le=1)
+    total_variation: Weight = 0.0
     constraints: Constraints = Constraints()
 
 
@@ -85,7 +96,7 @@ class Metamer(Stimulus):
     reference: References
     layers: Layers
     metric: Literal["l2", "pearson"] = "l2"
-    target_db: float | None = None
+    target_db: float | None = Field(default=None, ge=-300, le=300)
 
 
 class Robustness(Section):
@@ -97,7 +108,7 @@ class Robustness(Section):
         rotation: the largest turn, in degrees.
     """
 
-    jitter: int = Field(default=0, ge=0)
+    jitter: int = Field(default=0, ge=0, le=4096)
     scale: float = Field(default=0.0, ge=0, le=0.9)
     rotation: float = Field(default=0.0, ge=0, le=180)
 
@@ -107,13 +118,15 @@ def _check_levels(values: tuple[float, ...]) -> tuple[float, ...]:
 
 
 Levels = Annotated[
-    tuple[float, ...],
+    tuple[Activation, ...],
     Field(min_length=1, strict=False),
     AfterValidator(_check_levels),
     Wanted("a list of activations, such as [0, 2, 4]"),
 ]
 Pattern = Annotated[
-    dict[Text, float], Field(min_length=1), Wanted("z-scores by the names of sites, such as {v4_01: 1.5, v4_02: -1}")
+    dict[Text, Activation],
+    Field(min_length=1),
+    Wanted("z-scores by the names of sites, such as {v4_01: 1.5, v4_02: -1}"),
 ]
 # What goes with one goal only, or with some.
 _GOES_WITH = {
@@ -151,15 +164,15 @@ class Controller(Stimulus):
     goal: Literal["drive", "suppress", "level", "one_hot", "pattern"]
     unit: UnitSpec | None = None
     others: OthersSpec | None = None
-    level: float | None = None
+    level: Activation | None = None
     levels: Levels | None = None
     pattern: Pattern | None = None
-    caution: float = Field(default=0.0, ge=0)
-    target: float | None = None
-    temperature: float = Field(default=1.0, gt=0)
+    caution: Weight = 0.0
+    target: Activation | None = None
+    temperature: float = Field(default=1.0, gt=0.0001, le=1_000_000)
     zscore: bool = True
     robustness: Robustness | None = None
-    diversity: float = Field(default=0.0, ge=0)
+    diversity: Weight = 0.0
 
     @property
     def layer(self) -> str:

@@ -46,13 +46,13 @@ class SetWriter:
         for folder in ("stimuli", "references"):
             (self.staging / folder).mkdir(parents=True)
 
-    def add_reference(self, reference: Stimulus, stem: str) -> tuple[str, str]:
+    def add_reference(self, reference: Stimulus, stem: str, *, bits: int | None = None) -> tuple[str, str]:
         """Save a reference as the observer is given it; return its relative path and sha256.
 
         The same reference is stored once; a colliding stem gains 8 characters of the sha256.
         """
         temporary = self.staging / "references" / f".new{self.suffix}"
-        write_stimulus(temporary, reference, bits=DEFAULT_BITS[self.modality], rate=self.rate)
+        write_stimulus(temporary, reference, bits=bits or DEFAULT_BITS[self.modality], rate=self.rate)
         digest = sha256_of(temporary)
         stem = safe_id(stem)
         taken = {path.stem.lower(): path for path in (self.staging / "references").glob(f"[!.]*{self.suffix}")}
