@@ -9,7 +9,8 @@ import torch
 from engine_fixture import small_network
 from torch import nn
 
-from synthstim.models import ImageInput, Observer, Unit, read_units
+from synthstim.images import fit_image
+from synthstim.models import ImageInput, Observer, Unit, indices_of, read_units
 from synthstim.verify import kept, natural_pool
 from synthstim.verify.pool import batch_size
 from synthstim.verify.reading import PoolReading
@@ -54,7 +55,7 @@ def units():
 
 def read(observer, pool):
     """Everything that is asked for, and how many stimuli had to be read for it."""
-    _ = observer.layers, observer.weights_sha256
+    _ = observer.layers, observer.weights_sha256, [indices_of(unit, observer) for unit in units()]
     before, reading = observer.module.passed, PoolReading(observer, pool)
     reading.prepare(units(), [[f"inner.{layer}" for layer in null] for null in NULLS])
     nulls = [reading.null([f"inner.{layer}" for layer in null]).pairs["match_db"] for null in NULLS]
@@ -134,6 +135,18 @@ def test_what_was_not_used_for_longest_goes_first(cache, monkeypatch):
     found = [kept.recall({"number": number}) is not None for number in range(3)]
     assert found == [True, False, True]
     assert sum(path.stat().st_size for path in cache.iterdir()) <= 20_000
+
+
+def test_crops_are_kept_as_long_as_the_first_is_the_same(cache, monkeypatch):
+    input = small_network()
+    pool = natural_pool(input, count=64)
+    monkeypatch.setattr("synthstim.verify.crops.resize", pytest.fail)
+    again = natural_pool(input, count=64)
+    assert np.array_equal(again.stored, pool.stored)
+    assert np.array_equal(again.origin, pool.origin)
+    monkeypatch.undo()
+    monkeypatch.setattr("synthstim.verify.crops.fit_image", lambda image, *_: fit_image(image / 2, *_))
+    assert not np.array_equal(natural_pool(input, count=64).stored, pool.stored), "read otherwise, cut anew"
 
 
 def test_a_unit_that_is_a_function_is_never_kept(observer, pool, cache):
