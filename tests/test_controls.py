@@ -308,7 +308,7 @@ def test_check_measures_controls_again(made, fit, tmp_path):
     was = f"{rows.loc['noise_up_site0_0', 'activation']:.7g}"
     table = tmp_path / "set" / "stimuli.tsv"
     table.write_text(table.read_text().replace(was, f"{float(was) + 1:.7g}", 1))
-    (problem,) = check_set(StimulusSet.read(tmp_path / "set"), fit.observer).problems
+    _of_file, problem = check_set(StimulusSet.read(tmp_path / "set"), fit.observer).problems
     assert problem.startswith("noise_up_site0_0: activation")
 
 

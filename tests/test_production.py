@@ -105,8 +105,9 @@ def test_check_finds_nothing_then_the_figure_that_was_changed(made, tmp_path):
     text = (copy / "stimuli.tsv").read_text()
     value = f"{made.table['match_db'].iloc[0]:.7g}"
     (copy / "stimuli.tsv").write_text(text.replace(value, f"{float(value) + 0.2:.7g}", 1))
-    (problem,) = check_set(StimulusSet.read(copy), observer).problems
-    assert problem.startswith("cat_blocks-0_0: match_db")
+    of_file, of_figure = check_set(StimulusSet.read(copy), observer).problems
+    assert of_file.endswith("row cat_blocks-0_0, column match_db")
+    assert of_figure.startswith("cat_blocks-0_0: match_db")
 
 
 def test_check_on_a_second_observer(made):
