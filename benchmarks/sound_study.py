@@ -1,13 +1,13 @@
 """Optimisers of auditory metamers: the shipped default against plainer and other ones, on log amplitudes and phases.
 
-Three recordings of speech, one second each, from pink noise; what is printed is the match in dB at 100, 200 and 300
-evaluations, the mean over the recordings and each of them.
+Recordings of speech, one second each, from pink noise; what is printed is the match in dB at 100, 200 and 300 evaluations,
+the mean over the recordings and each of them.
 """
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import torch
 from sound import LEVEL, reference_of
@@ -41,11 +41,11 @@ ARMS: dict[str, Callable[[], Optimiser]] = {
 }
 
 
-def climb(stage: str, optimiser: Optimiser, seed: int) -> dict[int, list[float]]:
+def climb(stage: str, recordings: Sequence[str], optimiser: Optimiser, seed: int) -> dict[int, list[float]]:
     """Match in dB of each recording at each of ``MARKS``."""
     name, layer = stage.split(":")
     observer = load_model(name, seconds=1.0)
-    references = torch.cat([reference_of(observer, recording) for recording in RECORDINGS])
+    references = torch.cat([reference_of(observer, recording) for recording in recordings])
     synthesiser = Synthesiser(
         observer, match(references, [layer]), Spectrogram(observer.input), seeds=[seed + row for row in range(len(references))],
         optimiser=optimiser, stopping=Stopping(evaluations=MARKS[-1]), file_levels=None,
@@ -59,12 +59,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--stages", nargs="*", default=STAGES, help="such as whisper-tiny.en:mel")
     parser.add_argument("--arms", nargs="*", choices=list(ARMS), default=list(ARMS))
+    parser.add_argument("--recordings", nargs="*", default=RECORDINGS)
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
     torch.set_num_threads(1)
     for stage in options.stages:
         for arm in options.arms:
-            found = climb(stage, ARMS[arm](), options.seed)
+            found = climb(stage, options.recordings, ARMS[arm](), options.seed)
             row = " | ".join(
                 f"{sum(best) / len(best):.1f} ({'/'.join(f'{one:.1f}' for one in best)})" for best in found.values()
             )

@@ -119,12 +119,12 @@ def test_check_by_another_resampler(tiny, cochleagram, resampler):
     found = check_set(stimuli, cochleagram, pool=pool_of_set(stimuli, cochleagram, place / "pool"), resampler=resampler)
     metamers = stimuli.table[stimuli.table["kind"] == "metamer"]
     assert list(found.elsewhere["stimulus_id"]) == list(metamers["stimulus_id"])
-    assert (found.elsewhere["match_db"] - found.elsewhere["in_the_table"]).abs().max() < 1
+    assert (found.elsewhere["match_db"] - found.elsewhere["table_db"]).abs().max() < 1
     if resampler == "soxr":
         assert found.elsewhere["match_db"].tolist() == pytest.approx(metamers["match_db_soxr"].tolist(), abs=0.05)
 
 
-def test_figures_in_the_table_are_those_of_the_files(made, cochleagram):
+def test_figures_table_db_are_those_of_the_files(made, cochleagram):
     """Read, resampled and compared by other code than ours; only the network is the same."""
     for row in made.table.iloc[:4].itertuples():
         heard = []

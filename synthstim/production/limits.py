@@ -10,6 +10,7 @@ from synthstim.errors import InputError
 from synthstim.images import fit_image, luminance, read_image
 from synthstim.models import ImageInput, Observer, SoundInput
 from synthstim.recipe import Controller, Metamer, Recipe
+from synthstim.sounds import highest_hz
 from synthstim.verify import NaturalPool
 
 # At most this share of the RMS contrast of an image of black and white alone: images of any kind still come to it.
@@ -56,9 +57,9 @@ def _sound_constraints(entry: Metamer | Controller, recipe: Recipe, input: Sound
     asked = entry.constraints
     out: list[limits.Constraint] = []
     if asked.band_hz is not None:
-        if asked.band_hz[0] >= input.network_rate / 2:
+        if asked.band_hz[0] >= (highest := highest_hz(input.network_rate, input.rate)):
             raise InputError(
-                f"band_hz from {asked.band_hz[0]:g} Hz came, the model hears up to {input.network_rate / 2:g} Hz: lower it"
+                f"band_hz from {asked.band_hz[0]:g} Hz came, sounds for this model hold up to {highest:g} Hz: lower it"
             )
         out.append(limits.Band(low=asked.band_hz[0], high=asked.band_hz[1], rate=input.rate))
     if asked.ramp_ms is not None:

@@ -19,6 +19,7 @@ _SHOWN: dict[str, tuple[str, str]] = {
     "unit": ("unit", ""),
     "reference": ("reference", ""),
     "match_db": ("match, dB", ".1f"),
+    "match_db_soxr": ("match after soxr, dB", ".1f"),
     "pearson": ("Pearson", ".4f"),
     "spearman": ("Spearman", ".4f"),
     "null_percentile": ("null percentile", ""),

@@ -39,8 +39,8 @@ class Check:
         problems: one sentence for each file or figure that is not as the table says.
         failed: (stimulus_id, reason) of stimuli marked failed: no problem of the set, and never hidden.
         measured: number of stimuli measured again.
-        elsewhere: stimulus_id, match_db, pearson and same_class on the second observer, or after another resampler, if
-            one was asked for.
+        elsewhere: stimulus_id, match_db, pearson and same_class on the second observer, if one was asked for; after
+            another resampler also table_db, the match in the table.
     """
 
     problems: list[str]
@@ -185,11 +185,13 @@ def _differences(row: dict[str, Any], again: Measured, decibels: float, same_poo
 def _after(resampler: str, stimuli: StimulusSet, row: dict[str, Any], aim: Aim, observer: Observer) -> Measured:
     """The match of one metamer after another program's resampler, beside the table's."""
     heard = resampled(observer, resampler, stimuli.stimulus(row["file"]), stimuli.stimulus(row["reference"]))
+    measured = match_of(observer, *heard, aim.layers)
     return {
         "stimulus_id": row["stimulus_id"],
         "resampler": resampler,
-        **match_of(observer, *heard, aim.layers),
-        "in_the_table": row["match_db"],
+        "match_db": measured["match_db"],
+        "table_db": row["match_db"],
+        "same_class": measured["same_class"],
     }
 
 
