@@ -300,7 +300,7 @@ def change_figure(stimuli, column="match_db", by=0.2):
 TAMPERED = {
     "file": (change_file, "stimuli/up_0.wav has changed since it was made"),
     "file and checksum": (change_file_and_checksum, "up_0: level_dbfs is -26.08"),
-    "cut at its peak": (cut_file, "up_0: the sound is cut off at its peak, the table says that it passed"),
+    "cut at its peak": (cut_file, "up_0: by its figures it failed (the sound is cut off at its peak, "),
     "match after soxr": (lambda stimuli: change_figure(stimuli, "match_db_soxr", 0.2), "pair_word_cochleagram_0: match_db_soxr"),
     "match": (change_figure, "pair_word_cochleagram_0: match_db"),
     "level": (lambda stimuli: change_figure(stimuli, "level_dbfs", 0.02), "pair_word_cochleagram_0: level_dbfs is -26 "),

@@ -3,7 +3,8 @@
 from synthstim.verify.aims import Aim, in_z_scores
 from synthstim.verify.check import Check, check_set
 from synthstim.verify.consistency import require_shown
-from synthstim.verify.measure import Measurer, judge, match_of, profile_of
+from synthstim.verify.judging import judge
+from synthstim.verify.measure import Measurer, match_of, profile_of
 from synthstim.verify.natural import natural_pool
 from synthstim.verify.null import Null
 from synthstim.verify.pool import CARRIED, NaturalPool

@@ -11,7 +11,8 @@ from synthstim.errors import InputError
 from synthstim.models import StimulusInput
 from synthstim.stimulus_set import StimulusSet
 from synthstim.verify.aims import Aim
-from synthstim.verify.measure import Measured, judge
+from synthstim.verify.judging import judge
+from synthstim.verify.measure import Measured
 
 _MADE = ("metamer", "controller")
 # What a status rests on that stands in the table, too.
