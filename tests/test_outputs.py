@@ -72,12 +72,35 @@ def _a_device(place: Path) -> Path:
     return place.with_name(f"AUX{place.suffix}")
 
 
+def _a_hidden_folder(place: Path) -> Path:
+    hidden = place.with_name(f".{place.name}.staging")
+    hidden.mkdir()
+    (hidden / "thesis.tex").write_text("mine")
+    return place
+
+
+def _a_work_folder(place: Path) -> Path:
+    hidden = place.with_name(f".{place.name}.work")
+    hidden.mkdir()
+    (hidden / "thesis.tex").write_text("mine")
+    return place
+
+
 def seen(folder: Path) -> dict[Path, bytes | None]:
     return {path: path.read_bytes() if path.is_file() else None for path in sorted(folder.rglob("*"))}
 
 
-@pytest.mark.parametrize("theirs", [_a_file, _a_folder, _a_link, _under_a_file, _a_device])
-@pytest.mark.parametrize("command", COMMANDS)
+# Hidden folders beside what is written, where a command has one.
+HIDDEN = [(name, _a_hidden_folder) for name in ("make", "adopt", "export", "fit", "loop init")] + [
+    ("make", _a_work_folder)
+]
+
+
+@pytest.mark.parametrize(
+    ("command", "theirs"),
+    [(name, theirs) for name in COMMANDS for theirs in (_a_file, _a_folder, _a_link, _under_a_file, _a_device)]
+    + HIDDEN,
+)
 def test_what_is_the_users_is_left_alone(synthstim, command, theirs, folder, tmp_path):
     words = COMMANDS[command].split()
     at = next(at for at, word in enumerate(words) if word.startswith("OUT"))

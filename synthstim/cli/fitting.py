@@ -101,11 +101,11 @@ def fit(
     from synthstim.encoding import ensemble as joined
     from synthstim.encoding import fit_sites, save_fit
     from synthstim.encoding.fit import MEMBERS_OVER
-    from synthstim.files import require_absent
+    from synthstim.files import require_new_folder
     from synthstim.responses import join_responses, read_all, write_reliability
     from synthstim.stimulus_set import StimulusSet
 
-    require_absent(out)
+    require_new_folder(out)
     if ensemble not in (None, *MEMBERS_OVER):
         raise InputError(f"--ensemble {ensemble!r} came: say {' or '.join(MEMBERS_OVER)}, or leave it out")
     sets = [StimulusSet.read(path) for path in stimuli]

@@ -3,7 +3,7 @@
 from synthstim.files.checksums import SUMS, files_below, read_sums, sha256_of, write_sums
 from synthstim.files.lock import Holder, locked, read_holder
 from synthstim.files.places import require_absent, require_folder, require_parent, require_replaceable
-from synthstim.files.staging import Staging, require_ours
+from synthstim.files.staging import Staging, require_new_folder, require_ours
 from synthstim.files.whole import write_whole, written_whole
 
 __all__ = [
@@ -16,6 +16,7 @@ __all__ = [
     "read_sums",
     "require_absent",
     "require_folder",
+    "require_new_folder",
     "require_ours",
     "require_parent",
     "require_replaceable",

@@ -43,10 +43,9 @@ class Staging:
     """
 
     def __init__(self, root: str | Path, command: str) -> None:
-        self.root = require_absent(root)
-        self.path = self.root.parent / f".{self.root.name}.staging"
+        self.root = require_new_folder(root)
+        self.path = _hidden(self.root)
         mark = self.path / MARK
-        require_ours(self.path, mark)
         self._held = contextlib.ExitStack()
         try:
             self.path.mkdir(exist_ok=True)
@@ -101,6 +100,17 @@ class Staging:
                 left.unlink()
 
 
+def require_new_folder(path: str | Path) -> Path:
+    """Return the path of a folder after checking all that ``Staging`` will want of it: what is asked before long work.
+
+    Raises:
+        InputError: something is there or in the way, or the place cannot be written.
+    """
+    root = require_absent(path)
+    require_ours(_hidden(root), _hidden(root) / MARK)
+    return root
+
+
 def require_ours(folder: Path, mark: Path) -> None:
     """Raise InputError if a hidden folder that will be filled and removed is there and is somebody else's.
 
@@ -108,6 +118,10 @@ def require_ours(folder: Path, mark: Path) -> None:
     """
     if folder.is_symlink() or (os.path.lexists(folder) and not mark.is_file() and not _is_empty(folder)):
         raise InputError(f"{folder} is in the way and is not synthstim's: move it, or choose another name")
+
+
+def _hidden(root: Path) -> Path:
+    return root.parent / f".{root.name}.staging"
 
 
 def _is_empty(folder: Path) -> bool:

@@ -14,7 +14,7 @@ import pandas as pd
 
 from synthstim.encoding import assign_folds
 from synthstim.errors import InputError
-from synthstim.files import Staging, require_absent
+from synthstim.files import Staging, require_new_folder
 from synthstim.loop.advance import export_generation
 from synthstim.loop.generation import PLAN, Generation
 from synthstim.loop.session import BEGUN, Session, lasting, open_settings_observer
@@ -59,7 +59,7 @@ def start_loop(
         >>> start_loop("monkey_b", {"observer": "efficientnet-lite0", "layers": ["blocks.2", "blocks.3"],
         ...     "goals": [{"name": "stretch", "goal": "drive"}]})  # doctest: +SKIP
     """
-    root = require_absent(directory)
+    root = require_new_folder(directory)
     folder, given = _settings(settings)
     observer = open_settings_observer(given, folder, opening)
     with Staging(root, "loop init") as staging:

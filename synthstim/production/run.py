@@ -15,7 +15,7 @@ from synthstim.constraints import Luminance
 from synthstim.controls import brought_within
 from synthstim.encoding import Fit
 from synthstim.errors import InputError
-from synthstim.files import require_absent
+from synthstim.files import require_new_folder
 from synthstim.media import DEFAULT_BITS, levels_of
 from synthstim.models import ImageInput, Observer
 from synthstim.optimise import Synthesiser
@@ -96,7 +96,7 @@ def make(
     out = Path(out)
     complete = StimulusSet.read(out) if resume and out.exists() else None
     if complete is None:
-        require_absent(out)
+        require_new_folder(out)
     opened = partial(
         _plan, recipe, observer, device, budget, at_once, allow_code=allow_code, allow_download=allow_download
     )
