@@ -15,7 +15,10 @@ from synthstim import ImageInput, InputError, Observer, SoundInput, Unit, read_u
 from synthstim.cli import app
 from synthstim.encoding.descent import Factorised
 from synthstim.encoding.features import Features
+from synthstim.media import read_stimulus
 from synthstim.models import Axes, load_model
+from synthstim.production import make, observer_of_set
+from synthstim.recipe import Recipe
 
 
 class Permuted(nn.Module):
@@ -292,3 +295,32 @@ def test_a_small_network_of_a_library_is_read_by_its_axes():
     observer = observed(lambda: timm.create_model("test_vit3", pretrained=False, img_size=96), 96)
     assert observer.axes_of("blocks.0").leading > 0
     assert observer.axes_of("blocks.0").grid == (6, 6)
+
+
+RECIPE = """\
+observer: {name: "timm:test_vit3", weights: random, axes: {AXES}}
+stimuli: [{name: up, kind: controller, goal: drive, unit: {layer: blocks.1, channel: 7, position: class}}]
+"""
+
+
+@pytest.mark.filterwarnings("ignore:.*RANDOM weights")
+def test_axes_of_a_recipe_are_checked_with_its_set(tmp_path):
+    declared = RECIPE.replace("AXES", '"blocks.*": "1+10x10 channel"')
+    made = make(Recipe.from_text(declared, tmp_path), tmp_path / "set", budget=2)
+    assert made.provenance["observer"]["axes"] == {"blocks.*": "1+10x10 channel", "blocks.1": "1+10x10 channel"}
+    observer = observer_of_set(made)
+    assert observer is not None
+    assert str(observer.axes_of("blocks.0")) == "1+10x10 channel"
+    shown = torch.from_numpy(np.stack([read_stimulus(made.path(file)) for file in made.table["file"]]))
+    unit = Unit(layer="blocks.1", channel=7, position="class")
+    wanted = observer.activations(shown, ["blocks.1"])["blocks.1"][:, 0, 7]
+    torch.testing.assert_close(read_units(observer, shown, [unit])[:, 0], wanted)
+    assert np.allclose(made.table["activation"], wanted.numpy(), atol=1e-3)
+
+
+@pytest.mark.filterwarnings("ignore:.*RANDOM weights")
+def test_axes_of_a_recipe_that_fit_no_layer_are_refused_before_work(tmp_path):
+    recipe = Recipe.from_text(RECIPE.replace("AXES", '"block.*": "1+10x10 channel"'), tmp_path)
+    with pytest.raises(InputError, match=r"name 'block.\*', but no layer is called so"):
+        make(recipe, tmp_path / "set")
+    assert not (tmp_path / "set").exists()

@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 
 from synthstim.encoding import Stimuli
-from synthstim.models import Observer
+from synthstim.models import Axes, Observer
 
 # Maps are averaged to so many cells a side: what matters is what is in an image, and roughly where.
 CELLS = 4
@@ -21,12 +21,14 @@ Features = NDArray[np.float64]
 
 def layer_features(observer: Observer, stimuli: Stimuli, layers: Sequence[str]) -> Features:
     """(image, feature) activations of some layers, averaged to ``CELLS`` x ``CELLS`` cells, in single precision or better."""
-    parts = []
+    parts, axes = [], observer.axes.all()
     for at in range(0, len(stimuli), _AT_ONCE):
         batch = stimuli.batch(range(at, min(at + _AT_ONCE, len(stimuli)))).to(observer.device, observer.dtype)
         with torch.no_grad():
             read = observer.activations(batch, list(layers))
-        parts.append(torch.cat([_coarse(read[layer]) for layer in layers], 1).cpu().numpy().astype(np.float64))
+        parts.append(
+            torch.cat([_coarse(read[layer], axes[layer]) for layer in layers], 1).cpu().numpy().astype(np.float64)
+        )
     return np.concatenate(parts)
 
 
@@ -74,8 +76,9 @@ def random_pattern(
     return {sites[at]: float(size * generator.choice([-1, 1])) for at in sorted(chosen)}
 
 
-def _coarse(values: torch.Tensor) -> torch.Tensor:
-    if values.ndim == 4:
-        rows, columns = (min(CELLS, side) for side in values.shape[2:])
-        values = torch.nn.functional.adaptive_avg_pool2d(values, (rows, columns))
+def _coarse(values: torch.Tensor, axes: Axes | None) -> torch.Tensor:
+    if axes is not None and axes.has_grid:
+        maps = axes.maps(values)
+        rows, columns = (min(CELLS, side) for side in maps.shape[2:])
+        values = torch.nn.functional.adaptive_avg_pool2d(maps, (rows, columns))
     return values.flatten(1)

@@ -96,4 +96,5 @@ def load_hearing(
         decision=getattr(module, "decide", OUTPUT if entry.weights != "none" else None),
         stages=getattr(module, "STAGES", statistics),
         groups={"statistics": statistics} if statistics else None,
+        axes=getattr(module, "AXES", None),
     )

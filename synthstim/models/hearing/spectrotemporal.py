@@ -23,6 +23,7 @@ from synthstim.models.hearing.ripple_filters import Modulations, RippleFilters
 
 RATE = 20_000
 STAGES = ("cochleagram", "filters", "power", "avgpool")
+AXES = {"avgpool": "channel frequency"}
 _PER_OCTAVE = 24
 PRESETS = {
     "feather2023": Modulations(
