@@ -9,6 +9,7 @@ from synthstim.models import ImageInput, Observer, Unit, read_units
 from synthstim.objectives import diversity, drive, level, one_hot, pattern, smooth, suppress
 from synthstim.optimise import LBFGS, Adam, GradientAscent, Stopping, Synthesiser, load_checkpoint, save_checkpoint
 from synthstim.parametrise import Fourier, Pixels
+from synthstim.robustness import Robustness
 
 SHIFT = -2.0
 
@@ -174,3 +175,28 @@ def test_waking_goes_on_from_a_checkpoint(tmp_path):
     again = made(observer, drive(UNIT), 40)
     load_checkpoint(again, tmp_path / "run")
     assert torch.equal(again.result().stimuli, whole.stimuli)
+
+
+@pytest.mark.parametrize("moved", [None, Robustness(jitter=2)])
+@pytest.mark.parametrize("goal", ["drive", "with a penalty", "one_hot", "suppress", "level"])
+def test_a_target_is_the_activation_and_is_where_synthesis_stops(goal, moved):
+    wanted = 0.5
+    target = {"suppress": -wanted, "level": -0.05}.get(goal, wanted)
+    objective = {
+        "drive": drive(OTHER), "with a penalty": drive(OTHER) + 0.5 * smooth(), "one_hot": one_hot(OTHER, [UNIT]),
+        "suppress": suppress(OTHER), "level": level(OTHER, wanted),
+    }[goal]  # fmt: skip
+    observer = network(nn.Identity(), shift=0.0)
+    start = torch.full((1, 3, 16, 16), 0.5, dtype=torch.float64)
+    if goal == "suppress":
+        start = made(observer, drive(OTHER), 40).result().stimuli[:1]
+    run = Synthesiser(
+        observer, objective, Fourier((3, 16, 16)), seeds=[1], start=start, robustness=moved,
+        stopping=Stopping(evaluations=300, target=target),
+    )  # fmt: skip
+    result = run.result()
+    (found,) = read_units(observer, result.stimuli, [OTHER]).flatten().tolist()
+    assert result.converged == [True]
+    assert result.evaluations[0] <= 100
+    assert found == pytest.approx(wanted, abs=0.1)
+    assert result.curves[0][-1] == (result.evaluations[0], result.scores[0])

@@ -110,8 +110,9 @@ class Objective:
 
         def bind(observer: Observer, items: int) -> Scorer:
             one = self.bind(observer, items)
-            aim = None if one.aim is None else _times(factor, one.aim)
-            return replace(one, function=_times(factor, one.function), aim=aim, decibels=one.decibels and factor == 1)
+            function = _times(factor, one.function)
+            aim = function if one.aim is one.function else None if one.aim is None else _times(factor, one.aim)
+            return replace(one, function=function, aim=aim, decibels=one.decibels and factor == 1)
 
         return Objective(bind, f"{factor:g} * ({self})")
 

@@ -103,7 +103,9 @@ class Evaluator:
         if self.robustness is not None and self.moving(fraction):
             seen = self.robustness.move(stimuli, generators, fraction)
         read = self.observer.activations(seen, scorer.layers, through=scorer.through)
-        scores, aims = scorer(stimuli, read), scorer.aims(stimuli, read)
+        scores = scorer(stimuli, read)
+        # Most often they are the same.
+        aims = scores if scorer.aim in (None, scorer.function) else scorer.aims(stimuli, read)
         (gradient,) = torch.autograd.grad(scores.sum(), leaf, retain_graph=wake)
         still = asleep = torch.zeros(len(latents), dtype=torch.bool, device=latents.device)
         if wake:

@@ -280,9 +280,10 @@ class Synthesiser:
             self.below[rows] = torch.where((aims < target)[:, None], self.best_latents[rows], self.below[rows])
         rows = [row for row in rows if reached[row]]
         self.there &= torch.tensor([reached.get(row, False) for row in range(len(best))], device=self.there.device)
-        if rows and self.scorer.controls:
+        lands = self.scorer.controls and not self.scorer.coupled
+        if rows and lands:
             self.best_latents[rows] = self._landed(rows, target)
-        if rows and (moving or self.scorer.controls):
+        if rows and (moving or lands):
             # All of them, since items may look at one another.
             scores, _ = self.evaluator.judge(self.best_latents, self.scorer, None)
             for row in rows:
