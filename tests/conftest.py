@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import warnings
 
@@ -13,7 +14,7 @@ from synthstim.cli import main
 from synthstim.models import Observer, load_model
 
 # Two test processes run side by side (Makefile); threads of both on two cores would wait for one another.
-torch.set_num_threads(1)
+torch.set_num_threads(int(os.environ.get("SYNTHSTIM_TEST_THREADS", "1")))
 
 
 @pytest.fixture(scope="session")

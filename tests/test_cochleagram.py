@@ -219,32 +219,48 @@ def test_at_the_full_rate_nothing_is_lost(name: str) -> None:
     assert apart(gradient, slope) < 1e-4
 
 
-def test_compat_is_what_the_published_code_gives() -> None:
-    """Figures of chcochleagram's cochleagram_1, computed with it for this sound; the oracle gives them exactly."""
-    time = torch.arange(40_000, dtype=torch.float64) / 20_000
+def sweeps(floor: float) -> Tensor:
+    """Two sweeps that cross, 2 s at 20 kHz, over a flat line spectrum of this amplitude; (1, time) in double precision."""
+    sample = torch.arange(40_000)
+    time = sample.double() / 20_000
     up = 0.1 * torch.sin(2 * math.pi * (100 * time + 1000 * time**2))
     down = 0.05 * torch.sin(2 * math.pi * (6000 * time - 1000 * time**2)) * (1 + torch.sin(2 * math.pi * 3 * time))
-    sound, weights = (up + down).float()[None], torch.linspace(-1, 1, 390)
-    outs, gradients = [], []
-    plain = PlainCochleagram(40_000, **FEATHER, compat=True)
-    for module in (plain, Cochleagram.preset("feather2023", samples=40_000, compat=True)):
-        leaf = sound.clone().requires_grad_()
-        out = module(leaf)
-        (out * weights).sum().backward()
-        assert leaf.grad is not None
-        outs.append(out.detach())
-        gradients.append(leaf.grad)
-    channels, frames = [2, 40, 60, 100, 130, 150, 180, 209], [10, 5, 50, 100, 200, 300, 389, 0]
-    published = [0.076272, 0.107179, 0.097521, 0.079753, 0.064383, 0.046361, 0.019313, 0.016832]
-    np.testing.assert_allclose(outs[0][0, channels, frames], published, rtol=1e-4)
-    published = [-0.02295, -0.03144, 0.04425, -0.00168, -0.01508]
-    np.testing.assert_allclose(gradients[0][0, [0, 777, 12_345, 25_000, 39_999]], published, atol=2e-5)
-    for out, gradient in zip(outs, gradients, strict=True):
-        # Much of this sound is silent, so this mean rests on the published floor of envelopes.
-        assert out.mean().item() == pytest.approx(0.0388597, rel=1e-3)
-        assert out.std().item() == pytest.approx(0.0648713, rel=1e-3)
-        assert gradient.norm().item() == pytest.approx(14.474161, rel=2e-3)
-    assert apart(outs[1], outs[0]) < 1e-3
+    return (up + down + floor * torch.sin(2 * math.pi * (sample**2 % 4001).double() / 4001))[None]
+
+
+# chcochleagram's cochleagram_1 in double precision. Where an envelope is nearly 0 its gradient hangs on rounding alone,
+# which differs from processor to processor: gradients are compared for the sound that leaves no band silent.
+PUBLISHED_AT = ([2, 40, 60, 100, 130, 150, 180, 209], [10, 5, 50, 100, 200, 310, 389, 0])
+PUBLISHED = {
+    0.0: [0.076271662, 0.107178648, 0.097520895, 0.07975259, 0.06438302, 0.122148333, 0.019312943, 0.016831004],
+    0.02: [0.095129404, 0.107456197, 0.096873148, 0.080269815, 0.075299491, 0.113873689, 0.173463839, 0.04106997],
+}
+PUBLISHED_MEAN_AND_STD = {0.0: (0.0388596427, 0.0648713471), 0.02: (0.0714638873, 0.0670371255)}
+
+
+@pytest.mark.parametrize("floor", list(PUBLISHED))
+def test_compat_is_what_the_published_code_gives(floor: float) -> None:
+    """Much of the sound without a floor is silent, so that its mean rests on the published floor of envelopes."""
+    plain = PlainCochleagram(40_000, **FEATHER, compat=True, dtype=torch.float64)(sweeps(floor))
+    np.testing.assert_allclose(plain[0][PUBLISHED_AT], PUBLISHED[floor], rtol=1e-5)
+    out = Cochleagram.preset("feather2023", samples=40_000, compat=True)(sweeps(floor).float())
+    assert apart(out, plain) < 1e-3
+    for found in (plain, out):
+        assert (found.mean().item(), found.std().item()) == pytest.approx(PUBLISHED_MEAN_AND_STD[floor], rel=1e-4)
+
+
+def test_gradients_of_compat_are_those_of_the_published_code() -> None:
+    plain = PlainCochleagram(40_000, **FEATHER, compat=True, dtype=torch.float64)
+    single = Cochleagram.preset("feather2023", samples=40_000, compat=True)
+    gradients = []
+    for module, dtype in ((plain, torch.float64), (single, torch.float32)):
+        sound = sweeps(0.02).to(dtype).requires_grad_()
+        (module(sound) * torch.linspace(-1, 1, 390)).sum().backward()
+        assert sound.grad is not None
+        gradients.append(sound.grad)
+    published = [-0.014307711, 0.081560034, -0.0539868, 0.020995471, -0.0225131]
+    np.testing.assert_allclose(gradients[0][0, [0, 777, 12_345, 25_000, 39_999]], published, rtol=1e-3)
+    assert gradients[0].norm().item() == pytest.approx(30.408884, rel=1e-5)
     assert apart(gradients[1], gradients[0]) < 1e-2
 
 

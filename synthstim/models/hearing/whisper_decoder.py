@@ -11,6 +11,8 @@ from synthstim.errors import InputError
 
 # Whisper's own limit: half of the decoder's positions are for the text before.
 LONGEST = 224
+# What transformers calls the keys and values of the tokens before: its newer name and its older one.
+_MEMORY = ("cache", "past_key_values")
 # Vocabularies of at least this size are the multilingual ones; the English-only ones have one token fewer.
 _MULTILINGUAL = 51865
 
@@ -41,10 +43,11 @@ class Scribe:
         self.decoder.to(hidden.device, hidden.dtype)
         tokens = torch.tensor(self.prompt, device=hidden.device).expand(len(hidden), -1)
         ended = torch.zeros(len(hidden), dtype=torch.bool, device=hidden.device)
-        written, past = [], None
+        written: list[Tensor] = []
+        memory: dict[str, Any] = {}
         for _ in range(LONGEST):
-            seen = self.decoder(input_ids=tokens, encoder_hidden_states=hidden, past_key_values=past, use_cache=True)
-            past = seen.past_key_values
+            seen = self.decoder(input_ids=tokens, encoder_hidden_states=hidden, use_cache=True, **memory)
+            memory = {name: kept for name, kept in seen.items() if name in _MEMORY}
             best = (seen.last_hidden_state[:, -1] @ self._vocabulary.T).argmax(1)
             ended = ended | (best == self.end)
             if bool(ended.all()):
