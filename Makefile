@@ -1,27 +1,48 @@
-# make demo      the whole way once, from photographs to a rehearsed experiment; says where to look
-# make demo-sound the same for sounds: recordings, metamers at stages of two models, a listening test
-# make test      all tests but the minutes-long ones
-# make test-slow the minutes-long ones
-# make lint      ruff and mypy
-# make bench     the benchmarks
+# make demo        the whole way once, from photographs to a rehearsed experiment; says where to look
+# make demo-sound  the same for sounds: recordings, metamers at stages of two models, a listening test
+# make test        all tests but the minutes-long ones
+# make test-slow   the minutes-long ones
+# make test-latest make test with the newest versions that pyproject.toml allows
+# make test-oldest make test with the oldest ones
+# make lock        write the newest versions into constraints/, which the others install from
+# make lint        ruff and mypy
+# make bench       the benchmarks
 
 PYTHON ?= python3
+# The lowest versions have wheels for this one.
+OLD_PYTHON ?= python3.10
 BIN := .venv/bin
 READY := .venv/.ready
+UV := .venv-uv/bin/uv
 
-.PHONY: demo demo-sound test test-slow lint bench system clean
+VERSION := $(shell $(or $(wildcard $(BIN)/python),$(PYTHON)) -c 'import sys; print("%d.%d" % sys.version_info[:2])')
+TESTED := constraints/python-$(VERSION).txt
+# uv finds versions, pip installs them. Linux is where they are tested; elsewhere what does not apply is ignored.
+RESOLVE := $(UV) pip compile --quiet --no-annotate --python-platform linux --extra test pyproject.toml
+FAST := -m pytest -q -m "not slow" -n 2 --dist loadfile
 
-demo: $(READY)
+.PHONY: demo demo-sound test test-slow test-latest test-oldest lock lint bench system clean
+
+demo: $(READY) system
 	@$(BIN)/synthstim demo image --out demo
 
 demo-sound: $(READY) system
 	@$(BIN)/synthstim demo sound --out demo-sound
 
 test: $(READY) system
-	$(BIN)/python -m pytest -q -m "not slow" -n 2 --dist loadfile
+	$(BIN)/python $(FAST)
 
 test-slow: $(READY) system
 	$(BIN)/python -m pytest -q -m slow
+
+test-latest: system
+	@PYTHON=$(PYTHON) .ci/install .venv-latest --upgrade --upgrade-strategy eager
+	.venv-latest/bin/python $(FAST)
+
+test-oldest: $(UV) system
+	@$(RESOLVE) --no-header --resolution lowest-direct --python-version 3.10 --output-file .venv-uv/oldest.txt
+	@PYTHON=$(OLD_PYTHON) .ci/install .venv-oldest --constraint .venv-uv/oldest.txt
+	.venv-oldest/bin/python $(FAST)
 
 lint: $(READY)
 	$(BIN)/ruff check .
@@ -32,17 +53,23 @@ bench: $(READY)
 	$(BIN)/python benchmarks/engine.py
 	$(BIN)/python benchmarks/cochleagram.py
 
-# Everything is installed anew only when the project's requirements change.
-$(READY): pyproject.toml
-	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(0 if (3, 10) <= v < (3, 13) else f"Python {v[0]}.{v[1]} came, 3.10 to 3.12 is wanted: make PYTHON=python3.11")'
-	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	@echo "installing synthstim into .venv (some minutes and about 8 GB the first time; log in .venv/install.log)"
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e ".[test]" > .venv/install.log 2>&1 || { tail -n 20 .venv/install.log; exit 1; }
-	@touch $@
+lock: $(UV)
+	@for version in 3.10 3.11 3.12; do \
+	  $(RESOLVE) --upgrade --python-version $$version --custom-compile-command "make lock" \
+	    --output-file constraints/python-$$version.txt || exit 1; \
+	done
+
+# Everything is installed anew only when the project's requirements or the versions tested change.
+$(READY): pyproject.toml $(wildcard $(TESTED))
+	@PYTHON=$(PYTHON) .ci/install .venv --constraint $(TESTED)
+
+$(UV):
+	@$(PYTHON) -m venv .venv-uv
+	@.venv-uv/bin/python -m pip install --quiet --disable-pip-version-check uv
 
 # What PsychoPy, the virtual screen and the browser tests need; only on Debian as root, else tests skip and say why.
 system:
 	@.ci/system-packages
 
 clean:
-	rm -rf .venv demo demo-sound build dist
+	rm -rf .venv .venv-latest .venv-oldest .venv-uv demo demo-sound build dist

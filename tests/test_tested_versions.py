@@ -1,0 +1,30 @@
+"""What the files of tested versions promise: every requirement is pinned, within the range that pyproject.toml gives."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+tomllib = pytest.importorskip("tomllib", reason="Python 3.10 reads no TOML by itself")
+ROOT = Path(__file__).parent.parent
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+WANTED = [
+    Requirement(line)
+    for line in (
+        *PROJECT["dependencies"],
+        *(line for extra in PROJECT["optional-dependencies"].values() for line in extra),
+    )
+]
+
+
+@pytest.mark.parametrize("python", ["3.10", "3.11", "3.12"])
+def test_every_requirement_is_pinned_within_its_range(python: str) -> None:
+    lines = (ROOT / "constraints" / f"python-{python}.txt").read_text().splitlines()
+    pins = dict(line.split("==") for line in lines if not line.startswith("#"))
+    missing = [wanted.name for wanted in WANTED if canonicalize_name(wanted.name) not in pins]
+    assert missing == [], "run make lock"
+    outside = [str(wanted) for wanted in WANTED if pins[canonicalize_name(wanted.name)] not in wanted.specifier]
+    assert outside == [], "run make lock"
