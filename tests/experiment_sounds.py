@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from patience import PATIENCE_S
 
 from synthstim.experiment.virtual_sound import SINK, virtual_speaker
 from synthstim.stimulus_set import SetWriter
@@ -74,7 +75,7 @@ def recorded_speaker(folder: Path, rate: int = RATE) -> Iterator[tuple[dict[str,
             stdin=subprocess.DEVNULL, stdout=stream, stderr=subprocess.DEVNULL, env=os.environ | environment,
         )  # fmt: skip
         try:
-            ends = time.monotonic() + 20
+            ends = time.monotonic() + PATIENCE_S
             while raw.stat().st_size == 0:
                 assert recorder.poll() is None
                 assert time.monotonic() < ends, "parec records nothing"

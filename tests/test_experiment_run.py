@@ -18,6 +18,7 @@ import pandas as pd
 import pytest
 from experiment_fixture import RIG, make_set, read_bytes, write_rig
 from numpy.typing import NDArray
+from patience import PATIENCE_S
 from PIL import Image
 
 from synthstim.errors import InputError
@@ -79,7 +80,7 @@ def observe(folder: Path, display: str, *action: str) -> Observed:
     environment = os.environ | {"DISPLAY": display, "SYNTHSTIM_SIMULATE": "1"}
     done = subprocess.run(
         [sys.executable, "-B", str(OBSERVER), str(folder), str(saved), *action],
-        cwd=folder.parent, env=environment, capture_output=True, text=True, timeout=240, check=False,
+        cwd=folder.parent, env=environment, capture_output=True, text=True, timeout=PATIENCE_S, check=False,
     )  # fmt: skip
     return Observed(folder, done.returncode, done.stdout + done.stderr)
 
@@ -266,7 +267,7 @@ def test_another_display_stops_the_run_with_a_sentence(stimuli: Path, display: s
     folder = export(stimuli, tmp_path, RIG.replace("480", "640"))
     done = subprocess.run(
         [sys.executable, "-B", "passive_fixation.py"], cwd=folder, env=os.environ | {"DISPLAY": display},
-        capture_output=True, text=True, timeout=120, check=False,
+        capture_output=True, text=True, timeout=PATIENCE_S, check=False,
     )  # fmt: skip
     assert done.returncode == 1
     assert "the window is 480 x 360 pixels, exported for 640 x 360" in done.stderr

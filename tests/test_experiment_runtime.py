@@ -12,6 +12,7 @@ from typing import Any
 import pandas as pd
 import pytest
 from experiment_fixture import read_bytes
+from patience import PATIENCE_S
 
 from synthstim.experiment.runtime import display, markers
 from synthstim.experiment.runtime.checksums import damaged
@@ -183,7 +184,7 @@ def test_lsl_markers_arrive_over_loopback(tmp_path: Path) -> None:
     package = Path(markers.__file__).parents[1]
     done = subprocess.run(
         [sys.executable, "-c", LSL, str(package)], env=os.environ | {"LSLAPICFG": str(config)},
-        capture_output=True, text=True, timeout=90, check=False,
+        capture_output=True, text=True, timeout=PATIENCE_S, check=False,
     )  # fmt: skip
     assert "['3', '10', '300', '4'] Markers" in done.stdout, done.stderr
 

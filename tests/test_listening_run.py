@@ -22,6 +22,7 @@ import soundfile
 from experiment_fixture import RIG, write_rig
 from experiment_sounds import RATE, STAGES, WORDS, make_sounds, read_recording, recorded_speaker
 from numpy.typing import NDArray
+from patience import PATIENCE_S
 
 from synthstim.errors import InputError
 from synthstim.experiment import export_experiment, rehearsal_lacks, run_experiment, virtual_sound
@@ -197,7 +198,7 @@ def test_psychopys_own_table_names_the_participant(whole: tuple[Heard, Any]) -> 
 
 
 def wait_until(condition: Any, process: subprocess.Popen[bytes]) -> None:
-    ends = time.monotonic() + 120
+    ends = time.monotonic() + PATIENCE_S
     while not condition():
         assert process.poll() is None, "the script ended by itself"
         assert time.monotonic() < ends

@@ -16,6 +16,7 @@ from typing import Any
 import pandas as pd
 import pytest
 from loop_fixture import begin, recorded
+from patience import PATIENCE_S
 
 from synthstim.errors import InputError
 from synthstim.files import locked, read_holder, sha256_of
@@ -159,8 +160,8 @@ def test_a_kill_in_the_middle_of_synthesis_resumes_to_the_same_set(
     assert contents(session) == undisturbed
 
 
-def until(holds: Callable[[], bool], seconds: float = 90) -> None:
-    end = time.monotonic() + seconds
+def until(holds: Callable[[], bool]) -> None:
+    end = time.monotonic() + PATIENCE_S
     while not holds():
         assert time.monotonic() < end, "it did not come to that"
         time.sleep(0.01)

@@ -18,6 +18,7 @@ from pathlib import Path
 import numpy as np
 import psutil
 import pytest
+from patience import PATIENCE_S
 
 from synthstim.errors import InputError
 from synthstim.evolve import EvolutionFolder
@@ -81,11 +82,21 @@ def server(stimuli, tmp_path):
         yield server
 
 
+def next_rig(server: TrialServer) -> TrialClient:
+    """The next rig, as soon as the endpoint has seen that the one before is gone."""
+    deadline = time.monotonic() + PATIENCE_S
+    while True:
+        try:
+            return TrialClient(port=server.port, **RIG)
+        except TrialError:
+            assert time.monotonic() < deadline, "the endpoint serves nobody any more"
+
+
 class Raw:
     """A peer that sends whatever it likes."""
 
     def __init__(self, server: TrialServer) -> None:
-        self.socket = socket.create_connection(("127.0.0.1", server.port), timeout=5)
+        self.socket = socket.create_connection(("127.0.0.1", server.port), timeout=PATIENCE_S)
 
     def send(self, *messages: bytes | dict) -> Raw:
         for message in messages:
@@ -194,12 +205,8 @@ def test_a_peer_that_drips_bytes_or_vanishes_holds_nobody_up(server):
         # Reset rather than closed.
         gone.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
         gone.socket.close()
-    deadline = time.monotonic() + 5
-    while time.monotonic() < deadline:
-        with contextlib.suppress(TrialError), TrialClient(port=server.port, **RIG) as rig:
-            assert rig.next()["sequence"] == 1
-            return
-    pytest.fail("the endpoint served nobody any more")
+    with next_rig(server) as rig:
+        assert rig.next()["sequence"] == 1
 
 
 def test_memory_stays_bounded_whatever_a_peer_sends(server):
@@ -224,8 +231,7 @@ def test_memory_stays_bounded_whatever_a_peer_sends(server):
             most = max(most, process.memory_info().rss)
     deaf.socket.close()
     assert (most - before) / 1e6 < 20, asked
-    time.sleep(0.1)
-    with TrialClient(port=server.port, **RIG) as rig:
+    with next_rig(server) as rig:
         assert rig.next()["stimulus_id"] == "s0"
 
 
@@ -237,11 +243,7 @@ def test_one_rig_at_a_time(server):
                 TrialClient(port=server.port, **RIG)
         first.respond(ANSWER)
         assert first.next()["sequence"] == 2
-    deadline = time.monotonic() + 5
-    while time.monotonic() < deadline:
-        with contextlib.suppress(TrialError):
-            second = TrialClient(port=server.port, **RIG)
-            break
+    second = next_rig(server)
     assert second.hello["sequence"] == 2
     second.close()
 
@@ -331,8 +333,7 @@ def test_a_full_disk_refuses_the_trial_and_keeps_the_table_whole(server):
         rig.respond(ANSWER)
     rig.close()
     full.full = False
-    time.sleep(0.05)
-    with TrialClient(port=server.port, **RIG) as rig:
+    with next_rig(server) as rig:
         assert rig.next()["sequence"] == 1
         rig.respond(ANSWER)
     assert table_of(server).count("\n") == 3
@@ -525,7 +526,7 @@ def test_the_rigs_file_stands_alone(server, tmp_path):
         "print(sorted(name for name in sys.modules if name in ('synthstim', 'numpy')), trial['sequence'])\n"
     )
     ran = subprocess.run(
-        [sys.executable, "-I", "-S", "rig.py"], cwd=tmp_path, capture_output=True, text=True, timeout=30
+        [sys.executable, "-I", "-S", "rig.py"], cwd=tmp_path, capture_output=True, text=True, timeout=PATIENCE_S
     )
     assert ran.stdout == "[] 12\n", ran.stderr
     assert table_of(server).count("\n") == 1 + 24
@@ -550,8 +551,8 @@ def test_the_same_over_lsl(stimuli, tmp_path):
     del probe
     with serving(LslServer(stimuli, Blocks(IDS, repeats=2), out=tmp_path / "trials", name=name)) as server:
         with pytest.raises(TrialError, match="printable characters"):
-            LslClient(name, sites=[" "], window_s=WINDOW, timeout_s=5)
-        with LslClient(name, **RIG, timeout_s=5) as rig:
+            LslClient(name, sites=[" "], window_s=WINDOW, timeout_s=PATIENCE_S)
+        with LslClient(name, **RIG, timeout_s=PATIENCE_S) as rig:
             shown = []
             for given in rig:
                 shown.append(given["stimulus_id"])

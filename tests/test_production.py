@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from patience import PATIENCE_S
 from production_fixture import SMALL, write_small
 from torch import nn
 
@@ -125,7 +126,7 @@ def test_killed_run_resumes_to_the_same_set(folder, made, tmp_path):
     command += [str(folder / "recipe.yaml"), str(tmp_path / "set")]
     process = subprocess.Popen(command)
     work = tmp_path / ".set.work"
-    deadline = time.monotonic() + 300
+    deadline = time.monotonic() + PATIENCE_S
     while not (list(work.glob("job-0000.*")) and list(work.glob("job-0001-running-*.safetensors"))):
         assert process.poll() is None, "it ended before it could be killed"
         assert time.monotonic() < deadline

@@ -15,6 +15,7 @@ import scipy.signal
 import soundfile
 import soxr
 import torch
+from patience import PATIENCE_S
 from sound_fixture import POOL, SMALL, TINY, write_sounds
 
 from synthstim import StimulusSet, check_set, load_model, make, natural_pool, read_recipe
@@ -342,7 +343,7 @@ def test_killed_run_resumes_to_the_same_set(tiny, tmp_path):
     command += [str(place / "recipe.yaml"), str(tmp_path / "set")]
     process = subprocess.Popen(command)
     work = tmp_path / ".set.work"
-    deadline = time.monotonic() + 300
+    deadline = time.monotonic() + PATIENCE_S
     # In the middle of the first job, once its state has been saved.
     while not list(work.glob("job-0000-running-*.safetensors")):
         assert process.poll() is None, "it ended before it could be killed"
