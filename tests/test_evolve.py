@@ -63,15 +63,22 @@ def test_every_number_of_a_code_moves_the_image_in_a_direction_of_its_own():
     assert float(spectrum[radius > 3.001].max()) < 1e-9 < float(spectrum[radius <= 3].min())
 
 
-@pytest.mark.parametrize(("goal", "level"), [("drive", None), ("suppress", None), ("level", 12.0)])
-def test_it_reaches_each_goal_from_poisson_counts(goal, level):
-    evolution = Evolution(SHAPE, goal=goal, level=level, cutoff=3, population=10, seed=3)
-    random, first = np.random.default_rng(0), None
+def evolved(goal, level, seed):
+    """The expected rate at the centre after 30 generations of Poisson counts, and means of the first and the last one."""
+    evolution = Evolution(SHAPE, goal=goal, level=level, cutoff=3, population=10, seed=seed)
+    random, means = np.random.default_rng(seed), []
     for _ in range(30):
         rates = tuned(evolution.ask())
-        first = rates[:10].mean() if first is None else first
+        means.append(rates[:10].mean())
         evolution.tell(random.poisson(rates[:, None], (len(rates), 2)))
-    reached, last = tuned(evolution.centre[None])[0], rates[:10].mean()
+    assert evolution.best.presentations >= 4
+    return tuned(evolution.centre[None])[0], means[0], means[-1]
+
+
+@pytest.mark.parametrize(("goal", "level"), [("drive", None), ("suppress", None), ("level", 12.0)])
+def test_it_reaches_each_goal_from_poisson_counts(goal, level):
+    """The median of five seeds: of single ones, about 1 in 12 misses the level by more than 3."""
+    reached, first, last = np.median([evolved(goal, level, seed) for seed in range(5)], axis=0)
     if goal == "drive":
         assert reached > 4 * first
         assert last > 3 * first
@@ -79,7 +86,6 @@ def test_it_reaches_each_goal_from_poisson_counts(goal, level):
         assert reached == 0
     else:
         assert abs(reached - 12) < 3
-    assert evolution.best.presentations >= 4
 
 
 def test_the_best_is_measured_again_and_luck_wears_off():
