@@ -587,7 +587,7 @@ def with_settings(session: Session, **changes: object) -> Session:
 
 def test_every_generation_gains_over_the_best_natural_images(tmp_path: Path) -> None:
     """Fisher's combination over three sites: images no better than the natural ones would pass once in 1,000 times."""
-    goals = [{"name": "stretch", "goal": "drive", "sites": list(SITES), "copies": 3, "warm": 0, "evaluations": 80}]
+    goals = [{"name": "stretch", "goal": "drive", "sites": list(SITES), "copies": 5, "warm": 0, "evaluations": 80}]
     fitting = {"folds": 3, "method": "factorised", "ensemble": "none"}
     session = begin(tmp_path, count=100, goals=goals, fitting=fitting, explore={"share": 0})
     for generation in range(3):

@@ -93,7 +93,9 @@ class ChannelFirst(nn.Module):
 
     def forward(self, features: Tensor) -> Tensor:
         """(batch, channel, frame) -> (batch, channel, frame)."""
-        return self.inner(features.mT, *self.further).mT
+        given = self.inner(features.mT, *self.further)
+        # The first versions 5 of transformers give the features in a tuple.
+        return (given[0] if isinstance(given, tuple) else given).mT
 
 
 class WhisperEncoder(nn.Module):
