@@ -274,3 +274,14 @@ def test_damage_cannot_hide_behind_a_second_row(tmp_path):
     cells[list(COLUMNS).index("reference_sha256")] = "n/a"
     (root / "stimuli.tsv").write_text("\n".join([header, "\t".join(cells), two, ""]))
     assert "references/a_photo.png" in " ".join(StimulusSet.read(root).damaged())
+
+
+def test_a_writer_refuses_ids_that_differ_only_in_case(tmp_path):
+    writer = SetWriter(tmp_path / "set")
+    writer.add("unit", IMAGE, kind="natural")
+    for again in ("unit", "Unit"):
+        with pytest.raises(InputError, match="differ at most in case"):
+            writer.add(again, IMAGE, kind="natural")
+    writer.add("unit2", IMAGE, kind="natural")
+    assert [row["stimulus_id"] for row in writer.rows] == ["unit", "unit2"]
+    writer.discard()

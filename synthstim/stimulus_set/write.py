@@ -42,6 +42,8 @@ class SetWriter:
         self.rows: list[dict[str, object]] = []
         # By their lower case, in which ids must differ.
         self._ids: dict[str, str] = {}
+        # Stems of references and their checksums, by the stem's lower case.
+        self._references: dict[str, tuple[str, str]] = {}
         self.companions: dict[str, list[pd.DataFrame]] = {}
         for folder in ("stimuli", "references"):
             (self.staging / folder).mkdir(parents=True)
@@ -55,13 +57,11 @@ class SetWriter:
         write_stimulus(temporary, reference, bits=bits or DEFAULT_BITS[self.modality], rate=self.rate)
         digest = sha256_of(temporary)
         stem = safe_id(stem)
-        taken = {path.stem.lower(): path for path in (self.staging / "references").glob(f"[!.]*{self.suffix}")}
-        known = taken.get(stem.lower())
-        if known is not None and sha256_of(known) != digest:
+        if self._references.get(stem.lower(), (stem, digest))[1] != digest:
             stem = f"{stem[:55]}_{digest[:8]}"
-        path = taken.get(stem.lower(), self.staging / "references" / f"{stem}{self.suffix}")
-        temporary.replace(path)
-        return f"references/{path.name}", digest
+        stem, _ = self._references.setdefault(stem.lower(), (stem, digest))
+        temporary.replace(self.staging / "references" / f"{stem}{self.suffix}")
+        return f"references/{stem}{self.suffix}", digest
 
     def add(self, stimulus_id: str, stimulus: Stimulus, *, bits: int | None = None, **columns: object) -> Path:
         """Save one stimulus and its row; return the file's path in the hidden directory.
@@ -69,9 +69,9 @@ class SetWriter:
         Args:
             bits: 8 or 16 for images; 16, 24 or 32 (floating point) for sounds; by default 8 and 24.
         """
-        check_ids([stimulus_id])
-        if (known := self._ids.setdefault(stimulus_id.lower(), stimulus_id)) is not stimulus_id:
-            check_ids([known, stimulus_id])
+        known = self._ids.get(str(stimulus_id).lower())
+        check_ids([stimulus_id] if known is None else [known, stimulus_id])
+        self._ids[stimulus_id.lower()] = stimulus_id
         if unknown := [name for name in columns if name not in COLUMNS]:
             raise InputError(f"stimuli.tsv has no column {unknown[0]!r}")
         path = self.staging / "stimuli" / f"{stimulus_id}{self.suffix}"
