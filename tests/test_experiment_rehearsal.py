@@ -247,6 +247,10 @@ def test_without_a_home_psychopy_cannot_keep_its_preferences(
 
 
 def test_a_folder_that_cannot_hold_data_is_one_sentence(folder: Path) -> None:
+    with pytest.raises(InputError, match="an earlier version, whose rehearsals use up participants"):
+        run_experiment(folder, simulate=True)
+    (folder / "runtime").mkdir()
+    (folder / "runtime" / "lock.py").write_text("")
     (folder / "rehearsal").write_text("a file")
     with pytest.raises(InputError, match="rehearsal cannot be written"):
         run_experiment(folder, simulate=True)

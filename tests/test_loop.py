@@ -471,6 +471,16 @@ def test_deliver_refuses_what_would_be_mixed_up(begun: Session, tmp_path: Path) 
         deliver(session, [file])
 
 
+def test_the_log_of_a_rehearsal_is_delivered_only_where_that_is_asked_for(begun: Session, tmp_path: Path) -> None:
+    session = copied(begun, tmp_path)
+    files = shown_and_recorded(session, tmp_path / "rehearsal")
+    (tmp_path / "rehearsal" / "run_session.json").write_text('{"status": "completed", "simulated": true}')
+    with pytest.raises(InputError, match=r"run_presentations\.tsv is of a rehearsal, which nobody watched"):
+        deliver(session, files)
+    assert deliveries(session) == []
+    assert len(deliver(session, files, rehearsal=True)) == 3
+
+
 def test_an_experiments_log_is_read_with_its_spikes_and_a_clock_that_jumps_is_refused(
     begun: Session, tmp_path: Path
 ) -> None:

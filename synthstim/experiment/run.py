@@ -8,6 +8,7 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -71,9 +72,7 @@ def run_experiment(
     data = _data_folder(root, simulate)
     before = set(data.glob("*_session.json"))
     with _display(experiment, simulate) as environment, _sound(experiment.rate_hz, simulate) as sound:
-        environment |= sound
-        if simulate:
-            environment |= {SWITCH: "1", MARKERS: "1" if markers else "0"}
+        environment |= sound | {SWITCH: "1" if simulate else "0", MARKERS: "1" if markers else "0"}
         patience = Patience(data, experiment.minutes) if simulate and time_limit_s is None else None
         code = _run(root, f"{experiment.protocol}.py", environment, data / LOG, time_limit_s, patience)
     made = sorted(set(data.glob("*_session.json")) - before)
@@ -89,13 +88,17 @@ def _ran(session: Path, experiment: Experiment, *, simulate: bool) -> Run:
     shown = session.parent / record["trials"] if "trials" in record else Path(f"{stem}_presentations.tsv")
     frames = None if experiment.rate_hz else Path(f"{stem}_frames.tsv")
     notes = ["a rehearsal: nobody took part, and its data are kept apart from real ones"] if simulate else []
-    if experiment.rig.markers.kind != "none" and not record["markers"]["sent"]:
+    if experiment.rig.markers.kind != "none" and not record["markers"].get("sent", True):
         notes.append(f"the markers ({experiment.rig.markers}) were not sent, as this was a rehearsal")
     return Run(record["status"], session, shown, frames, Path(f"{stem}.csv"), tuple(notes))
 
 
 def _data_folder(root: Path, simulate: bool) -> Path:
     data = root / (REHEARSAL if simulate else DATA)
+    if simulate and not (root / "runtime" / "lock.py").is_file():
+        raise InputError(
+            f"{root} was exported by an earlier version, whose rehearsals use up participants: export the set again"
+        )
     try:
         data.mkdir(exist_ok=True)
         (data / LOG).write_bytes(b"")
@@ -147,6 +150,7 @@ def _run(
 ) -> int:  # fmt: skip
     # -B: the folder stays as it was exported, without compiled files.
     command = [sys.executable, "-B", script]
+    begun = time.time()
     with (
         open(log, "wb") as stream,
         child(command, cwd=root, env=environment, stdout=stream, stderr=subprocess.STDOUT) as process,
@@ -161,12 +165,12 @@ def _run(
                     so_far = f"has shown nothing new for {patience.idle_s:.0f} s"
                 else:
                     continue
-            raise InputError(f"the experiment {so_far}, {_too_slow(log)}")
+            raise InputError(f"the experiment {so_far}, {_too_slow(log, begun)}")
 
 
-def _too_slow(log: Path) -> str:
-    tables = sorted((path for name in _TABLES for path in log.parent.glob(name)), key=lambda path: path.stat().st_mtime)
-    rows = tables[-1].read_bytes().count(b"\n") - 1 if tables else 0
+def _too_slow(log: Path, begun: float) -> str:
+    tables = [path for name in _TABLES for path in log.parent.glob(name) if path.stat().st_mtime >= begun - 1]
+    rows = sum(max(0, path.read_bytes().count(b"\n") - 1) for path in tables)
     return (
         f"{rows} presentations in: this computer is too slow or too busy for it (load {load():.1f} on {processors()}"
         f" processors), or it waits for something; try again when nothing else runs (see {log.parent.name}/{log.name})"
