@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Mapping
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -17,6 +18,7 @@ from synthstim.experiment import patience, run_experiment
 from synthstim.experiment.manifest import Experiment, Listening, Viewing, read_manifest
 from synthstim.experiment.psychopy_home import require_psychopy_home
 from synthstim.experiment.run_log import reason_of
+from synthstim.experiment.runtime import listening
 from synthstim.experiment.runtime.participants import Participants
 from synthstim.experiment.runtime.session import Session
 from synthstim.experiment.runtime.simulate import MARKERS, SWITCH, data_folder, sends_markers
@@ -71,8 +73,31 @@ def test_a_rehearsal_uses_up_no_participant(folder: Path, monkeypatch: pytest.Mo
     assert Participants(folder, MANIFEST).first_free() == 2
 
 
+@pytest.mark.parametrize(("heard", "said"), [(0, ""), (1, "you have done 1 of 2")])
+def test_who_comes_back_is_told_how_much_is_done(heard: int, said: str, folder: Path) -> None:
+    everybody = Participants(folder, MANIFEST)
+    assert everybody.claim(1) == ""
+    log = TrialLog(everybody.stem(1), 1, everybody.plan(1), lambda row: {}, passes=5)
+    for trial in range(heard):
+        log.start("main", trial)
+        log.answer("main", trial, {"correct": True})
+    log.close()
+    session = object.__new__(listening.Listening)
+    session.directory, session.stimuli = folder, []
+    session.manifest = MANIFEST | {"texts": {"resumed": "you have done {done} of {count}", "welcome": "{resumed}"}}
+    session._participants, session._experiment = everybody, SimpleNamespace(extraInfo={})
+    session._trials = session._planned = None
+    session._resumed, session._page = "", 0
+    session._take_participant(1)
+    assert session._trials is not None
+    session._trials.close()
+    everybody.release()
+    assert session.text("welcome") == said
+
+
 HOLD = """
 import json, pathlib, sys
+from synthstim.experiment.runtime import listening
 from synthstim.experiment.runtime.participants import Participants
 root = pathlib.Path(sys.argv[1])
 everybody = Participants(root, json.loads((root / "manifest.json").read_text()))
