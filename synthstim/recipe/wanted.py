@@ -33,7 +33,9 @@ class Option:
     @property
     def model(self) -> type[BaseModel] | None:
         """The type, if it is a model."""
-        return self.annotation if isinstance(self.annotation, type) and issubclass(self.annotation, BaseModel) else None
+        # Python 3.10 takes dict[str, int] for a class, too.
+        plain = isinstance(self.annotation, type) and get_origin(self.annotation) is None
+        return self.annotation if plain and issubclass(self.annotation, BaseModel) else None
 
     @property
     def kinds(self) -> tuple[Any, ...]:
