@@ -99,6 +99,7 @@ def unfinished_flac(folder: Path) -> bytes:
 UNFINISHED = {
     "WAV of 0 bytes": (".wav", lambda _: unfinished_wav(0)),
     "WAV of as many bytes as can be": (".wav", lambda _: unfinished_wav(2**32 - 1)),
+    "WAV of as many bytes as can be with its header": (".wav", lambda _: unfinished_wav(2**32 - 45)),
     "RF64": (".wav", lambda _: unfinished_rf64()),
     "AIFF": (".aiff", lambda _: unfinished_aiff()),
     "FLAC": (".flac", unfinished_flac),

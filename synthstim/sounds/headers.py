@@ -13,7 +13,11 @@ from typing import BinaryIO
 
 from synthstim.errors import InputError
 
-_OPEN = 0xFFFFFFFF  # the length of a sound that was still growing when its header was written
+# Where the sound's bytes begin, and how many there are; None for one that lacks a mark of its end.
+Promise = tuple[int, int | None]
+
+# From here on, a length of 32 bits is that of a sound that was still growing when its header was written, or 0 is.
+_OPEN, _ALL_ONES = 0xFFFFFF00, 0xFFFFFFFF
 _W64_DATA = b"data\xf3\xac\xd3\x11\x8c\xd1\x00\xc0\x4f\x8e\xdb\x8a"
 # MPEG audio, layer III: kbit/s by index for version 1 and for 2 and 2.5, rates in Hz by version bits and index.
 _KBITS = ((32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320), (8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160))  # fmt: skip
@@ -33,7 +37,7 @@ def require_whole(stream: BinaryIO, name: str) -> None:
     size = stream.seek(0, io.SEEK_END)
     stream.seek(0)
     start = stream.read(12)
-    readers: dict[bytes, Callable[[BinaryIO], tuple[int, int] | None]] = {
+    readers: dict[bytes, Callable[[BinaryIO], Promise | None]] = {
         b"RIFF": _riff, b"RIFX": _riff, b"RF64": _riff, b"BW64": _riff, b"FORM": _aiff, b"riff": _w64, b"OggS": _ogg,
         b"fLaC": _flac,
     }  # fmt: skip
@@ -43,7 +47,9 @@ def require_whole(stream: BinaryIO, name: str) -> None:
         return
     position, length = promise
     held = max(size - position, 0)
-    if length in (0, _OPEN) and held:
+    if length is None:
+        raise InputError(f"{name} lacks its end: it is cut off, copy it again")
+    if (length == 0 or length >= _OPEN) and held:
         raise InputError(
             f"{name} was never finished: its header leaves its length open ({length:,} bytes), and {held:,} bytes follow; "
             "whether all of it is there cannot be told: listen to it and save it anew"
@@ -61,7 +67,7 @@ def _chunks(stream: BinaryIO, order: str) -> Iterator[tuple[bytes, int, int]]:
         position += 8 + length + length % 2
 
 
-def _riff(stream: BinaryIO) -> tuple[int, int] | None:
+def _riff(stream: BinaryIO) -> Promise | None:
     """WAV, its big-endian sibling, and RF64, whose length of 64 bits stands in a chunk of its own."""
     order = ">" if _at(stream, 0, 4) == b"RIFX" else "<"
     wide = 0
@@ -69,22 +75,22 @@ def _riff(stream: BinaryIO) -> tuple[int, int] | None:
         if name == b"ds64":
             wide = int(struct.unpack("<Q", _at(stream, position + 8, 8).ljust(8, b"\0"))[0])
         if name == b"data":
-            return position, wide if wide and length == _OPEN else length
+            return position, wide if wide and length == _ALL_ONES else length
     return None
 
 
-def _aiff(stream: BinaryIO) -> tuple[int, int] | None:
+def _aiff(stream: BinaryIO) -> Promise | None:
     """AIFF and AIFF-C: the sound's chunk begins with 8 bytes of its own."""
     frames = None
     for name, length, position in _chunks(stream, ">"):
         if name == b"COMM":
             frames = int.from_bytes(_at(stream, position + 2, 4), "big")
         if name == b"SSND":
-            return position + 8, 0 if frames == 0 else max(length - 8, 0) if length != _OPEN else _OPEN
+            return position + 8, 0 if frames == 0 else max(length - 8, 0)
     return None
 
 
-def _w64(stream: BinaryIO) -> tuple[int, int] | None:
+def _w64(stream: BinaryIO) -> Promise | None:
     """Sony's Wave64: names of 16 bytes, lengths of 64 bits that count the header, chunks at multiples of 8."""
     position = 40
     while len(header := _at(stream, position, 24)) == 24:
@@ -97,7 +103,7 @@ def _w64(stream: BinaryIO) -> tuple[int, int] | None:
     return None
 
 
-def _ogg(stream: BinaryIO) -> tuple[int, int] | None:
+def _ogg(stream: BinaryIO) -> Promise | None:
     """Ogg: pages say their length, and the last one of a stream that it is the last."""
     position, ended = 0, False
     while len(header := _at(stream, position, 27)) == 27 and header[:4] == b"OggS":
@@ -109,18 +115,17 @@ def _ogg(stream: BinaryIO) -> tuple[int, int] | None:
     size = stream.seek(0, io.SEEK_END)
     if position > size:
         return page, position - page
-    # Of a page that is not there the length is unknown: one byte at least.
-    return None if ended else (position, size - position + 1)
+    return None if ended else (position, None)
 
 
-def _flac(stream: BinaryIO) -> tuple[int, int] | None:
+def _flac(stream: BinaryIO) -> Promise | None:
     """FLAC: 36 bits of its first block count the samples; 0 where the encoder could not go back to write them."""
     facts = int.from_bytes(_at(stream, 18, 8), "big")
     rate, samples = facts >> 44, facts & (1 << 36) - 1
     return (42, 0) if rate and not samples else None
 
 
-def _mp3(stream: BinaryIO) -> tuple[int, int] | None:
+def _mp3(stream: BinaryIO) -> Promise | None:
     """MP3: the encoder's own note of the whole length, or else the length of the last frame."""
     start = 0
     if (tag := _at(stream, 0, 10))[:3] == b"ID3" and len(tag) == 10:
