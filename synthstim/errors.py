@@ -3,12 +3,27 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 
 
 class InputError(ValueError):
     """Something the user gave cannot be used; its message is one sentence that can be acted on."""
+
+
+# What libraries advise to switch on, or off, so that a file may run code.
+_UNSAFE = re.compile(r"weights_only|pickle|trust_remote_code|safe_globals|unsafe", re.I)
+
+
+def said_by(error: BaseException, most: int = 200) -> str:
+    """What another library's error says, in a line; its kind alone where it speaks of loading what may run code.
+
+    >>> said_by(ValueError("Cannot load file containing pickled data when allow_pickle=False"))
+    'ValueError'
+    """
+    line = str(error).strip().partition("\n")[0][:most]
+    return type(error).__name__ if not line or _UNSAFE.search(line) else line
 
 
 def nearest(word: str, known: Iterable[str], count: int = 3) -> str:

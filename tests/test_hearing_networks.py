@@ -11,13 +11,14 @@ from torch import nn
 from torch.nn import functional
 
 from synthstim.errors import InputError
-from synthstim.models.capture import layer_shapes, read_layers
+from synthstim.models.capture import read_layers
 from synthstim.models.checkpoints import convert_checkpoint
 from synthstim.models.hearing import cochcnn9, feather2023, kell2018
 from synthstim.models.hearing.erb import ErbBands, filter_bank
 from synthstim.models.hearing.same import SameAvgPool2d, SameConv2d, SameMaxPool2d, same_padding
 from synthstim.models.inputs import SoundInput
 from synthstim.models.observer import Observer
+from synthstim.models.survey import survey
 from synthstim.models.weights import load_into, read_weights
 
 
@@ -104,7 +105,7 @@ def test_the_extra_element_of_same_padding_comes_after():
 
 
 def test_cochcnn9_has_the_published_sizes(coch):
-    shapes = layer_shapes(coch, torch.zeros(1, 40_000))
+    shapes = survey(coch, torch.rand(2, 40_000)).shapes
     assert {stage: shapes[stage] for stage in cochcnn9.STAGES} == {
         "cochleagram": (211, 390),
         "relu0": (96, 71, 130),
@@ -196,7 +197,7 @@ def test_what_is_missing_is_said(file, samples):
 
 
 def test_kells_network_has_the_published_sizes(kell):
-    shapes = layer_shapes(kell, torch.zeros(1, 32_000))
+    shapes = survey(kell, torch.rand(2, 32_000)).shapes
     shared = {"cochleagram": (256, 256), "relu1": (96, 86, 86), "pool1": (96, 43, 43), "relu2": (256, 22, 22)}
     shared |= {"pool2": (256, 11, 11), "relu3": (512, 11, 11)}
     branch = {"relu4": (1024, 11, 11), "relu5": (512, 11, 11), "pool5": (512, 6, 6), "relu6": (1024,)}

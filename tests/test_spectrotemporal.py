@@ -9,13 +9,14 @@ import pytest
 import torch
 
 from synthstim.errors import InputError
-from synthstim.models.capture import layer_shapes, read_layers
+from synthstim.models.capture import read_layers
 from synthstim.models.hearing import spectrotemporal
 from synthstim.models.hearing.erb import erb_to_hz, hz_to_erb
 from synthstim.models.hearing.ripple_filters import Modulations, RippleFilters
 from synthstim.models.hearing.spectrotemporal import PRESETS, Octaves, Spectrotemporal, network
 from synthstim.models.inputs import SoundInput
 from synthstim.models.observer import Observer
+from synthstim.models.survey import survey
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -183,7 +184,7 @@ def best(model, sound):
 
 
 def test_stages_are_named_and_shaped(model):
-    shapes = layer_shapes(model, torch.zeros(1, 20_000))
+    shapes = survey(model, torch.rand(2, 20_000)).shapes
     filters = len(model.filters.tunings)
     channels, frames = {111: (211, 190), 133: (216, 400)}[filters]
     assert {stage: shapes[stage] for stage in spectrotemporal.STAGES} == {
@@ -195,7 +196,7 @@ def test_stages_are_named_and_shaped(model):
 
 
 def test_the_published_size_at_two_seconds():
-    shapes = layer_shapes(Spectrotemporal(40_000), torch.zeros(1, 40_000))
+    shapes = survey(Spectrotemporal(40_000), torch.rand(2, 40_000)).shapes
     assert shapes["filters"] == (111, 211, 390)
     assert Spectrotemporal(40_000).filters.grid == (422, 1170)
 

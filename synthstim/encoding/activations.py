@@ -69,7 +69,7 @@ def _key(observer: Observer, stimuli: Stimuli, layer: str) -> str:
     facts = {
         "weights": observer.weights_sha256,
         "network": type(observer.module).__name__,
-        "dtype": str(observer.dtype),
+        "dtype": str(observer.network_dtype),
         "input": repr(observer.input),
         "how": stimuli.how,
         "layer": layer,

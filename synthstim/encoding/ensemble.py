@@ -88,7 +88,7 @@ def bases_of(fit: Fit) -> list[Observer]:
             axes=facts[number].get("axes"),
         )
         made.weights_sha256 = str(facts[number]["weights_sha256"])
-        out.append(made.to(observer.device, observer.dtype))
+        out.append(made)
     return out
 
 

@@ -10,7 +10,9 @@ from torch import Tensor, nn
 
 from synthstim.errors import InputError
 from synthstim.models import OUTPUT, Observer
+from synthstim.models.adoption import move
 from synthstim.models.capture import listen
+from synthstim.models.observer import Decision
 
 SITES = "sites"
 STANDARDISED = "sites_z"
@@ -130,25 +132,31 @@ def observer_with_sites(base: Observer, reads: Sequence[str], sites: Sites, stan
         InputError: the base has layers of these names already.
     """
     require_untaken(base, FittedSites.added)
-    module = FittedSites(base.module, reads, sites, standardised)
-    decision = base.decision
-
-    def decide(observer: Observer, stimuli: Tensor, layers: Sequence[str]) -> list[Hashable]:
-        assert callable(decision)
-        # A model's own decision looks into its own module.
-        bare = Observer(module.base, input=observer.input, name=observer.name, decision=decision)
-        return decision(bare, stimuli, layers)
-
+    for added in (sites, standardised):
+        move(added, base.device, base.network_dtype)
     return Observer(
-        module.to(base.device, base.dtype),
+        FittedSites(base.module, reads, sites, standardised),
         input=base.input,
         name=f"sites on {base.name}",
         weights=base.weights,
-        decision=decide if callable(decision) else decision,
+        decision=decision_of(base),
         stages=base.stages,
         groups=base.groups,
         axes=base.axes.declared,
     )
+
+
+def decision_of(base: Observer) -> Decision | str | None:
+    """The decision of a network that more layers were put on: a model's own looks into its own module."""
+    decision = base.decision
+    if not callable(decision):
+        return decision
+
+    def decide(observer: Observer, stimuli: Tensor, layers: Sequence[str]) -> list[Hashable]:
+        bare = base if observer.input.shape == base.input.shape else base.given(observer.input)
+        return decision(bare.to(observer.device, observer.network_dtype), stimuli, layers)
+
+    return decide
 
 
 def require_untaken(base: Observer, added: Sequence[str]) -> None:

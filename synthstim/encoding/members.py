@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Hashable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from synthstim.encoding.fitted import SITES, STANDARDISED, OnNetwork, Sites, Standardised, require_untaken
+from synthstim.encoding.fitted import SITES, STANDARDISED, OnNetwork, Sites, Standardised, decision_of, require_untaken
 from synthstim.models import OUTPUT, ImageInput, Observer, SoundInput, StimulusInput
+from synthstim.models.adoption import move
 from synthstim.models.capture import listen, read_layers
 
 MEMBERS = "members"
@@ -140,19 +141,14 @@ def observer_with_members(bases: Sequence[Observer], members: Sequence[Member], 
         _distinct([base.module for base in bases]), [base.input for base in bases] if several else [], members,
         standardised,
     )  # fmt: skip
-    decision = first.decision
-
-    def decide(observer: Observer, stimuli: Tensor, layers: Sequence[str]) -> list[Hashable]:
-        assert callable(decision)
-        shown = first.input if several else observer.input
-        return decision(Observer(module.base, input=shown, name=observer.name, decision=decision), stimuli, layers)
-
+    for added in (module.others, module.members, standardised):
+        move(added, first.device, first.network_dtype)
     return Observer(
-        module.to(first.device, first.dtype),
+        module,
         input=as_shown(first.input) if several else first.input,
         name=f"sites of {len(members)} members on {' and '.join(dict.fromkeys(base.name for base in bases))}",
         weights=first.weights,
-        decision=decide if callable(decision) else decision,
+        decision=decision_of(first),
         stages=first.stages,
         groups=first.groups,
         axes={MEMBERS: "token channel", **first.axes.declared},

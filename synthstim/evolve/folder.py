@@ -14,7 +14,7 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from synthstim.errors import InputError
+from synthstim.errors import InputError, said_by
 from synthstim.evolve.archive import Values
 from synthstim.evolve.evolution import Evolution
 from synthstim.evolve.generation import keep_image, name_of, write_set
@@ -194,7 +194,7 @@ class EvolutionFolder:
             with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as stored:
                 codes, means, counts = (stored[name] for name in _ARRAYS)
         except Exception as error:  # a damaged archive makes its reader raise anything
-            raise InputError(f"{path} is damaged ({str(error).splitlines()[0][:120]}): bring back a copy") from None
+            raise InputError(f"{path} is damaged ({said_by(error, 120)}): bring back a copy") from None
         if codes.shape != asked.shape or not np.allclose(codes, asked, rtol=1e-6, atol=1e-9):
             self.settings.require_same_versions(self.root)
         self._learn(means, counts)

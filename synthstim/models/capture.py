@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from synthstim.errors import InputError, nearest
+from synthstim.errors import InputError
 
 RECTIFIERS = (nn.ReLU, nn.ReLU6)
 OUTPUT = "output"
@@ -103,61 +103,33 @@ def listen(
 
 
 def _hook(part: nn.Module, name: str, waiting: dict, keep: Any, through: set[str], hooks: ExitStack) -> None:
-    # Calls are counted as they finish, as ``layer_shapes`` does: one that fails, or calls itself, is not counted twice.
+    # Calls are counted as they finish, as ``survey`` does: one that fails, or calls itself, is not counted twice.
     finished = 0
 
-    def before(_module: nn.Module, args: tuple) -> None:
+    def before(_part: nn.Module, args: tuple, named: dict[str, Any]) -> None:
         key = (name, finished + 1)
-        if waiting.get(key) in through and isinstance(part, RECTIFIERS) and args:
+        if waiting.get(key) in through:
             # Read here, because an in-place rectifier overwrites its input.
-            keep(key, _PassGradient.apply(args[0], 6.0 if isinstance(part, nn.ReLU6) else torch.inf))
+            top = 6.0 if isinstance(part, nn.ReLU6) else torch.inf
+            keep(key, _PassGradient.apply(args[0] if args else named["input"], top))
 
-    def after(_module: nn.Module, _args: tuple, output: Any) -> None:
+    def after(output: Any) -> None:
         nonlocal finished
         finished += 1
         if (name, finished) in waiting:
             keep((name, finished), output)
 
-    hooks.callback(part.register_forward_pre_hook(before).remove)
-    hooks.callback(part.register_forward_hook(after).remove)
+    if isinstance(part, RECTIFIERS):
+        hooks.callback(part.register_forward_pre_hook(before, with_kwargs=True).remove)
+    hook_calls(part, after, hooks)
 
 
-def layer_shapes(module: nn.Module, inputs: Tensor) -> dict[str, tuple[int, ...]]:
-    """The layers of a module in the order they finish, with their shapes for one item (batch axis left out)."""
-    calls: dict[str, int] = {}
-    shapes: dict[tuple[str, int], tuple[int, ...]] = {}
-    with ExitStack() as hooks, torch.no_grad():
-        for name, part in module.named_modules():
-            if name:
-                hooks.callback(part.register_forward_hook(_recorder(name, calls, shapes)).remove)
-        output = module(inputs)
-    out = {name if calls[name] == 1 else f"{name}@{call}": shape for (name, call), shape in shapes.items()}
-    if isinstance(output, Tensor):
-        out[OUTPUT] = tuple(output.shape[1:])
-    return out
-
-
-def _recorder(name: str, calls: dict[str, int], shapes: dict[tuple[str, int], tuple[int, ...]]) -> Any:
-    def record(_module: nn.Module, _args: tuple, output: Any) -> None:
-        calls[name] = calls.get(name, 0) + 1
-        if isinstance(output, Tensor):
-            shapes[name, calls[name]] = tuple(output.shape[1:])
-
-    return record
+def hook_calls(part: nn.Module, done: Callable[[Any], None], hooks: ExitStack) -> None:
+    """Have ``done(output)`` called each time a part has run, until the hooks are closed; TorchScript takes no hook."""
+    if not isinstance(part, torch.jit.ScriptModule):
+        hooks.callback(part.register_forward_hook(lambda _part, _args, output: done(output)).remove)
 
 
 def _split(layer: str) -> tuple[str, int]:
     name, at, call = layer.rpartition("@")
     return (name, int(call)) if at and call.isdecimal() else (layer, 1)
-
-
-def require_layer(layer: str, shapes: dict[str, tuple[int, ...]], owner: str) -> None:
-    """Raise InputError, with the nearest names, unless the layer is one of those listed."""
-    if layer not in shapes:
-        repeated = [name for name in shapes if name.startswith(f"{layer}@")]
-        hint = (
-            f"it is called {len(repeated)} times, choose {' or '.join(repeated)}"
-            if repeated
-            else nearest(layer, shapes)
-        )
-        raise InputError(f"{owner} has no layer {layer!r}: {hint} (synthstim layers lists all {len(shapes)})")

@@ -83,7 +83,7 @@ class ImageInput:
         return torch.stack([one, *(torch.where(half, other, one) for half in halves)])
 
     def preparation(self, device: torch.device, dtype: torch.dtype) -> Preparation:
-        """The function from display values to what the network takes."""
+        """The function from display values to what the network takes, a tensor of its own."""
         std = torch.tensor(self.std, device=device, dtype=dtype).view(1, -1, 1, 1)
         scale, shift = 1 / std, -torch.tensor(self.mean, device=device, dtype=dtype).view(1, -1, 1, 1) / std
 
@@ -179,7 +179,9 @@ class SoundInput:
         return torch.stack([one, *bands, *(torch.where(half, other, one) for half in (time < 0, time >= 0))])
 
     def preparation(self, device: torch.device, dtype: torch.dtype) -> Preparation:
-        """The function from waveforms as played to waveforms as the network hears them."""
+        """The function from waveforms as played to waveforms as the network hears them, a tensor of its own."""
+        if self.rate == self.network_rate:
+            return lambda stimuli: stimuli.clone()
         return lambda stimuli: resample(stimuli, self.rate, self.network_rate)
 
 

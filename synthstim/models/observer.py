@@ -2,30 +2,43 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from functools import cached_property
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from synthstim.errors import InputError
+from synthstim.errors import InputError, said_by
 from synthstim.ids import check_names
+from synthstim.models.adoption import adopted, move, real_dtype
 from synthstim.models.axes import Axes
-from synthstim.models.capture import OUTPUT, layer_shapes, read_layers, require_layer
+from synthstim.models.capture import OUTPUT, read_layers
 from synthstim.models.inputs import StimulusInput
 from synthstim.models.layer_axes import LayerAxes
+from synthstim.models.survey import Survey, survey
+from synthstim.models.weights import checksum
 
+HALF = (torch.float16, torch.bfloat16)
 Decision = Callable[["Observer", Tensor, Sequence[str]], list[Hashable]]
 
 
 class Observer:
     """A model whose layers can be read; stimuli stay as they are shown (display values in [0, 1]) or played (full scale).
 
-    The module is taken over: frozen, in eval mode, and moved by ``to``.
+    The module is taken over: its parameters are frozen, it is in eval mode, and ``to`` moves it. Nothing of it is cast, and
+    before it is first used it is run once to see that each stimulus gets the same answer every time, alone or in a batch.
+
+    Attributes:
+        device: where the network is.
+        network_dtype: the floating-point numbers it computes in.
+        dtype: those of stimuli and activations; single precision where the network's are half.
+        opening: what opens it again, for the provenance: a name, and of weights, size, seconds and rate what was asked for;
+            None for one that was made in Python.
 
     Args:
-        module: any ``nn.Module`` that takes (batch, channel, y, x), or (batch, time) for sounds.
+        module: any ``nn.Module`` that takes (batch, channel, y, x), or (batch, time) for sounds. Of what torch.compile or
+            DataParallel made, the network inside is taken; of TorchScript, only ``output`` can be read.
         input: what it is shown or played, and how it preprocesses.
         name: how tables and messages call it.
         weights: where the weights come from, for the provenance.
@@ -59,7 +72,7 @@ class Observer:
         sites: Sequence[str] = (),
         axes: Mapping[str, str] | None = None,
     ) -> None:
-        self.module = module.eval().requires_grad_(False)
+        self.module = adopted(module)
         self.input = input
         self.decision = decision
         self.stages = tuple(stages)
@@ -67,11 +80,10 @@ class Observer:
         self.sites = tuple(sites)
         check_names(self.sites, "site")
         self.axes = LayerAxes(self, axes or {})
-        self.name = name or type(module).__name__
+        self.name = name or type(self.module).__name__
         self.weights = weights
-        some = next((p for p in (*module.parameters(), *module.buffers()) if p.is_floating_point()), torch.zeros(1))
-        self.device, self.dtype = some.device, some.dtype
-        self.to()
+        self.opening: Mapping[str, Any] | None = None
+        self._place(*real_dtype(self.module))
 
     def given(
         self,
@@ -80,9 +92,10 @@ class Observer:
         name: str | None = None,
         weights: str | None = None,
         axes: Mapping[str, str] | None = None,
+        opening: Mapping[str, Any] | None = None,
     ) -> Observer:
         """The same model, given its stimuli in another way, or with more axes declared."""
-        return Observer(
+        made = Observer(
             self.module,
             input=input,
             name=name or self.name,
@@ -93,32 +106,74 @@ class Observer:
             sites=self.sites,
             axes={**(axes or {}), **self.axes.declared, **(axes or {})},
         )
+        made.opening = opening or self.opening
+        return made
 
     def __repr__(self) -> str:
         return f"Observer({self.name!r}, {self.input.words}, weights {self.weights}, {self.device})"
 
     def to(self, device: torch.device | str | None = None, dtype: torch.dtype | None = None) -> Observer:
-        """Move to a device or a floating-point dtype; returns the observer itself."""
-        self.device = torch.device(device if device is not None else self.device)
-        self.dtype = dtype if dtype is not None else self.dtype
-        self.module.to(self.device, self.dtype)
-        self._prepare = self.input.preparation(self.device, self.dtype)
+        """Move to a device or a floating-point dtype; returns the observer itself.
+
+        Raises:
+            InputError: the network holds complex numbers, and there are none of this dtype.
+        """
+        move(self.module, torch.device(device if device is not None else self.device), dtype)
+        self._place(*real_dtype(self.module))
         return self
 
+    def _place(self, device: torch.device, dtype: torch.dtype) -> None:
+        if (device, dtype) == (getattr(self, "device", None), getattr(self, "network_dtype", None)):
+            return
+        self.device, self.network_dtype = device, dtype
+        # Transforms and sums of stimuli and activations want more than half precision.
+        self.dtype = torch.float32 if dtype in HALF else dtype
+        self._prepare = self.input.preparation(device, self.dtype)
+        self._passes: set[str] = set()
+        self.__dict__.pop("survey", None)
+
     @cached_property
+    def survey(self) -> Survey:
+        """What the network computes, and that it answers each stimulus for itself; it is run when first asked for.
+
+        Raises:
+            InputError: it does not run on its stimuli, or what it answers depends on more than the stimulus.
+        """
+        noise = torch.rand(2, *self.input.shape, generator=torch.Generator().manual_seed(0))
+        # Faint and strong, with unlike means, so that networks whose items look at one another show it.
+        unlike = torch.stack([self.input.rest + 0.2 * (noise[0] - 0.5), noise[1].square()])
+        try:
+            return survey(self.module, self.preprocess(unlike.to(self.device, self.dtype)), self.name)
+        except InputError:
+            raise
+        except Exception as error:  # a module that is shown the wrong size may raise anything
+            raise InputError(f"{self.name} does not run on {self.input.words} stimuli: {said_by(error)}") from error
+
+    @property
     def layers(self) -> dict[str, tuple[int, ...]]:
         """Every layer in the order of computation, with its shape for one stimulus (batch axis left out)."""
-        probe = torch.full((1, *self.input.shape), self.input.rest, device=self.device, dtype=self.dtype)
-        try:
-            return layer_shapes(self.module, self.preprocess(probe))
-        except Exception as error:  # a module that is shown the wrong size may raise anything
-            reason = str(error).partition("\n")[0] or type(error).__name__
-            raise InputError(f"{self.name} does not run on {self.input.words} stimuli: {reason}") from error
+        return self.survey.shapes
 
     def require(self, layers: Sequence[str]) -> None:
-        """Raise InputError, with the nearest names, unless all layers exist."""
+        """Raise InputError, with the nearest names, unless all layers exist and can be read."""
         for layer in layers:
-            require_layer(layer, self.layers, self.name)
+            self.survey.require(layer, self.module, self.name)
+
+    def require_gradient(self, layers: Sequence[str]) -> None:
+        """Raise InputError unless a gradient reaches the stimulus from each of the layers; it is tried once for each."""
+        self.require(layers)
+        for layer in set(layers) - self._passes:
+            shown = torch.full((1, *self.input.shape), self.input.rest, device=self.device, dtype=self.dtype)
+            try:
+                with torch.enable_grad():
+                    read = self.activations(shown.requires_grad_(), [layer])[layer]
+                    torch.autograd.grad(read.sum(), shown)
+            except RuntimeError as error:
+                raise InputError(
+                    f"no gradient comes through layer {layer!r} of {self.name} ({said_by(error)}): choose an earlier one, or"
+                    " take no_grad, detach and whole numbers out before it"
+                ) from error
+            self._passes.add(layer)
 
     def axes_of(self, layer: str) -> Axes:
         """What the axes of a layer stand for: as declared, or as a probe of the network finds them.
@@ -129,8 +184,11 @@ class Observer:
         return self.axes.of(layer)
 
     def preprocess(self, stimuli: Tensor) -> Tensor:
-        """Turn stimuli (batch, *shape), display values or full scale, into the network's input; differentiable."""
-        return self._prepare(stimuli)
+        """Turn stimuli (batch, *shape), display values or full scale, into the network's input; differentiable.
+
+        What comes back is never the stimuli themselves: some networks write into what they take.
+        """
+        return self._prepare(stimuli).to(self.network_dtype)
 
     def activations(self, stimuli: Tensor, layers: Sequence[str], *, through: Sequence[str] = ()) -> dict[str, Tensor]:
         """Activations of the layers, computed no further than the last of them.
@@ -142,7 +200,7 @@ class Observer:
             through: layers that pass gradients unchanged if they are rectifiers (Feather et al. 2023).
 
         Returns:
-            layer -> (batch, ...) activations.
+            layer -> (batch, ...) activations; what is quantised or in half precision comes in the precision of the stimuli.
 
         Raises:
             InputError: a layer is unknown, or the stimuli have another shape than the input.
@@ -152,7 +210,8 @@ class Observer:
                 f"{self.name} is {self.input.verb} {self.input.shape} ({self.input.axes}), {tuple(stimuli.shape[1:])} came: {self.input.remedy}"
             )
         self.require(layers)
-        return read_layers(self.module, self.preprocess(stimuli), layers, through=through)
+        read = read_layers(self.module, self.preprocess(stimuli), layers, through=through)
+        return {layer: _plain(values, stimuli.dtype) for layer, values in read.items()}
 
     def decide(self, stimuli: Tensor, layers: Sequence[str] = ()) -> list[Hashable] | None:
         """What the model takes each stimulus for; None where it decides nothing.
@@ -171,9 +230,10 @@ class Observer:
     @cached_property
     def weights_sha256(self) -> str:
         """Checksum of every parameter and buffer: names, shapes and bytes."""
-        digest = hashlib.sha256()
-        for name, value in sorted(self.module.state_dict().items()):
-            array = value.detach().cpu().contiguous()
-            digest.update(f"{name} {tuple(array.shape)} {array.dtype}".encode())
-            digest.update(array.view(-1).view(torch.uint8).numpy().tobytes() if array.numel() else b"")
-        return digest.hexdigest()
+        return checksum(self.module)
+
+
+def _plain(values: Tensor, dtype: torch.dtype) -> Tensor:
+    """Activations that objectives can compute with: what is quantised or in half precision in that of the stimuli."""
+    values = values.dequantize() if values.is_quantized else values
+    return values.to(dtype) if values.dtype in HALF else values

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -33,9 +35,11 @@ def read_weights(path: str | Path) -> dict[str, Tensor]:
             return safetensors.torch.load_file(str(path))
         content = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # every reader has errors of its own for a damaged file
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        # Not in torch's words, which advise to load unsafely.
+        what = "it is damaged" if path.suffix == ".safetensors" else "it is damaged, or holds more than tensors"
+        hint = "" if path.suffix == ".safetensors" else f"; synthstim convert {path.name} takes out what is safe"
         raise InputError(
-            f"{path.name} cannot be read as plain weights ({reason}): convert it (synthstim convert), or save a state dict"
+            f"{path.name} cannot be read as plain weights ({what}, {type(error).__name__}): give a state dict{hint}"
         ) from None
     content = unwrap(content)
     if not isinstance(content, dict) or not all(isinstance(value, Tensor) for value in content.values()):
@@ -76,3 +80,56 @@ def load_into(module: nn.Module, state: dict[str, Tensor], source: str) -> None:
         if value.is_floating_point() and not torch.isfinite(value).all():
             raise InputError(f"{source} is damaged: {name!r} holds NaN or infinite values")
     module.load_state_dict(state)
+
+
+def checksum(module: nn.Module) -> str:
+    """Sha256 of a state dict: names, shapes and bytes; of quantised weights also their scales.
+
+    Raises:
+        InputError: something in it has no bytes of a known kind.
+    """
+    digest = hashlib.sha256()
+    state = module.state_dict()
+    if isinstance(module, torch.jit.ScriptModule):
+        # What torch.jit.freeze made holds its weights in its program.
+        program: Any = module.inlined_graph  # Nodes are valid as long as their graph.
+        nodes = [node for node in program.findAllNodes("prim::Constant") if node.hasAttribute("value")]
+        held = [node.t("value") for node in nodes if node.kindOf("value") == "t"]
+        state |= {f"constant {number}": value for number, value in enumerate(held)}
+    for name, value in sorted(state.items()):
+        try:
+            for part in _parts(name, value):
+                digest.update(part)
+        except TypeError:
+            raise InputError(
+                f"{name!r} of {type(module).__name__} is a {type(value).__name__}, of which no checksum can be had: keep such"
+                " weights in tensors"
+            ) from None
+    return digest.hexdigest()
+
+
+def _parts(name: str, value: Any) -> Iterator[bytes]:
+    """What goes into the checksum for one entry of a state dict."""
+    if isinstance(value, Tensor) and value.is_quantized:
+        yield f"{name} {value.qscheme()} {value.dtype}".encode()
+        if value.qscheme() in (torch.per_tensor_affine, torch.per_tensor_symmetric):
+            yield from _parts(f"{name} scale", (value.q_scale(), value.q_zero_point()))
+        else:
+            scales = (value.q_per_channel_scales(), value.q_per_channel_zero_points(), value.q_per_channel_axis())
+            yield from _parts(f"{name} scale", scales)
+        value = value.int_repr()
+    if isinstance(value, Tensor):
+        array = value.detach().to_dense() if value.layout != torch.strided else value.detach()
+        array = array.cpu().resolve_conj().resolve_neg().contiguous()
+        yield f"{name} {tuple(array.shape)} {array.dtype}".encode()
+        yield array.view(-1).view(torch.uint8).numpy().tobytes() if array.numel() else b""
+    elif isinstance(value, dict):
+        for key in sorted(value, key=str):
+            yield from _parts(f"{name}.{key}", value[key])
+    elif isinstance(value, list | tuple):
+        for place, item in enumerate(value):
+            yield from _parts(f"{name}[{place}]", item)
+    elif value is None or isinstance(value, str | bytes | int | float | torch.dtype):
+        yield f"{name} {value!r}".encode()
+    else:
+        raise TypeError(name)

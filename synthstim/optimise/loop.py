@@ -133,6 +133,7 @@ class Synthesiser:
         check_all(constraints, parametrisation.shape)
         self.generators = [torch.Generator().manual_seed(seed) for seed in seeds]
         self.scorer = objective.bind(observer, len(seeds))
+        observer.require_gradient(self.scorer.layers)
         self.file_levels = file_levels
         self.evaluator = Evaluator(observer, self.scorer, parametrisation, constraints, robustness, levels)
         first = self._first(start, latents).to(observer.dtype).to(observer.device)

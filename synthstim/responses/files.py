@@ -6,7 +6,7 @@ import importlib
 from pathlib import Path
 from typing import Any
 
-from synthstim.errors import InputError
+from synthstim.errors import InputError, said_by
 
 HDF5_MAGIC = b"\x89HDF\r\n\x1a\n"
 # Of what is read at once: a damaged or hostile file may declare any size.
@@ -53,7 +53,7 @@ def library(name: str, extra: str) -> Any:
 
 def unreadable(path: Path, error: BaseException, wanted: str) -> InputError:
     """The sentence for a file that its reader fails on."""
-    reason = (str(error) or type(error).__name__).splitlines()[0][:160]
+    reason = said_by(error, 160)
     return InputError(f"{path.name} cannot be read ({reason}): wanted {wanted}, complete and undamaged")
 
 
