@@ -12,10 +12,11 @@ Example:
 
 from __future__ import annotations
 
-import importlib
 from typing import Any
 
-_PLACES = {
+from synthstim.lazily import lazily
+
+_PLACES: dict[str, tuple[str, ...]] = {
     "errors": ("InputError",),
     "models": ("ImageInput", "Observer", "SoundInput", "Unit", "load_model", "model_names", "read_units"),
     "models.checkpoints": ("convert_checkpoint",),
@@ -32,6 +33,7 @@ _PLACES = {
         "write_table",
     ),
     "encoding": ("Fit", "ensemble", "fit_sites", "load_fit", "save_fit"),
+    "observers": ("open_observer",),
     "objectives": ("diversity", "drive", "level", "match", "one_hot", "pattern", "smooth", "suppress"),
     "parametrise": ("Fourier", "Pixels", "Spectrogram", "Waveform"),
     "constraints": ("Aperture", "Band", "Energy", "Fixed", "Level", "Luminance", "Peak", "Ramps"),
@@ -52,16 +54,13 @@ _PLACES = {
     "training.evaluate": ("evaluate_word_music",),
     "training.train": ("train_word_music",),
 }
-_HOMES = {name: f"synthstim.{place}" for place, names in _PLACES.items() for name in names}
+_get, __all__ = lazily(__name__, _PLACES)
 
 __version__ = "0.1.0"
-__all__ = sorted(_HOMES)
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
-        raise AttributeError(f"synthstim has no {name!r}")
-    return getattr(importlib.import_module(_HOMES[name]), name)
+    return _get(name)
 
 
 def __dir__() -> list[str]:

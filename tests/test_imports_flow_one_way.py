@@ -15,8 +15,8 @@ import synthstim
 ROOT = Path(synthstim.__file__).parent
 # Modules of one line may not import one another.
 FLOW = [
-    ["errors"],
-    ["ids"],
+    ["errors", "lazily"],
+    ["ids", "catalogue"],
     ["files"],
     ["images", "sounds"],
     ["recordings"],
@@ -25,6 +25,7 @@ FLOW = [
     ["stimulus_set"],
     ["responses"],
     ["encoding"],
+    ["observers"],
     ["objectives", "parametrise", "constraints", "robustness"],
     ["recipe"],
     ["optimise"],

@@ -2,29 +2,47 @@
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 from typing import Annotated, Any, Optional
 
 import typer
 from rich.markup import escape
-from rich.table import Table
+from rich.table import Column, Table
 
 from synthstim.cli.app import AllowCode, AllowDownload, Device, Quiet, SetPath, app, as_table, complaints, console, say
 
 
 @app.command()
-def models(contains: Annotated[str, typer.Argument(help="Show the names that contain this")] = "") -> None:
+def models(
+    search: Annotated[Optional[str], typer.Option(help="Names that contain this, of libraries too")] = None,  # noqa: UP045
+    every: Annotated[bool, typer.Option("--all", help="The networks of torchvision and timm too")] = False,
+) -> None:
     """List the observers that have a name."""
-    from synthstim.models import model_names
-    from synthstim.models.hearing import HEARING
+    from synthstim.catalogue import OWN, WEIGHTS
 
-    own = ", ".join(name for name, entry in HEARING.items() if entry.weights == "file")
-    notes = {"embedded": "", "hearing": f" (of sounds; {own} want a weights file of yours)"}
+    wanted = (search or "").lower()
+    table = Table(Column("model", no_wrap=True), "takes", "what it is")
+    for takes, entries in (("images", OWN["embedded"]), ("sounds", OWN["hearing"])):
+        for name, entry in entries.items():
+            if wanted in name.lower():
+                table.add_row(escape(name), takes, escape(entry.about) + WEIGHTS[entry.weights])
+    if table.rows:
+        console.print(table)
+    if every or search:
+        _list_libraries(wanted)
+    else:
+        say("and the networks of torchvision and timm: --all lists them, --search TEXT some of them")
+
+
+def _list_libraries(wanted: str) -> None:
+    from synthstim.models import LIBRARIES, model_names
+
     for place, names in model_names().items():
-        found = [name for name in names if contains.lower() in name.lower()]
-        note = notes.get(place, " (trained weights are downloaded: --allow-download)")
-        console.print(f"[bold]{place}[/]{note}: {len(found)}")
-        console.print("  " + "  ".join(map(escape, found)), highlight=False)
+        found = [name for name in names if wanted in name.lower()] if place in LIBRARIES else []
+        if found:
+            console.print(f"[bold]{place}[/], of images, trained weights with --allow-download: {len(found)}")
+            console.print("  " + "  ".join(map(escape, found)), highlight=False)
 
 
 @app.command()
@@ -35,9 +53,15 @@ def layers(
     allow_download: AllowDownload = False,
 ) -> None:
     """List a model's layers in the order of computation, with their shapes and what their axes stand for."""
-    from synthstim.production import open_observer
+    from synthstim.models import weights_elsewhere
+    from synthstim.observers import open_observer
 
-    observer = open_observer(model, weights=weights, allow_code=allow_code, allow_download=allow_download)
+    with warnings.catch_warnings():
+        if weights == "default" and not allow_download and weights_elsewhere(model):
+            say(f"the trained weights of {model} are not here: its layers are the same with random ones")
+            warnings.filterwarnings("ignore", ".*RANDOM weights")
+            weights = "random"
+        observer = open_observer(model, weights=weights, allow_code=allow_code, allow_download=allow_download)
     known = observer.axes.all()
     table = Table("layer", "shape", "axes", title=escape(repr(observer)), title_justify="left")
     for layer, shape in observer.layers.items():
@@ -91,6 +115,10 @@ def make(
 @app.command()
 def check(
     stimuli: SetPath,
+    observer: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option(help="What opens the observer, package.module:function, of a set that was made in Python"),
+    ] = None,
     weights: Annotated[Optional[str], typer.Option(help="The weights file the set was made with")] = None,  # noqa: UP045
     pool: Annotated[
         Path | None, typer.Option(help="The folder of natural images or sounds the set was made with")
@@ -116,16 +144,16 @@ def check(
 
     read = StimulusSet.read(stimuli)
     allowed: dict[str, Any] = {"device": device, "allow_code": allow_code, "allow_download": allow_download}
-    observer = observer_of_set(read, weights=weights, **allowed)
+    opened = observer_of_set(read, observer=observer, weights=weights, **allowed)
     second, _, layer = (also or "").partition("@")
     other = open_second(second, read, **allowed) if second else None
     if other is not None:
         other.require([layer or "output"])
     with ProgressDisplay(console, quiet=quiet) as display:
-        natural = pool_of_set(read, observer, pool) if observer else None
+        natural = pool_of_set(read, opened, pool) if opened else None
         found = check_set(
             read,
-            observer,
+            opened,
             pool=natural,
             second=other,
             second_layer=layer or "output",

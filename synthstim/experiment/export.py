@@ -16,12 +16,12 @@ from synthstim.experiment.builder import build_experiment, write_experiment
 from synthstim.experiment.labels import Labels
 from synthstim.experiment.listening import prepare_listening
 from synthstim.experiment.pieces import Stage
-from synthstim.experiment.plan import CODES
 from synthstim.experiment.prepared import Prepared, Request
 from synthstim.experiment.protocol import Protocol, read_protocol
 from synthstim.experiment.psychopy_home import require_psychopy_home
 from synthstim.experiment.readme import write_readme
 from synthstim.experiment.rig import DEFAULT_RIG, Rig, read_rig
+from synthstim.experiment.routine import CODES
 from synthstim.experiment.texts import fill_texts
 from synthstim.experiment.viewing import prepare_viewing
 from synthstim.files import Staging

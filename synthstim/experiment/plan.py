@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from synthstim.errors import InputError
+from synthstim.experiment.routine import CODES
 
 if TYPE_CHECKING:
     from synthstim.experiment.rig import Rig
     from synthstim.experiment.stimuli import Stimulus
 
-CODES = {"session_start": 1, "session_end": 2, "block_start": 3, "block_end": 4}
 FIRST_STIMULUS = 10
 MAX_PRESENTATIONS = 200_000
 # PsychoPy makes each column a variable and evaluates cells that look like lists: numbers and one path only.

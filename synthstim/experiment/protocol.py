@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
@@ -10,8 +11,7 @@ from pydantic import Field, RootModel
 
 from synthstim.errors import InputError, nearest
 from synthstim.experiment.piece_rules import check_pieces
-from synthstim.experiment.plan import CODES
-from synthstim.experiment.routine import SKIPS, Parts, Routine, Step
+from synthstim.experiment.routine import CODES, SKIPS, Parts, Routine, Step
 from synthstim.experiment.setting import NAME_PATTERN, Identifier, Part, Setting, value_of
 from synthstim.recipe import read_yaml, validate
 
@@ -103,12 +103,18 @@ def read_protocol(name: str) -> Protocol:
     return protocol
 
 
+@cache
+def _shared(path: Path, model: type[Parts] | type[Groups]) -> Any:
+    """What protocols share, read once: reading YAML is most of what listing them takes."""
+    return validate(read_yaml(path), model).root
+
+
 def _with_parts(protocol: Protocol) -> Protocol:
     """Put each part's steps where the flow names it, and what they need into the protocol."""
     wanted = {step.part for step in protocol.flow if step.part}
     if not wanted:
         return protocol
-    parts = validate(read_yaml(protocols_folder() / "parts.yaml"), Parts).root
+    parts = _shared(protocols_folder() / "parts.yaml", Parts)
     flow: list[Step] = []
     added: dict[str, dict[str, Any]] = {"settings": {}, "texts": {}, "routines": {}}
     for step in protocol.flow:
@@ -126,7 +132,7 @@ def _with_parts(protocol: Protocol) -> Protocol:
 
 
 def _with_settings(protocol: Protocol) -> Protocol:
-    groups = validate(read_yaml(protocols_folder() / "settings.yaml"), Groups).root
+    groups = _shared(protocols_folder() / "settings.yaml", Groups)
     settings = dict(protocol.settings)
     for group in dict.fromkeys((protocol.stimuli, protocol.plan, *protocol.shared)):
         _require(protocol, group, groups, "group of settings")

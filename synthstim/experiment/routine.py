@@ -8,6 +8,8 @@ from pydantic import Field, RootModel, model_validator
 
 from synthstim.experiment.setting import NAME_PATTERN, Identifier, Part, Setting
 
+# Markers of events; stimuli have codes of their own after these.
+CODES = {"session_start": 1, "session_end": 2, "block_start": 3, "block_end": 4}
 # Conditions under which a routine is left out, as the script asks for them.
 SKIPS = {
     "first_block": "blocks.thisN == 0",

@@ -5,10 +5,11 @@ from synthstim.models.capture import OUTPUT
 from synthstim.models.inputs import ImageInput, SoundInput, StimulusInput
 from synthstim.models.observer import Observer
 from synthstim.models.units import Unit, gather_table, indices_of, read_units, units_in
-from synthstim.models.zoo import DEFAULT, load_model, model_names
+from synthstim.models.zoo import DEFAULT, LIBRARIES, load_model, model_names, weights_elsewhere
 
 __all__ = [
     "DEFAULT",
+    "LIBRARIES",
     "OUTPUT",
     "Axes",
     "ImageInput",
@@ -22,4 +23,5 @@ __all__ = [
     "model_names",
     "read_units",
     "units_in",
+    "weights_elsewhere",
 ]

@@ -6,27 +6,28 @@ import warnings
 from dataclasses import replace
 from pathlib import Path
 
-import timm
 import torch
-import torchvision
 from torch import nn
 
-from synthstim.errors import InputError, nearest
-from synthstim.models import efficientnet_lite0, squeezenet
-from synthstim.models.hearing import HEARING, load_hearing
+from synthstim.catalogue import DEFAULT, HEARING, OWN, SEEING
+from synthstim.errors import InputError, nearest, said_by
+from synthstim.models.heads import load_checkpoint
+from synthstim.models.hearing import load_hearing
 from synthstim.models.inputs import PLAYED_RATE, ImageInput
 from synthstim.models.observer import Observer
-from synthstim.models.weights import load_into, read_weights
+from synthstim.models.weights import read_weights
 
-DEFAULT = "efficientnet-lite0"
-_EMBEDDED = {DEFAULT: efficientnet_lite0, "squeezenet": squeezenet}
+LIBRARIES = ("torchvision", "timm")
 
 
 def model_names() -> dict[str, list[str]]:
-    """Names that ``load_model`` knows, by where they come from."""
-    return {
-        "embedded": list(_EMBEDDED),
-        "hearing": list(HEARING),
+    """Names that ``load_model`` knows, by where they come from; those of libraries take seconds."""
+    # Imported where they are used: each takes seconds, and the package's own models need neither.
+    import timm
+    import torchvision
+
+    own = {place: list(entries) for place, entries in OWN.items()}
+    return own | {
         "torchvision": torchvision.models.list_models(module=torchvision.models),
         "timm": timm.list_models(),
     }
@@ -77,18 +78,30 @@ def load_model(
         network, shown = _BUILDERS[library](short, trained=weights == "default")
     source = str(weights)
     if source not in ("default", "random"):
-        load_into(network, read_weights(weights), Path(weights).name)
+        load_checkpoint(network, read_weights(weights), Path(weights).name)
         source = Path(weights).name
     return Observer(
         network, input=replace(shown, size=(size[0], size[1])) if size else shown, name=name, weights=source
     )
 
 
+def weights_elsewhere(name: str) -> bool:
+    """Whether a model's trained weights are a file of the user's, or on a hub; False for what is no name of a model."""
+    try:
+        place, short = _find(name)
+    except InputError:
+        return False
+    return place in LIBRARIES or (place == "hearing" and HEARING[short].weights == "file")
+
+
 def _find(name: str) -> tuple[str, str]:
+    """Where a name comes from, and what it is called there."""
     library, _, short = name.rpartition(":")
-    known = model_names()
     if name.startswith("whisper:"):
         return "whisper", name.removeprefix("whisper:")
+    if own := next((place for place in OWN if library in ("", place) and short in OWN[place]), None):
+        return own, short
+    known = model_names()
     if library and library not in known:
         raise InputError(f"{name!r} names the library {library!r}: choose torchvision, timm or whisper")
     for place in [library] if library else known:
@@ -101,11 +114,13 @@ def _find(name: str) -> tuple[str, str]:
 
 
 def _embedded(name: str, *, trained: bool) -> tuple[nn.Module, ImageInput]:
-    home = _EMBEDDED[name]
+    home = SEEING[name].module
     return home.embedded_network() if trained else home.bare_network(), home.INPUT
 
 
 def _torchvision(name: str, *, trained: bool) -> tuple[nn.Module, ImageInput]:
+    import torchvision
+
     best = torchvision.models.get_model_weights(name).DEFAULT
     # Without this the two warn that their random weights are drawn slowly.
     options = {"init_weights": True} if name in ("googlenet", "inception_v3") and not trained else {}
@@ -124,6 +139,8 @@ def _torchvision(name: str, *, trained: bool) -> tuple[nn.Module, ImageInput]:
 
 
 def _timm(name: str, *, trained: bool) -> tuple[nn.Module, ImageInput]:
+    import timm
+
     try:
         network = timm.create_model(name, pretrained=trained)
     except Exception as error:  # a hub may fail in any way: no connection, no space, a damaged file
@@ -142,9 +159,8 @@ def _timm(name: str, *, trained: bool) -> tuple[nn.Module, ImageInput]:
 
 
 def _no_download(name: str, error: Exception) -> InputError:
-    reason = (str(error).partition("\n")[0] or type(error).__name__)[:120]
     return InputError(
-        f"the weights of {name} could not be downloaded ({reason}): give a weights file, or use {DEFAULT}"
+        f"the weights of {name} could not be downloaded ({said_by(error, 120)}): give a weights file, or use {DEFAULT}"
     )
 
 

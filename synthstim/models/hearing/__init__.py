@@ -1,59 +1,18 @@
-"""Hearing: classical models and networks of sound, one noun a file, and the names under which they are loaded."""
+"""Hearing: classical models and networks of sound, one noun a file: ``network``, and where it has them ``RATE`` or
+``rate_of``, ``STAGES``, ``STATISTICS`` and ``decide``."""
 
 from __future__ import annotations
 
-import importlib
-from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
-from types import ModuleType
-from typing import Any
 
 import torch
 
+from synthstim.catalogue import HEARING
 from synthstim.models.capture import OUTPUT
+from synthstim.models.heads import load_checkpoint
 from synthstim.models.inputs import SoundInput
 from synthstim.models.observer import Observer
-from synthstim.models.weights import load_into, read_weights
-
-
-@dataclass(frozen=True)
-class Hearing:
-    """How a model of hearing is found and loaded; its file says the rest when it is imported.
-
-    Attributes:
-        file: of this folder.
-        weights: whether it has trained weights: ``embedded`` in a package, ``file`` for the user's own, ``none``.
-        seconds: duration of the sounds unless another is asked for.
-        options: for the file's ``network``.
-    """
-
-    file: str
-    weights: str = "none"
-    seconds: float = 1.0
-    options: Mapping[str, Any] = field(default_factory=dict)
-
-    @property
-    def module(self) -> ModuleType:
-        """The file: ``network``, and where it has them ``RATE`` or ``rate_of``, ``STAGES``, ``STATISTICS`` and ``decide``."""
-        return importlib.import_module(f"synthstim.models.hearing.{self.file}")
-
-
-HEARING: dict[str, Hearing] = {
-    "whisper-tiny.en": Hearing("whisper", "embedded"),
-    "word-music": Hearing("word_music", "embedded"),
-    "cochleagram": Hearing("cochleagram", options={"preset": "feather2023"}),
-    # Envelopes at half amplitude, as the published package has them: values are 2**-0.3, 0.81, of the line above.
-    "cochleagram-feather2023": Hearing("cochleagram", options={"preset": "feather2023", "compat": True}),
-    "cochleagram-kell2018": Hearing("cochleagram", options={"preset": "kell2018"}),
-    "cochleagram-mcdermott2011": Hearing("cochleagram", options={"preset": "mcdermott2011"}),
-    "spectrotemporal": Hearing("spectrotemporal"),
-    "spectrotemporal-norman-haignere2018": Hearing("spectrotemporal", options={"preset": "norman_haignere2018"}),
-    "spectrotemporal-words": Hearing("spectrotemporal", "file", seconds=2.0, options={"words": 794}),
-    "sound-texture": Hearing("textures", seconds=4.0),
-    "cochcnn9": Hearing("cochcnn9", "file", seconds=2.0),
-    "kell2018": Hearing("kell2018", "file", seconds=2.0),
-}
+from synthstim.models.weights import read_weights
 
 
 def load_hearing(
@@ -73,20 +32,20 @@ def load_hearing(
         InputError: the weights cannot be had, or the duration or rate does not suit the model.
     """
     entry = HEARING["whisper-tiny.en"] if name.startswith("whisper:") else HEARING[short]
-    options = dict(entry.options)
-    if entry.file == "whisper" and (short not in HEARING or str(weights) not in ("default", "random")):
+    options, whisper = dict(entry.options), entry.home == "hearing.whisper"
+    if whisper and (short not in HEARING or str(weights) not in ("default", "random")):
         options |= {"checkpoint": short if short not in HEARING else weights, "download": download}
     module = entry.module
     hears = module.rate_of(**options) if hasattr(module, "rate_of") else module.RATE
     input = SoundInput.lasting(seconds or entry.seconds, network_rate=hears, rate=rate)
-    from_file = entry.file != "whisper" and str(weights) not in ("default", "random")
+    from_file = not whisper and str(weights) not in ("default", "random")
     # Random weights are the same every time, so that a set made on them can be checked; nobody else's draws change.
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(0)
-        network = module.network(input.network_samples, trained=weights == "default" or (entry.file == "whisper" and weights != "random"), **options)  # fmt: skip
+        network = module.network(input.network_samples, trained=weights == "default" or (whisper and weights != "random"), **options)  # fmt: skip
     if from_file:
         state = read_weights(weights)
-        load_into(network, getattr(module, "published_state", dict)(state), Path(weights).name)
+        load_checkpoint(network, getattr(module, "published_state", dict)(state), Path(weights).name)
     statistics = getattr(module, "STATISTICS", ())
     return Observer(
         network,

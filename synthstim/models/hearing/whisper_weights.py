@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 
-from synthstim.errors import InputError
+from synthstim.errors import InputError, said_by
 from synthstim.models.hearing.ctranslate2 import read_variables
 from synthstim.models.weights import load_into
 
@@ -121,7 +121,7 @@ class CheckpointSource:
         try:
             return kind.from_pretrained(self.checkpoint, local_files_only=not self.download, **options)
         except Exception as error:  # a hub, a folder and every file in it may fail in any way
-            reason = " ".join(str(error).split())[:160] or type(error).__name__
+            reason = said_by(error, 160)
             advice = "" if self.download else ", or allow the download if it is a name on the hub"
             raise InputError(
                 f"no Whisper could be loaded from {self.checkpoint!r} ({reason}): "

