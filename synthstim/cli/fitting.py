@@ -193,7 +193,7 @@ def _observers(
     """The observers, shown the stimuli at the size wanted, or at theirs, or at that of the first of them; says which."""
     from synthstim.encoding.defaults import common_duration, common_size, shown_at
     from synthstim.models import ImageInput
-    from synthstim.production import open_observer
+    from synthstim.observers import open_observer
 
     seconds = common_duration(sets, responses.stimulus_ids) if sets[0].modality == "sound" else None
     size = wanted or common_size(sets, responses.stimulus_ids)

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from synthstim.errors import InputError
-from synthstim.models import ImageInput, Observer, SoundInput, load_model
+from synthstim.models import ImageInput, Observer, SoundInput
+from synthstim.models.opening import asked_for, names_code, open_model, reopening
 
 # 2 has members, on one network or several.
 SCHEMA_VERSION = 2
@@ -39,23 +40,24 @@ def read_facts(root: Path) -> dict[str, Any]:
         raise InputError(f"{root / FACTS} does not describe an observer: fit again or restore it from a copy") from None
 
 
-def open_base(known: dict[str, Any], root: Path, download: bool) -> Observer:
-    """The observer that a fit describes, if its name is enough to load it."""
+def open_base(known: dict[str, Any], root: Path, *, download: bool, allow_code: bool) -> Observer:
+    """The observer that a fit describes, if what it says is enough to open it."""
     try:
         name, weights, shown = str(known["name"]), str(known["weights"]), dict(known["input"])
         values: dict[str, Any] = {
             key: tuple(value) if isinstance(value, list) else value for key, value in shown.items()
         }
         input = SoundInput(**values) if known["modality"] == "sound" else ImageInput(**values)
+        # Fits of earlier versions hold no more than the name.
+        opening = reopening(known.get("opening", {"name": name, "weights": weights}) or {"weights": weights})
     except (KeyError, TypeError, ValueError) as error:
         raise InputError(f"{root / FACTS} does not describe an observer ({error})") from None
-    if weights not in ("default", "random"):
+    if "name" not in opening or opening.get("weights", "default") not in ("default", "random"):
         raise InputError(f"{root} was fitted to {name} with the weights {weights}: open that observer and give it")
-    if isinstance(input, SoundInput):
-        made = load_model(name, weights=weights, seconds=input.seconds, rate=input.rate, download=download)
-    else:
-        made = load_model(name, weights=weights, size=input.size, download=download)
-    return made.given(input, axes=known.get("axes"))
+    # A model is built for the stimuli; a function is asked for no more than it was.
+    asked = opening if names_code(opening["name"]) else {**asked_for(input), **opening}
+    made = open_model(**asked, allow_code=allow_code, allow_download=download)
+    return made.given(input, name=name, weights=weights, axes=known.get("axes"))
 
 
 def same(base: Observer, known: dict[str, Any]) -> bool:

@@ -67,13 +67,20 @@ def save_fit(fit: Fit, path: str | Path) -> Path:
         return staging.commit()
 
 
-def load_fit(path: str | Path, observer: Observer | Sequence[Observer] | None = None, *, download: bool = False) -> Fit:
+def load_fit(
+    path: str | Path,
+    observer: Observer | Sequence[Observer] | None = None,
+    *,
+    allow_code: bool = False,
+    download: bool = False,
+) -> Fit:
     """Read a fit, or an ensemble, and put its sites on their observer.
 
     Args:
         path: the folder.
         observer: the one it was fitted to, or several for an ensemble on several; by default the models of these names are
             loaded, if their weights need no file.
+        allow_code: whether a function of the user's may be called for them.
         download: whether a hub may be called for them.
 
     Raises:
@@ -86,7 +93,7 @@ def load_fit(path: str | Path, observer: Observer | Sequence[Observer] | None = 
     root = Path(path)
     facts = read_facts(root)
     given = [observer] if isinstance(observer, Observer) else list(observer or ())
-    bases = _bases(facts["networks"], given, root, download)
+    bases = _bases(facts["networks"], given, root, allow_code=allow_code, download=download)
     tensors = read_weights(root / _TENSORS)
     try:
         standardised = Standardised(tensors["sites_z.mean"], tensors["sites_z.spread"])
@@ -121,12 +128,12 @@ def _facts(fit: Fit) -> dict[str, Any]:
     return {"schema_version": version, "sites": list(fit.sites), **structure, "provenance": fit.provenance}
 
 
-def _bases(networks: list[dict[str, Any]], given: list[Observer], root: Path, download: bool) -> list[Observer]:
+def _bases(networks: list[dict[str, Any]], given: list[Observer], root: Path, **allowed: bool) -> list[Observer]:
     out = []
     for known in networks:
         fitting = [base for base in given if same(base, known)]
         # With one network, the observer that came is meant for it, and what is wrong with it is said.
-        base = next(iter(fitting or (given if len(networks) == 1 else ())), None) or open_base(known, root, download)
+        base = next(iter(fitting or (given if len(networks) == 1 else ())), None) or open_base(known, root, **allowed)
         require_same(base, known, root)
         out.append(base)
     return out

@@ -75,6 +75,7 @@ def provenance_of(
             "modality": observer.input.modality,
             "input": asdict(observer.input),
             **({"axes": observer.axes.words} if observer.axes.words else {}),
+            "opening": observer.opening,
         },
         "responses": {
             "source": responses.source,

@@ -162,7 +162,8 @@ def _make(session: Session, generation: Generation, tell: Tell, making: Making |
         previous = session.generations[generation.number - 1]
         tell(f"generation {generation.number}: making images")
         fitted = session.fit(previous).observer
-        observer = fitted.given(fitted.input, name=f"fit:../{previous.name}/fit")
+        name = f"fit:../{previous.name}/fit"
+        observer = fitted.given(fitted.input, name=name, opening={"name": name})
         made = make(read_recipe(root / RECIPE), root / MADE, observer=observer, resume=True, watch=making)
         parts.append(made)
         planned = generation.plan[generation.plan["role"] != "control"]

@@ -15,7 +15,7 @@ from synthstim.loop.generation import Generation, read_json
 from synthstim.loop.log import Log
 from synthstim.loop.settings import LOOP, Settings, read_settings
 from synthstim.models import ImageInput, Observer
-from synthstim.production import open_observer
+from synthstim.observers import open_observer
 
 # What the settings said when the session began, as far as it must stay so.
 BEGUN = "generation-000/begun.json"
@@ -125,5 +125,8 @@ def open_settings_observer(settings: Settings, folder: Path, opening: Mapping[st
     observer = open_observer(asked.name, weights=weights, size=asked.size, axes=asked.axes, **opening)
     if not isinstance(observer.input, ImageInput):
         raise InputError(f"{observer.name} is played sounds: the loop shows images, name an observer that sees")
-    observer.require(settings.layers)
+    try:
+        observer.require(settings.layers)
+    except InputError as error:
+        raise InputError(f"{LOOP}: layers: {error}") from None
     return observer

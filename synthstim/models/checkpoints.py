@@ -15,7 +15,7 @@ from typing import Any
 import safetensors.torch
 from torch import Tensor
 
-from synthstim.errors import InputError
+from synthstim.errors import InputError, said_by
 from synthstim.files import require_absent, sha256_of, written_whole
 from synthstim.models.pickles import Inert
 from synthstim.models.torch_files import OpenFile
@@ -189,8 +189,7 @@ def _write(weights: dict[str, Tensor], out: Path, *, source: list[Path]) -> None
         with written_whole(out) as part:
             safetensors.torch.save_file(weights, str(part), metadata=metadata)
     except (OSError, safetensors.SafetensorError) as error:
-        reason = str(error).partition("\n")[0]
-        raise InputError(f"{out.name} cannot be written ({reason}): choose another place") from None
+        raise InputError(f"{out.name} cannot be written ({said_by(error)}): choose another place") from None
 
 
 def _unusable(path: Path, error: ValueError) -> InputError:

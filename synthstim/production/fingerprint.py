@@ -34,7 +34,7 @@ def fingerprint_of(recipe: Recipe, measurer: Measurer, jobs: list[Job], budget: 
         "set of weights": observer.weights_sha256,
         "architecture": _structure(observer.module) + [[name, *shape] for name, shape in observer.layers.items()],
         "natural pool": measurer.pool.sha256,
-        "device or precision": [observer.device.type, str(observer.dtype)],
+        "device or precision": [observer.device.type, str(observer.network_dtype)],
         f"version of {listed(VERSIONS, 'or')}": [version(name) for name in VERSIONS],
     }
     return {name: hashlib.sha256(json.dumps(value).encode()).hexdigest() for name, value in facts.items()}

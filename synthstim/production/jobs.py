@@ -22,6 +22,7 @@ from synthstim.production.limits import constraints_of
 from synthstim.production.phases import Phase, phases_of
 from synthstim.production.sound_phases import sound_phases_of
 from synthstim.recipe import Controller, Item, Metamer, Recipe, expand, site_problems
+from synthstim.recipe.yaml_source import Location
 from synthstim.verify import Aim, Measurer
 
 AT_ONCE = {"cpu": 8, "cuda": 64, "mps": 16}
@@ -86,7 +87,8 @@ def plan_jobs(
                 references.get(item)
             groups.setdefault(settings_of(item), []).append((item, aim))
         except InputError as error:
-            raise InputError(f"{item.entry.name}: {error}") from None
+            place = _place(recipe, item.entry, str(error))
+            raise InputError(f"{recipe.at(place)}: {item.entry.name}: {error}") from None
     most = at_once or AT_ONCE.get(observer.device.type, 8)
     jobs = []
     for group in groups.values():
@@ -100,7 +102,8 @@ def plan_jobs(
             else:
                 phases = phases_of(entry, recipe, observer, budget)
         except InputError as error:
-            raise InputError(f"{entry.name}: {error}") from None
+            here = _place(recipe, entry, str(error))[:2]
+            raise InputError(f"{recipe.at((*here, 'constraints'))}: {entry.name}: {error}") from None
         for batch in _batches(group, most):
             items, aims = (list(column) for column in zip(*batch, strict=True))
             stacked = references.stack(items) if isinstance(entry, Metamer) else None
@@ -164,10 +167,21 @@ def objective_of(job: Job, rows: Sequence[int], measurer: Measurer) -> Objective
 
 
 def _check(aim: Aim, observer: Observer) -> None:
-    observer.require(aim.layers)
-    for unit in (*aim.controlled, *aim.others):
-        observer.require([unit.layer])
+    units = (*aim.controlled, *aim.others)
+    observer.require_gradient([*aim.layers, *(unit.layer for unit in units)])
+    for unit in units:
         indices_of(unit, observer)
+
+
+def _place(recipe: Recipe, entry: Metamer | Controller, said: str) -> Location:
+    """Where in a recipe stands what an error about an entry quotes; the entry itself if it quotes nothing of it."""
+    here: Location = ("stimuli", next(number for number, one in enumerate(recipe.stimuli) if one is entry))
+    if isinstance(entry, Metamer):
+        joints = [number for number, joint in enumerate(entry.layers) if any(repr(layer) in said for layer in joint)]
+        return (*here, "layers", joints[0]) if joints else here
+    if entry.unit is None:
+        return (*here, "pattern")
+    return (*here, "unit", "layer") if repr(entry.layer) in said else (*here, "unit")
 
 
 def settings_of(item: Item) -> str:

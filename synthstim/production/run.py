@@ -18,13 +18,13 @@ from synthstim.errors import InputError
 from synthstim.files import require_new_folder
 from synthstim.media import DEFAULT_BITS, levels_of
 from synthstim.models import ImageInput, Observer
+from synthstim.observers import check_device, open_observer
 from synthstim.optimise import Synthesiser
 from synthstim.parametrise import shaped_noise
 from synthstim.production.cases import controls_of
 from synthstim.production.fingerprint import Fingerprint, differences, fingerprint_of
 from synthstim.production.jobs import Job, objective_of, plan_jobs
 from synthstim.production.limits import luminance_of
-from synthstim.production.observer import check_device, open_observer
 from synthstim.production.work import Made, WorkDirectory
 from synthstim.production.write import write_set
 from synthstim.recipe import Recipe

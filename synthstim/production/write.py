@@ -198,6 +198,7 @@ def provenance(
             "weights_sha256": observer.weights_sha256,
             "input": asdict(shown),
             **({"axes": observer.axes.words} if observer.axes.words else {}),
+            "opening": observer.opening,
         },
         "fit": recipe.fit,
         **_coding(recipe, shown),
@@ -205,7 +206,11 @@ def provenance(
         "criteria": recipe.criteria.model_dump(),
         "pool": measurer.pool.facts(),
         "null": dict(nulls),
-        "device": {"type": observer.device.type, "dtype": str(observer.dtype), "threads": torch.get_num_threads()},
+        "device": {
+            "type": observer.device.type,
+            "dtype": str(observer.network_dtype),
+            "threads": torch.get_num_threads(),
+        },
         "versions": {"python": platform.python_version()}
         | {
             name: version(name)

@@ -227,6 +227,10 @@ class Recipe(Section):
         found = sorted(problems, key=lambda one: source.line(one[0]))
         return InputError("\n".join(f"{source.at(place)}: {dotted(place)} {why}" for place, why in found))
 
+    def at(self, place: Location) -> str:
+        """The words that an error about a location starts with: the file, and the line where there is one."""
+        return self._places.source.at(place)
+
     def resolve(self, path: str | Path) -> Path:
         """The place of a path that the recipe names."""
         return self._folder / path

@@ -1,0 +1,82 @@
+"""The observer that a name opens: a model, a function of the user's, or fitted sites."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from synthstim.errors import InputError, said_by
+from synthstim.models import Observer
+from synthstim.models.opening import open_model, require_asked
+
+
+def open_observer(
+    name: str,
+    *,
+    weights: str | Path = "default",
+    size: tuple[int, int] | None = None,
+    seconds: float | None = None,
+    rate: int | None = None,
+    axes: Mapping[str, str] | None = None,
+    device: str | None = None,
+    allow_code: bool = False,
+    allow_download: bool = False,
+) -> Observer:
+    """Return the observer of this name on a device.
+
+    Args:
+        name: a model's name; ``fit:FOLDER`` for the sites that were fitted and saved there; or
+            ``package.module:function`` for a function of the user's that returns an Observer.
+        weights, size, seconds, rate: as for ``open_model``; fitted sites bring theirs.
+        axes: what the axes of its layers stand for, where that is declared.
+        allow_code: whether that function may be imported and called.
+        allow_download: whether a hub may be called.
+
+    Raises:
+        InputError: the name asks for what is not allowed, or the device is not there.
+
+    Example:
+        >>> open_observer("cochleagram", seconds=0.5).input.seconds
+        0.5
+    """
+    check_device(device)
+    if name.startswith("fit:"):
+        observer = _fitted(name, weights, allow_code=allow_code, allow_download=allow_download)
+        asked = {"size": size, "seconds": seconds, "rate": rate}
+        require_asked(observer, name, {key: value for key, value in asked.items() if value is not None})
+    else:
+        observer = open_model(
+            name,
+            weights=weights,
+            size=size,
+            seconds=seconds,
+            rate=rate,
+            allow_code=allow_code,
+            allow_download=allow_download,
+        )
+    if axes:
+        observer = observer.given(observer.input, axes=axes)
+        observer.axes.require_fitting()
+    return observer.to(device) if device else observer
+
+
+def _fitted(name: str, weights: str | Path, *, allow_code: bool, allow_download: bool) -> Observer:
+    # Imported where it is used: most observers have no fitted sites, and reading them takes scipy and pandas.
+    from synthstim.encoding import load_fit
+
+    if weights != "default":
+        raise InputError(f"{name} stands on the network it was fitted to, weights {weights} came: leave them out")
+    fitted = load_fit(name.removeprefix("fit:"), allow_code=allow_code, download=allow_download).observer
+    return fitted.given(fitted.input, name=name, opening={"name": name})
+
+
+def check_device(device: str | None) -> None:
+    """Raise InputError unless the device can be used."""
+    import torch
+
+    if device is None:
+        return
+    try:
+        torch.zeros(1, device=device).sum()
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        raise InputError(f"the device {device!r} cannot be used here ({said_by(error)}): try cpu") from None
