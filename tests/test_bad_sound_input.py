@@ -138,7 +138,6 @@ def test_bad_recipe(synthstim, case, folder, tmp_path):
 ARGUMENTS = {
     "adopt a mixture": (["adopt", "mixture", "--out", "x"], "holds images and sounds (0.png and word.wav)"),
     "adopt sounds of several rates": (["adopt", "pool", "--out", "x"], "a set is played at one rate, resample one"),
-    "layers of weights that are not there": (["layers", "cochcnn9"], "not carried"),
 }
 
 
