@@ -478,7 +478,7 @@ def test_what_cannot_be_asked_is_said_first(tmp_path):
     for checkpoint, out, reason in (
         ("none.pt", "b.safetensors", "no checkpoint at .*none.pt: check the path"),
         ("a.pt", "b.pt", "let it end with .safetensors"),
-        ("a.pt", "there.safetensors", "exists: choose another name"),
+        ("a.pt", "there.safetensors", "exists already: choose another name"),
         ("a.pt", "no/where.safetensors", "there is no folder"),
     ):
         with pytest.raises(InputError, match=reason):

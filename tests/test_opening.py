@@ -268,7 +268,7 @@ def test_no_sentence_advises_to_load_what_may_run_code(words):
 def test_a_file_that_holds_more_than_tensors_is_sent_to_the_converter(tmp_path):
     torch.save(torch.nn.Linear(2, 2), tmp_path / "whole.pth")
     with pytest.raises(
-        InputError, match=r"whole.pth cannot be read as plain weights \(.+\): .+ synthstim convert whole.pth"
+        InputError, match=r"whole.pth cannot be read as plain weights \(.+\): convert it \(synthstim convert\)"
     ) as told:
         load_model("resnet18", weights=tmp_path / "whole.pth")
     assert "weights_only" not in str(told.value)

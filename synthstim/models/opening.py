@@ -13,7 +13,7 @@ from synthstim.catalogue import OWN
 from synthstim.errors import InputError, nearest, said_by
 from synthstim.models.inputs import SoundInput
 from synthstim.models.observer import Observer
-from synthstim.models.zoo import load_model
+from synthstim.models.zoo import load_model, opening
 
 PLACES = (*OWN, "timm", "torchvision", "whisper")
 
@@ -42,19 +42,15 @@ def open_model(
     Raises:
         InputError: the name asks for what is not allowed; the function fails, or makes another observer than was asked for.
     """
-    chosen = {"weights": None if weights == "default" else weights, "size": size, "seconds": seconds, "rate": rate}
-    asked: dict[str, Any] = {key: value for key, value in chosen.items() if value is not None}
     if not names_code(name):
-        made = load_model(name, download=allow_download, **asked)
-    elif not allow_code:
+        return load_model(name, weights=weights, size=size, seconds=seconds, rate=rate, download=allow_download)
+    if not allow_code:
         raise InputError(f"the observer {name!r} is code of yours: allow it with --allow-code")
-    else:
-        made = _called(name, asked)
-        require_asked(made, name, asked)
-    if "weights" in asked:
-        # A path is of this machine: a name is enough to ask for the file.
-        asked["weights"] = asked["weights"] if weights == "random" else Path(weights).name
-    made.opening = {"name": name, **asked}
+    chosen = {"weights": None if weights == "default" else weights, "size": size, "seconds": seconds, "rate": rate}
+    asked = {key: value for key, value in chosen.items() if value is not None}
+    made = _called(name, asked)
+    require_asked(made, name, asked)
+    made.opening = opening(name, weights, size=size, seconds=seconds, rate=rate)
     return made
 
 

@@ -34,12 +34,12 @@ def read_weights(path: str | Path) -> dict[str, Tensor]:
         if path.suffix == ".safetensors":
             return safetensors.torch.load_file(str(path))
         content = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # every reader has errors of its own for a damaged file
+    except Exception:  # every reader has errors of its own for a damaged file
         # Not in torch's words, which advise to load unsafely.
-        what = "it is damaged" if path.suffix == ".safetensors" else "it is damaged, or holds more than tensors"
-        hint = "" if path.suffix == ".safetensors" else f"; synthstim convert {path.name} takes out what is safe"
+        more = "" if path.suffix == ".safetensors" else ", or holds more than tensors"
         raise InputError(
-            f"{path.name} cannot be read as plain weights ({what}, {type(error).__name__}): give a state dict{hint}"
+            f"{path.name} cannot be read as plain weights (it is damaged{more}): convert it (synthstim convert), or save a"
+            " state dict"
         ) from None
     content = unwrap(content)
     if not isinstance(content, dict) or not all(isinstance(value, Tensor) for value in content.values()):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import nn
@@ -69,7 +70,9 @@ def load_model(
     if weights == "random":
         warnings.warn(f"{name} has RANDOM weights: its stimuli say nothing about a trained model", stacklevel=2)
     if library in ("hearing", "whisper"):
-        return load_hearing(name, short, weights=weights, seconds=seconds, rate=rate or PLAYED_RATE, download=download)
+        made = load_hearing(name, short, weights=weights, seconds=seconds, rate=rate or PLAYED_RATE, download=download)
+        made.opening = opening(name, weights, seconds=seconds, rate=rate)
+        return made
     if weights == "default" and library != "embedded" and not download:
         raise InputError(f"the weights of {name} are on a hub: allow it with --allow-download, or give a weights file")
     # Random weights are the same every time, so that a set made on them can be checked; nobody else's draws change.
@@ -80,9 +83,18 @@ def load_model(
     if source not in ("default", "random"):
         load_checkpoint(network, read_weights(weights), Path(weights).name)
         source = Path(weights).name
-    return Observer(
+    made = Observer(
         network, input=replace(shown, size=(size[0], size[1])) if size else shown, name=name, weights=source
     )
+    made.opening = opening(name, weights, size=size)
+    return made
+
+
+def opening(name: str, weights: str | Path, **asked: Any) -> dict[str, Any]:
+    """What opens an observer again: its name, and what was asked for of the rest."""
+    # A path is of this machine: the name is enough to ask for the file.
+    chosen = {"weights": str(weights) if weights == "random" else Path(weights).name, **asked}
+    return {"name": name} | {key: value for key, value in chosen.items() if value not in (None, "default")}
 
 
 def weights_elsewhere(name: str) -> bool:
