@@ -152,7 +152,7 @@ UNSTEADY = {
     "the one before": (lambda: after_conv(lambda x: x - x.roll(1, 0)), BESIDE.format("")),
     "statistics of vectors": (lambda: nn.Sequential(nn.Flatten(), nn.Linear(288, 4), nn.BatchNorm1d(4, track_running_stats=False)), r"net runs on a batch and not on one stimulus alone \(.+\): normalise each"),
     "dropout as a function": (lambda: after_conv(functional.dropout), AGAIN.format("")),
-    "noise": (lambda: Made(lambda net, x: net.late(net.conv(x) + torch.randn(())), conv=conv(), late=nn.ReLU()), AGAIN.format(", from its layer 'late' on")),
+    "noise": (lambda: Made(lambda net, x: net.late(net.conv(x) + torch.randn(())), conv=conv(), late=nn.Identity()), AGAIN.format(", from its layer 'late' on")),
     "a state": (lambda: Made(lambda net, x: net.conv(x) + net.step.add_(1), conv=conv(), step=nn.Parameter(torch.zeros(1))), AGAIN.format("")),
     "one at a time": (lambda: after_conv(lambda x: x.view(1, 4, 8, 8)), "net runs on one stimulus and not on two at once"),
 }  # fmt: skip

@@ -194,8 +194,9 @@ def _trace(module: nn.Module, inputs: Tensor) -> dict[str, _Call]:
 @contextmanager
 def _unchanged(module: nn.Module, device: torch.device) -> Iterator[None]:
     """Random numbers are drawn as if nothing had been drawn in between, and buffers hold what they held."""
-    held = [(buffer, buffer.clone()) for buffer in module.buffers()]
+    held = [(buffer, buffer.clone()) for buffer in map(_real, module.buffers())]
     with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
+        torch.default_generator.manual_seed(0)  # The same verdict each time.
         try:
             yield
         finally:
@@ -203,6 +204,11 @@ def _unchanged(module: nn.Module, device: torch.device) -> Iterator[None]:
                 for buffer, before in held:
                     if not torch.equal(buffer, before):
                         buffer.copy_(before)
+
+
+def _real(buffer: Tensor) -> Tensor:
+    """The same numbers as real ones: complex ones of half precision cannot be compared."""
+    return torch.view_as_real(buffer) if buffer.is_complex() and not buffer.is_conj() else buffer
 
 
 def _unfilled(module: nn.Module) -> str:
