@@ -19,6 +19,7 @@ from torch import nn
 from synthstim import ImageInput, InputError, Observer, Recipe, StimulusSet, check_set, load_model, make, read_recipe
 from synthstim.files import sha256_of
 from synthstim.images import bit_depth, read_image, write_png
+from synthstim.production.fingerprint import structure_of
 from synthstim.production.jobs import plan_jobs
 from synthstim.stimulus_set import COLUMNS
 
@@ -338,3 +339,30 @@ def test_a_stimulus_of_16_bits_is_made_and_judged_at_16_bits(tmp_path):
     assert phases["fine"].phases[-1].levels == 65535
     assert phases["coarse"].phases[-1].levels == 255
     assert not check_set(made, observer).problems
+
+
+@pytest.mark.filterwarnings("ignore:.*torch.jit")
+def test_a_fingerprint_tells_what_a_network_computes():
+    class Block(nn.Module):
+        def forward(self, images):
+            return images.flatten(1).relu()
+
+    class Other(nn.Module):
+        def forward(self, images):
+            return images.flatten(1).tanh()
+
+    Other.__qualname__ = Block.__qualname__
+    seen = [
+        nn.Conv2d(3, 4, 3, padding=1),
+        nn.Conv2d(3, 4, 3, padding=2),
+        nn.Conv2d(3, 4, 3, padding=1),
+        Block(),
+        Other(),
+    ]
+    one, padded, same, block, other = (structure_of(module) for module in seen)
+    assert one == same
+    assert one != padded
+    assert block != other
+    traced = [torch.jit.trace(module, torch.zeros(1, 3, 4, 4)) for module in (Block(), Block(), Other())]
+    first, again, another = map(structure_of, traced)
+    assert first == again != another

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from importlib.metadata import version
 from typing import Any
 
+import torch
 from torch import nn
 
 from synthstim.files import sha256_of
@@ -32,7 +33,7 @@ def fingerprint_of(recipe: Recipe, measurer: Measurer, jobs: list[Job], budget: 
         "number of stimuli at once (--at-once)": [len(job.items) for job in jobs],
         "observer": [observer.name, repr(observer.input), observer.axes.words, list(observer.sites)],
         "set of weights": observer.weights_sha256,
-        "architecture": _structure(observer.module) + [[name, *shape] for name, shape in observer.layers.items()],
+        "architecture": structure_of(observer.module) + [[name, *shape] for name, shape in observer.layers.items()],
         "natural pool": measurer.pool.sha256,
         "device or precision": [observer.device.type, str(observer.network_dtype)],
         f"version of {listed(VERSIONS, 'or')}": [version(name) for name in VERSIONS],
@@ -56,7 +57,7 @@ def _files(recipe: Recipe) -> list[str]:
     return files
 
 
-def _structure(module: nn.Module) -> list[list[str]]:
+def structure_of(module: nn.Module) -> list[list[str]]:
     """The parts of a module, with what they are set to and what they compute."""
     return [
         [name, type(part).__qualname__, _ADDRESS.sub("", part.extra_repr()), _computes(part)]
@@ -66,5 +67,7 @@ def _structure(module: nn.Module) -> list[list[str]]:
 
 def _computes(part: nn.Module) -> str:
     # Networks that call functions rather than modules differ in their code alone.
-    code = getattr(getattr(type(part).forward, "__func__", type(part).forward), "__code__", None)
+    if isinstance(part, torch.jit.ScriptModule):
+        return str(part.code)
+    code = getattr(getattr(type(part), "forward", None), "__code__", None)
     return "" if code is None else f"{code.co_code.hex()} {' '.join(code.co_names)}"
