@@ -466,7 +466,10 @@ def test_deliver_refuses_what_would_be_mixed_up(begun: Session, tmp_path: Path) 
     assert deliveries(session) == []
     with pytest.raises(InputError, match="the session has 0 to 0"):
         deliver(session, [file], generation=1)
+    # A call that was stopped after it had copied a file is gone on with.
+    shutil.copyfile(file, session.newest.inbox / file.name)
     deliver(session, [file])
+    assert deliveries(session) == ["night0.tsv", "night0.tsv.sha256"]
     with pytest.raises(InputError, match=r"is in .* already"):
         deliver(session, [file])
 

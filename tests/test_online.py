@@ -175,6 +175,7 @@ BAD = {
     "a site's half": ([HELLO | {"sites": ["\ud800"]}], "printable characters"),
     "sites twice": ([HELLO | {"sites": ["a", "a"]}], "named twice"),
     "window": ([HELLO | {"window_s": [0.2, 0.1]}], "must end after it starts"),
+    "a window in milliseconds": ([HELLO | {"window_s": [70, 170]}], "cannot be in seconds"),
     "half a window": ([HELLO | {"window_s": [0.2]}], "two numbers"),
     "nothing": ([], "no hello came within 0.4 s"),
     "half a message": ([HELLO, b'{"type": "ne'], "took more than 0.4 s to arrive"),

@@ -408,7 +408,7 @@ def test_nwb_files_that_lack_something_are_refused(tmp_path: Path) -> None:
     ):
         with pytest.raises(InputError, match=said):
             read_nwb(file, **{"window_s": WINDOW} | options)
-    with pytest.raises(InputError, match="takes other options"):
+    with pytest.raises(InputError, match="holds spikes: say in which window"):
         read_responses(path)
 
 

@@ -13,7 +13,7 @@ from synthstim.encoding.methods import METHODS, Method
 from synthstim.encoding.readouts import FactorisedReadout, GaussianReadout, LinearReadout
 from synthstim.encoding.result import Fit
 from synthstim.encoding.stimuli import Stimuli
-from synthstim.encoding.store import load_fit, save_fit
+from synthstim.encoding.store import load_fit, save_fit, saved_scores
 
 __all__ = [
     "MEMBERS",
@@ -39,6 +39,7 @@ __all__ = [
     "layer_activations",
     "load_fit",
     "save_fit",
+    "saved_scores",
     "shuffle_responses",
     "suggest_layers",
 ]

@@ -20,6 +20,12 @@ from synthstim.stimulus_set import StimulusSet
 _AT_ONCE = 32
 
 
+def scores_of(table: pd.DataFrame) -> dict[str, float]:
+    """Site -> held-out score of a table of a fit; r itself where responses have no ceiling."""
+    scores = table["score"].astype(float).fillna(table["r"].astype(float))
+    return dict(zip(table["site"].astype(str), scores, strict=True))
+
+
 @dataclass(frozen=True, repr=False)
 class Fit:
     """Sites fitted to an observer.
@@ -47,6 +53,11 @@ class Fit:
     def sites(self) -> tuple[str, ...]:
         """Names of the sites, in the order of the layer ``sites``."""
         return tuple(map(str, self.table["site"]))
+
+    @property
+    def scores(self) -> dict[str, float]:
+        """Site -> held-out score; r itself where responses have no ceiling."""
+        return scores_of(self.table)
 
     def __repr__(self) -> str:
         middle = self.table["score" if self.table["score"].notna().any() else "r"].median()

@@ -16,7 +16,7 @@ from synthstim.encoding.fit_facts import FACTS, SCHEMA_VERSION, open_base, read_
 from synthstim.encoding.fitted import FittedSites, Sites, Standardised, observer_with_sites
 from synthstim.encoding.members import MEMBERS, Member, observer_with_members
 from synthstim.encoding.readouts import FactorisedReadout, GaussianReadout, LinearReadout
-from synthstim.encoding.result import Fit
+from synthstim.encoding.result import Fit, scores_of
 from synthstim.errors import InputError
 from synthstim.files import Staging
 from synthstim.models import Axes, Observer
@@ -110,6 +110,16 @@ def load_fit(
     if not whole:
         raise InputError(f"{root} is a damaged fit (its sites do not agree): fit again or restore it from a copy")
     return Fit(fitted, table, layers, facts["provenance"])
+
+
+def saved_scores(path: str | Path) -> dict[str, float]:
+    """Site -> held-out score of a saved fit, of which only the table is read; empty where none can be read."""
+    try:
+        return scores_of(
+            pd.read_csv(Path(path) / _SITES, sep="\t", dtype={"site": str}, keep_default_na=False, na_values=["n/a"])
+        )
+    except (KeyError, TypeError, ValueError, OSError):  # load_fit says what is wrong with it
+        return {}
 
 
 def _facts(fit: Fit) -> dict[str, Any]:

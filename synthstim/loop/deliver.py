@@ -49,11 +49,12 @@ def deliver(
     logs = [path for path in paths if path.name.endswith(PRESENTATIONS)]
     if not rehearsal and (imagined := [path.name for path in logs if is_rehearsal(path)]):
         raise InputError(f"{imagined[0]} is of a rehearsal, which nobody watched: ask for it as such (--rehearsal)")
-    if taken := [name for name in names if (target.inbox / name).exists()]:
+    if taken := [path.name for path in paths if _is_there(path, target.inbox)]:
         raise InputError(f"{listed(taken)} is in {target.inbox} already: remove it there, or give yours another name")
     target.inbox.mkdir(exist_ok=True)
     for path in paths:
-        _copy(path, target.inbox / path.name)
+        if not (target.inbox / path.name).exists():
+            _copy(path, target.inbox / path.name)
     for path in paths:
         with appearing(target.inbox / f"{path.name}.sha256") as hidden:
             hidden.write_text(f"{sha256_of(target.inbox / path.name)}  {path.name}\n", encoding="utf-8", newline="\n")
@@ -73,6 +74,12 @@ def _target(session: Session, number: int | None) -> Generation:
     if target.lacks != "responses.tsv":
         raise InputError(f"generation {target.number} has its responses already: nothing more is read for it")
     return target
+
+
+def _is_there(source: Path, inbox: Path) -> bool:
+    """Whether a file of this name was delivered; one without a checksum, of a call that was stopped, is gone on with."""
+    there = inbox / source.name
+    return there.exists() and ((inbox / f"{source.name}.sha256").exists() or sha256_of(there) != sha256_of(source))
 
 
 def _copy(source: Path, target: Path) -> None:

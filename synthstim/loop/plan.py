@@ -78,10 +78,8 @@ def plan_generation(session: Session, generation: Generation, tell: Callable[[st
 
 def poor_sites(fit: Fit, sites: Sequence[str], least: float) -> dict[str, float]:
     """Site -> held-out score of those that the fit predicts too badly for images made on it to mean anything."""
-    table = fit.table.set_index("site")
-    # Where responses have no ceiling, by r itself.
-    scores = table["score"].fillna(table["r"])
-    return {site: float(scores[site]) for site in sites if not scores[site] >= least}
+    scores = fit.scores
+    return {site: scores[site] for site in sites if not scores[site] >= least}
 
 
 def _explore_counts(settings: Settings, requests: Sequence[Request]) -> tuple[int, int]:

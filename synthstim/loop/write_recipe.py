@@ -56,7 +56,7 @@ def write_recipe(
         data["pool"] = str((generation.root.parent / settings.pool).resolve())
     if asked := settings.controls.asked():
         data["controls"] = asked
-    data["stimuli"] = entries
+    data |= {"min_score": settings.min_score, "stimuli": entries}
     text = yaml.safe_dump(data, sort_keys=False, allow_unicode=True, width=120)
     recipe = Recipe.from_text(text, generation.root, name=RECIPE)
     write_text(generation.root / RECIPE, _HEAD.format(number=generation.number, folder=f"../{fit_of.name}/fit") + text)

@@ -11,6 +11,7 @@ from typing import Any
 
 from synthstim.errors import InputError
 from synthstim.ids import NAME_RULE, is_name
+from synthstim.responses.seconds import require_window
 
 VERSION = 1
 # Of a line with its newline. A hello of 1,000 sites fits.
@@ -94,12 +95,11 @@ def as_hello(message: Mapping[str, Any]) -> Hello:
         raise InputError("hello: a site is named twice")
     if not isinstance(window, list) or len(window) != 2 or not all(_is_number(edge) for edge in window):
         raise InputError("hello: window_s must be two numbers, seconds from onset, such as [0.07, 0.17]")
-    if not window[0] < window[1]:
-        raise InputError(f"hello: the window {window[0]:g} to {window[1]:g} s must end after it starts")
+    window_s = require_window(window, "hello")
     client = message.get("client", "")
     if not isinstance(client, str):
         raise InputError("hello: client must be text")
-    return Hello(tuple(sites), (float(window[0]), float(window[1])), client[:64])
+    return Hello(tuple(sites), window_s, client[:64])
 
 
 def as_answer(message: Mapping[str, Any], sites: tuple[str, ...]) -> Answer:

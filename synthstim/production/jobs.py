@@ -57,6 +57,7 @@ def plan_jobs(
     recipe: Recipe,
     observer: Observer,
     *,
+    sites: Sequence[str] | None = None,
     budget: int | None = None,
     at_once: int | None = None,
     luminance: limits.Luminance | None = None,
@@ -64,6 +65,7 @@ def plan_jobs(
     """Check a recipe against its observer and cut it into jobs; nothing long is run.
 
     Args:
+        sites: what ``sites: all`` stands for; by default all of the observer's.
         budget: cap on the evaluations of each item.
         at_once: items in a batch, by default what suits the device.
         luminance: held by all controllers.
@@ -79,7 +81,7 @@ def plan_jobs(
         raise recipe.refusal(problems)
     references = _References(recipe, observer)
     groups: dict[str, list[tuple[Item, Aim]]] = {}
-    for item in expand(recipe, observer.sites):
+    for item in expand(recipe, observer.sites if sites is None else sites):
         try:
             aim = aim_of(item, observer)
             _check(aim, observer)

@@ -25,6 +25,7 @@ from synthstim.production.cases import controls_of
 from synthstim.production.fingerprint import Fingerprint, differences, fingerprint_of
 from synthstim.production.jobs import Job, objective_of, plan_jobs
 from synthstim.production.limits import luminance_of
+from synthstim.production.scores import controlled_sites, scores_for
 from synthstim.production.work import Made, WorkDirectory
 from synthstim.production.write import write_set
 from synthstim.recipe import Recipe
@@ -140,13 +141,14 @@ def _plan(
 ) -> tuple[Measurer, list[Job]]:
     """Open the observer and the pool, and cut the recipe into jobs: all that can be said before long work is said here."""
     opened = _observer(recipe, observer, device, **allowed)
-    jobs = plan_jobs(recipe, opened, budget=budget, at_once=at_once)
+    sites = controlled_sites(recipe, opened.sites, scores_for(recipe, observer))
+    jobs = plan_jobs(recipe, opened, sites=sites, budget=budget, at_once=at_once)
     folder = recipe.resolve(recipe.pool) if recipe.pool else None
     pool = natural_pool(opened, folder, level_dbfs=recipe.level_dbfs, channel=recipe.channel)
     measurer = Measurer(opened, pool)
     if recipe.match_luminance:
         matched = luminance_of(measurer.pool)
-        jobs = plan_jobs(recipe, opened, budget=budget, at_once=at_once, luminance=matched)
+        jobs = plan_jobs(recipe, opened, sites=sites, budget=budget, at_once=at_once, luminance=matched)
     return measurer, jobs
 
 

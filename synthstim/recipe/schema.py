@@ -113,6 +113,7 @@ class Recipe(Section):
         channel: of sounds with several: left, right or mean; None wants mono files.
         pool: natural images or sounds to compare with: a folder.
         criteria: when a stimulus passes.
+        min_score: held-out score of a fitted site below which ``sites: all`` leaves it out.
         match_luminance: whether all controllers and controls are held at the mean luminance and the mean RMS contrast of
             the natural pool.
         controls: how many stimuli each controlled unit gets to be compared with.
@@ -135,6 +136,7 @@ class Recipe(Section):
     channel: Literal["left", "right", "mean"] | None = None
     pool: FileOrFolderPath | None = None
     criteria: Criteria = Criteria()
+    min_score: float = Field(default=0.1, ge=-1, le=1)
     match_luminance: bool = False
     controls: ControlsSpec = ControlsSpec()
     stimuli: Entries

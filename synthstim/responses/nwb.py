@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from synthstim.errors import InputError
 from synthstim.ids import is_name
@@ -65,6 +67,30 @@ def read_nwb(
     window_s = require_window(window_s, path.name)
     if invalid_times not in INVALID_TIMES:
         raise InputError(f"invalid_times {invalid_times!r} is unknown: choose {' or '.join(INVALID_TIMES)}")
+    with _opened(path) as content:
+        shown, notes = presentations(content, table, column, labels or {}, path.name)
+        spikes, observed = _units(content, site_column, path.name)
+        invalid, why = _invalid_times(content, path.name)
+        name = str(content.identifier) if session is None else session
+    if not is_name(name):
+        raise InputError(f"{path.name}: its identifier {name[:40]!a} is no name for a session: give session=...")
+    onsets = shown.pop("start_time").to_numpy(dtype=np.float64)
+    frame, told = trial_frame(shown, spikes, onsets, window_s, name, source=path.name)
+    windows = onsets[:, None] + np.array(window_s)
+    recorded, outside = _recorded(windows, observed, list(spikes), path.name)
+    notes = (*notes, *told, *outside)
+    if (spoilt := touching(windows, invalid)).any():
+        what = f"{spoilt.sum()} of {len(spoilt)} presentations of {path.name} lie in its invalid times{why}"
+        notes = (*notes, f"{what}: {'left out' if invalid_times == 'leave out' else 'kept'}")
+        recorded &= ~spoilt[:, None] if invalid_times == "leave out" else True
+    if not recorded.any():
+        raise InputError(f"{path.name}: no presentation is left: {notes[-1]}")
+    return Responses(frame[recorded.ravel()], path.name, notes)
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[Any]:
+    """The file as pynwb reads it, after a look at what it declares; whatever fails on it is one sentence."""
     pynwb = library("pynwb", "recordings")
     try:
         with library("h5py", "recordings").File(path, "r") as opened:
@@ -74,32 +100,11 @@ def read_nwb(
             # pynwb warns of what older files lack; none of it is read here.
             warnings.simplefilter("ignore")
             with pynwb.NWBHDF5IO(str(path), "r") as io:
-                content = io.read()
-                shown, notes = presentations(content, table, column, labels or {}, path.name)
-                spikes, observed = _units(content, site_column, path.name)
-                invalid, why = _invalid_times(content, path.name)
-                name = str(content.identifier) if session is None else session
+                yield io.read()
     except InputError:
         raise
     except Exception as error:  # damaged files make the library raise anything
         raise unreadable(path, error, "an NWB file") from None
-    if not is_name(name):
-        raise InputError(f"{path.name}: its identifier {name[:40]!a} is no name for a session: give session=...")
-    onsets = shown.pop("start_time").to_numpy(dtype=np.float64)
-    frame, told = trial_frame(shown, spikes, onsets, window_s, name, source=path.name)
-    windows = onsets[:, None] + np.array(window_s)
-    recorded = _recorded(windows, observed, list(spikes), path.name)
-    notes = (*notes, *told)
-    if not recorded.all():
-        outside = f"{int((~recorded).sum())} of {recorded.size} trials lie outside their unit's observation intervals"
-        notes = (*notes, f"{outside}: not recorded")
-    if (spoilt := touching(windows, invalid)).any():
-        what = f"{spoilt.sum()} of {len(spoilt)} presentations of {path.name} lie in its invalid times{why}"
-        notes = (*notes, f"{what}: {'left out' if invalid_times == 'leave out' else 'kept'}")
-        recorded &= ~spoilt[:, None] if invalid_times == "leave out" else True
-    if not recorded.any():
-        raise InputError(f"{path.name}: no presentation is left: {notes[-1]}")
-    return Responses(frame[recorded.ravel()], path.name, notes)
 
 
 def _units(content: Any, site_column: str | None, name: str) -> tuple[dict[str, Times], dict[str, Edges]]:
@@ -125,15 +130,18 @@ def _units(content: Any, site_column: str | None, name: str) -> tuple[dict[str, 
     return spikes, dict(zip(sites, observed, strict=True)) if any(map(len, observed)) else {}
 
 
-def _recorded(windows: Edges, observed: Mapping[str, Edges], sites: list[str], name: str) -> np.ndarray:
-    """(presentation, site): whether the window lies inside the site's observation intervals."""
+def _recorded(
+    windows: Edges, observed: Mapping[str, Edges], sites: list[str], name: str
+) -> tuple[NDArray[np.bool_], tuple[str, ...]]:
+    """(presentation, site): whether the window lies inside the site's observation intervals; and a note if some do not."""
     out = np.ones((len(windows), len(sites)), dtype=bool)
     for column, site in enumerate(sites):
         if site in observed:
             out[:, column] = inside(windows, observed[site])
     if not out.any():
         raise InputError(f"{name}: no presentation lies in the observation intervals of a unit")
-    return out
+    told = f"{int((~out).sum())} of {out.size} trials lie outside their unit's observation intervals: not recorded"
+    return out, () if out.all() else (told,)
 
 
 def _invalid_times(content: Any, name: str) -> tuple[Edges, str]:
