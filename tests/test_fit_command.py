@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+import xarray
 from encoding_fixture import crops, maps_of, names, planted
 from responses_fixture import WINDOW, write_session, write_text
 from torch import nn
@@ -241,6 +242,36 @@ def test_everything_wrong_is_said_before_activations_are_computed(
     assert said in str(done.exception)
     assert "\n" not in str(done.exception)
     assert not (tmp_path / "fit").exists()
+
+
+def test_what_a_netcdf_file_does_not_say_is_asked_for_and_given_as_options(folder: Path, tmp_path: Path) -> None:
+    values = np.load(folder / "tonight.npy")
+    coordinates = {
+        "stimulus_id": ("presentation", names(COUNT) * REPEATS),
+        "site": ("neuroid", [*RELIABLE, "noisy", "dead"]),
+        "time_bin_start": ("time_bin", [70]),
+        "time_bin_end": ("time_bin", [170]),
+    }
+    flat = values.reshape(-1, values.shape[2], 1)
+    array = xarray.DataArray(flat, dims=("presentation", "neuroid", "time_bin"), coords=coordinates, name="rates")
+    array.to_netcdf(tmp_path / "bins.nc", engine="h5netcdf")
+    whole = array.isel(time_bin=0, drop=True)
+    xarray.Dataset({"rates": whole, "other": whole}).to_netcdf(tmp_path / "two.nc", engine="h5netcdf")
+    # Read as it is meant, it is refused for its reliability only.
+    read = "has a reliability of 0.999 or more"
+    for file, options, said in (
+        ("bins.nc", [], "give --time-unit s or ms"),
+        ("bins.nc", ["--time-unit", "min"], "--time-unit 'min' is unknown"),
+        ("bins.nc", ["--time-unit", "s"], "cannot be in seconds"),
+        ("bins.nc", ["--time-unit", "ms"], read),
+        ("bins.nc", ["--time-unit", "ms", "--window", "0.07,0.17", "--leave-out", "dead"], read),
+        ("two.nc", ["--window", "0.07,0.17"], "name one with --variable NAME"),
+        ("two.nc", ["--variable", "rates"], "give its window with --window START,END"),
+        ("two.nc", ["--variable", "rates", "--window", "0.07,0.17"], read),
+    ):
+        given = [tmp_path / file, "--stimuli", folder / "set", "--out", tmp_path / "fit", "--min-reliability", "0.999"]
+        done = CliRunner().invoke(app, ["fit", *map(str, [*given, *options])])
+        assert said in str(done.exception), (options, done.exception)
 
 
 def test_one_of_several_windows_is_chosen(folder: Path, tmp_path: Path) -> None:

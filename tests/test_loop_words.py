@@ -253,3 +253,28 @@ def test_status_cuts_nothing(second: Session, columns: int) -> None:
     for word in (*read_status(second).table.columns, "complete", "waits for", "responses", "time", "event", "detail"):
         assert word in said
     assert "\N{HORIZONTAL ELLIPSIS}" not in said
+
+
+@pytest.mark.parametrize(
+    ("words", "within"),
+    [
+        (["init", "{root}/new", "--layers", "blocks.1"], "synthstim.loop.start_loop"),
+        (["next", "{root}/session"], "synthstim.loop.next_step"),
+        (["deliver", "{root}/session", "{root}/night.tsv"], "synthstim.loop.deliver"),
+        (["status", "{root}/session"], "synthstim.loop.read_status"),
+    ],
+)
+def test_a_command_that_is_stopped_says_what_is_left(
+    begun: Session, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: list[str], within: str
+) -> None:
+    copied(begun, tmp_path)
+
+    def stop(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(within, stop)
+    done = CliRunner().invoke(app, ["loop", *(word.format(root=tmp_path) for word in words)])
+    assert done.exit_code == 130
+    assert "stopped; what is complete is kept, and the same command goes on from there" in " ".join(done.output.split())
+    assert "--resume" not in done.output
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["session"]

@@ -20,7 +20,7 @@ from synthstim.errors import InputError
 GOES_ON = {
     "make": "the same command with --resume goes on where it was",
     "demo": "the same command goes on where it was",
-    "loop": "the session is whole; the same command goes on where it was",
+    "loop": "what is complete is kept, and the same command goes on from there",
     "evolve": "the folder is whole; the same command goes on where it was",
     "run": "what was answered up to now is kept in the data folder of the experiment",
 }

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from synthstim.errors import InputError
+from synthstim.files import written_whole
 
 AT_LEAST = 0.5
 
@@ -101,7 +102,6 @@ def write_reliability(selection: Selection, path: str | Path) -> Path:
 
     figure = plotly.graph_objects.Figure(reliability_figure(selection))
     path = Path(path)
-    temporary = path.with_name(f".{path.name}.new")
-    figure.write_html(temporary, include_plotlyjs=True)
-    temporary.replace(path)
+    with written_whole(path) as part:
+        figure.write_html(part, include_plotlyjs=True)
     return path

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import csv
-import os
 from collections.abc import Iterable
 from pathlib import Path
 
 import pandas as pd
 
 from synthstim.errors import InputError
+from synthstim.files import written_whole
 from synthstim.responses.files import require_file, require_whole_lines, unreadable
 from synthstim.responses.seconds import Window, require_window
 from synthstim.responses.trials import COLUMNS, OPTIONAL, Responses
@@ -45,12 +45,8 @@ def write_table(responses: Responses, path: str | Path) -> Path:
     path = Path(path)
     if path.suffix != ".tsv":
         raise InputError(f"{path.name}: trials are written as .tsv")
-    temporary = path.with_name(f".{path.name}.new")
-    with open(temporary, "w", encoding="utf-8", newline="") as stream:
-        responses.trials.to_csv(stream, sep="\t", index=False, na_rep=MISSING, lineterminator="\n")
-        stream.flush()
-        os.fsync(stream.fileno())
-    temporary.replace(path)
+    with written_whole(path) as part:
+        responses.trials.to_csv(part, sep="\t", index=False, na_rep=MISSING, lineterminator="\n")
     return path
 
 
