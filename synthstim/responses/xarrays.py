@@ -95,9 +95,9 @@ def from_xarray(
 
     Args:
         values: dimensions presentation, neuroid and perhaps time_bin, in any order. Coordinates: ``stimulus_id`` (or
-            ``image_id``; presentations without one are blanks, and left out), ``repeat`` (or ``repetition``; counted in the order of presentations if absent) and perhaps
-            ``session`` of presentations; ``site`` (or ``neuroid_id``) of neuroids; ``time_bin_start`` and
-            ``time_bin_end`` of time bins.
+            ``image_id``; presentations without one are blanks, and left out), ``repeat`` (or ``repetition``; counted in the
+            order of presentations if absent) and perhaps ``session`` of presentations; ``site`` (or ``neuroid_id``) of
+            neuroids; ``time_bin_start`` and ``time_bin_end`` of time bins.
         window_s: the one time bin to take, in seconds; or the window of an array without time bins. Without it every bin
             becomes a window.
         time_unit: ``s`` or ``ms``, where the coordinate's attribute ``units`` does not say it.
@@ -109,25 +109,16 @@ def from_xarray(
     """
     if nan not in NAN:
         raise InputError(f"nan {nan!r} is unknown: choose {' or '.join(NAN)}")
-    dims = set(getattr(values, "dims", ()))
-    if not {"presentation", "neuroid"} <= dims <= set(DIMENSIONS):
-        raise InputError(
-            f"{source} has the dimensions {listed(sorted(map(str, dims)))}: wanted {', '.join(DIMENSIONS)}"
-        )
-    if values.dtype.kind not in "fiu":
-        raise InputError(f"{source} holds {values.dtype} where responses were wanted: give numbers")
+    _require_numbers(values, source)
     windows, values = _windows(values, window_s, time_unit, source)
     if values.size > MAX_TRIALS:
         raise InputError(f"{source} holds {values.size:,} trials, more than {MAX_TRIALS:,}: take one window")
-    shown = _presentations(values, session, source)
+    shown, notes = _presentations(values, session, source), []
     named = shown["stimulus_id"].notna().to_numpy()
     if not named.any():
         raise InputError(f"{source}: no presentation has a {STIMULUS[0]}: say what was shown")
-    notes = (
-        []
-        if named.all()
-        else [f"{(~named).sum()} of {len(named)} presentations of {source} name no stimulus: blanks, left out"]
-    )
+    if not named.all():
+        notes.append(f"{(~named).sum()} of {len(named)} presentations of {source} name no stimulus: blanks, left out")
     shown, array = shown[named], values.transpose(*DIMENSIONS).to_numpy().astype(np.float64)[named]
     sites = required_labels(_coordinate(values, SITE, "neuroid", source), "site", source)
     presentation, neuroid, time_bin = (axis.ravel() for axis in np.indices(array.shape, dtype=np.int32))
@@ -143,6 +134,16 @@ def from_xarray(
     if absent.any():
         notes.append(f"{absent.sum()} of {len(frame)} trials of {source} are NaN: not recorded")
     return Responses(frame[~absent], source, tuple(notes))
+
+
+def _require_numbers(values: Any, source: str) -> None:
+    dims = set(getattr(values, "dims", ()))
+    if not {"presentation", "neuroid"} <= dims <= set(DIMENSIONS):
+        raise InputError(
+            f"{source} has the dimensions {listed(sorted(map(str, dims)))}: wanted {', '.join(DIMENSIONS)}"
+        )
+    if values.dtype.kind not in "fiu":
+        raise InputError(f"{source} holds {values.dtype} where responses were wanted: give numbers")
 
 
 def _windows(values: Any, window_s: Window | None, time_unit: str | None, source: str) -> tuple[list[Window], Any]:
