@@ -218,8 +218,8 @@ class _References:
 
 
 def reference_bits(item: Item, modality: str) -> int:
-    """Bits of the set's reference file: as fine as the stimulus that matches it, or as files are by default."""
-    return max(item.entry.bits or 0, DEFAULT_BITS[modality])
+    """Bits of the set's reference file: of an image as many as of the stimulus; the default of sounds is as fine as any."""
+    return DEFAULT_BITS[modality] if modality == "sound" else item.entry.bits or DEFAULT_BITS[modality]
 
 
 def reference_stem(reference: str) -> str:
