@@ -13,7 +13,7 @@ from rich.markup import escape
 from synthstim.errors import InputError
 from synthstim.experiment import export_experiment, rehearsal_lacks, run_experiment
 from synthstim.experiment.runtime.simulate import REHEARSAL
-from synthstim.files import require_folder
+from synthstim.files import is_there, require_absent, require_folder
 from synthstim.production import demo_image, demo_sound, make, observer_of_set, pool_of_set
 from synthstim.progress import ProgressDisplay
 from synthstim.recipe import read_recipe
@@ -87,9 +87,12 @@ def _recipe_path(out: Path, name: str) -> Path:
 
 
 def _check_place(out: Path, shown: Demonstration) -> None:
+    if not is_there(out):
+        require_absent(out)
+        return
     for name, text in shown.recipes.items():
         path = _recipe_path(out, name)
-        if out.exists() and (not path.is_file() or path.read_text("utf-8") != text):
+        if not path.is_file() or path.read_text("utf-8") != text:
             raise InputError(f"{out} is there and not this demonstration's: choose another --out, nothing was changed")
         if (out / "experiment").exists() and not (out / name).exists():
             raise InputError(f"{out}/experiment is there without its set: move it away, it may hold data")

@@ -29,7 +29,7 @@ def said_by(error: BaseException, most: int = 200) -> str:
 def nearest(word: str, known: Iterable[str], count: int = 3) -> str:
     """Return a clause that names the known words nearest to a misspelt one.
 
-    >>> nearest("blocks.O", ["blocks.0", "blocks.1", "stem"], 1)
+    >>> nearest("block.0", ["blocks.0", "blocks.1", "stem"], 1)
     "did you mean 'blocks.0'?"
     """
     known = list(known)
@@ -56,3 +56,14 @@ def worded(words: Mapping[str, str]) -> Iterator[None]:
         yield
     except InputError as error:
         raise InputError(reworded(str(error), words)) from None
+
+
+def printable(text: object) -> str:
+    """Text with whatever would move a terminal's cursor or change its colours written out; line breaks stay.
+
+    >>> printable("set \x1b[31mred")
+    'set \\\\x1b[31mred'
+    """
+    return "".join(
+        character if character.isprintable() or character == "\n" else ascii(character)[1:-1] for character in str(text)
+    )

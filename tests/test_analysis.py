@@ -521,7 +521,7 @@ def test_nobody_left_is_one_sentence_with_the_reasons(folder):
 
 def test_a_file_in_the_place_of_results_is_said(folder):
     (folder / "analysis").write_text("")
-    with pytest.raises(InputError, match="is a file: give a folder"):
+    with pytest.raises(InputError, match="exists already"):
         analyse_experiment(folder)
 
 

@@ -479,7 +479,7 @@ def test_what_cannot_be_asked_is_said_first(tmp_path):
         ("none.pt", "b.safetensors", "no checkpoint at .*none.pt: check the path"),
         ("a.pt", "b.pt", "let it end with .safetensors"),
         ("a.pt", "there.safetensors", "exists already: choose another name"),
-        ("a.pt", "no/where.safetensors", "there is no folder"),
+        ("a.pt", "a.pt/where.safetensors", "cannot be made"),
     ):
         with pytest.raises(InputError, match=reason):
             convert_checkpoint(tmp_path / checkpoint, tmp_path / out)

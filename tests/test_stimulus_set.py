@@ -64,10 +64,9 @@ def test_references_with_one_stem(tmp_path):
 
 
 def test_nothing_is_seen_before_it_is_whole(tmp_path):
-    writer = SetWriter(tmp_path / "set")
-    writer.add("one", IMAGE, kind="natural")
-    assert not (tmp_path / "set").exists()
-    writer.discard()
+    with SetWriter(tmp_path / "set") as writer:
+        writer.add("one", IMAGE, kind="natural")
+        assert not (tmp_path / "set").exists()
     assert not list(tmp_path.iterdir())
     write(tmp_path / "set")
     with pytest.raises(InputError, match="exists already"):
@@ -277,11 +276,10 @@ def test_damage_cannot_hide_behind_a_second_row(tmp_path):
 
 
 def test_a_writer_refuses_ids_that_differ_only_in_case(tmp_path):
-    writer = SetWriter(tmp_path / "set")
-    writer.add("unit", IMAGE, kind="natural")
-    for again in ("unit", "Unit"):
-        with pytest.raises(InputError, match="differ at most in case"):
-            writer.add(again, IMAGE, kind="natural")
-    writer.add("unit2", IMAGE, kind="natural")
-    assert [row["stimulus_id"] for row in writer.rows] == ["unit", "unit2"]
-    writer.discard()
+    with SetWriter(tmp_path / "set") as writer:
+        writer.add("unit", IMAGE, kind="natural")
+        for again in ("unit", "Unit"):
+            with pytest.raises(InputError, match="differ at most in case"):
+                writer.add(again, IMAGE, kind="natural")
+        writer.add("unit2", IMAGE, kind="natural")
+        assert [row["stimulus_id"] for row in writer.rows] == ["unit", "unit2"]

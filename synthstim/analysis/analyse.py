@@ -101,8 +101,6 @@ def analyse_experiment(directory: str | Path, out: str | Path | None = None, *, 
     design = read_design(root)
     analysis = analyse_trials(read_trials(root, design, rehearsal=rehearsal), design)
     folder = root / ("analysis_of_rehearsal" if rehearsal else "analysis") if out is None else Path(out)
-    if folder.exists() and not folder.is_dir():
-        raise InputError(f"{folder} is a file: give a folder for the tables and the figure")
     require_folder(folder)
     contents = {
         "by_condition.tsv": as_tsv(analysis.by_condition),

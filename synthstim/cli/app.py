@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import sys
 import warnings
 from pathlib import Path
@@ -12,9 +13,10 @@ from rich import box
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 from typer.core import TyperGroup
 
-from synthstim.errors import InputError
+from synthstim.errors import InputError, printable
 
 # What goes on after Ctrl-C, by command; of the others nothing is left half-written, and nothing to go on with.
 GOES_ON = {
@@ -24,6 +26,10 @@ GOES_ON = {
     "evolve": "the folder is whole; the same command goes on where it was",
     "run": "what was answered up to now is kept in the data folder of the experiment",
 }
+
+
+# A disk that is full, or a share of it that is used up: whatever was written when it was.
+FULL = (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC))
 
 
 class Commands(TyperGroup):
@@ -46,8 +52,17 @@ app = typer.Typer(
     rich_markup_mode=None,
     help="Stimuli by gradient, for closed-loop neuroscience.",
 )
-console = Console()
-complaints = Console(stderr=True)
+
+
+class _PlainConsole(Console):
+    """A console for which names and paths of files are text: nothing in them moves the cursor or changes colours."""
+
+    def render_str(self, text: str, **options: Any) -> Text:
+        return super().render_str(printable(text), **options)
+
+
+console = _PlainConsole()
+complaints = _PlainConsole(stderr=True)
 # Longer words, such as paths, are broken where a table would be too wide.
 _WORD = 20
 
@@ -90,6 +105,10 @@ def main() -> NoReturn:
         app()
     except InputError as error:
         complaints.print(f"[red]error[/] {escape(str(error))}", highlight=False, soft_wrap=True)
+    except OSError as error:
+        if error.errno not in FULL:
+            raise
+        complaints.print(f"[red]error[/] {error.strerror}: make room, then give the same command again")
     except MemoryError:
         complaints.print("[red]error[/] memory ran out: try fewer stimuli at once (--at-once)")
     sys.exit(2)

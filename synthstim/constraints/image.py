@@ -29,6 +29,7 @@ class Luminance:
             colours come to the limit too.
 
     Example:
+        >>> from synthstim.images import luminance
         >>> images = Luminance(mean=0.2, rms_contrast=0.3).project(torch.rand(1, 3, 32, 32))
         >>> round(luminance(images).mean().item(), 2)
         0.2

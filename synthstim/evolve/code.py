@@ -114,6 +114,7 @@ class Latents:
     """The latents of any parametrisation as a flat code; thousands of them evolve slowly.
 
     Example:
+        >>> from synthstim.parametrise import Pixels
         >>> Latents(Pixels((1, 8, 8))).size
         64
     """

@@ -19,7 +19,7 @@ from synthstim.evolve.archive import Values
 from synthstim.evolve.evolution import Evolution
 from synthstim.evolve.generation import keep_image, name_of, write_set
 from synthstim.evolve.settings import Settings, versions
-from synthstim.files import require_absent, sha256_of, write_whole
+from synthstim.files import Staging, sha256_of, write_whole
 from synthstim.images import fit_image, read_image
 from synthstim.recipe.problems import validate
 from synthstim.recipe.yaml_source import read_yaml
@@ -87,15 +87,14 @@ class EvolutionFolder:
             for site, path in (starts or {}).items()
         }
         _evolutions(checked, {site: torch.from_numpy(image) for site, image in images.items()})
-        root = require_absent(directory)
-        (root / "told").mkdir(parents=True)
-        held = {site: keep_image(root / "starts", image) for site, image in images.items()}
-        checked = Settings.from_dict(checked.facts() | {"made_with": versions(), "starts": held})
-        text = json.dumps(checked.facts(), indent=2, ensure_ascii=False)
-        write_whole(root / SETTINGS, text.encode() + b"\n")
-        folder = cls(root)
-        _ = folder.stimuli
-        return folder
+        with Staging(directory, "evolve init") as staging:
+            (staging.path / "told").mkdir()
+            held = {site: keep_image(staging.path / "starts", image) for site, image in images.items()}
+            checked = Settings.from_dict(checked.facts() | {"made_with": versions(), "starts": held})
+            text = json.dumps(checked.facts(), indent=2, ensure_ascii=False)
+            write_whole(staging.path / SETTINGS, text.encode() + b"\n")
+            _ = cls(staging.path).stimuli
+            return cls(staging.commit())
 
     @property
     def generation(self) -> int:

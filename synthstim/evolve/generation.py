@@ -16,9 +16,8 @@ from synthstim.stimulus_set import SetWriter, StimulusSet
 
 def write_set(root: Path, generation: int, evolutions: Mapping[str, Evolution], settings: Settings) -> StimulusSet:
     """Write the images that the evolutions of all sites ask for next as a set, complete or not at all."""
-    writer = SetWriter(root, description=f"Generation {generation} of the evolution {root.parent.name}")
     stems = stems_of(settings.sites)
-    try:
+    with SetWriter(root, description=f"Generation {generation} of an evolution") as writer:
         for site, evolution in evolutions.items():
             images = evolution.ask().numpy()
             firsts = iter(f"{name_of(since)}_{stems[site]}_{row:03d}" for since, row in evolution.again_of)
@@ -39,9 +38,6 @@ def write_set(root: Path, generation: int, evolutions: Mapping[str, Evolution], 
                 )
                 writer.rows[-1].update(statistics_of(path))
         writer.commit({"evolution": settings.facts(), "generation": generation, "versions": versions()})
-    except BaseException:
-        writer.discard()
-        raise
     return StimulusSet.read(root)
 
 

@@ -2,7 +2,7 @@
 
 from synthstim.files.checksums import SUMS, files_below, read_sums, sha256_of, write_sums
 from synthstim.files.lock import Holder, locked, read_holder
-from synthstim.files.places import require_absent, require_folder, require_parent, require_replaceable
+from synthstim.files.places import is_there, require_absent, require_folder, require_parent, require_replaceable
 from synthstim.files.staging import Staging, require_new_folder, require_ours
 from synthstim.files.whole import write_whole, written_whole
 
@@ -11,6 +11,7 @@ __all__ = [
     "Holder",
     "Staging",
     "files_below",
+    "is_there",
     "locked",
     "read_holder",
     "read_sums",

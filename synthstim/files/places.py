@@ -20,7 +20,7 @@ def require_absent(path: str | Path) -> Path:
         InputError: something is there, the name does not go with every system, or the parent cannot be made or written.
     """
     root = _named_well(Path(path))
-    if _there(root):
+    if is_there(root):
         raise InputError(f"{root} exists already: choose another name or remove it")
     require_parent(root)
     return root
@@ -38,9 +38,10 @@ def require_replaceable(path: str | Path, ours: Callable[[Path], bool], kind: st
         InputError: something else is there, or the place cannot be written.
     """
     file = _named_well(Path(path))
-    if file.is_dir():
+    taken = is_there(file)
+    if taken and file.is_dir():
         raise InputError(f"{file} is a directory: give the name of a file, such as {file / file.name}")
-    if file.is_symlink() or (_there(file) and not (file.is_file() and _is_ours(file, ours))):
+    if taken and (file.is_symlink() or not (file.is_file() and _is_ours(file, ours))):
         raise InputError(f"{file} exists already and is not {kind}: choose another name or remove it")
     require_parent(file)
     return file
@@ -53,7 +54,7 @@ def require_folder(path: str | Path) -> Path:
         InputError: something else is there, or it cannot be made or written.
     """
     folder = Path(path)
-    if not folder.is_dir():
+    if not (is_there(folder) and folder.is_dir()):
         require_absent(folder)
     require_parent(folder / "file")
     return folder
@@ -87,7 +88,12 @@ def _named_well(path: Path) -> Path:
     return path
 
 
-def _there(path: Path) -> bool:
+def is_there(path: Path) -> bool:
+    """Whether anything is there, a link to nothing included.
+
+    Raises:
+        InputError: it cannot be looked up.
+    """
     try:
         return path.exists() or path.is_symlink()
     except OSError as error:  # a parent that may not be looked into, or a path that is too long

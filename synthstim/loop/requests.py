@@ -165,7 +165,7 @@ def site_stems(sites: Sequence[str]) -> dict[str, str]:
     """What stands for each site in the names of images: short, safe, and unlike the others'.
 
     >>> site_stems(["v4_01", "it/3", "it:3"])
-    {'v4_01': 'v4_01', 'it/3': 'it-3', 'it:3': 'it-3-2c2b'}
+    {'v4_01': 'v4_01', 'it/3': 'it-3', 'it:3': 'it-3-e84c'}
     """
     out: dict[str, str] = {}
     taken: set[str] = set()

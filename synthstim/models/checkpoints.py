@@ -88,8 +88,6 @@ def _require(paths: list[Path], out: Path) -> None:
             raise InputError(f"no checkpoint at {path}: check the path")
     if out.suffix != ".safetensors":
         raise InputError(f"{out.name} is no name for converted weights: let it end with .safetensors")
-    if not out.parent.is_dir():
-        raise InputError(f"there is no folder {out.parent} for {out.name}: make it first")
     require_absent(out)
 
 

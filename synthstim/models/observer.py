@@ -51,6 +51,7 @@ class Observer:
             ``blocks.*``, -> ``channel y x``, ``y x channel``, ``1+14x14 channel``; see ``Axes``.
 
     Example:
+        >>> from synthstim.models import ImageInput
         >>> net = nn.Sequential(nn.Conv2d(1, 4, 3), nn.ReLU())
         >>> observer = Observer(net, input=ImageInput(size=(16, 16), channels=1), name="small")
         >>> observer.layers["0"]

@@ -35,7 +35,7 @@ class Spectrogram:
     Example:
         >>> spectrogram = Spectrogram(SoundInput.lasting(0.5, network_rate=16_000))
         >>> spectrogram.latent_shape, spectrogram.shape
-        ((2, 245, 63), (24000,))
+        ((2, 244, 63), (24000,))
     """
 
     input: SoundInput

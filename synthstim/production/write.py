@@ -38,8 +38,7 @@ def write_set(
     """Write a set and its tables; nothing appears under its name until all of it is there."""
     observer = measurer.observer
     measurer.prepare(aim for job in jobs for aim in job.aims)
-    writer = SetWriter(out, rate=observer.input.rate if isinstance(observer.input, SoundInput) else None)
-    try:
+    with SetWriter(out, rate=observer.input.rate if isinstance(observer.input, SoundInput) else None) as writer:
         rows: dict[str, dict[str, Any]] = {}
         aims: dict[str, Aim] = {}
         nulls: dict[str, dict[str, int]] = {}
@@ -56,9 +55,6 @@ def write_set(
         _add_natural(writer, measurer, list(aims.values()))
         facts = provenance(recipe, observer, measurer, described, nulls)
         writer.commit(facts | {"fingerprint": fingerprint})
-    except BaseException:
-        writer.discard()
-        raise
 
 
 def _synthesis_columns(job: Job, at: int, made: Made, observer: Observer) -> dict[str, Any]:

@@ -45,8 +45,7 @@ def adopt(folder: str | Path, out: str | Path, *, kind: str = "natural") -> tupl
         raise InputError(f"{folder} is not a folder: give the folder of your images or sounds")
     files = sorted(path for path in folder.iterdir() if path.is_file())
     modality, chosen = _of_one_modality(folder, files)
-    writer = SetWriter(out, rate=_rate_of(chosen) if modality == "sound" else None)
-    try:
+    with SetWriter(out, rate=_rate_of(chosen) if modality == "sound" else None) as writer:
         taken: set[str] = set()
         sources = {}
         for path in chosen:
@@ -57,9 +56,6 @@ def adopt(folder: str | Path, out: str | Path, *, kind: str = "natural") -> tupl
         versions = {"python": platform.python_version(), "synthstim": version("synthstim")}
         facts = {"adopted_from": folder.name, "sources": sources, "coding": _CODINGS[modality], "versions": versions}
         root = writer.commit(facts)
-    except BaseException:
-        writer.discard()
-        raise
     return StimulusSet.read(root), [path.name for path in files if path not in chosen]
 
 

@@ -137,7 +137,7 @@ def _read_json(root: Path, name: str) -> dict[str, Any]:
     except (ValueError, RecursionError) as error:
         raise InputError(f"{root / name} is not valid JSON ({error})") from None
     if not isinstance(content, dict):
-        raise InputError(f"{root / name} should hold one JSON object")
+        raise InputError(f"{root / name} should hold one JSON object: copy the set again")
     for key, kind in _FACTS.items():
         if key in content and not isinstance(content[key], kind):
             wanted = "an object" if kind is dict else "text"

@@ -26,9 +26,12 @@ class SetWriter:
         rate: of sounds, in Hz; None for a set of images.
 
     Example:
-        >>> writer = SetWriter("my_set")                                            # doctest: +SKIP
-        >>> writer.add("grating", image, name="grating", kind="control")            # doctest: +SKIP
-        >>> writer.commit({"made_by": "hand"})                                      # doctest: +SKIP
+        >>> import numpy as np, tempfile
+        >>> with SetWriter(f"{tempfile.mkdtemp()}/my_set") as writer:
+        ...     _ = writer.add("grey", np.full((1, 8, 8), 0.5, np.float32), name="grey", kind="control")
+        ...     root = writer.commit({"made_by": "hand"})
+        >>> sorted(path.name for path in root.iterdir())[-2:]
+        ['stimuli.json', 'stimuli.tsv']
     """
 
     def __init__(
@@ -45,8 +48,18 @@ class SetWriter:
         # Stems of references and their checksums, by the stem's lower case.
         self._references: dict[str, tuple[str, str]] = {}
         self.companions: dict[str, list[pd.DataFrame]] = {}
-        for folder in ("stimuli", "references"):
-            (self.staging / folder).mkdir(parents=True)
+        try:
+            for folder in ("stimuli", "references"):
+                (self.staging / folder).mkdir()
+        except OSError as error:
+            self.place.discard()
+            raise self.place.unwritten(error) from error
+
+    def __enter__(self) -> SetWriter:
+        return self
+
+    def __exit__(self, *error: Any) -> None:
+        self.place.__exit__(*error)
 
     def add_reference(self, reference: Stimulus, stem: str, *, bits: int | None = None) -> tuple[str, str]:
         """Save a reference as the observer is given it; return its relative path and sha256.
@@ -114,7 +127,3 @@ class SetWriter:
         facts = {"schema_version": SCHEMA_VERSION, "modality": self.modality, **provenance}
         write_sealed(self.staging, self.rows, facts)
         return self.place.commit()
-
-    def discard(self) -> None:
-        """Remove what was staged."""
-        self.place.discard()

@@ -98,6 +98,7 @@ class WordMusic(nn.Module):
         words, tracks: logits of the branches.
 
     Example:
+        >>> import torch
         >>> logits = WordMusic(16_000).eval()(torch.zeros(1, 16_000))
         >>> logits["word"].shape, logits["music"].shape
         (torch.Size([1, 184]), torch.Size([1, 15]))

@@ -1,0 +1,118 @@
+"""A user's desk with one of everything that commands take, and what each command is given when all is well."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from experiment_fixture import write_rig
+from loop_fixture import SETTINGS
+from production_fixture import write_small
+
+from synthstim.analysis import Condition, Design, simulate_trials, write_experiment
+from synthstim.evolve import EvolutionFolder
+from synthstim.experiment import export_experiment
+from synthstim.images import write_png
+from synthstim.loop import start_loop
+from synthstim.media import statistics_of
+from synthstim.stimulus_set import SetWriter, StimulusSet
+
+RECIPE = """\
+observer: {name: efficientnet-lite0, size: 32}
+stimuli:
+  - {name: up, kind: controller, goal: drive, unit: {layer: blocks.4, channel: 42}, evaluations: 5}
+"""
+
+
+@dataclass(frozen=True)
+class Command:
+    """A command line in parts.
+
+    Attributes:
+        words: with ``IN`` for its input and ``OUT`` for its output.
+        takes: the input, a name on the desk; None for a command without one.
+        writes: whether the output is a "folder" or a "file"; None for a command without one.
+        suffix: of the output.
+    """
+
+    words: str
+    takes: str | None = None
+    writes: str | None = None
+    suffix: str = ""
+
+    def line(self, source: object, out: object) -> list[str]:
+        return [str({"IN": source, "OUT": out}.get(word, word)) for word in self.words.split()]
+
+
+COMMANDS = {
+    "make": Command("make IN --out OUT --quiet", "recipe.yaml", "folder"),
+    "check": Command("check IN --quiet", "set"),
+    "adopt": Command("adopt IN --out OUT", "photographs", "folder"),
+    "report": Command("report IN --out OUT", "set", "file", ".html"),
+    "export": Command("export IN --out OUT", "set", "folder"),
+    "run": Command("run IN", "experiment"),
+    "analyse": Command("analyse IN --out OUT", "test", "folder"),
+    "presented": Command("presented IN --nwb OUT", "experiment", "file", ".nwb"),
+    "fit": Command("fit IN --stimuli set --out OUT --layers blocks.0 --folds 2", "trials.tsv", "folder"),
+    "simulate": Command("simulate IN --out OUT", "set", "file", ".tsv"),
+    "loop init": Command("loop init OUT --naturals IN --layers blocks.1 --size 32 --count 12", "photographs", "folder"),
+    "loop deliver": Command("loop deliver session IN", "trials.tsv"),
+    "loop next": Command("loop next IN --quiet", "session"),
+    "loop status": Command("loop status IN", "session"),
+    "loop watch": Command("loop watch IN --quiet --until 0", "session"),
+    "evolve init": Command("evolve init OUT --site a --size 32", None, "folder"),
+    "evolve next": Command("evolve next IN trials.tsv", "evolution"),
+    "evolve status": Command("evolve status IN", "evolution"),
+    "serve": Command("serve IN --out OUT", "set", "folder"),
+    "convert": Command("convert IN --out OUT", "weights.pth", "file", ".safetensors"),
+    "train": Command("train --out OUT --quiet", None, "file", ".safetensors"),
+    "demo": Command("demo image --out OUT --quiet --budget 1", None, "folder"),
+}
+
+
+def lay_desk(desk: Path) -> Path:
+    """Put one of everything on a desk."""
+    desk.mkdir()
+    write_small(desk, RECIPE)
+    stimuli = StimulusSet.read(_set(desk / "set"))
+    export_experiment(stimuli, out=desk / "experiment", rig=write_rig(desk))
+    design = Design((Condition("natural"), Condition("conv1", "net", "conv1")), ("ay", "bee", "sea", "dee"), 2, 2)
+    write_experiment(design, simulate_trials(design, {"natural": 0.9, "conv1": 0.5}, trials=4, seed=1), desk / "test")
+    rows = ["stimulus_id\trepeat\tsession\tsite\tresponse\twindow_start_s\twindow_end_s"]
+    rows += [
+        f"{name}\t{repeat}\t1\ta\t{3 * number + repeat}\t0.07\t0.17"
+        for number, name in enumerate(stimuli.table["stimulus_id"])
+        for repeat in (0, 1)
+    ]
+    (desk / "trials.tsv").write_text("\n".join(rows) + "\n", encoding="utf-8")
+    (desk / "photographs").mkdir()
+    for number, values in enumerate(np.random.default_rng(0).random((6, 3, 48, 48), dtype=np.float32)):
+        write_png(desk / "photographs" / f"{number}.png", values)
+    start_loop(desk / "session", SETTINGS | {"observer": {"name": "efficientnet-lite0", "size": 32}}, count=12)
+    EvolutionFolder.begin(desk / "evolution", {"sites": ["a"], "size": [32, 32], "population": 4, "cutoff": 3})
+    torch.save({"weight": torch.zeros(64, 64)}, desk / "weights.pth")
+    return desk
+
+
+def _set(root: Path) -> Path:
+    """Twelve images of noise, of one size."""
+    images = np.random.default_rng(1).random((12, 3, 64, 64), dtype=np.float32)
+    with SetWriter(root) as writer:
+        for number, image in enumerate(images):
+            path = writer.add(f"noise_{number}", image, name="noise", kind="natural", status="passed")
+            writer.rows[-1].update(statistics_of(path))
+        return writer.commit({"versions": {"synthstim": "0.1.0"}})
+
+
+def contents(place: Path) -> dict[str, str]:
+    """Every path below a folder, hidden ones too, with the checksum of its bytes or what it points to."""
+    return {str(path.relative_to(place)): _content(path) for path in sorted(place.rglob("*"))}
+
+
+def _content(path: Path) -> str:
+    if path.is_symlink():
+        return f"-> {path.readlink()}"
+    return "folder" if path.is_dir() else hashlib.sha256(path.read_bytes()).hexdigest()
