@@ -67,7 +67,10 @@ def write_session(folder: Path, *, drift: float = 2e-5, jump: float = 0.0, repea
         {"stimulus_id": name, "sha256": str(number) * 64, "source_sha256": letter * 64}
         for number, (name, letter) in enumerate((("cat", "c"), ("dog", "d")), 1)
     ]
-    (folder / "manifest.json").write_text(json.dumps({"stimuli": stimuli}))
+    rig = {"monitor": {"width_px": 1920, "height_px": 1080}}
+    (folder / "manifest.json").write_text(
+        json.dumps({"protocol": "rapid", "minutes": 1, "rig": rig, "stimuli": stimuli})
+    )
     generator = np.random.default_rng(0)
     seen = 100.0 + onsets * (1 + drift) + generator.uniform(0, 0.0005, len(onsets))
     seen[repeats:] += jump

@@ -43,6 +43,8 @@ def suggest_layers(observer: Observer) -> tuple[str, ...]:
     else:
         raise InputError(f"{observer.name} has no layer with space: name the layers to fit")
     known = observer.axes.all()
+    # One whose axes are in doubt, as a grid of a few cells may be, is for the user to name.
+    blocks = [layer for layer in blocks if known[layer] is not None] or blocks
     last = {_resolution(shapes[layer], known[layer]) or layer: layer for layer in blocks}
     return _spread(list(last.values()))
 
