@@ -260,7 +260,11 @@ def test_a_log_is_added_to(synthstim, folder, tmp_path):
     ("command", "stopped", "said"),
     [
         (["make", "good.yaml", "--out", "x"], "synthstim.production.make", "--resume goes on"),
-        (["loop", "next", "x"], "synthstim.loop.Session.read", "the session is whole; the same command goes on"),
+        (
+            ["loop", "next", "x"],
+            "synthstim.loop.Session.read",
+            "what is complete is kept, and the same command goes on",
+        ),
         (["adopt", "taken", "--out", "x"], "synthstim.stimulus_set.adopt", "stopped"),
     ],
 )

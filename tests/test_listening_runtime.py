@@ -282,7 +282,8 @@ def test_answers_have_the_times_of_their_keys() -> None:
     now = logging.defaultClock.getTime()
     question = Question(Entry(["dog", "cat"]))
     question.asked_at = now - 5
-    keys = [key("d", now - 4), key("x", now - 3.5), key("backspace", now - 3)]
+    # The first return shows the only word left, the second answers it.
+    keys = [key("d", now - 4), key("x", now - 3.5), key("backspace", now - 3), key("return", now - 2.5)]
     assert question.read(keys) is None
     keys += [key("return", now - 2)]
     assert question.read(keys) == ("dog", now - 2)

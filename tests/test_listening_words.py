@@ -34,7 +34,7 @@ def typed(entry: Entry, *keys: str) -> str | None:
         ([*"tshirt", "return"], "T-shirt"),
         (["t", "minus", *"shirt", "return"], "T-shirt"),
         ([*"naive", "return"], "naïve"),
-        (["num_4", "2", "n", "return"], "42nd"),
+        (["num_4", "2", "n", "return", "return"], "42nd"),
         (["x", "backspace", "d", "lshift", "o", "g", "return"], "dog"),
     ],
 )

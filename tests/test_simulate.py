@@ -193,4 +193,4 @@ def test_the_command_answers_a_set_and_an_experiment(naturals: StimulusSet, ran:
     assert all(option in said.output for option in ("--spikes", "--markers", "--window", "--stimuli", "--out"))
     again = CliRunner().invoke(app, ["simulate", str(naturals.root), "--out", str(table)])
     assert isinstance(again.exception, InputError)
-    assert "does not exist yet" in str(again.exception)
+    assert "exists already" in str(again.exception)

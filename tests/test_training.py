@@ -260,8 +260,12 @@ def test_the_same_seed_gives_the_same_weights_whatever_torch_drew_before(learnt,
 def test_where_weights_cannot_go_is_said_before_anything_is_done(tmp_path, monkeypatch):
     monkeypatch.setattr("synthstim.training.train.spoken_words", pytest.fail)
     (tmp_path / "there.safetensors").write_bytes(b"")
-    for out in ("there.safetensors", "weights.pth", "no/folder/w.safetensors"):
-        with pytest.raises(InputError, match=r"cannot be written to .*: name a new \.safetensors file"):
+    for out, said in (
+        ("there.safetensors", "exists already"),
+        ("weights.pth", "let it end with .safetensors"),
+        ("there.safetensors/w.safetensors", "cannot be made"),
+    ):
+        with pytest.raises(InputError, match=said):
             train_word_music(tmp_path / out)
 
 
