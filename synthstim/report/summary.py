@@ -30,7 +30,7 @@ _LABELS = {
 }
 # Of a longer list only so many: provenance.json has all.
 _LISTED = 8
-_APART = ("recipe", "schema_version", "table")
+_APART = ("recipe", "schema_version", "table", "fingerprint")
 _MEASURED = (
     "match_db",
     "pearson",
