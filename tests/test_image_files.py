@@ -7,6 +7,7 @@ import zlib
 import cv2
 import numpy as np
 import pytest
+import tifffile
 import torch
 from image_bytes import GREY, png, profile, tiff
 from PIL import Image, ImageCms
@@ -41,6 +42,12 @@ def saved(format, image, **options):
 def animation(format):
     frames = [Image.new("RGB", (8, 8), colour) for colour in ("red", "blue")]
     return saved(format, frames[0], save_all=True, append_images=frames[1:])
+
+
+def planes(levels):
+    stream = io.BytesIO()
+    tifffile.imwrite(stream, np.moveaxis(levels, 2, 0).astype(np.uint16), photometric="rgb", planarconfig="separate")
+    return stream.getvalue()
 
 
 REC_709 = (0.3127, 0.3290, 0.64, 0.33, 0.30, 0.60, 0.15, 0.06)
@@ -112,6 +119,7 @@ REFUSED = {
     "signed.tif": (tiff(GREY, bits=16, numbers=2), "signed whole numbers from 0 to 255 of 16 bits"),
     "signed32.tif": (tiff(GREY, bits=32, numbers=2), "signed whole numbers from 0 to 255 of 32 bits"),
     "floating.tif": (tiff(GREY / 255, bits=32, numbers=3), "floating point numbers from 0 to 1 of 32 bits"),
+    "planes.tif": (planes(COLOUR * 257), "16 bits and a plane for each colour"),
     "twelve.tif": (tiff(GREY * 16, bits=12), "whole numbers from 0 to 4080 of 12 bits"),
     "lab.tif": (tiff(COLOUR, photometric=8), r"is coded as CIE L\*a\*b\*: save it as grey or RGB"),
     "lab16.tif": (tiff(COLOUR * 257, bits=16, photometric=8), "cannot be read as an image"),

@@ -74,6 +74,10 @@ def _of_tiff(name: str, opened: Image.Image) -> Coding:
         raise InputError(
             f"{name} holds {kind}{span} of {bits} bits, and nothing says which of them is white: save it with 8 or 16 bits"
         )
+    if bits == 16 and len(depths) > 1 and tags.get(284, 1) != 1:
+        raise InputError(
+            f"{name} has 16 bits and a plane for each colour: save it with the colours of a pixel together"
+        )
     # Pillow turns white-is-zero round up to 8 bits and leaves 16 as they are.
     return Coding(bits, inverted=photometric == _WHITE_IS_ZERO and bits == 16)
 
