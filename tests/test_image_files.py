@@ -170,13 +170,9 @@ def test_levels_that_are_uncertain_are_refused(tmp_path, name):
 
 
 def test_a_smaller_copy_in_a_tiff_is_no_second_picture(tmp_path):
-    stream = io.BytesIO()
-    small = Image.fromarray(GREY[:, ::4].astype(np.uint8))
-    info = {254: 1}
-    with Image.fromarray(GREY.astype(np.uint8)) as whole:
-        small.encoderinfo = {"tiffinfo": info}
-        whole.save(stream, "TIFF", save_all=True, append_images=[small])
-    (tmp_path / "a.tif").write_bytes(stream.getvalue())
+    with tifffile.TiffWriter(tmp_path / "a.tif") as writer:
+        writer.write(GREY.astype(np.uint8), photometric="minisblack")
+        writer.write(GREY[:, ::4].astype(np.uint8), photometric="minisblack", subfiletype=1)
     with Image.open(tmp_path / "a.tif") as opened:
         assert opened.n_frames == 2
     np.testing.assert_allclose(read_image(tmp_path / "a.tif")[0], GREY / 255)

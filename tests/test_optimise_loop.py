@@ -313,7 +313,7 @@ class Narrow(nn.Module):
 
     def __init__(self, inner: nn.Module):
         super().__init__()
-        self.inner, self.most, self.error = inner, 99, torch.OutOfMemoryError("CUDA out of memory")
+        self.inner, self.most, self.error = inner, 99, torch.cuda.OutOfMemoryError("CUDA out of memory")
 
     def forward(self, values):
         values = self.inner(values)
@@ -348,7 +348,7 @@ def test_a_batch_that_does_not_fit_is_halved(observer, moved, tmp_path):
 
     module.most, run = 99, make()
     module.most = 0
-    with pytest.raises(torch.OutOfMemoryError):
+    with pytest.raises(torch.cuda.OutOfMemoryError):
         run.result()
     module.error = RuntimeError("shapes do not match")
     with pytest.raises(RuntimeError, match="shapes do not match"):
