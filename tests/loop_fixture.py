@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -60,6 +61,10 @@ def answer(stimuli: StimulusSet, *, repeats: int = 6, seed: int = 1, session: st
 
 def begin(folder: Path, *, count: int = 60, **changes: Any) -> Session:
     return start_loop(folder / "session", SETTINGS | changes, count=count)
+
+
+def copied(session: Session, folder: Path) -> Session:
+    return Session.read(shutil.copytree(session.root, folder / "session"))
 
 
 def recorded(session: Session, folder: Path, **options: Any) -> Path:

@@ -19,6 +19,7 @@ from loop_fixture import (
     announce,
     answer,
     begin,
+    copied,
     deliveries,
     recorded,
     sealed,
@@ -56,10 +57,6 @@ def second(begun: Session, tmp_path_factory: pytest.TempPathFactory) -> Session:
     deliver(session, [recorded(session, folder)])
     next_step(session.root)
     return session
-
-
-def copied(session: Session, folder: Path) -> Session:
-    return Session.read(shutil.copytree(session.root, folder / "session"))
 
 
 # Settings.

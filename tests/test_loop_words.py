@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from loop_fixture import answer, begin, recorded
+from loop_fixture import answer, begin, copied, recorded
 from responses_fixture import write_nwb_of
 from typer.testing import CliRunner
 
@@ -34,10 +34,6 @@ def second(begun: Session, tmp_path_factory: pytest.TempPathFactory) -> Session:
     deliver(session, [recorded(session, folder)])
     next_step(session.root)
     return session
-
-
-def copied(session: Session, folder: Path) -> Session:
-    return Session.read(shutil.copytree(session.root, folder / "session"))
 
 
 def change(session: Session, old: str, new: str) -> Session:
