@@ -16,7 +16,7 @@ ROOT = Path(synthstim.__file__).parent
 # Modules of one line may not import one another.
 FLOW = [
     ["errors", "lazily"],
-    ["ids", "catalogue"],
+    ["ids", "catalogue", "registry"],
     ["files"],
     ["images", "sounds"],
     ["recordings"],
