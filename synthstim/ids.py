@@ -43,6 +43,20 @@ def safe_id(stem: str) -> str:
     return (f"{text}_" if text.lower() in RESERVED else text)[:64]
 
 
+def free_id(stem: str, taken: set[str]) -> str:
+    """An id as near to a stem as the rules allow, none of those taken (in small letters), to which it is added.
+
+    >>> free_id("cat", {"cat"})
+    'cat_2'
+    """
+    name = first = safe_id(stem)
+    number = 2
+    while name.lower() in taken:
+        name, number = f"{first[:58]}_{number}", number + 1
+    taken.add(name.lower())
+    return name
+
+
 def is_name(name: object) -> bool:
     """Whether this may be a name that a recording brings: of a site, of a session, or its label for a stimulus.
 

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from patience import PATIENCE_S
 
-from synthstim.experiment.virtual_sound import SINK, virtual_speaker
+from synthstim.experiment.running.virtual_sound import SINK, virtual_speaker
 from synthstim.stimulus_set import SetWriter
 
 RATE = 48000

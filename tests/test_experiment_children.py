@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from synthstim.experiment.children import child
+from synthstim.experiment.running.children import child
 
 # A program that writes its number and its parent's down, and would then run for ever; it may refuse to be terminated.
 PROGRAM = """
@@ -24,7 +24,7 @@ while True:
 """
 STARTER = """
 import sys, time
-from synthstim.experiment.children import child
+from synthstim.experiment.running.children import child
 with child([sys.executable, "-c", sys.argv[1], sys.argv[2], sys.argv[3]]) as process:
     process.wait()
 """

@@ -308,7 +308,7 @@ def test_damaged_sets_and_taken_places_are_refused(stimuli: Path, tmp_path: Path
 def test_more_codes_than_a_byte_holds_are_refused(
     stimuli: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("synthstim.experiment.stimuli.FIRST_STIMULUS", 254)
+    monkeypatch.setattr("synthstim.experiment.images.stimuli.FIRST_STIMULUS", 254)
     serial = RIG + "markers: {kind: serial, port: COM3}\n"
     with pytest.raises(InputError, match=r"set markers\.encoding to line"):
         export_experiment(stimuli, out=tmp_path / "out", rig=write_rig(tmp_path, serial))

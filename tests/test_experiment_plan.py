@@ -14,7 +14,7 @@ import yaml
 
 from synthstim.errors import InputError
 from synthstim.experiment import list_protocols, protocol, read_protocol
-from synthstim.experiment.plan import randomised_blocks
+from synthstim.experiment.images.orders import randomised_blocks
 from synthstim.experiment.texts import fill_texts
 
 

@@ -14,10 +14,11 @@ from typing import Any
 import pytest
 
 from synthstim.errors import InputError
-from synthstim.experiment import patience, run_experiment
+from synthstim.experiment import run_experiment
 from synthstim.experiment.manifest import Experiment, Listening, Viewing, read_manifest
-from synthstim.experiment.psychopy_home import require_psychopy_home
-from synthstim.experiment.run_log import reason_of
+from synthstim.experiment.running import idle_limit
+from synthstim.experiment.running.psychopy_home import require_psychopy_home
+from synthstim.experiment.running.stop_reason import reason_of
 from synthstim.experiment.runtime import listening
 from synthstim.experiment.runtime.participants import Participants
 from synthstim.experiment.runtime.session import Session
@@ -177,14 +178,14 @@ def test_the_reason_of_a_run_is_what_ended_it(printed: str, code: int, said: str
     assert "graphics card" not in reason_of(tmp_path / "run.log", code)
 
 
-def test_patience_lasts_while_tables_grow_and_longer_on_a_busy_computer(
+def test_the_idle_limit_lasts_while_tables_grow_and_longer_on_a_busy_computer(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     now = [0.0]
-    monkeypatch.setattr(patience.time, "monotonic", lambda: now[0])
-    monkeypatch.setattr(patience, "processors", lambda: 2)
-    monkeypatch.setattr(patience, "load", lambda: 1.0)
-    waiting = patience.Patience(tmp_path, minutes=1)
+    monkeypatch.setattr(idle_limit.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(idle_limit, "processors", lambda: 2)
+    monkeypatch.setattr(idle_limit, "load", lambda: 1.0)
+    waiting = idle_limit.IdleLimit(tmp_path, minutes=1)
     now[0] = 400.0
     assert not waiting.over
     (tmp_path / "a_trials.tsv").write_text("a row\n")
@@ -193,7 +194,7 @@ def test_patience_lasts_while_tables_grow_and_longer_on_a_busy_computer(
     assert (waiting.idle_s, waiting.over) == (400.0, False)
     now[0] = 830.0
     assert waiting.over
-    monkeypatch.setattr(patience, "load", lambda: 4.0)
+    monkeypatch.setattr(idle_limit, "load", lambda: 4.0)
     assert not waiting.over
 
 

@@ -23,7 +23,7 @@ from PIL import Image
 
 from synthstim.errors import InputError
 from synthstim.experiment import Run, export_experiment, protocol, readme, run_experiment
-from synthstim.experiment.virtual_display import virtual_display
+from synthstim.experiment.running.virtual_display import virtual_display
 
 OBSERVER = Path(__file__).with_name("experiment_observer.py")
 QUICK = {"on_ms": 50, "off_ms": 33.333, "lead_ms": 50, "rest_ms": 50, "blocks": 2}

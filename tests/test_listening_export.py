@@ -22,9 +22,9 @@ from experiment_sounds import RATE, STAGES, WORDS, make_sounds, sound
 from synthstim.analysis import read_design
 from synthstim.errors import InputError
 from synthstim.experiment import export_experiment, read_protocol
-from synthstim.experiment.labels import Label
 from synthstim.experiment.runtime.pages import is_right
-from synthstim.experiment.tones import headphone_tones, level_noise
+from synthstim.experiment.sounds.labels import Label
+from synthstim.experiment.sounds.tones import headphone_tones, level_noise
 from synthstim.files import sha256_of
 from synthstim.stimulus_set import SetWriter, StimulusSet
 

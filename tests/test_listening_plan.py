@@ -9,10 +9,10 @@ import pytest
 from experiment_sounds import STAGES, WORDS, make_sounds
 
 from synthstim.errors import InputError
-from synthstim.experiment.balance import balanced_conditions, order_of, rests_before, with_catch
-from synthstim.experiment.cast import Cast, cast_sources
-from synthstim.experiment.labels import Label
-from synthstim.experiment.sound_set import SoundSet, read_sound_set
+from synthstim.experiment.sounds.balance import balanced_conditions, order_of, rests_before, with_catch
+from synthstim.experiment.sounds.labels import Label
+from synthstim.experiment.sounds.roles import Roles, assign_roles
+from synthstim.experiment.sounds.sound_set import SoundSet, read_sound_set
 from synthstim.stimulus_set import StimulusSet
 
 SIZES = [(2, 2, 2), (9, 4, 8), (12, 4, 20), (7, 5, 13), (200, 10, 20), (3, 9, 18), (50, 3, 4)]
@@ -81,9 +81,9 @@ def sounds(tmp_path_factory: pytest.TempPathFactory) -> SoundSet:
     return read_sound_set(StimulusSet.read(made), include="passed")
 
 
-def share_out(sounds: SoundSet, roles: dict[str, str] | None = None, **settings: object) -> Cast:
+def share_out(sounds: SoundSet, given: dict[str, str] | None = None, **settings: object) -> Roles:
     values = {"seed": 0, "missing": "leave_out_source", "demo_trials": None, "catch_trials": None} | settings
-    return cast_sources(sounds, {word: Label(word, (roles or {}).get(word, "")) for word in WORDS}, values)
+    return assign_roles(sounds, {word: Label(word, (given or {}).get(word, "")) for word in WORDS}, values)
 
 
 def test_conditions_are_the_recording_and_the_stages(sounds: SoundSet) -> None:
@@ -102,10 +102,10 @@ def test_what_is_missing_or_failed_is_told_with_the_reason(sounds: SoundSet) -> 
 
 @pytest.mark.parametrize("seed", range(5))
 def test_incomplete_sources_serve_where_they_can(sounds: SoundSet, seed: int) -> None:
-    cast = share_out(sounds, seed=seed)
-    assert (len(cast.catch), len(cast.demo), len(cast.main)) == (1, 2, 9)
-    assert {"monkey", "carpet"} <= {*cast.catch, *cast.demo}
-    assert len({*cast.main, *cast.demo, *cast.catch}) == 12
+    roles = share_out(sounds, seed=seed)
+    assert (len(roles.catch), len(roles.demo), len(roles.main)) == (1, 2, 9)
+    assert {"monkey", "carpet"} <= {*roles.catch, *roles.demo}
+    assert len({*roles.main, *roles.demo, *roles.catch}) == 12
 
 
 def test_incomplete_sources_are_otherwise_left_out_or_kept(sounds: SoundSet) -> None:
@@ -115,9 +115,9 @@ def test_incomplete_sources_are_otherwise_left_out_or_kept(sounds: SoundSet) -> 
 
 
 def test_roles_come_first(sounds: SoundSet) -> None:
-    cast = share_out(sounds, {"garden": "catch", "window": "demo", "bottle": "main", "rocket": "catch"})
-    assert (cast.catch, cast.demo) == (("garden", "rocket"), ("window",))
-    assert "bottle" in cast.main
+    roles = share_out(sounds, {"garden": "catch", "window": "demo", "bottle": "main", "rocket": "catch"})
+    assert (roles.catch, roles.demo) == (("garden", "rocket"), ("window",))
+    assert "bottle" in roles.main
     with pytest.raises(InputError, match="asked for twice"):
         share_out(sounds, {"garden": "catch"}, catch_trials=3)
 

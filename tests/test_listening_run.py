@@ -25,11 +25,12 @@ from numpy.typing import NDArray
 from patience import PATIENCE_S
 
 from synthstim.errors import InputError
-from synthstim.experiment import export_experiment, rehearsal_lacks, run_experiment, virtual_sound
+from synthstim.experiment import export_experiment, rehearsal_lacks, run_experiment
+from synthstim.experiment.running import virtual_sound
+from synthstim.experiment.running.virtual_display import virtual_display
 from synthstim.experiment.runtime.listening import Listening
 from synthstim.experiment.runtime.tables import read_table
 from synthstim.experiment.runtime.trials import TrialLog, read_plan
-from synthstim.experiment.virtual_display import virtual_display
 
 LISTENER = Path(__file__).with_name("experiment_listener.py")
 MISSING = [name for name in ("Xvfb", "pulseaudio", "parec", "pactl") if shutil.which(name) is None]
@@ -319,7 +320,7 @@ def test_a_changed_sound_stops_at_once(untouched: Path, tmp_path: Path) -> None:
 
 def test_what_a_rehearsal_lacks_is_told(untouched: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = shutil.copytree(untouched, tmp_path / "exp")
-    monkeypatch.setattr("synthstim.experiment.run.has_sound", lambda: False)
+    monkeypatch.setattr("synthstim.experiment.running.run.has_sound", lambda: False)
     assert rehearsal_lacks(folder) == ""
     found = shutil.which
     monkeypatch.setattr(shutil, "which", lambda name: None if name == "pulseaudio" else found(name))

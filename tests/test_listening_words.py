@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from synthstim.errors import InputError
-from synthstim.experiment.labels import Label, answer_words, labels_of
 from synthstim.experiment.runtime.completion import SHOWN, Entry, NumberEntry, fold
+from synthstim.experiment.sounds.labels import Label, answer_words, labels_of
 
 LIST = ("car", "carpet", "cart", "dog", "Crème brûlée", "T-shirt", "naïve", "42nd")
 

@@ -18,8 +18,8 @@ from scipy import stats
 from synthstim.analysis.design import NATURAL, PROTOCOL, Design
 from synthstim.analysis.tables import as_tsv
 from synthstim.errors import InputError, nearest
-from synthstim.experiment.balance import balanced_conditions, order_of, with_catch
 from synthstim.experiment.runtime.trials import TRIAL_COLUMNS
+from synthstim.experiment.sounds.balance import balanced_conditions, order_of, with_catch
 
 # How far a participant's skill in one condition says that in another.
 _SHARED = 0.5

@@ -10,7 +10,7 @@ _get, __all__ = lazily(
         "export": ("export_experiment",),
         "protocol": ("Protocol", "list_protocols", "read_protocol"),
         "rig": ("DEFAULT_RIG", "Rig", "read_rig"),
-        "run": ("Run", "rehearsal_lacks", "run_experiment"),
+        "running.run": ("Run", "rehearsal_lacks", "run_experiment"),
     },
 )
 

@@ -12,18 +12,18 @@ from typing import Any
 
 import yaml
 
-from synthstim.experiment.builder import build_experiment, write_experiment
-from synthstim.experiment.labels import Labels
-from synthstim.experiment.listening import prepare_listening
-from synthstim.experiment.pieces import Stage
+from synthstim.experiment.builder.experiment import build_experiment, write_experiment
+from synthstim.experiment.builder.pieces import Stage
+from synthstim.experiment.images.viewing import prepare_viewing
+from synthstim.experiment.marker_codes import CODES
 from synthstim.experiment.prepared import Prepared, Request
 from synthstim.experiment.protocol import Protocol, read_protocol
-from synthstim.experiment.psychopy_home import require_psychopy_home
 from synthstim.experiment.readme import write_readme
 from synthstim.experiment.rig import DEFAULT_RIG, Rig, read_rig
-from synthstim.experiment.routine import CODES
+from synthstim.experiment.running.psychopy_home import require_psychopy_home
+from synthstim.experiment.sounds.labels import Labels
+from synthstim.experiment.sounds.listening import prepare_listening
 from synthstim.experiment.texts import fill_texts
-from synthstim.experiment.viewing import prepare_viewing
 from synthstim.files import Staging
 from synthstim.stimulus_set import StimulusSet
 

@@ -7,9 +7,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from synthstim.experiment.labels import Labels
-from synthstim.experiment.pieces import Stage
+from synthstim.errors import InputError
+from synthstim.experiment.builder.pieces import Stage
 from synthstim.experiment.protocol import Protocol
+from synthstim.experiment.sounds.labels import Labels
+from synthstim.media import modality_of
 from synthstim.stimulus_set import StimulusSet
 
 
@@ -55,3 +57,16 @@ class Prepared:
     blocks: int = 1
     screen_matters: bool = True
     notes: tuple[str, ...] = ()
+
+
+def require_modality(stimulus_set: StimulusSet, wanted: str, protocol: str) -> None:
+    """Raise InputError unless the set holds images, or sounds, as a protocol wants."""
+    recorded = stimulus_set.provenance.get("modality")
+    # A table made by hand may come without provenance of it.
+    found = {recorded} if recorded else {modality_of(file) for file in stimulus_set.table["file"]}
+    if other := sorted(str(kind) for kind in found - {wanted}):
+        does = {"image": "shows images", "sound": "plays sounds"}[wanted]
+        raise InputError(
+            f"{stimulus_set.root.name} holds stimuli of the modality {other[0]}, {protocol} {does}: choose another set or"
+            " another protocol"
+        )

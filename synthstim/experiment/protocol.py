@@ -10,8 +10,9 @@ from typing import Any, Literal
 from pydantic import Field, RootModel
 
 from synthstim.errors import InputError, nearest
-from synthstim.experiment.piece_rules import check_pieces
-from synthstim.experiment.routine import CODES, SKIPS, Parts, Routine, Step
+from synthstim.experiment.builder.piece_rules import check_pieces
+from synthstim.experiment.builder.routine import SKIPS, Parts, Routine, Step
+from synthstim.experiment.marker_codes import CODES
 from synthstim.experiment.setting import NAME_PATTERN, Identifier, Part, Setting, value_of
 from synthstim.recipe import read_yaml, validate
 

@@ -9,10 +9,9 @@ from typing import Any
 
 import jinja2
 
-from synthstim.experiment.pieces import Stage
-from synthstim.experiment.plan import FIRST_STIMULUS
+from synthstim.experiment.builder.pieces import Stage
+from synthstim.experiment.marker_codes import CODES, FIRST_STIMULUS
 from synthstim.experiment.protocol import Protocol, protocols_folder
-from synthstim.experiment.routine import CODES
 
 
 def write_readme(

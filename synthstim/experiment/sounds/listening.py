@@ -11,17 +11,16 @@ from pathlib import Path
 from typing import Any
 
 from synthstim.errors import InputError
-from synthstim.experiment import tones
-from synthstim.experiment.cast import Material, cast_sources
-from synthstim.experiment.labels import answer_words, labels_of
-from synthstim.experiment.orders import participants_rows, write_rows
-from synthstim.experiment.plan import write_markers
-from synthstim.experiment.prepared import Prepared, Request
+from synthstim.experiment.marker_codes import check_codes, write_markers
+from synthstim.experiment.prepared import Prepared, Request, require_modality
 from synthstim.experiment.runtime.trials import PARTS
-from synthstim.experiment.shelf import Shelf, make_tones, shelve
-from synthstim.experiment.sound_set import measured, read_sound_set
-from synthstim.experiment.stimuli import check_codes, require_modality
-from synthstim.experiment.trial_columns import TRIAL_MEANINGS
+from synthstim.experiment.sounds import tones
+from synthstim.experiment.sounds.files import SoundFiles, copy_sounds, make_tones
+from synthstim.experiment.sounds.labels import answer_words, labels_of
+from synthstim.experiment.sounds.orders import participants_rows, write_rows
+from synthstim.experiment.sounds.roles import Material, assign_roles
+from synthstim.experiment.sounds.sound_set import measured, read_sound_set
+from synthstim.experiment.sounds.trial_columns import TRIAL_MEANINGS
 from synthstim.recipe.schema import DEFAULT_LEVEL_DBFS
 
 DEFAULT_RATE_HZ = 48000
@@ -40,29 +39,29 @@ def prepare_listening(request: Request, directory: Path) -> Prepared:
     """
     values = request.stage.settings
     material = _material(request)
-    shelf = Shelf(directory)
+    sounds = SoundFiles(directory)
     (directory / "stimuli").mkdir()
     if material is not None and request.source is not None:
-        shelve(shelf, request.source, material)
-    rate, level = _rate_and_level(request, shelf)
-    make_tones(shelf, rate, level, checked=values.get("check_headphones", True))
-    check_codes(shelf.entries[-1]["marker_code"], request.stage.rig)
-    write_markers(directory / "markers.tsv", (entry["stimulus_id"] for entry in shelf.entries))
+        copy_sounds(sounds, request.source, material)
+    rate, level = _rate_and_level(request, sounds)
+    make_tones(sounds, rate, level, checked=values.get("check_headphones", True))
+    check_codes(sounds.entries[-1]["marker_code"], request.stage.rig)
+    write_markers(directory / "markers.tsv", (entry["stimulus_id"] for entry in sounds.entries))
     conditions = len(material.sound_set.conditions) if material else 1
     participants = values["participants"] or conditions * math.ceil(DEFAULT_PARTICIPANTS / conditions)
-    orders = participants_rows(shelf, material, participants=participants, seed=values["seed"])
+    orders = participants_rows(sounds, material, participants=participants, seed=values["seed"])
     (directory / "trials.json").write_text(json.dumps(TRIAL_MEANINGS, indent=2) + "\n", encoding="utf-8", newline="\n")
     (directory / "conditions").mkdir()
     for number, rows in enumerate(orders, start=1):
         write_rows(directory / "conditions" / f"participant_{number:03d}.csv", rows)
     trials = {part: max(sum(row[0] == i for row in rows) for rows in orders) for i, part in enumerate(PARTS)}
     manifest = {"participants": participants, "trials": trials, "rate_hz": rate, "level_dbfs": level}
-    manifest |= _manifest(material, shelf, values, checked=trials["headphone"] > 0)
+    manifest |= _manifest(material, sounds, values, checked=trials["headphone"] > 0)
     return Prepared(
-        facts=_facts(material, shelf, trials, values),
+        facts=_facts(material, sounds, trials, values),
         manifest=manifest,
         settings={"participant": None, "sound": {"check": True}},
-        page=_page(material, shelf) | {"manifest": manifest, "columns": TRIAL_MEANINGS},
+        page=_page(material, sounds) | {"manifest": manifest, "columns": TRIAL_MEANINGS},
         background=BACKGROUND,
         screen_matters=False,
     )
@@ -83,12 +82,12 @@ def _material(request: Request) -> Material | None:
     sound_set = read_sound_set(request.source, include=request.stage.settings["include"])
     labels = labels_of(sound_set.recordings, request.labels)
     words = answer_words(labels.values(), request.answers)
-    return Material(sound_set, labels, words, cast_sources(sound_set, labels, request.stage.settings))
+    return Material(sound_set, labels, words, assign_roles(sound_set, labels, request.stage.settings))
 
 
-def _rate_and_level(request: Request, shelf: Shelf) -> tuple[int, float]:
+def _rate_and_level(request: Request, sounds: SoundFiles) -> tuple[int, float]:
     """The rate of every sound in Hz, and the level in dBFS of those that are made: as loud as the set's, on average."""
-    values, found = request.stage.settings, shelf.heard
+    values, found = request.stage.settings, sounds.heard
     if not found and request.source is not None:
         found = [measured(request.source.path(file), Path(file).name) for file in request.source.table["file"]]
     rate = values.get("rate_hz") or (found[0]["rate_hz"] if found else DEFAULT_RATE_HZ)
@@ -103,9 +102,9 @@ def _mean_level(levels: Sequence[float]) -> float:
 
 
 def _facts(
-    material: Material | None, shelf: Shelf, trials: Mapping[str, int], values: Mapping[str, Any]
+    material: Material | None, sounds: SoundFiles, trials: Mapping[str, int], values: Mapping[str, Any]
 ) -> dict[str, Any]:
-    lasts = [entry["duration_s"] for entry in shelf.heard]
+    lasts = [entry["duration_s"] for entry in sounds.heard]
     mean_s = sum(lasts) / len(lasts) if lasts else 0.0
     check_s = 3 * tones.TONE_S + 2 * tones.GAP_S + values["lead_s"] + _CHOICE_S
     heard_s = (trials["demo"] + trials["main"]) * (mean_s + values["lead_s"] + _ANSWER_S)
@@ -119,7 +118,9 @@ def _facts(
     }
 
 
-def _manifest(material: Material | None, shelf: Shelf, values: Mapping[str, Any], *, checked: bool) -> dict[str, Any]:
+def _manifest(
+    material: Material | None, sounds: SoundFiles, values: Mapping[str, Any], *, checked: bool
+) -> dict[str, Any]:
     criteria = {"headphone_trials": tones.TRIALS, "headphone_pass": tones.PASS} if checked else {
         "headphone_trials": 0, "headphone_pass": 0
     }  # fmt: skip
@@ -130,12 +131,12 @@ def _manifest(material: Material | None, shelf: Shelf, values: Mapping[str, Any]
         "words": [],
         "left_out": [],
         "left_out_sources": [],
-        "fixed": {"level": shelf.numbers["", "level"]},
-        "stimuli": shelf.entries,
+        "fixed": {"level": sounds.numbers["", "level"]},
+        "stimuli": sounds.entries,
     }
     if material is not None:
         entries |= {
-            "n_catch": len(material.cast.catch),
+            "n_catch": len(material.roles.catch),
             "conditions": [asdict(condition) for condition in material.sound_set.conditions],
             "words": list(material.words),
             "left_out": [asdict(missing) for missing in material.sound_set.left_out],
@@ -144,13 +145,13 @@ def _manifest(material: Material | None, shelf: Shelf, values: Mapping[str, Any]
     return entries
 
 
-def _page(material: Material | None, shelf: Shelf) -> dict[str, Any]:
+def _page(material: Material | None, sounds: SoundFiles) -> dict[str, Any]:
     if material is None:
-        return {"cast": None, "failed": 0, "levels": None, "reasons": {}, "unused": 0, "only_labels": False}
-    levels = [entry["level_dbfs"] for entry in shelf.heard]
+        return {"roles": None, "failed": 0, "levels": None, "reasons": {}, "unused": 0, "only_labels": False}
+    levels = [entry["level_dbfs"] for entry in sounds.heard]
     return {
-        "cast": material.cast,
-        "failed": sum(entry["status"] == "failed" for entry in shelf.heard),
+        "roles": material.roles,
+        "failed": sum(entry["status"] == "failed" for entry in sounds.heard),
         "levels": (min(levels), max(levels)),
         "reasons": Counter(missing.condition for missing in material.sound_set.left_out),
         "unused": material.sound_set.unused,

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from synthstim.errors import InputError
-from synthstim.experiment.children import child
+from synthstim.experiment.running.children import child
 
 SINK = "synthstim"
 _START_S = 15.0

@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 
 from synthstim.errors import InputError
-from synthstim.experiment.stimuli import free_id
+from synthstim.ids import free_id
 from synthstim.sounds import level_of, read_sound
 from synthstim.stimulus_set import StimulusSet
 

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from synthstim.errors import InputError
-from synthstim.experiment.pieces import Stage, add_piece, claim_name, code_of
+from synthstim.experiment.builder.pieces import Stage, add_piece, claim_name, code_of
+from synthstim.experiment.builder.routine import SKIPS, Routine, Step
 from synthstim.experiment.protocol import Protocol
-from synthstim.experiment.routine import SKIPS, Routine, Step
 
 _BEFORE = """\
 import os

@@ -8,8 +8,6 @@ from pydantic import Field, RootModel, model_validator
 
 from synthstim.experiment.setting import NAME_PATTERN, Identifier, Part, Setting
 
-# Markers of events; stimuli have codes of their own after these.
-CODES = {"session_start": 1, "session_end": 2, "block_start": 3, "block_end": 4}
 # Conditions under which a routine is left out, as the script asks for them.
 SKIPS = {
     "first_block": "blocks.thisN == 0",
@@ -21,7 +19,7 @@ SKIPS = {
 
 
 class Piece(Part):
-    """A reusable component of a routine; see ``synthstim.experiment.pieces`` for the kinds.
+    """A reusable component of a routine; see ``synthstim.experiment.builder.pieces`` for the kinds.
 
     ``start`` and ``frames`` name durations among the settings; a list is their sum. Without ``frames`` it stays until
     the routine ends. ``when`` names a flag among the settings: the piece is left out where that is false. ``x`` and

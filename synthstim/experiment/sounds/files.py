@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from synthstim.errors import InputError
-from synthstim.experiment import tones
-from synthstim.experiment.cast import Material
-from synthstim.experiment.plan import FIRST_STIMULUS
-from synthstim.experiment.sound_set import NATURAL, measured
+from synthstim.experiment.marker_codes import FIRST_STIMULUS
+from synthstim.experiment.sounds import tones
+from synthstim.experiment.sounds.roles import Material
+from synthstim.experiment.sounds.sound_set import NATURAL, measured
 from synthstim.files import sha256_of
 from synthstim.stimulus_set import StimulusSet
 
@@ -20,7 +20,7 @@ Key = tuple[str, str]
 
 
 @dataclass
-class Shelf:
+class SoundFiles:
     """The sounds of an experiment: an entry each, and the number of each by its key."""
 
     directory: Path
@@ -46,21 +46,21 @@ class Shelf:
         return [entry for entry in self.entries if entry["source"] is not None]
 
 
-def shelve(shelf: Shelf, source: StimulusSet, material: Material) -> None:
+def copy_sounds(sounds: SoundFiles, source: StimulusSet, material: Material) -> None:
     """Copy the sounds of a set that somebody will hear, byte for byte.
 
     Raises:
         InputError: one is no mono WAV file, or their rates differ.
     """
-    cast = material.cast
-    in_stages, rates = {*cast.main, *cast.demo}, dict[int, str]()
+    roles = material.roles
+    in_stages, rates = {*roles.main, *roles.demo}, dict[int, str]()
     for name, by_condition in material.sound_set.recordings.items():
-        if name not in in_stages | {*cast.catch}:
+        if name not in in_stages | {*roles.catch}:
             continue
         for recording in by_condition.values() if name in in_stages else [by_condition[NATURAL]]:
             facts = measured(source.path(recording.file), Path(recording.file).name)
             rates.setdefault(facts["rate_hz"], recording.file)
-            shutil.copyfile(source.path(recording.file), shelf.directory / "stimuli" / f"{recording.stimulus_id}.wav")
+            shutil.copyfile(source.path(recording.file), sounds.directory / "stimuli" / f"{recording.stimulus_id}.wav")
             columns = {
                 "kind": recording.kind,
                 "status": recording.status,
@@ -69,28 +69,28 @@ def shelve(shelf: Shelf, source: StimulusSet, material: Material) -> None:
                 "also": list(material.labels[name].also),
             }
             columns |= asdict(recording.condition) | {"source_sha256": recording.sha256} | facts
-            shelf.add((name, recording.condition.condition), recording.stimulus_id, **columns)
+            sounds.add((name, recording.condition.condition), recording.stimulus_id, **columns)
     if len(rates) > 1:
         told = " and ".join(f"{file} is at {rate} Hz" for rate, file in sorted(rates.items())[:2])
         raise InputError(f"the sounds of {source.root.name} have different rates, {told}: make them at one")
 
 
-def make_tones(shelf: Shelf, rate_hz: int, level_dbfs: float, *, checked: bool) -> None:
+def make_tones(sounds: SoundFiles, rate_hz: int, level_dbfs: float, *, checked: bool) -> None:
     """Make the noise to set the volume by and, for a headphone check, its tones.
 
     Raises:
         InputError: a sound of the set has one of their names.
     """
-    sounds = {f"headphone_{order}": sound for order, sound in tones.headphone_tones(rate_hz, level_dbfs).items()}
-    for name, sound in (sounds if checked else {}).items():
+    made = {f"headphone_{order}": sound for order, sound in tones.headphone_tones(rate_hz, level_dbfs).items()}
+    for name, sound in (made if checked else {}).items():
         softest = name.removeprefix("headphone_").index("S") + 1
-        _make(shelf, name, sound, rate_hz, kind="headphone", word=str(softest))
-    _make(shelf, "level", tones.level_noise(rate_hz, level_dbfs), rate_hz, kind="level")
+        _make(sounds, name, sound, rate_hz, kind="headphone", word=str(softest))
+    _make(sounds, "level", tones.level_noise(rate_hz, level_dbfs), rate_hz, kind="level")
 
 
-def _make(shelf: Shelf, name: str, sound: tones.Stereo, rate_hz: int, **columns: Any) -> None:
-    path = shelf.directory / "stimuli" / f"{name}.wav"
-    if any(entry["stimulus_id"].lower() == name.lower() for entry in shelf.entries):
+def _make(sounds: SoundFiles, name: str, sound: tones.Stereo, rate_hz: int, **columns: Any) -> None:
+    path = sounds.directory / "stimuli" / f"{name}.wav"
+    if any(entry["stimulus_id"].lower() == name.lower() for entry in sounds.entries):
         raise InputError(f"a stimulus is called {name!r}, as a sound that is made at export: rename it")
     tones.write_stereo(path, sound, rate_hz)
-    shelf.add(("", name), name, status="n/a", rate_hz=rate_hz, duration_s=len(sound) / rate_hz, **columns)
+    sounds.add(("", name), name, status="n/a", rate_hz=rate_hz, duration_s=len(sound) / rate_hz, **columns)

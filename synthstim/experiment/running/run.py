@@ -14,14 +14,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from synthstim.errors import InputError
-from synthstim.experiment.children import child
 from synthstim.experiment.manifest import Experiment, read_manifest
-from synthstim.experiment.patience import Patience, load, processors
-from synthstim.experiment.psychopy_home import require_psychopy_home
-from synthstim.experiment.run_log import reason_of
+from synthstim.experiment.running.children import child
+from synthstim.experiment.running.idle_limit import IdleLimit, load, processors
+from synthstim.experiment.running.psychopy_home import require_psychopy_home
+from synthstim.experiment.running.stop_reason import reason_of
+from synthstim.experiment.running.virtual_display import has_display, virtual_display
+from synthstim.experiment.running.virtual_sound import has_sound, virtual_speaker
 from synthstim.experiment.runtime.simulate import DATA, MARKERS, REHEARSAL, SWITCH
-from synthstim.experiment.virtual_display import has_display, virtual_display
-from synthstim.experiment.virtual_sound import has_sound, virtual_speaker
 
 LOG = "run.log"
 _TABLES = ("*_presentations.tsv", "*_trials.tsv")
@@ -73,8 +73,8 @@ def run_experiment(
     before = set(data.glob("*_session.json"))
     with _display(experiment, simulate) as environment, _sound(experiment.rate_hz, simulate) as sound:
         environment |= sound | {SWITCH: "1" if simulate else "0", MARKERS: "1" if markers else "0"}
-        patience = Patience(data, experiment.minutes) if simulate and time_limit_s is None else None
-        code = _run(root, f"{experiment.protocol}.py", environment, data / LOG, time_limit_s, patience)
+        idle_limit = IdleLimit(data, experiment.minutes) if simulate and time_limit_s is None else None
+        code = _run(root, f"{experiment.protocol}.py", environment, data / LOG, time_limit_s, idle_limit)
     made = sorted(set(data.glob("*_session.json")) - before)
     if code != 0 or not made:
         raise InputError(
@@ -146,7 +146,7 @@ def _sound(rate_hz: int | None, simulate: bool) -> Iterator[dict[str, str]]:
 
 
 def _run(
-    root: Path, script: str, environment: dict[str, str], log: Path, time_limit_s: float | None, patience: Patience | None
+    root: Path, script: str, environment: dict[str, str], log: Path, time_limit_s: float | None, idle_limit: IdleLimit | None
 ) -> int:  # fmt: skip
     # -B: the folder stays as it was exported, without compiled files.
     command = [sys.executable, "-B", script]
@@ -157,12 +157,12 @@ def _run(
     ):
         while True:
             try:
-                return process.wait(time_limit_s if patience is None else 1.0)
+                return process.wait(time_limit_s if idle_limit is None else 1.0)
             except subprocess.TimeoutExpired:
-                if patience is None:
+                if idle_limit is None:
                     so_far = f"was still running after {time_limit_s:.0f} s"
-                elif patience.over:
-                    so_far = f"has shown nothing new for {patience.idle_s:.0f} s"
+                elif idle_limit.over:
+                    so_far = f"has shown nothing new for {idle_limit.idle_s:.0f} s"
                 else:
                     continue
             raise InputError(f"the experiment {so_far}, {_too_slow(log, begun)}")

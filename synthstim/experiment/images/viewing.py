@@ -10,14 +10,15 @@ from typing import Any
 import torch
 
 from synthstim.errors import InputError
-from synthstim.experiment.builder import duration, used_routines
-from synthstim.experiment.pieces import Stage
+from synthstim.experiment.builder.experiment import duration, used_routines
+from synthstim.experiment.builder.pieces import Stage
+from synthstim.experiment.images.orders import randomised_blocks, write_conditions
+from synthstim.experiment.images.stimuli import Stimulus, prepare_images
+from synthstim.experiment.marker_codes import write_markers
 from synthstim.experiment.placement import Box
-from synthstim.experiment.plan import randomised_blocks, write_conditions, write_markers
 from synthstim.experiment.prepared import Prepared, Request
 from synthstim.experiment.protocol import Protocol
 from synthstim.experiment.rig import Rig
-from synthstim.experiment.stimuli import Stimulus, prepare_images
 from synthstim.images import linear_light
 
 # What a protocol may name: how presentations are ordered, a list of items a block.

@@ -13,13 +13,14 @@ import pandas as pd
 import torch
 
 from synthstim.errors import InputError
+from synthstim.experiment.marker_codes import FIRST_STIMULUS, check_codes
 from synthstim.experiment.placement import Box, photodiode_box, place, position
-from synthstim.experiment.plan import FIRST_STIMULUS
+from synthstim.experiment.prepared import require_modality
 from synthstim.experiment.rig import Rig
 from synthstim.files import sha256_of
+from synthstim.ids import free_id
 from synthstim.images import FloatImage, linear_light, read_image, resize, write_png
-from synthstim.media import modality_of
-from synthstim.stimulus_set import StimulusSet, check_ids, safe_id
+from synthstim.stimulus_set import StimulusSet, check_ids
 
 # The rig keeps every image decoded in memory, so that none is read from disk between two flips.
 MAX_DECODED_BYTES = 4 * 2**30
@@ -72,19 +73,6 @@ def prepare_images(
     return tuple(prepared)
 
 
-def require_modality(stimulus_set: StimulusSet, wanted: str, protocol: str) -> None:
-    """Raise InputError unless the set holds images, or sounds, as a protocol wants."""
-    recorded = stimulus_set.provenance.get("modality")
-    # A table made by hand may come without provenance of it.
-    found = {recorded} if recorded else {modality_of(file) for file in stimulus_set.table["file"]}
-    if other := sorted(str(kind) for kind in found - {wanted}):
-        does = {"image": "shows images", "sound": "plays sounds"}[wanted]
-        raise InputError(
-            f"{stimulus_set.root.name} holds stimuli of the modality {other[0]}, {protocol} {does}: choose another set or"
-            " another protocol"
-        )
-
-
 def _check_options(settings: Mapping[str, Any], rig: Rig) -> None:
     if settings["size"] == "native" and settings["size_deg"] is not None:
         raise InputError("size=native shows images 1:1 and size_deg resamples them: give one of the two")
@@ -126,16 +114,6 @@ def _references(table: pd.DataFrame, taken: set[str]) -> list[dict[str, str]]:
     return rows
 
 
-def free_id(stem: str, taken: set[str]) -> str:
-    """An id as near to a stem as the rules allow, none of those taken (in small letters), to which it is added."""
-    name = first = safe_id(stem)
-    number = 2
-    while name.lower() in taken:
-        name, number = f"{first[:58]}_{number}", number + 1
-    taken.add(name.lower())
-    return name
-
-
 def _text(value: object) -> str:
     return "n/a" if value is None or value is pd.NA else str(value)
 
@@ -168,12 +146,3 @@ def _converted(image: FloatImage, settings: Mapping[str, Any], rig: Rig) -> Floa
     if settings["convert_for_linear"]:
         image = linear_light(torch.from_numpy(image)).numpy()
     return image
-
-
-def check_codes(last: int, rig: Rig) -> None:
-    """Raise InputError where the markers of a rig cannot carry every code up to the last."""
-    if rig.markers.kind == "serial" and rig.markers.encoding == "byte" and last > 255:
-        raise InputError(
-            f"{last - FIRST_STIMULUS + 1} stimuli need codes up to {last}, more than a byte holds:"
-            " set markers.encoding to line in rig.yaml, or export the set in parts"
-        )

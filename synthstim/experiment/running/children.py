@@ -10,7 +10,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from synthstim.experiment import watchdog
+from synthstim.experiment.running import watchdog
 
 
 @contextlib.contextmanager

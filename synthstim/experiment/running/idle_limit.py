@@ -9,7 +9,7 @@ from pathlib import Path
 START_S = 240.0
 
 
-class Patience:
+class IdleLimit:
     """Runs out when the tables of a run have not grown for so long that nothing more is to be expected.
 
     Args:

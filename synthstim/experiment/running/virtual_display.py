@@ -10,7 +10,7 @@ import sys
 from collections.abc import Iterator
 
 from synthstim.errors import InputError
-from synthstim.experiment.children import child
+from synthstim.experiment.running.children import child
 
 
 def has_display() -> bool:

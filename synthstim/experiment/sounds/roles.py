@@ -9,12 +9,12 @@ from typing import Any
 from numpy.random import default_rng
 
 from synthstim.errors import InputError
-from synthstim.experiment.labels import Label
-from synthstim.experiment.sound_set import FAILED, SoundSet
+from synthstim.experiment.sounds.labels import Label
+from synthstim.experiment.sounds.sound_set import FAILED, SoundSet
 
 
 @dataclass(frozen=True)
-class Cast:
+class Roles:
     """The sources of each part, in the order of the set; no source is in two."""
 
     main: tuple[str, ...]
@@ -29,16 +29,16 @@ class Material:
     sound_set: SoundSet
     labels: Mapping[str, Label]
     words: Sequence[str]
-    cast: Cast
+    roles: Roles
 
     @property
     def left_out_sources(self) -> list[str]:
         """The sources that nobody hears."""
-        heard = {*self.cast.main, *self.cast.demo, *self.cast.catch}
+        heard = {*self.roles.main, *self.roles.demo, *self.roles.catch}
         return [source for source in self.sound_set.recordings if source not in heard]
 
 
-def cast_sources(sound_set: SoundSet, labels: Mapping[str, Label], settings: Mapping[str, Any]) -> Cast:
+def assign_roles(sound_set: SoundSet, labels: Mapping[str, Label], settings: Mapping[str, Any]) -> Roles:
     """Share the sources out: as their roles say, otherwise by the seed.
 
     Demonstration and catch trials take sources that cannot be heard in every condition first. What then remains
@@ -69,7 +69,7 @@ def cast_sources(sound_set: SoundSet, labels: Mapping[str, Label], settings: Map
         left = [source for source in left if sound_set.complete(source)]
     if len(left) < 2:
         raise InputError(_too_few(sound_set, parts, left))
-    return Cast(tuple(left), tuple(parts["demo"]), tuple(parts["catch"]))
+    return Roles(tuple(left), tuple(parts["demo"]), tuple(parts["catch"]))
 
 
 def _too_few(sound_set: SoundSet, parts: Mapping[str, list[str]], left: list[str]) -> str:

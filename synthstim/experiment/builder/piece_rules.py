@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from synthstim.errors import InputError
-from synthstim.experiment.routine import Piece, Routine, Step
+from synthstim.experiment.builder.routine import Piece, Routine, Step
 
 # The loops whose rows name a stimulus, by what a protocol's stimuli are.
 TRIALS = {

@@ -1,22 +1,20 @@
-"""The order of presentations: randomised blocks, written as conditions.csv and markers.tsv."""
+"""The order of presentations: randomised blocks, written as conditions.csv."""
 
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from synthstim.errors import InputError
-from synthstim.experiment.routine import CODES
 
 if TYPE_CHECKING:
+    from synthstim.experiment.images.stimuli import Stimulus
     from synthstim.experiment.rig import Rig
-    from synthstim.experiment.stimuli import Stimulus
 
-FIRST_STIMULUS = 10
 MAX_PRESENTATIONS = 200_000
 # PsychoPy makes each column a variable and evaluates cells that look like lists: numbers and one path only.
 COLUMNS = (
@@ -75,11 +73,3 @@ def write_conditions(path: Path, orders: Sequence[Sequence[int]], stimuli: Seque
                 size = (shown.box.width, shown.box.height)
                 writer.writerow([presentation, block, trial, item, shown.file, x, y, *size, shown.marker_code])
                 presentation += 1
-
-
-def write_markers(path: Path, ids: Iterable[str]) -> None:
-    """Write markers.tsv: what each integer code means; the stimuli have codes in their order, from FIRST_STIMULUS."""
-    lines = ["code\tevent\tstimulus_id"]
-    lines += [f"{code}\t{event}\tn/a" for event, code in CODES.items()]
-    lines += [f"{FIRST_STIMULUS + number}\tstimulus_onset\t{name}" for number, name in enumerate(ids)]
-    path.write_text("\n".join(lines) + "\n", encoding="utf-8", newline="\n")

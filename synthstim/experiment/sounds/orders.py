@@ -6,37 +6,39 @@ import csv
 from collections.abc import Sequence
 from pathlib import Path
 
-from synthstim.experiment.balance import balanced_conditions, order_of, rests_before, with_catch
-from synthstim.experiment.cast import Material
 from synthstim.experiment.runtime.trials import PARTS
-from synthstim.experiment.shelf import Key, Shelf
-from synthstim.experiment.sound_set import NATURAL
+from synthstim.experiment.sounds.balance import balanced_conditions, order_of, rests_before, with_catch
+from synthstim.experiment.sounds.files import Key, SoundFiles
+from synthstim.experiment.sounds.roles import Material
+from synthstim.experiment.sounds.sound_set import NATURAL
 
 # PsychoPy makes each column a variable and evaluates cells that look like lists: numbers and one path only.
 COLUMNS = ("part_number", "trial_number", "item", "sound_file", "catch_trial", "rest_before")
 Row = tuple[int, int, int, str, int, int]
 
 
-def participants_rows(shelf: Shelf, material: Material | None, *, participants: int, seed: int) -> list[list[Row]]:
+def participants_rows(
+    sounds: SoundFiles, material: Material | None, *, participants: int, seed: int
+) -> list[list[Row]]:
     """Every participant's rows: headphone check, demonstration, main part.
 
     Args:
-        shelf: the sounds of the experiment.
+        sounds: the sounds of the experiment.
         material: what the set offers; None where only the headphones are checked.
         participants: how many there are.
         seed: the same seed gives the same orders.
     """
-    check = [key for key in shelf.made if key[1].startswith("headphone_")]
+    check = [key for key in sounds.made if key[1].startswith("headphone_")]
     assigned: list[list[int]] = [[]] * participants
     if material is not None:
-        sources, conditions = len(material.cast.main), len(material.sound_set.conditions)
+        sources, conditions = len(material.roles.main), len(material.sound_set.conditions)
         assigned = balanced_conditions(sources, conditions, participants=participants, seed=seed)
     orders = []
     for number in range(1, participants + 1):
         order = order_of(number, len(check), seed=seed)
-        rows = [_row(shelf, "headphone", trial, check[item]) for trial, item in enumerate(order)]
+        rows = [_row(sounds, "headphone", trial, check[item]) for trial, item in enumerate(order)]
         if material is not None:
-            rows += _demo_rows(shelf, material) + _main_rows(shelf, material, assigned[number - 1], number, seed)
+            rows += _demo_rows(sounds, material) + _main_rows(sounds, material, assigned[number - 1], number, seed)
         orders.append(rows)
     return orders
 
@@ -49,29 +51,30 @@ def write_rows(path: Path, rows: Sequence[Row]) -> None:
         writer.writerows(rows)
 
 
-def _row(shelf: Shelf, part: str, trial: int, key: Key, *, catch: bool = False, rest: bool = False) -> Row:
-    item = shelf.numbers[key]
-    return PARTS.index(part), trial, item, shelf.entries[item]["file"], int(catch), int(rest)
+def _row(sounds: SoundFiles, part: str, trial: int, key: Key, *, catch: bool = False, rest: bool = False) -> Row:
+    item = sounds.numbers[key]
+    return PARTS.index(part), trial, item, sounds.entries[item]["file"], int(catch), int(rest)
 
 
-def _demo_rows(shelf: Shelf, material: Material) -> list[Row]:
+def _demo_rows(sounds: SoundFiles, material: Material) -> list[Row]:
     """Natural first, then through the stages, where the source has one."""
     names = [condition.condition for condition in material.sound_set.conditions]
-    keys = [(source, names[trial % len(names)]) for trial, source in enumerate(material.cast.demo)]
+    keys = [(source, names[trial % len(names)]) for trial, source in enumerate(material.roles.demo)]
     return [
-        _row(shelf, "demo", trial, key if key in shelf.numbers else (key[0], NATURAL)) for trial, key in enumerate(keys)
+        _row(sounds, "demo", trial, key if key in sounds.numbers else (key[0], NATURAL))
+        for trial, key in enumerate(keys)
     ]
 
 
-def _main_rows(shelf: Shelf, material: Material, assigned: Sequence[int], number: int, seed: int) -> list[Row]:
+def _main_rows(sounds: SoundFiles, material: Material, assigned: Sequence[int], number: int, seed: int) -> list[Row]:
     names = [condition.condition for condition in material.sound_set.conditions]
-    keys = [(source, names[condition]) for source, condition in zip(material.cast.main, assigned, strict=True)]
+    keys = [(source, names[condition]) for source, condition in zip(material.roles.main, assigned, strict=True)]
     # With missing=leave_out_trial, what cannot be heard is not planned; the manifest says so.
-    keys = [key for key in keys if key in shelf.numbers]
-    catch = [(source, NATURAL) for source in material.cast.catch]
+    keys = [key for key in keys if key in sounds.numbers]
+    catch = [(source, NATURAL) for source in material.roles.catch]
     mixed = with_catch(order_of(number, len(keys), seed=seed), len(catch), participant=number, seed=seed)
     rests = rests_before(len(mixed))
     return [
-        _row(shelf, "main", trial, catch[which] if is_catch else keys[which], catch=is_catch, rest=trial in rests)
+        _row(sounds, "main", trial, catch[which] if is_catch else keys[which], catch=is_catch, rest=trial in rests)
         for trial, (is_catch, which) in enumerate(mixed)
     ]

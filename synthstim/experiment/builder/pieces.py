@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from synthstim.errors import InputError, nearest
+from synthstim.experiment.builder.routine import Piece
 from synthstim.experiment.placement import photodiode_box
 from synthstim.experiment.rig import Rig
-from synthstim.experiment.routine import Piece
 
 FIXATION_COLOUR = "#ff0000"
 

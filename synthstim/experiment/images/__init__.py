@@ -1,0 +1,1 @@
+"""Experiments that show images: which, in which order, and where on the screen."""

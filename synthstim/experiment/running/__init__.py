@@ -1,0 +1,1 @@
+"""Running an exported experiment, or rehearsing it on a computer without a screen or a sound device."""

@@ -1,0 +1,1 @@
+"""Experiments that play sounds: which, to whom, in which order, and what may be answered."""
