@@ -18,7 +18,7 @@ from pathlib import Path
 
 import skimage.data
 
-from synthstim.images import write_png
+from synthstim.modalities.image import write_png
 
 RECIPE = """\
 observer: efficientnet-lite0

@@ -25,8 +25,8 @@ from material import show
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 from cochleagram_oracle import ORACLES, PlainCochleagram
 
+from synthstim.modalities.sound.recordings import Recording, carried_sounds
 from synthstim.models.hearing.cochleagram import PRESETS, Cochleagram
-from synthstim.recordings import Recording, carried_sounds
 
 SECONDS, PRESET = 2, "feather2023"
 RATE = PRESETS[PRESET].rate

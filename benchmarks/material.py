@@ -9,7 +9,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from synthstim.images import fit_image, read_image
+from synthstim.modalities.image import fit_image, read_image
 from synthstim.models import Observer
 
 PHOTOGRAPHS = ("chelsea.png", "coffee.png", "motorcycle_left.png")

@@ -14,13 +14,13 @@ from pathlib import Path
 import torch
 
 from synthstim.constraints import Level, Peak
+from synthstim.modalities.sound import at_level, fit_sound
+from synthstim.modalities.sound.recordings import carried
 from synthstim.models import Observer, load_model
 from synthstim.objectives import match
 from synthstim.optimise import Adam, GradientAscent, Stopping, Synthesiser
 from synthstim.parametrise import Spectrogram, Waveform
 from synthstim.production.sound_phases import METAMER_EVALUATIONS, STEP
-from synthstim.recordings import carried
-from synthstim.sounds import at_level, fit_sound
 
 LEVEL = -26.0
 STAGES = (("cochleagram", "cochleagram"), ("whisper-tiny.en", "conv2"), ("whisper-tiny.en", "enc0"))

@@ -3,7 +3,7 @@
     python benchmarks/textures.py [NAME ...] [--seconds 2] [--evaluations 650] [--seed 0] [--json FILE]
 
 What is printed is measured after rounding to the 24 bits of the file. The recordings are those that packages carry
-(``synthstim.recordings``).
+(``synthstim.modalities.sound.recordings``).
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ from typing import Any
 
 import torch
 
+from synthstim.modalities.sound import resample
+from synthstim.modalities.sound.recordings import TEXTURES, carried
 from synthstim.models import Observer, SoundInput
 from synthstim.models.hearing.textures import EVALUATIONS, RATE, STATISTICS, STOP_DB, class_decibels, network
 from synthstim.objectives import match
 from synthstim.optimise import LBFGS, Stopping, Synthesiser
 from synthstim.parametrise import Spectrogram, shaped_noise
-from synthstim.recordings import TEXTURES, carried
-from synthstim.sounds import resample
 
 LEVEL_DBFS = -26.0
 

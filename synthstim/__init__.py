@@ -20,7 +20,7 @@ _PLACES: dict[str, tuple[str, ...]] = {
     "errors": ("InputError",),
     "models": ("ImageInput", "Observer", "SoundInput", "Unit", "load_model", "model_names", "read_units"),
     "models.checkpoints": ("convert_checkpoint",),
-    "sounds": ("read_sound", "write_wav"),
+    "modalities.sound": ("read_sound", "write_wav"),
     "responses": (
         "Responses",
         "join_responses",

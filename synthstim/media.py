@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from synthstim import images, sounds
 from synthstim.errors import InputError
-from synthstim.models import ImageInput, StimulusInput
+from synthstim.modalities import image as images
+from synthstim.modalities import sound as sounds
+from synthstim.models import ImageInput, SoundInput, StimulusInput
 
 Stimulus = NDArray[np.float32]
 MODALITIES = {"image": images.SUFFIXES, "sound": sounds.SUFFIXES}
@@ -68,6 +69,7 @@ def read_for(
         raise InputError(f"{name} is {article}, the observer is {input.verb} {input.modality}s: give one of those")
     if isinstance(input, ImageInput):
         return images.fit_image(images.read_image(path), input.channels, input.size, fit)
+    assert isinstance(input, SoundInput)
     waveform, rate = sounds.read_sound(path, channel=channel)
     if rate < MOST_OF * input.network_rate:
         warnings.warn(

@@ -7,7 +7,7 @@ import skimage.data
 import torch
 from torch import nn
 
-from synthstim.images import FloatImage, fit_image
+from synthstim.modalities.image import FloatImage, fit_image
 from synthstim.models import ImageInput, Observer
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import skimage.data
 
-from synthstim.images import FloatImage, resize
+from synthstim.modalities.image import FloatImage, resize
 from synthstim.stimulus_set import SetWriter
 
 SIZES = {"chelsea": (97, 128), "coffee": (128, 97), "camera": (64, 64), "coins": (75, 81)}

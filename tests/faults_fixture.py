@@ -15,9 +15,9 @@ from production_fixture import write_small
 from synthstim.analysis import Condition, Design, simulate_trials, write_experiment
 from synthstim.evolve import EvolutionFolder
 from synthstim.experiment import export_experiment
-from synthstim.images import write_png
 from synthstim.loop import start_loop
 from synthstim.media import statistics_of
+from synthstim.modalities.image import write_png
 from synthstim.stimulus_set import SetWriter, StimulusSet
 
 RECIPE = """\

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import skimage.data
 
-from synthstim.images import write_png
+from synthstim.modalities.image import write_png
 
 SMALL = """\
 observer: {name: efficientnet-lite0, size: 64}

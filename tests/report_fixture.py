@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import skimage.data
 
-from synthstim.images import FloatImage, luminance_statistics
+from synthstim.modalities.image import FloatImage, luminance_statistics
 from synthstim.stimulus_set import SetWriter
 
 PHOTOGRAPHS = ("astronaut", "coffee", "chelsea", "rocket", "camera", "coins", "grass", "brick", "gravel", "moon")

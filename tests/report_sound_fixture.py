@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from report_fixture import PERCENTILES, SCRIPT
 
-from synthstim.sounds import Waveform, level_of
+from synthstim.modalities.sound import Waveform, level_of
 from synthstim.stimulus_set import SetWriter
 
 RATE = 48_000

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from synthstim.errors import InputError
-from synthstim.recordings import carried
+from synthstim.modalities.sound.recordings import carried
 
 REFERENCES = {"word": "agent", "texture": "fire"}
 # Eight recordings, of which the texture is one: a pool that is cut in no time.

@@ -14,7 +14,7 @@ import torch
 from production_fixture import write_small
 
 from synthstim import make, read_recipe
-from synthstim.images import write_png
+from synthstim.modalities.image import write_png
 from synthstim.progress import FIRST_LINE
 
 HEAD = "observer: {name: efficientnet-lite0, size: 64}\nstimuli:\n"
@@ -299,7 +299,7 @@ def test_the_installed_program_gives_no_traceback(folder):
 
 def test_nan_and_channels_through_the_python_api():
     from synthstim import InputError
-    from synthstim.images import as_image
+    from synthstim.modalities.image import as_image
 
     for values, said in (
         (np.full((3, 8, 8), np.nan), "NaN"),

@@ -9,7 +9,7 @@ import soundfile
 from sound_fixture import TINY, write_sounds
 
 from synthstim import make, read_recipe
-from synthstim.images import write_png
+from synthstim.modalities.image import write_png
 
 RATE = 16_000
 HEAD = "observer: {name: cochleagram, duration_s: 0.3}\npool: pool\nstimuli:\n"

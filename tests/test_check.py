@@ -14,7 +14,7 @@ from production_fixture import write_small
 from synthstim import make, read_recipe
 from synthstim.errors import InputError
 from synthstim.files import SUMS
-from synthstim.images import write_png
+from synthstim.modalities.image import write_png
 from synthstim.production import observer_of_set
 from synthstim.stimulus_set import StimulusSet, adopt, altered
 from synthstim.verify import check_set

@@ -6,7 +6,7 @@ from engine_fixture import photographs
 
 from synthstim.constraints import Aperture, Energy, Fixed, Luminance, check_all, project_all, violations
 from synthstim.errors import InputError
-from synthstim.images import luminance
+from synthstim.modalities.image import luminance
 
 SIZE = (40, 32)
 SHAPE = (3, *SIZE)

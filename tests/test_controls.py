@@ -14,8 +14,8 @@ from synthstim.controls import Gabors, brought_within, phase_scrambled
 from synthstim.controls.cases import met
 from synthstim.encoding import Fit, fit_sites
 from synthstim.errors import InputError
-from synthstim.images import linear_light, luminance, luminance_statistics
 from synthstim.media import rounded
+from synthstim.modalities.image import linear_light, luminance, luminance_statistics
 from synthstim.models import load_model
 from synthstim.parametrise import Fourier
 from synthstim.production import make

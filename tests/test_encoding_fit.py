@@ -28,7 +28,7 @@ from synthstim.encoding import (
     shuffle_responses,
 )
 from synthstim.errors import InputError
-from synthstim.images import write_png
+from synthstim.modalities.image import write_png
 from synthstim.models import OUTPUT, ImageInput, Observer, SoundInput, Unit, load_model, read_units
 from synthstim.objectives import drive, level, match, one_hot, suppress
 from synthstim.optimise import Adam, Stopping, Synthesiser

@@ -14,7 +14,7 @@ from torch import nn
 
 from synthstim.encoding import Factorised, Fit, Ridge, Stimuli, ensemble, fit_sites, load_fit, save_fit
 from synthstim.errors import InputError
-from synthstim.images import write_png
+from synthstim.modalities.image import write_png
 from synthstim.models import OUTPUT, ImageInput, Observer, SoundInput, load_model
 from synthstim.objectives import drive, level, match, one_hot, suppress
 from synthstim.optimise import Adam, Stopping, Synthesiser

@@ -15,7 +15,7 @@ from synthstim import Evolution, StimulusSet
 from synthstim.constraints import Luminance, violations
 from synthstim.errors import InputError
 from synthstim.evolve import EvolutionFolder, Latents, LowFrequencies
-from synthstim.images import read_image, write_png
+from synthstim.modalities.image import read_image, write_png
 from synthstim.parametrise import Pixels
 from synthstim.responses import Responses, write_table
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from synthstim.errors import InputError
-from synthstim.images import write_png
+from synthstim.modalities.image import write_png
 from synthstim.models import load_model
 from synthstim.production.limits import constraints_of
 from synthstim.recipe import read_recipe

@@ -13,7 +13,7 @@ from image_bytes import GREY, png, profile, tiff
 from PIL import Image, ImageCms
 
 from synthstim.errors import InputError
-from synthstim.images import bit_depth, display_values, read_image
+from synthstim.modalities.image import bit_depth, display_values, read_image
 from synthstim.verify import natural_pool
 
 COLOUR = np.stack([GREY, GREY[:, ::-1], GREY // 2], -1)

@@ -12,9 +12,17 @@ import torch
 from engine_fixture import photograph
 from PIL import Image
 
-from synthstim import images
 from synthstim.errors import InputError
-from synthstim.images import as_image, bit_depth, fit_image, luminance, luminance_statistics, read_image, write_png
+from synthstim.modalities import image as images
+from synthstim.modalities.image import (
+    as_image,
+    bit_depth,
+    fit_image,
+    luminance,
+    luminance_statistics,
+    read_image,
+    write_png,
+)
 
 
 def png(width: int, height: int, *, colour: int = 2) -> bytes:

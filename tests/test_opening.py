@@ -21,7 +21,7 @@ from synthstim.catalogue import OWN
 from synthstim.cli import app
 from synthstim.encoding import fit_sites, save_fit
 from synthstim.errors import InputError, said_by
-from synthstim.images import write_png
+from synthstim.modalities.image import write_png
 from synthstim.models import ImageInput, Observer, load_model, weights_elsewhere
 from synthstim.models.opening import open_model
 from synthstim.observers import open_observer

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from synthstim.images import write_png
+from synthstim.modalities.image import write_png
 from synthstim.stimulus_set import adopt
 
 RECIPE = """\

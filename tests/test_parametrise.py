@@ -5,9 +5,9 @@ import torch
 from engine_fixture import generators, photographs
 
 from synthstim.errors import InputError
+from synthstim.modalities.sound import highest_hz, raise_rate, resample
 from synthstim.models import SoundInput
 from synthstim.parametrise import Fourier, Pixels, Waveform, noise, shaped_noise
-from synthstim.sounds import highest_hz, raise_rate, resample
 
 SHAPES = [(3, 16, 16), (1, 9, 14), (5, 7, 7), (2, 12, 5)]
 CLASSES = [

@@ -9,7 +9,7 @@ import torch
 from engine_fixture import small_network
 from torch import nn
 
-from synthstim.images import fit_image
+from synthstim.modalities.image import fit_image
 from synthstim.models import ImageInput, Observer, Unit, indices_of, read_units
 from synthstim.verify import kept, natural_pool
 from synthstim.verify.pool import batch_size

@@ -18,7 +18,7 @@ from torch import nn
 
 from synthstim import ImageInput, InputError, Observer, Recipe, StimulusSet, check_set, load_model, make, read_recipe
 from synthstim.files import sha256_of
-from synthstim.images import bit_depth, read_image, write_png
+from synthstim.modalities.image import bit_depth, read_image, write_png
 from synthstim.production.fingerprint import structure_of
 from synthstim.production.jobs import plan_jobs
 from synthstim.stimulus_set import COLUMNS

@@ -206,7 +206,7 @@ def test_reading_a_recipe_loads_nothing_heavy():
 
 
 def test_recipes_agree_with_the_rest_of_the_package():
-    from synthstim.images import FITS
+    from synthstim.modalities.image import FITS
 
     assert recipe_of(DRIVE, fit="pad").fit in FITS
     for fit in FITS:

@@ -8,8 +8,8 @@ import soundfile
 
 from synthstim.errors import InputError
 from synthstim.ids import check_ids
-from synthstim.recordings import KINDS, PACKAGES, TEXTURES, carried, carried_sounds, decode, words
-from synthstim.sounds import level_of, read_sound
+from synthstim.modalities.sound import level_of, read_sound
+from synthstim.modalities.sound.recordings import KINDS, PACKAGES, TEXTURES, carried, carried_sounds, decode, words
 
 
 @pytest.fixture(scope="module")
@@ -124,7 +124,7 @@ def test_decoding_that_breaks_off_leaves_nothing_in_the_cache(sounds, monkeypatc
     def broken(*_):
         raise OSError("disk full")
 
-    monkeypatch.setattr("synthstim.recordings.write_wav", broken)
+    monkeypatch.setattr("synthstim.modalities.sound.recordings.write_wav", broken)
     with pytest.raises(OSError, match="disk full"):
         carried("seven").wav()
     assert not list((tmp_path / "recordings").iterdir())

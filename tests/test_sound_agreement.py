@@ -6,11 +6,11 @@ import torch
 
 from synthstim.constraints import Level, Peak, project_all
 from synthstim.errors import InputError
+from synthstim.modalities.sound import RESAMPLERS, fit_sound, heard_through, highest_hz, peak_run, raise_rate, resample
 from synthstim.models import SoundInput, load_model
 from synthstim.objectives import match
 from synthstim.optimise import Adam, Stopping, Synthesiser
 from synthstim.parametrise import Spectrogram, Waveform
-from synthstim.sounds import RESAMPLERS, fit_sound, heard_through, highest_hz, peak_run, raise_rate, resample
 
 STEP = 2.0**-23
 RATES = [(16_000, 48_000), (20_000, 48_000), (20_000, 44_100), (16_000, 44_100), (8_000, 48_000)]

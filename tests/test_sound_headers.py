@@ -8,7 +8,7 @@ import pytest
 import soundfile
 
 from synthstim.errors import InputError
-from synthstim.sounds import read_sound
+from synthstim.modalities.sound import read_sound
 from synthstim.stimulus_set import adopt
 
 RATE = 16_000

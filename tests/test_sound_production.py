@@ -22,6 +22,7 @@ from synthstim import StimulusSet, check_set, load_model, make, natural_pool, re
 from synthstim.constraints import Luminance
 from synthstim.errors import InputError
 from synthstim.files import sha256_of
+from synthstim.modalities.sound import RESAMPLERS, at_level, coding_of, level_of, read_sound, write_wav
 from synthstim.models import Unit, read_units
 from synthstim.objectives import drive, smooth
 from synthstim.optimise import Synthesiser
@@ -29,7 +30,6 @@ from synthstim.parametrise import Waveform
 from synthstim.production import observer_of_set, pool_of_set
 from synthstim.recipe import Recipe
 from synthstim.robustness import Robustness
-from synthstim.sounds import RESAMPLERS, at_level, coding_of, level_of, read_sound, write_wav
 from synthstim.stimulus_set import COLUMNS, adopt
 
 SECONDS = 0.3

@@ -10,9 +10,7 @@ import soxr
 import torch
 
 from synthstim.errors import InputError
-from synthstim.models import SoundInput
-from synthstim.recordings import decode
-from synthstim.sounds import (
+from synthstim.modalities.sound import (
     as_sound,
     at_level,
     coding_of,
@@ -23,6 +21,8 @@ from synthstim.sounds import (
     resample,
     write_wav,
 )
+from synthstim.modalities.sound.recordings import decode
+from synthstim.models import SoundInput
 
 RATE = 16_000
 

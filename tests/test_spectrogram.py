@@ -3,9 +3,9 @@
 import pytest
 import torch
 
+from synthstim.modalities.sound import raise_rate, resample
 from synthstim.models import SoundInput
 from synthstim.parametrise import Spectrogram
-from synthstim.sounds import raise_rate, resample
 
 INPUTS = [SoundInput.lasting(seconds, network_rate=heard, rate=played)
           for seconds, heard, played in ((0.2, 16_000, 48_000), (0.13, 20_000, 44_100), (0.05, 16_000, 16_000))]  # fmt: skip

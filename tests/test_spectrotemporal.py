@@ -9,12 +9,12 @@ import pytest
 import torch
 
 from synthstim.errors import InputError
+from synthstim.modalities.sound import SoundInput
 from synthstim.models.capture import read_layers
 from synthstim.models.hearing import spectrotemporal
 from synthstim.models.hearing.erb import erb_to_hz, hz_to_erb
 from synthstim.models.hearing.ripple_filters import Modulations, RippleFilters
 from synthstim.models.hearing.spectrotemporal import PRESETS, Octaves, Spectrotemporal, network
-from synthstim.models.inputs import SoundInput
 from synthstim.models.observer import Observer
 from synthstim.models.survey import survey
 

@@ -8,7 +8,7 @@ import torch
 from skimage import data
 
 from synthstim import InputError, load_model
-from synthstim.images import fit_image
+from synthstim.modalities.image import fit_image
 from synthstim.models import squeezenet
 
 

@@ -9,7 +9,7 @@ import pytest
 import soundfile
 
 from synthstim.errors import InputError
-from synthstim.sounds import coding_of, read_sound
+from synthstim.modalities.sound import coding_of, read_sound
 from synthstim.stimulus_set import COLUMNS, SetWriter, StimulusSet, adopt, check_ids, safe_id
 
 IMAGE = np.linspace(0, 1, 3 * 8 * 9, dtype=np.float32).reshape(3, 8, 9)

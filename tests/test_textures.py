@@ -10,6 +10,8 @@ import texture_oracle
 import torch
 
 from synthstim.errors import InputError
+from synthstim.modalities.sound import write_wav
+from synthstim.modalities.sound.recordings import carried
 from synthstim.models import Observer, SoundInput
 from synthstim.models.capture import read_layers
 from synthstim.models.hearing.modulation import constant_q_bands, measurement_window, octave_bands, octave_centres
@@ -29,8 +31,6 @@ from synthstim.optimise import LBFGS, Stopping, Synthesiser
 from synthstim.parametrise import Spectrogram, shaped_noise
 from synthstim.production import make
 from synthstim.recipe import Recipe
-from synthstim.recordings import carried
-from synthstim.sounds import write_wav
 
 CLASSES = (*STATISTICS[:4], "envelope_kurtosis", *STATISTICS[4:])
 SECOND = RATE

@@ -7,7 +7,7 @@ from engine_fixture import photograph, small_network
 from scipy.stats import pearsonr, spearmanr
 
 from synthstim.errors import InputError
-from synthstim.images import write_png
+from synthstim.modalities.image import write_png
 from synthstim.models import Unit
 from synthstim.verify import Aim, Measurer, judge, match_of, natural_pool, null_distribution
 

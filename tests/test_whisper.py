@@ -7,14 +7,13 @@ import torch
 from torch import Tensor
 
 from synthstim.errors import InputError
+from synthstim.modalities.sound import SoundInput, resample
+from synthstim.modalities.sound.recordings import carried_sounds
 from synthstim.models import Observer
 from synthstim.models.capture import read_layers
 from synthstim.models.hearing import whisper, whisper_weights
 from synthstim.models.hearing.whisper import LONGEST, RATE, WhisperEncoder, network, transcribe, words
-from synthstim.models.inputs import SoundInput
 from synthstim.models.survey import survey
-from synthstim.recordings import carried_sounds
-from synthstim.sounds import resample
 
 STAGES = ["mel", "conv1", "conv2", "enc0", "enc1", "enc2", "enc3", "norm"]
 # Sentences of two packages, several voices, that are to be written down word for word.

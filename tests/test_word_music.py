@@ -4,10 +4,10 @@ import pytest
 import torch
 
 from synthstim.errors import InputError
+from synthstim.modalities.sound import SoundInput
 from synthstim.models.capture import read_layers
 from synthstim.models.hearing import word_music
 from synthstim.models.hearing.word_music import RATE, SHARED, STAGES, TRACKS, WEIGHTS, WORDS, WordMusic, network
-from synthstim.models.inputs import SoundInput
 from synthstim.models.observer import Observer
 from synthstim.models.weights import read_weights
 

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from synthstim.errors import InputError
-from synthstim.images import display_values, linear_light, linear_luminance
+from synthstim.modalities.image import display_values, linear_light, linear_luminance
 
 ROUNDS = 4
 GREY = 0.5
@@ -29,7 +29,7 @@ class Luminance:
             colours come to the limit too.
 
     Example:
-        >>> from synthstim.images import luminance
+        >>> from synthstim.modalities.image import luminance
         >>> images = Luminance(mean=0.2, rms_contrast=0.3).project(torch.rand(1, 3, 32, 32))
         >>> round(luminance(images).mean().item(), 2)
         0.2

@@ -13,8 +13,8 @@ import torch
 from torch import Tensor
 
 from synthstim.constraints import Constraint, Luminance, project_all
-from synthstim.images import luminance
 from synthstim.media import Stimulus, rounded
+from synthstim.modalities.image import luminance
 from synthstim.models import Observer
 from synthstim.objectives import Objective, Scorer
 from synthstim.verify import Aim

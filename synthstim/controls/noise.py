@@ -9,7 +9,7 @@ from torch import Tensor
 
 from synthstim.constraints import Luminance
 from synthstim.controls.cases import Case, Control, Use, as_filed, brought_within, control_id, seed_of
-from synthstim.images import display_values, linear_light, luminance
+from synthstim.modalities.image import display_values, linear_light, luminance
 from synthstim.models import Observer
 
 # Rounds between the spectrum of the image and the range of a display.

@@ -159,6 +159,7 @@ def as_shown(input: StimulusInput) -> StimulusInput:
     """The input of an observer that is given stimuli of this size and passes them on unchanged."""
     if isinstance(input, ImageInput):
         return ImageInput(size=input.size, channels=input.channels)
+    assert isinstance(input, SoundInput)
     return SoundInput(rate=input.rate, samples=input.samples, network_rate=input.rate)
 
 

@@ -20,7 +20,7 @@ from synthstim.evolve.evolution import Evolution
 from synthstim.evolve.generation import keep_image, name_of, write_set
 from synthstim.evolve.settings import Settings, versions
 from synthstim.files import Staging, sha256_of, write_whole
-from synthstim.images import fit_image, read_image
+from synthstim.modalities.image import fit_image, read_image
 from synthstim.recipe.problems import validate
 from synthstim.recipe.yaml_source import read_yaml
 from synthstim.responses import Responses, mean_responses, require_match

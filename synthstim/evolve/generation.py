@@ -9,8 +9,8 @@ from synthstim.evolve.evolution import Evolution
 from synthstim.evolve.settings import Settings, versions
 from synthstim.files import sha256_of
 from synthstim.ids import safe_id
-from synthstim.images import FloatImage, write_png
 from synthstim.media import statistics_of
+from synthstim.modalities.image import FloatImage, write_png
 from synthstim.stimulus_set import SetWriter, StimulusSet
 
 

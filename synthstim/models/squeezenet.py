@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from synthstim.errors import InputError
 from synthstim.files import sha256_of
-from synthstim.models.inputs import ImageInput
+from synthstim.modalities.image import ImageInput
 from synthstim.models.pickles import read_pickle
 from synthstim.models.stored import array_of
 from synthstim.models.weights import load_into

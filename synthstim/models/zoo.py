@@ -12,9 +12,10 @@ from torch import nn
 
 from synthstim.catalogue import DEFAULT, HEARING, OWN, SEEING
 from synthstim.errors import InputError, nearest, said_by
+from synthstim.modalities.image.input import ImageInput
+from synthstim.modalities.sound.input import PLAYED_RATE
 from synthstim.models.heads import load_checkpoint
 from synthstim.models.hearing import load_hearing
-from synthstim.models.inputs import PLAYED_RATE, ImageInput
 from synthstim.models.observer import Observer
 from synthstim.models.weights import read_weights
 

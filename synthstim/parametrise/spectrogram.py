@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
+from synthstim.modalities.sound import highest_hz, raise_rate, resample, within_full_scale
 from synthstim.models import SoundInput
-from synthstim.sounds import highest_hz, raise_rate, resample, within_full_scale
 
 WINDOW_S = 0.032
 OVERLAP = 4
@@ -26,7 +26,7 @@ QUIETEST = 1e-6
 class Spectrogram:
     """Latents (frequency, frame) of two kinds: log amplitude and phase, at the rate that the network hears.
 
-    Frequencies end where the band of the sounds played does (``synthstim.sounds.raise_rate``). Windows last about 32 ms and overlap by three quarters, so that there are about four times as many latents of either
+    Frequencies end where the band of the sounds played does (``synthstim.modalities.sound.raise_rate``). Windows last about 32 ms and overlap by three quarters, so that there are about four times as many latents of either
     kind as samples: many latents make the same sound, which helps the optimiser and hurts nothing.
 
     Attributes:

@@ -1,7 +1,7 @@
 """A waveform as latents: white, or whitened against a 1/f^decay spectrum, at the rate that the network hears.
 
 A gradient step on latents that are whitened is a step preconditioned by the spectrum. Nothing above half the network's
-rate is ever rendered, since the network would not hear it, but a listener would; ``synthstim.sounds.raise_rate`` says
+rate is ever rendered, since the network would not hear it, but a listener would; ``synthstim.modalities.sound.raise_rate`` says
 where the band ends.
 """
 
@@ -13,8 +13,8 @@ import torch
 from torch import Tensor
 
 from synthstim.errors import InputError
+from synthstim.modalities.sound import raise_rate, resample, within_full_scale
 from synthstim.models import SoundInput
-from synthstim.sounds import raise_rate, resample, within_full_scale
 
 # Below this frequency the spectrum is flat: it would have no end at zero.
 LOWEST_HZ = 50.0

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import skimage.io
 
-from synthstim.images import write_png
+from synthstim.modalities.image import write_png
 
 PHOTOGRAPHS = {"cat": "chelsea.png", "coffee": "coffee.png", "motorcycle": "motorcycle_left.png"}
 RECIPE = """\

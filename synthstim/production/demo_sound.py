@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from synthstim.recordings import carried
-from synthstim.sounds import write_wav
+from synthstim.modalities.sound import write_wav
+from synthstim.modalities.sound.recordings import carried
 
 # A spoken word, a sentence and a texture, by their names among the carried recordings.
 RECORDINGS = {"activated": "activated", "disturb": "do_not_disturb", "fire": "fire"}

@@ -7,10 +7,10 @@ import torch
 
 from synthstim import constraints as limits
 from synthstim.errors import InputError
-from synthstim.images import fit_image, luminance, read_image
+from synthstim.modalities.image import fit_image, luminance, read_image
+from synthstim.modalities.sound import highest_hz
 from synthstim.models import ImageInput, Observer, SoundInput
 from synthstim.recipe import Controller, Metamer, Recipe
-from synthstim.sounds import highest_hz
 from synthstim.verify import NaturalPool
 
 # At most this share of the RMS contrast of an image of black and white alone: images of any kind still come to it.

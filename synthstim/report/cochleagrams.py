@@ -8,11 +8,11 @@ import numpy as np
 import soxr
 import torch
 
+from synthstim.modalities.sound import Waveform
 from synthstim.models.hearing.cochleagram import RATE, Cochleagram
 from synthstim.models.hearing.erb import ErbBands
 from synthstim.models.hearing.frames import Frames
 from synthstim.report.panels import Cochlear
-from synthstim.sounds import Waveform
 
 # Half the overlap of feather2023: an eye sees no difference, and the page is half as large.
 BANDS = ErbBands(50, 50, 10_000, 2, lowpass=False, highpass=False)

@@ -11,7 +11,7 @@ from typing import ClassVar
 
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from synthstim.images import MAX_PIXELS
+from synthstim.modalities.image import MAX_PIXELS
 from synthstim.report.words import IMAGES, Words
 from synthstim.stimulus_set import StimulusSet
 

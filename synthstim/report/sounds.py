@@ -13,12 +13,12 @@ import soundfile
 import soxr
 
 from synthstim.errors import InputError
+from synthstim.modalities.sound import Level, Waveform, level_of, read_sound
 from synthstim.report.cochleagrams import hear
 from synthstim.report.numbers import dbfs
 from synthstim.report.panels import Cochlear, Panel, make_panel
 from synthstim.report.pictures import BUDGET_BYTES
 from synthstim.report.words import SOUNDS, Words
-from synthstim.sounds import Level, Waveform, level_of, read_sound
 from synthstim.stimulus_set import StimulusSet
 
 # What browsers play as it is; a file in another coding is embedded as 24-bit WAV.

@@ -10,7 +10,7 @@ from synthstim.errors import InputError
 from synthstim.files import sha256_of
 from synthstim.ids import safe_id
 from synthstim.media import MODALITIES, bits_of, modality_of, read_stimulus, statistics_of
-from synthstim.sounds import read_sound
+from synthstim.modalities.sound import read_sound
 from synthstim.stimulus_set.read import StimulusSet
 from synthstim.stimulus_set.write import SetWriter
 

@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from synthstim.sounds import Waveform
+from synthstim.modalities.sound import Waveform
 from synthstim.training.corpora import SpokenWords, Tracks
 
 # No label: the item does not count for that task.

@@ -11,9 +11,9 @@ import numpy as np
 import soxr
 from numpy.typing import NDArray
 
-from synthstim.files import written_whole
-from synthstim.recordings import Recording, cache_folder
-from synthstim.sounds import Waveform
+from synthstim.files import cache_folder, written_whole
+from synthstim.modalities.sound import Waveform
+from synthstim.modalities.sound.recordings import Recording
 from synthstim.training.voices import Voice, speak, trimmed
 
 # Silence between the part of a track that is learnt and the part that tests: nothing may be in both.

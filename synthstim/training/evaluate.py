@@ -10,10 +10,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from synthstim.modalities.sound import Waveform
+from synthstim.modalities.sound.recordings import carried_sounds
 from synthstim.models.hearing.word_music import RATE, TRACKS, WORDS, network
 from synthstim.models.weights import load_into, read_weights
-from synthstim.recordings import carried_sounds
-from synthstim.sounds import Waveform
 from synthstim.training.augment import noise, rms
 from synthstim.training.corpora import SpokenWords, Tracks, recorded_words, tracks
 

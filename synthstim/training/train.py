@@ -16,8 +16,8 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from synthstim.errors import InputError
 from synthstim.files import require_absent, sha256_of, written_whole
+from synthstim.modalities.sound.recordings import carried_sounds
 from synthstim.models.hearing.word_music import FRAMES, RATE, TRACKS, WORDS, WordMusic
-from synthstim.recordings import carried_sounds
 from synthstim.training.augment import NONE, Augmentation, Batch, Sampler, striped
 from synthstim.training.corpora import SpokenWords, Tracks, spoken_words, tracks
 from synthstim.training.evaluate import SECONDS, Accuracy, alone, recognised, tracks_told_apart

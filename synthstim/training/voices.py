@@ -15,7 +15,7 @@ import soundfile
 import soxr
 
 from synthstim.errors import InputError
-from synthstim.sounds import Waveform
+from synthstim.modalities.sound import Waveform
 
 PACKAGES = "espeak-ng flite festival festvox-kdlpc16k festvox-us-slt-hts"
 # Timbres of espeak-ng that are a person's, not a robot's; dialects are dealt out among them.

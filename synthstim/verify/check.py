@@ -11,8 +11,8 @@ import pandas as pd
 from synthstim.errors import InputError, nearest
 from synthstim.files import sha256_of
 from synthstim.media import statistics_of
+from synthstim.modalities.sound import RESAMPLERS
 from synthstim.models import OUTPUT, ImageInput, Observer
-from synthstim.sounds import RESAMPLERS
 from synthstim.stimulus_set import StimulusSet, altered
 from synthstim.verify.aims import Aim
 from synthstim.verify.consistency import aim_of, disagreements, judged_otherwise
@@ -67,7 +67,7 @@ def check_set(
         pool: the natural pool it was made with; by default the carried photographs.
         second: measure metamers on this observer too, given the same stimuli.
         second_layer: where.
-        resampler: measure metamers of sounds also after another program's resampler (``synthstim.sounds.RESAMPLERS``).
+        resampler: measure metamers of sounds also after another program's resampler (``synthstim.modalities.sound.RESAMPLERS``).
         watch: called with (measured, total).
 
     Raises:

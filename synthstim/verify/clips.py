@@ -14,9 +14,9 @@ from scipy.signal import fftconvolve
 
 from synthstim.errors import InputError
 from synthstim.files import sha256_of
+from synthstim.modalities.sound import Waveform, at_level, fit_sound, read_sound
+from synthstim.modalities.sound.recordings import Recording, carried_sounds
 from synthstim.models import SoundInput
-from synthstim.recordings import Recording, carried_sounds
-from synthstim.sounds import Waveform, at_level, fit_sound, read_sound
 from synthstim.verify.pool import CARRIED, FEWEST_ORIGINS, NaturalPool, files_in
 
 CLIPS = 192

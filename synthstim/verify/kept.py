@@ -18,8 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from synthstim.errors import InputError
-from synthstim.files import written_whole
-from synthstim.recordings import cache_folder
+from synthstim.files import cache_folder, written_whole
 
 # What is kept in all; what was not used for longest goes first.
 MOST_BYTES = 512 * 2**20

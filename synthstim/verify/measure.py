@@ -12,9 +12,9 @@ from scipy.stats import pearsonr, spearmanr
 
 from synthstim.errors import InputError
 from synthstim.media import Stimulus
+from synthstim.modalities.sound import SECOND, heard_through
 from synthstim.models import Observer, SoundInput, Unit, read_units
 from synthstim.models.hearing.textures import unmatched
-from synthstim.sounds import SECOND, heard_through
 from synthstim.verify.aims import Aim, in_z_scores
 from synthstim.verify.null import MEASURES, FloatArray, Null, joined
 from synthstim.verify.pool import NaturalPool
@@ -169,7 +169,7 @@ def match_of(observer: Observer, stimulus: Stimulus, reference: Stimulus, layers
 
 
 def resampled(observer: Observer, resampler: str, stimulus: Stimulus, reference: Stimulus) -> tuple[Stimulus, Stimulus]:
-    """Two sounds as the observer hears them after another program's resampler (``synthstim.sounds.RESAMPLERS``).
+    """Two sounds as the observer hears them after another program's resampler (``synthstim.modalities.sound.RESAMPLERS``).
 
     Raises:
         InputError: no resampler has this name, or the observer is of images.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from synthstim.models import ImageInput, Observer
+from synthstim.models import ImageInput, Observer, SoundInput
 from synthstim.verify.clips import clip_pool
 from synthstim.verify.crops import CROPS, crop_pool
 from synthstim.verify.pool import NaturalPool
@@ -40,4 +40,5 @@ def natural_pool(
     path = None if folder is None else Path(folder)
     if isinstance(observer.input, ImageInput):
         return crop_pool(observer.input, path, count=count or CROPS, seed=seed)
+    assert isinstance(observer.input, SoundInput)
     return clip_pool(observer.input, path, level_dbfs=level_dbfs, channel=channel)

@@ -19,7 +19,7 @@ from synthstim.experiment.prepared import require_modality
 from synthstim.experiment.rig import Rig
 from synthstim.files import sha256_of
 from synthstim.ids import free_id
-from synthstim.images import FloatImage, linear_light, read_image, resize, write_png
+from synthstim.modalities.image import FloatImage, linear_light, read_image, resize, write_png
 from synthstim.stimulus_set import StimulusSet, check_ids
 
 # The rig keeps every image decoded in memory, so that none is read from disk between two flips.

@@ -19,7 +19,7 @@ from synthstim.experiment.placement import Box
 from synthstim.experiment.prepared import Prepared, Request
 from synthstim.experiment.protocol import Protocol
 from synthstim.experiment.rig import Rig
-from synthstim.images import linear_light
+from synthstim.modalities.image import linear_light
 
 # What a protocol may name: how presentations are ordered, a list of items a block.
 PLANS: dict[str, Callable[[int, Mapping[str, Any]], list[list[int]]]] = {

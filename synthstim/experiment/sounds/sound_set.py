@@ -11,7 +11,7 @@ import pandas as pd
 
 from synthstim.errors import InputError
 from synthstim.ids import free_id
-from synthstim.sounds import level_of, read_sound
+from synthstim.modalities.sound import level_of, read_sound
 from synthstim.stimulus_set import StimulusSet
 
 NATURAL = "natural"

@@ -8,9 +8,9 @@ from pathlib import Path
 import torch
 
 from synthstim.catalogue import HEARING
+from synthstim.modalities.sound import SoundInput
 from synthstim.models.capture import OUTPUT
 from synthstim.models.heads import load_checkpoint
-from synthstim.models.inputs import SoundInput
 from synthstim.models.observer import Observer
 from synthstim.models.weights import read_weights
 

@@ -10,8 +10,8 @@ import torch
 from numpy.typing import NDArray
 
 from synthstim.errors import InputError, nearest
-from synthstim.sounds.resampling import resample
-from synthstim.sounds.waveforms import Waveform
+from synthstim.modalities.sound.resampling import resample
+from synthstim.modalities.sound.waveforms import Waveform
 
 Array = NDArray[np.float64]
 # The one whose figure stands in the table of a set.

@@ -7,8 +7,8 @@ import soxr
 import torch
 
 from synthstim.errors import InputError
-from synthstim.sounds.resampling import raise_rate
-from synthstim.sounds.waveforms import Waveform, level_of
+from synthstim.modalities.sound.resampling import raise_rate
+from synthstim.modalities.sound.waveforms import Waveform, level_of
 
 FITS = ("crop", "pad", "exact")
 # A recording quieter than this holds no sound to match.

@@ -10,7 +10,6 @@ import csv
 import functools
 import hashlib
 import io
-import os
 import zipfile
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -21,9 +20,9 @@ import soundfile
 from numpy.typing import NDArray
 
 from synthstim.errors import InputError, nearest
-from synthstim.files import written_whole
-from synthstim.sounds import Waveform, write_wav
-from synthstim.sounds.g722 import g722_to_pcm
+from synthstim.files import cache_folder, written_whole
+from synthstim.modalities.sound import Waveform, write_wav
+from synthstim.modalities.sound.g722 import g722_to_pcm
 
 KINDS = ("word", "speech", "texture", "music")
 # Five textures that keep their level for 5 s: what a demonstration of sound textures starts from.
@@ -188,28 +187,6 @@ def decode(path: Path, member: str = "") -> tuple[NDArray[np.float32], int]:
         return soundfile.read(io.BytesIO(data), dtype="float32", always_2d=True)
     except Exception as error:  # damaged files make decoders raise anything
         raise InputError(f"{member or path.name} cannot be decoded ({error}): install its package again") from None
-
-
-def cache_folder(of: str = "recordings") -> Path:
-    """Where decoded recordings, or what else is made once, are kept: ``$SYNTHSTIM_CACHE``, or the user's cache; only the user may read it."""
-    given = os.environ.get("SYNTHSTIM_CACHE")
-    try:
-        if given:
-            folder = Path(given)
-        elif os.name == "nt":
-            folder = Path(os.environ.get("LOCALAPPDATA", Path.home())) / "synthstim"
-        else:
-            folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "synthstim"
-    except RuntimeError:  # a user without a home
-        raise InputError("this user has no home to keep a cache in: set SYNTHSTIM_CACHE to a folder") from None
-    folder = folder / of
-    try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    except OSError as error:
-        raise InputError(
-            f"no cache can be kept at {folder} ({error.strerror}): set SYNTHSTIM_CACHE to a folder"
-        ) from None
-    return folder
 
 
 def words(sounds: Iterable[Recording]) -> dict[str, list[Recording]]:

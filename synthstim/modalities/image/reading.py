@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
 from synthstim.errors import InputError
-from synthstim.images.arrays import FloatImage
-from synthstim.images.coding import Coding, coding_of
-from synthstim.images.colour import Profile, colours_of, to_srgb
+from synthstim.modalities.image.arrays import FloatImage
+from synthstim.modalities.image.coding import Coding, coding_of
+from synthstim.modalities.image.colour import Profile, colours_of, to_srgb
 
 MAX_PIXELS = 64_000_000
 SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".webp")

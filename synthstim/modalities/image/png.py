@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 
 from synthstim.errors import InputError
-from synthstim.images.arrays import FloatImage, as_image
+from synthstim.modalities.image.arrays import FloatImage, as_image
 
 
 def write_png(path: str | Path, image: FloatImage, *, bits: int = 8) -> None:

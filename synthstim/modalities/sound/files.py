@@ -9,11 +9,11 @@ import numpy as np
 import soundfile
 
 from synthstim.errors import InputError
-from synthstim.sounds.g722 import RATE as G722_RATE
-from synthstim.sounds.g722 import g722_to_pcm
-from synthstim.sounds.headers import require_whole
-from synthstim.sounds.resampling import MAX_RATE, MIN_RATE
-from synthstim.sounds.waveforms import Waveform, as_sound
+from synthstim.modalities.sound.g722 import RATE as G722_RATE
+from synthstim.modalities.sound.g722 import g722_to_pcm
+from synthstim.modalities.sound.headers import require_whole
+from synthstim.modalities.sound.resampling import MAX_RATE, MIN_RATE
+from synthstim.modalities.sound.waveforms import Waveform, as_sound
 
 G722 = ".g722"
 SUFFIXES = (".wav", ".flac", ".ogg", ".aif", ".aiff", ".mp3", G722)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from synthstim.images.arrays import FloatImage
+from synthstim.modalities.image.arrays import FloatImage
 
 
 def linear_light(display: torch.Tensor) -> torch.Tensor:

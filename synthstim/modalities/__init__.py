@@ -1,0 +1,1 @@
+"""Modalities: all that depends on what kind of stimulus it is."""
