@@ -73,9 +73,34 @@ class Registry(Generic[Kind]):
     @cached_property
     def entries(self) -> dict[str, Entry[Kind]]:
         """This package's own by name, then those of plug-ins, none of which can take the name of an own one."""
-        own = {entry.name: entry for entry in self._own()}
-        others = sorted((self._plugged(point) for point in entry_points(group=self.group)), key=lambda one: one.name)
-        return own | {entry.name: entry for entry in others if entry.name not in own}
+        entries = {entry.name: entry for entry in self._own()}
+        for entry in self._others:
+            entries.setdefault(entry.name, entry)
+        return entries
+
+    @property
+    def left_out(self) -> list[str]:
+        """Sentences on the entries of plug-ins whose name was taken."""
+        taken = ((entry, self.entries[entry.name]) for entry in self._others)
+        return [
+            f"the {self.noun} {entry.name!r} of {entry.source} is left out: {first.source} has one of that name"
+            for entry, first in taken
+            if first is not entry
+        ]
+
+    def usable(self) -> Iterator[tuple[str, Kind]]:
+        """Names and entries, without those of broken plug-ins."""
+        for name in self.entries:
+            try:
+                yield name, self[name]
+            except InputError:
+                if self.entries[name].source == OWN:
+                    raise
+
+    @cached_property
+    def _others(self) -> list[Entry[Kind]]:
+        found = (self._plugged(point) for point in entry_points(group=self.group))
+        return sorted(found, key=lambda entry: (entry.name, entry.source))
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -101,9 +126,11 @@ class Registry(Generic[Kind]):
         return self._loaded[name]
 
     def _own(self) -> Iterator[Entry[Kind]]:
-        home = importlib.util.find_spec(self.package)
+        # Found from the top: what lies between may be slow to import.
+        top, *inner = self.package.split(".")
+        home = importlib.util.find_spec(top)
         for folder in (home.submodule_search_locations or ()) if home else ():
-            for path in sorted(Path(folder).iterdir()):
+            for path in sorted(Path(folder, *inner).iterdir()):
                 name = path.stem
                 file = path / "__init__.py" if path.is_dir() else path
                 if name.startswith("_") or file.suffix != ".py" or not file.is_file():
@@ -148,3 +175,13 @@ def _defined(tree: ast.Module) -> Iterator[str]:
             yield node.target.id
         elif isinstance(node, ast.ClassDef | ast.FunctionDef):
             yield node.name
+
+
+def having(*names: str) -> Callable[[Any], None]:
+    """A check of a registry: that an entry has these attributes."""
+
+    def check(found: Any) -> None:
+        if lacking := [name for name in names if not hasattr(found, name)]:
+            raise TypeError(f"a {type(found).__name__} without {lacking[0]!r}")
+
+    return check

@@ -9,7 +9,8 @@ import yaml
 from pydantic import ValidationError
 
 from synthstim.errors import InputError
-from synthstim.recipe import Controller, Metamer, Pixels, Recipe, expand, read_recipe
+from synthstim.parametrise.pixels import PixelsOptions
+from synthstim.recipe import Controller, Metamer, Recipe, expand, read_recipe
 
 EXAMPLE = """\
 observer: efficientnet-lite0
@@ -134,7 +135,7 @@ stimuli:
     assert pair.layers == (("stem", "blocks.0"), ("blocks.2",))
     assert pair.optimiser.step == 0.001
     assert pair.plateau == 0.0001
-    assert pair.parametrisation == Pixels(bound="projection")
+    assert pair.parametrisation == PixelsOptions(bound="projection")
     assert pair.constraints.rms_contrast == 0.2
     assert recipe.resolve(pair.reference[1]) == folder / "dog.png"
     assert level.unit.position == (3, 4)
@@ -147,7 +148,7 @@ def test_short_forms(folder):
     entry = DRIVE | {"parametrisation": "pixels", "optimiser": "adam", "start": "white"}
     recipe = recipe_of(entry, folder=folder, observer={"name": "resnet50", "size": 192})
     assert recipe.observer.size == (192, 192)
-    assert recipe.stimuli[0].parametrisation == Pixels()
+    assert recipe.stimuli[0].parametrisation == PixelsOptions()
     assert recipe.stimuli[0].optimiser.name == "adam"
     assert recipe.stimuli[0].optimiser.step is None
 

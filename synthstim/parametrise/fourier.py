@@ -7,11 +7,30 @@ step preconditioned by that prior (Olah, Mordvintsev & Schubert 2017). docs/opti
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Literal
 
 import torch
+from pydantic import Field
 from torch import Tensor
 
+from synthstim.models import ImageInput
 from synthstim.parametrise.pixels import logit
+from synthstim.recipe.registered import Offer, Options
+
+
+class FourierOptions(Options):
+    """The image is optimised as its spatial frequencies; None leaves a setting to the parametrisation.
+
+    Attributes:
+        decay: exponent of the amplitude spectrum, 1/f^decay; 0 is white.
+        chroma: amplitude of the colour differences against the mean of the channels.
+        bound: what brings the pixels into [0, 1].
+    """
+
+    kind: Literal["fourier"] = "fourier"
+    decay: float | None = Field(default=None, ge=0, le=3)
+    chroma: float | None = Field(default=None, gt=0, le=1000)
+    bound: Literal["sigmoid"] = "sigmoid"
 
 
 @dataclass(frozen=True)
@@ -79,3 +98,10 @@ class Fourier:
         basis = torch.cos(torch.pi * steps[:, None] * (steps[None] + 0.5) / channels)
         basis /= basis.norm(dim=1, keepdim=True)
         return amplitude.to(like.dtype).to(like.device), basis.to(like.dtype).to(like.device)
+
+
+def _make(input: ImageInput, *, bound: str = "sigmoid", **settings: float) -> Fourier:
+    return Fourier(input.shape, **settings)
+
+
+PARAMETRISATION = Offer(FourierOptions, _make, "image")

@@ -3,11 +3,25 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 import torch
 from torch import Tensor
 
 from synthstim.errors import InputError
+from synthstim.models import ImageInput
+from synthstim.recipe.registered import Offer, Options
+
+
+class PixelsOptions(Options):
+    """The image is optimised as its pixels.
+
+    Attributes:
+        bound: what brings the pixels into [0, 1]: a sigmoid of the latents, or a projection after each step.
+    """
+
+    kind: Literal["pixels"] = "pixels"
+    bound: Literal["sigmoid", "projection"] = "sigmoid"
 
 
 def logit(images: Tensor) -> Tensor:
@@ -52,3 +66,10 @@ class Pixels:
     def project(self, latents: Tensor) -> Tensor:
         """Bring latents back to where they render in range, in place."""
         return latents if self.bound == "sigmoid" else latents.clamp_(0, 1)
+
+
+def _make(input: ImageInput, **settings: str) -> Pixels:
+    return Pixels(input.shape, **settings)
+
+
+PARAMETRISATION = Offer(PixelsOptions, _make, "image")

@@ -9,17 +9,25 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
+from typing import Literal
 
 import torch
 from torch import Tensor
 
 from synthstim.modalities.sound import highest_hz, raise_rate, resample, within_full_scale
 from synthstim.models import SoundInput
+from synthstim.recipe.registered import Offer, Options
 
 WINDOW_S = 0.032
 OVERLAP = 4
 # Amplitudes below this, at full scale, are raised to it when a sound is turned into latents: silence has no logarithm.
 QUIETEST = 1e-6
+
+
+class SpectrogramOptions(Options):
+    """The sound is optimised as the log amplitudes and phases of its short-time spectrum."""
+
+    kind: Literal["spectrogram"] = "spectrogram"
 
 
 @dataclass(frozen=True)
@@ -95,3 +103,6 @@ class Spectrogram:
         if key not in self._windows:
             self._windows[key] = torch.hann_window(self._size, dtype=torch.float64).to(like.dtype).to(like.device)
         return self._windows[key]
+
+
+PARAMETRISATION = Offer(SpectrogramOptions, Spectrogram, "sound")

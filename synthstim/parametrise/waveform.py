@@ -8,16 +8,30 @@ where the band ends.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Literal
 
 import torch
+from pydantic import Field
 from torch import Tensor
 
 from synthstim.errors import InputError
 from synthstim.modalities.sound import raise_rate, resample, within_full_scale
 from synthstim.models import SoundInput
+from synthstim.recipe.registered import Offer, Options
 
 # Below this frequency the spectrum is flat: it would have no end at zero.
 LOWEST_HZ = 50.0
+
+
+class WaveformOptions(Options):
+    """The sound is optimised as its waveform; None leaves a setting to the parametrisation.
+
+    Attributes:
+        decay: exponent of the amplitude spectrum against which the latents are white, 1/f^decay; 0 takes samples.
+    """
+
+    kind: Literal["waveform"] = "waveform"
+    decay: float | None = Field(default=None, ge=0, le=3)
 
 
 @dataclass(frozen=True)
@@ -78,3 +92,6 @@ class Waveform:
             amplitude /= amplitude.square().mean().sqrt()
             self._held[key] = amplitude.to(like.dtype).to(like.device)
         return self._held[key]
+
+
+PARAMETRISATION = Offer(WaveformOptions, Waveform, "sound")

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from synthstim.errors import InputError
+from synthstim.kinds import PARAMETRISATIONS
 from synthstim.media import BITS, FITS
 from synthstim.models import StimulusInput
 from synthstim.recipe import Controller, Metamer, Recipe
 
 _OF_IMAGES = ("mean_luminance", "rms_contrast", "energy", "aperture", "fixed")
 _OF_SOUNDS = ("level_dbfs", "peak_dbfs", "band_hz", "ramp_ms")
-_PARAMETRISATIONS = {"image": ("fourier", "pixels"), "sound": ("spectrogram", "waveform")}
 
 
 def check_modality(recipe: Recipe, input: StimulusInput) -> None:
@@ -40,8 +40,8 @@ def _problems(entry: Metamer | Controller, kind: str) -> list[str]:
     if entry.bits is not None and entry.bits not in BITS[kind]:
         problems.append(f"bits {entry.bits} does not go with {kind}s: choose one of {', '.join(map(str, BITS[kind]))}")
     asked = entry.parametrisation
-    if asked is not None and asked.kind not in _PARAMETRISATIONS[kind]:
-        choices = " or ".join(_PARAMETRISATIONS[kind])
+    if asked is not None and PARAMETRISATIONS[asked.kind].modality != kind:
+        choices = " or ".join(name for name, entry in PARAMETRISATIONS.usable() if entry.modality == kind)
         problems.append(f"parametrisation {asked.kind!r} came, but the observer {verb}: choose {choices}")
     others = _OF_SOUNDS if kind == "image" else _OF_IMAGES
     if wrong := [name for name in others if name in entry.constraints.model_fields_set]:

@@ -14,10 +14,11 @@ from dataclasses import dataclass
 import torch
 
 from synthstim.errors import InputError
+from synthstim.kinds import PARAMETRISATIONS
 from synthstim.media import DEFAULT_BITS, levels_of, read_for
 from synthstim.models import ImageInput, Observer
 from synthstim.optimise import LBFGS, Adam, GradientAscent, Optimiser, Stopping
-from synthstim.parametrise import Fourier, Parametrisation, Pixels
+from synthstim.parametrise import Parametrisation, Pixels
 from synthstim.recipe import STARTS, Controller, Metamer, OptimiserSpec, Recipe
 from synthstim.robustness import Robustness
 
@@ -87,7 +88,7 @@ def phases_of(
     assert isinstance(observer.input, ImageInput)
     shape = observer.input.shape
     decay = SEARCH_DECAY if isinstance(entry, Metamer) else SITES_DECAY if entry.of_sites else None
-    parametrisation = _parametrisation(entry, shape, decay)
+    parametrisation = parametrisation_of(entry, observer, "fourier", decay=decay)
     start = _start(entry, recipe, observer)
     robustness = _robustness(entry, observer.input.size) if isinstance(entry, Controller) else None
     if entry.optimiser is not None or isinstance(entry, Controller) or entry.metric != "l2":
@@ -106,7 +107,11 @@ def phases_of(
     rest = stopping_of(entry, evaluations - search)
     levels = levels_of(entry.bits or DEFAULT_BITS["image"], "image")
     refine = Phase(
-        _parametrisation(entry, shape, REFINE_DECAY), LBFGS, repr(LBFGS()), rest, matches=(REFINE_FROM, math.inf)
+        parametrisation_of(entry, observer, "fourier", decay=REFINE_DECAY),
+        LBFGS,
+        repr(LBFGS()),
+        rest,
+        matches=(REFINE_FROM, math.inf),
     )
     finish = Phase(
         Pixels(shape, bound="projection"),
@@ -139,16 +144,15 @@ def _target(entry: Metamer | Controller) -> float | None:
     return -entry.target if entry.goal in ("suppress", "pattern") else entry.target
 
 
-def _parametrisation(
-    entry: Metamer | Controller, shape: tuple[int, int, int], decay: float | None = None
+def parametrisation_of(
+    entry: Metamer | Controller, observer: Observer, default: str, **defaults: float | None
 ) -> Parametrisation:
+    """What an entry asks to be optimised, or the one of this name; ``defaults`` are settings where the recipe has none."""
     asked = entry.parametrisation
-    if asked is not None and asked.kind == "pixels":
-        return Pixels(shape, bound=asked.bound)
-    given = {name: value for name in ("decay", "chroma") if (value := getattr(asked, name, None)) is not None}
-    if decay is not None:
-        given.setdefault("decay", decay)
-    return Fourier(shape, **given)
+    given = {name: value for name, value in defaults.items() if value is not None}
+    offer = PARAMETRISATIONS[asked.kind if asked is not None else default]
+    made: Parametrisation = offer.build(observer.input, asked, **given)
+    return made
 
 
 def _start(entry: Metamer | Controller, recipe: Recipe, observer: Observer) -> str | torch.Tensor:

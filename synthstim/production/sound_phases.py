@@ -15,8 +15,8 @@ from synthstim.media import read_for
 from synthstim.models import Observer, SoundInput
 from synthstim.models.hearing import textures
 from synthstim.optimise import LBFGS, Adam, Optimiser
-from synthstim.parametrise import Parametrisation, Spectrogram, Waveform
-from synthstim.production.phases import CONTROLLER_EVALUATIONS, Phase, optimiser_of, stopping_of
+from synthstim.parametrise import Spectrogram
+from synthstim.production.phases import CONTROLLER_EVALUATIONS, Phase, optimiser_of, parametrisation_of, stopping_of
 from synthstim.recipe import STARTS, Controller, Metamer, Recipe
 
 METAMER_EVALUATIONS = 500
@@ -43,7 +43,7 @@ def sound_phases_of(
     default = METAMER_EVALUATIONS if isinstance(entry, Metamer) else CONTROLLER_EVALUATIONS
     default = textures.EVALUATIONS if texture else default
     evaluations = min(entry.evaluations or default, budget or 10**9)
-    latents = _parametrisation(entry, observer.input)
+    latents = parametrisation_of(entry, observer, "spectrogram")
     step = STEP if isinstance(latents, Spectrogram) else WAVEFORM_STEP
 
     def adam() -> Optimiser:
@@ -55,13 +55,6 @@ def sound_phases_of(
         stopping = replace(stopping, target=textures.STOP_DB if stopping.target is None else stopping.target)
         start = start if "start" in entry.model_fields_set else "shaped"
     return [Phase(latents, make, repr(make()), stopping, start)]
-
-
-def _parametrisation(entry: Metamer | Controller, input: SoundInput) -> Parametrisation:
-    asked = entry.parametrisation
-    if asked is not None and asked.kind == "waveform":
-        return Waveform(input, decay=asked.decay or 0.0)
-    return Spectrogram(input)
 
 
 def _start(entry: Metamer | Controller, recipe: Recipe, observer: Observer) -> str | torch.Tensor:

@@ -7,7 +7,7 @@ from pathlib import Path
 from synthstim.recipe.constraints import Aperture, Constraints, Fixed
 from synthstim.recipe.controls import ControlsSpec
 from synthstim.recipe.items import Item, expand
-from synthstim.recipe.making import STARTS, Fourier, OptimiserSpec, Pixels, Spectrogram, Waveform
+from synthstim.recipe.making import STARTS, OptimiserSpec
 from synthstim.recipe.problems import problem, raise_problems, validate
 from synthstim.recipe.schema import Criteria, ObserverSpec, Recipe
 from synthstim.recipe.sites import other_sites, site_problems
@@ -25,20 +25,16 @@ __all__ = [
     "ControlsSpec",
     "Criteria",
     "Fixed",
-    "Fourier",
     "Item",
     "Metamer",
     "ObserverSpec",
     "OptimiserSpec",
     "OthersSpec",
-    "Pixels",
     "Recipe",
     "Robustness",
     "Source",
-    "Spectrogram",
     "UnitSpec",
     "Wanted",
-    "Waveform",
     "expand",
     "other_sites",
     "parse_yaml",

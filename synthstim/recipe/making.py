@@ -4,58 +4,17 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, SerializeAsAny, ValidationInfo, model_validator
 from typing_extensions import Self
 
+from synthstim.kinds import PARAMETRISATIONS
 from synthstim.recipe.fields import PathText, Section, check_file
 from synthstim.recipe.problems import raise_problems
+from synthstim.recipe.registered import Options, Registered
 from synthstim.recipe.wanted import Wanted
 from synthstim.recipe.yaml_source import Location
 
 STARTS = ("pink", "white", "shaped")
-
-
-class Fourier(Section):
-    """The image is optimised as its spatial frequencies; None leaves a setting to the parametrisation.
-
-    Attributes:
-        decay: exponent of the amplitude spectrum, 1/f^decay; 0 is white.
-        chroma: amplitude of the colour differences against the mean of the channels.
-        bound: what brings the pixels into [0, 1].
-    """
-
-    kind: Literal["fourier"] = "fourier"
-    decay: float | None = Field(default=None, ge=0, le=3)
-    chroma: float | None = Field(default=None, gt=0, le=1000)
-    bound: Literal["sigmoid"] = "sigmoid"
-
-
-class Waveform(Section):
-    """The sound is optimised as its waveform; None leaves a setting to the parametrisation.
-
-    Attributes:
-        decay: exponent of the amplitude spectrum against which the latents are white, 1/f^decay; 0 takes samples.
-    """
-
-    kind: Literal["waveform"] = "waveform"
-    decay: float | None = Field(default=None, ge=0, le=3)
-
-
-class Spectrogram(Section):
-    """The sound is optimised as the log amplitudes and phases of its short-time spectrum."""
-
-    kind: Literal["spectrogram"] = "spectrogram"
-
-
-class Pixels(Section):
-    """The image is optimised as its pixels.
-
-    Attributes:
-        bound: what brings the pixels into [0, 1]: a sigmoid of the latents, or a projection after each step.
-    """
-
-    kind: Literal["pixels"] = "pixels"
-    bound: Literal["sigmoid", "projection"] = "sigmoid"
 
 
 class OptimiserSpec(Section):
@@ -85,10 +44,6 @@ class OptimiserSpec(Section):
         return self
 
 
-def _parametrisation(value: Any) -> Any:
-    return {"kind": value} if isinstance(value, str) else value
-
-
 def _optimiser(value: Any) -> Any:
     return {"name": value} if isinstance(value, str) else value
 
@@ -97,12 +52,8 @@ def _check_start(value: str, info: ValidationInfo) -> str:
     return value if value in STARTS else check_file(value, info)
 
 
-Parametrisation = Annotated[
-    Fourier | Pixels | Spectrogram | Waveform,
-    Field(discriminator="kind"),
-    BeforeValidator(_parametrisation),
-    Wanted("'fourier', 'pixels', 'spectrogram', 'waveform', or a mapping with one of them as its kind"),
-]
+_PARAMETRISATION = Registered(PARAMETRISATIONS)
+Parametrisation = Annotated[SerializeAsAny[Options], BeforeValidator(_PARAMETRISATION.read), _PARAMETRISATION]
 Optimiser = Annotated[
     OptimiserSpec,
     BeforeValidator(_optimiser),

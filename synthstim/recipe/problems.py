@@ -51,6 +51,18 @@ def raise_problems(problems: Iterable[tuple[Location, str]]) -> None:
         _raise(details)
 
 
+def copied(error: ValidationError, *before: str | int) -> ValidationError:
+    """The same problems, found further in."""
+    details = [
+        InitErrorDetails(
+            type=problem(one["ctx"]["sentence"]) if one["type"] == _SENTENCE else one["type"],
+            loc=(*before, *one["loc"]), input=one["input"], ctx=one.get("ctx", {}),
+        )
+        for one in error.errors(include_url=False)
+    ]  # fmt: skip
+    return ValidationError.from_exception_data("problems", details)
+
+
 def _raise(details: list[InitErrorDetails]) -> NoReturn:
     raise ValidationError.from_exception_data("problems", details)
 

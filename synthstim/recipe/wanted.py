@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import types
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
@@ -21,6 +22,19 @@ class Wanted:
     """Words for an annotation that its type alone does not explain: ``Annotated[str, Wanted("an image file")]``."""
 
     words: str
+
+
+class Branches(ABC):
+    """An annotation for one of several models that are found only when they are asked for."""
+
+    @property
+    @abstractmethod
+    def words(self) -> str:
+        """What is wanted."""
+
+    @abstractmethod
+    def models(self) -> Sequence[type[BaseModel]]:
+        """The models that may stand there."""
 
 
 @dataclass(frozen=True)
@@ -80,6 +94,8 @@ def expand_options(annotation: Any, metadata: Sequence[Any] = ()) -> Iterator[Op
     elif get_origin(annotation) in (Union, types.UnionType):
         for part in get_args(annotation):
             yield from expand_options(part, metadata)
+    elif found := next((item for item in metadata if isinstance(item, Branches)), None):
+        yield from (Option(model, tuple(metadata)) for model in found.models())
     elif annotation is not type(None):
         yield Option(annotation, tuple(metadata))
 
@@ -96,7 +112,7 @@ def words_for(options: Sequence[Option]) -> str:
 
 def _words(option: Option) -> str:
     for item in option.metadata:
-        if isinstance(item, Wanted):
+        if isinstance(item, Wanted | Branches):
             return item.words
     if option.model:
         return f"a mapping with the keys {listed(option.model.model_fields)}"
