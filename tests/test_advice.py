@@ -15,7 +15,7 @@ import synthstim.responses
 from synthstim.cli import app
 from synthstim.cli.advice import FIT
 from synthstim.errors import reworded
-from synthstim.loop.reading import WORDS
+from synthstim.loop.delivery import WORDS
 
 # A setting with its value, as messages write it.
 SETTING = re.compile(r"\b[a-z_]+=(?:\.\.\.|'[^']*')|\b[a-z]+\([a-z_]+=\.\.\.\)")

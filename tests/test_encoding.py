@@ -15,8 +15,8 @@ from sklearn.linear_model import Ridge as SklearnRidge
 
 from synthstim.encoding import PLS, Factorised, Gaussian, Ridge, Stimuli, assign_folds, layer_activations
 from synthstim.encoding import activations as activations_file
+from synthstim.encoding.descent_start import first_guess
 from synthstim.encoding.features import Features, centred
-from synthstim.encoding.guess import first_guess
 from synthstim.encoding.linear import patterns
 from synthstim.encoding.maps import Maps, moments, roughness
 from synthstim.encoding.readouts import FactorisedReadout, axes_of_old, gaussian_mask, pooled, read_maps

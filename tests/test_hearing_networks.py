@@ -16,7 +16,7 @@ from synthstim.models.capture import read_layers
 from synthstim.models.checkpoints import convert_checkpoint
 from synthstim.models.hearing import cochcnn9, feather2023, kell2018
 from synthstim.models.hearing.erb import ErbBands, filter_bank
-from synthstim.models.hearing.same import SameAvgPool2d, SameConv2d, SameMaxPool2d, same_padding
+from synthstim.models.hearing.same_padding import SameAvgPool2d, SameConv2d, SameMaxPool2d, same_padding
 from synthstim.models.observer import Observer
 from synthstim.models.survey import survey
 from synthstim.models.weights import load_into, read_weights

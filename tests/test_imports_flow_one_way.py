@@ -18,7 +18,7 @@ FLOW = [
     ["errors", "lazily"],
     ["ids", "catalogue", "registry"],
     ["kinds"],
-    ["recipe.fields", "recipe.problems", "recipe.registered", "recipe.wanted", "recipe.yaml_source"],
+    ["recipe.expected", "recipe.fields", "recipe.problems", "recipe.registered", "recipe.yaml_source"],
     ["files"],
     ["modalities"],
     ["models"],

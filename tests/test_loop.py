@@ -29,7 +29,7 @@ from loop_fixture import (
 from synthstim.errors import InputError
 from synthstim.files import sha256_of
 from synthstim.loop import Session, deliver, next_step, read_settings, read_status, start_loop
-from synthstim.loop.explore import RIDGE, most_informative
+from synthstim.loop.exploration import RIDGE, most_informative
 from synthstim.loop.generation import PLAN, STEPS
 from synthstim.loop.goals import GOALS, best, merit
 from synthstim.loop.history import History
@@ -421,14 +421,14 @@ def test_a_file_that_changes_after_its_checksum_was_compared_is_not_taken(
 ) -> None:
     session = copied(begun, tmp_path)
     file = deliver(session, [recorded(session, tmp_path)])[0]
-    from synthstim.loop import take
+    from synthstim.loop import intake
 
     def changes_first(source: Path, target: Path, digest: str) -> dict:
         source.write_bytes(b"".join(source.read_bytes().splitlines(keepends=True)[:-1]))
         return copy(source, target, digest)
 
-    copy = take.copy_checked
-    monkeypatch.setattr(take, "copy_checked", changes_first)
+    copy = intake.copy_checked
+    monkeypatch.setattr(intake, "copy_checked", changes_first)
     with pytest.raises(InputError, match=r"night0.tsv changed while it was read: leave delivered files as they are"):
         next_step(session.root)
     assert session.newest.lacks == "responses.tsv"

@@ -22,7 +22,7 @@ from synthstim.errors import InputError
 from synthstim.files import locked, read_holder, sha256_of
 from synthstim.loop import Session, deliver, next_step, read_status, watch, whole
 from synthstim.loop.log import Log
-from synthstim.production.work import WorkDirectory
+from synthstim.production.work_directory import WorkDirectory
 
 # Children are forked, which Python 3.12 warns of where there are threads.
 pytestmark = pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")

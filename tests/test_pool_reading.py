@@ -11,9 +11,9 @@ from torch import nn
 
 from synthstim.modalities.image import fit_image
 from synthstim.models import ImageInput, Observer, Unit, indices_of, read_units
-from synthstim.verify import kept, natural_pool
+from synthstim.verify import array_cache, natural_pool
 from synthstim.verify.pool import batch_size
-from synthstim.verify.reading import PoolReading
+from synthstim.verify.pool_reading import PoolReading
 
 UNITS = [Unit(layer="2", channel=3), Unit(layer="0", channel=1, position="mean")]
 NULLS = [("0",), ("0", "2")]
@@ -124,15 +124,15 @@ def test_without_a_cache_all_is_read(observer, pool, tmp_path, monkeypatch, plac
 
 def test_what_was_not_used_for_longest_goes_first(cache, monkeypatch):
     array = np.zeros(1000)
-    monkeypatch.setattr(kept, "MOST_BYTES", 20_000)
-    kept.keep({"number": 0}, array)
-    kept.keep({"number": 1}, array)
+    monkeypatch.setattr(array_cache, "MOST_BYTES", 20_000)
+    array_cache.keep({"number": 0}, array)
+    array_cache.keep({"number": 1}, array)
     times = {path: at for at, path in enumerate(sorted(cache.iterdir(), key=lambda path: path.stat().st_mtime_ns))}
     for path, at in times.items():
         os.utime(path, (at, at))
-    assert kept.recall({"number": 0}) is not None, "used again"
-    kept.keep({"number": 2}, array)
-    found = [kept.recall({"number": number}) is not None for number in range(3)]
+    assert array_cache.recall({"number": 0}) is not None, "used again"
+    array_cache.keep({"number": 2}, array)
+    found = [array_cache.recall({"number": number}) is not None for number in range(3)]
     assert found == [True, False, True]
     assert sum(path.stat().st_size for path in cache.iterdir()) <= 20_000
 

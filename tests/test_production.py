@@ -123,7 +123,11 @@ RUN = "import sys, torch; torch.set_num_threads(1); from synthstim import make, 
 
 
 def test_killed_run_resumes_to_the_same_set(folder, made, tmp_path):
-    command = [sys.executable, "-c", "import synthstim.production.work as w; w.EVERY_SECONDS = w.SHARE = 0; " + RUN]
+    command = [
+        sys.executable,
+        "-c",
+        "import synthstim.production.work_directory as w; w.EVERY_SECONDS = w.SHARE = 0; " + RUN,
+    ]
     command += [str(folder / "recipe.yaml"), str(tmp_path / "set")]
     process = subprocess.Popen(command)
     work = tmp_path / ".set.work"
@@ -243,7 +247,7 @@ def test_two_at_once_to_one_place(tiny, tmp_path):
 
 
 def locked_work(work):
-    from synthstim.production.work import WorkDirectory
+    from synthstim.production.work_directory import WorkDirectory
 
     return WorkDirectory(work.parent / "set", resume=False)
 

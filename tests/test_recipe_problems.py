@@ -9,7 +9,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from synthstim.errors import InputError
 from synthstim.recipe import Recipe, read_recipe
-from synthstim.recipe.wanted import expand_options
+from synthstim.recipe.expected import expand_options
 
 # The entry under test starts on line 3; "|" stands for the start of its next line.
 DRIVE = "name: a|kind: controller|goal: drive|unit: {layer: l, channel: 1}"

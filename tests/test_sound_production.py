@@ -339,7 +339,11 @@ RUN = "import sys, torch; torch.set_num_threads(1); from synthstim import make, 
 
 def test_killed_run_resumes_to_the_same_set(tiny, tmp_path):
     place, stimuli = tiny
-    command = [sys.executable, "-c", "import synthstim.production.work as w; w.EVERY_SECONDS = w.SHARE = 0; " + RUN]
+    command = [
+        sys.executable,
+        "-c",
+        "import synthstim.production.work_directory as w; w.EVERY_SECONDS = w.SHARE = 0; " + RUN,
+    ]
     command += [str(place / "recipe.yaml"), str(tmp_path / "set")]
     process = subprocess.Popen(command)
     work = tmp_path / ".set.work"

@@ -10,7 +10,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from synthstim.cli.app import app, console, say
-from synthstim.cli.given import read_settings_of
+from synthstim.cli.options import read_settings_of
 
 
 @app.command()

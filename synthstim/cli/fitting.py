@@ -10,8 +10,8 @@ import typer
 
 from synthstim.cli.advice import FIT
 from synthstim.cli.app import AllowCode, AllowDownload, Device, Quiet, app, say
-from synthstim.cli.fit_words import tell_fit, tell_next, tell_screened
-from synthstim.cli.given import read_lines, read_names, read_size, read_window
+from synthstim.cli.fit_summary import tell_fit, tell_next, tell_screened
+from synthstim.cli.options import read_lines, read_names, read_size, read_window
 from synthstim.errors import InputError, worded
 
 if TYPE_CHECKING:

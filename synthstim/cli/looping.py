@@ -9,7 +9,7 @@ import typer
 from rich.markup import escape
 
 from synthstim.cli.app import AllowCode, AllowDownload, Device, Quiet, app, as_table, complaints, console, say
-from synthstim.cli.given import read_settings_of
+from synthstim.cli.options import read_settings_of
 from synthstim.errors import InputError
 
 loop = typer.Typer(

@@ -10,8 +10,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from synthstim.encoding.descent_start import first_guess
 from synthstim.encoding.features import Features, Values
-from synthstim.encoding.guess import first_guess
 from synthstim.encoding.maps import Maps, moments, roughness
 from synthstim.encoding.readouts import FactorisedReadout, GaussianReadout, gaussian_mask, read_maps
 from synthstim.encoding.scores import FoldScores, score_fold

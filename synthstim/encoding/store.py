@@ -12,7 +12,7 @@ import safetensors.torch
 from torch import Tensor, nn
 
 from synthstim.encoding.ensemble import members_of, networks_of
-from synthstim.encoding.fit_facts import FACTS, SCHEMA_VERSION, open_base, read_facts, require_same, same
+from synthstim.encoding.fit_json import FACTS, SCHEMA_VERSION, open_base, read_facts, require_same, same
 from synthstim.encoding.fitted import FittedSites, Sites, Standardised, observer_with_sites
 from synthstim.encoding.members import MEMBERS, Member, observer_with_members
 from synthstim.encoding.readouts import FactorisedReadout, GaussianReadout, LinearReadout

@@ -15,9 +15,9 @@ from synthstim.constraints import Aperture, Constraint, Energy, Luminance
 from synthstim.errors import InputError
 from synthstim.ids import NAME_RULE, is_name
 from synthstim.recipe.constraints import Constraints
+from synthstim.recipe.expected import Expected
 from synthstim.recipe.fields import Section, in_a_list
 from synthstim.recipe.problems import problem, raise_problems, validate
-from synthstim.recipe.wanted import Wanted
 from synthstim.recipe.yaml_source import Source
 
 MAX_IMAGES = 10_000
@@ -34,7 +34,7 @@ def _site(value: str) -> str:
     return value
 
 
-SiteName = Annotated[str, AfterValidator(_site), Wanted("the name of a site")]
+SiteName = Annotated[str, AfterValidator(_site), Expected("the name of a site")]
 Side = Annotated[int, Field(ge=8, le=2048)]
 
 
@@ -52,8 +52,8 @@ class Settings(Section):
     """
 
     schema_version: Literal[1] = 1
-    sites: Annotated[tuple[SiteName, ...], BeforeValidator(_sequence), Field(min_length=1), Wanted("names of sites")]
-    size: Annotated[tuple[Side, Side], BeforeValidator(_sequence), Wanted("two whole numbers, height and width")]
+    sites: Annotated[tuple[SiteName, ...], BeforeValidator(_sequence), Field(min_length=1), Expected("names of sites")]
+    size: Annotated[tuple[Side, Side], BeforeValidator(_sequence), Expected("two whole numbers, height and width")]
     channels: Literal[1, 3] = 3
     goal: Literal["drive", "suppress", "level"] = "drive"
     level: float | None = None

@@ -13,16 +13,16 @@ from synthstim.errors import InputError, worded
 from synthstim.experiment import export_experiment
 from synthstim.files import write_sums
 from synthstim.loop.assemble import control_rows, join_sets
+from synthstim.loop.delivery import WORDS
 from synthstim.loop.generation import Generation, read_json
 from synthstim.loop.history import History
 from synthstim.loop.inbox import Inbox, read_inbox
+from synthstim.loop.intake import take_responses
 from synthstim.loop.measure import measure_generation
 from synthstim.loop.plan import ALSO, MADE, plan_generation
-from synthstim.loop.reading import WORDS
 from synthstim.loop.report import write_loop_report
 from synthstim.loop.requests import require_sites
 from synthstim.loop.session import Session
-from synthstim.loop.take import take_responses
 from synthstim.loop.whole import appearing, remove, write_frame
 from synthstim.loop.write_recipe import RECIPE
 from synthstim.production import MakeProgress, make

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from pydantic import AfterValidator, Field, model_validator
 from typing_extensions import Self
 
-from synthstim.recipe import Wanted, problem, raise_problems
+from synthstim.recipe import Expected, problem, raise_problems
 from synthstim.recipe.fields import Section, Text, check_different
 from synthstim.recipe.yaml_source import Location
 
@@ -27,13 +27,13 @@ def _targets(value: str | tuple[str, ...]) -> str | tuple[str, ...]:
 Targets = Annotated[
     str | Annotated[tuple[Text, ...], Field(min_length=1, strict=False), AfterValidator(check_different)],
     AfterValidator(_targets),
-    Wanted("'all' or a list of sites"),
+    Expected("'all' or a list of sites"),
 ]
 # Names of images are made of it, the generation and the site, 40 characters in all.
 GoalName = Annotated[
     str,
     Field(pattern=r"^[A-Za-z][A-Za-z0-9-]{0,11}$"),
-    Wanted("a letter, then letters, digits or -, 12 at most"),
+    Expected("a letter, then letters, digits or -, 12 at most"),
 ]
 
 
@@ -67,7 +67,7 @@ class Goal(Section):
             tuple[float, ...],
             Field(min_length=1, strict=False),
             AfterValidator(check_different),
-            Wanted("a list of responses"),
+            Expected("a list of responses"),
         ]
         | None
     ) = None

@@ -9,15 +9,15 @@ import pandas as pd
 
 from synthstim.encoding import Fit, Stimuli
 from synthstim.errors import InputError
-from synthstim.loop.anchors import anchor_rows
 from synthstim.loop.assemble import write_shown_again
-from synthstim.loop.explore import layer_features, most_informative, random_pattern
+from synthstim.loop.exploration import layer_features, most_informative, random_pattern
 from synthstim.loop.generation import PLAN, Generation
 from synthstim.loop.goals import Goal
 from synthstim.loop.history import History
 from synthstim.loop.requests import Request, requests_for
 from synthstim.loop.session import Session
 from synthstim.loop.settings import Settings
+from synthstim.loop.shown_again import anchor_rows
 from synthstim.loop.whole import write_frame
 from synthstim.loop.write_recipe import EXPLORE, RECIPE, entries_for, plan_rows, write_recipe, write_starts
 from synthstim.media import Stimulus

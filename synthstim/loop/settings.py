@@ -10,7 +10,7 @@ from typing_extensions import Self
 
 from synthstim.errors import InputError, nearest
 from synthstim.loop.goals import Goal
-from synthstim.recipe import ObserverSpec, Wanted, problem, raise_problems, read_yaml, validate
+from synthstim.recipe import Expected, ObserverSpec, problem, raise_problems, read_yaml, validate
 from synthstim.recipe.controls import ControlsSpec
 from synthstim.recipe.fields import FileOrFolderPath, FilePath, LayerName, Section, Text, check_different, check_whole
 from synthstim.recipe.schema import by_name
@@ -36,22 +36,22 @@ def _sites(value: Any, info: ValidationInfo) -> Any:
 
 
 Names = Annotated[
-    tuple[Text, ...], Field(min_length=1, strict=False), AfterValidator(check_different), Wanted("a list of sites")
+    tuple[Text, ...], Field(min_length=1, strict=False), AfterValidator(check_different), Expected("a list of sites")
 ]
 SiteChoice = Annotated[
-    Literal["all", "selected"] | Names, BeforeValidator(_sites), Wanted("'all', 'selected' or a list of sites")
+    Literal["all", "selected"] | Names, BeforeValidator(_sites), Expected("'all', 'selected' or a list of sites")
 ]
 Layers = Annotated[
     tuple[LayerName, ...],
     Field(min_length=1, strict=False),
     AfterValidator(check_different),
-    Wanted("a list of layers, such as [blocks.1, blocks.2]"),
+    Expected("a list of layers, such as [blocks.1, blocks.2]"),
 ]
 Window = Annotated[
     tuple[float, float],
     Field(strict=False),
     AfterValidator(_window),
-    Wanted("[start, end] in seconds from stimulus onset"),
+    Expected("[start, end] in seconds from stimulus onset"),
 ]
 
 
@@ -171,11 +171,11 @@ class Settings(Section):
         seed: of all that is random.
     """
 
-    schema_version: Annotated[Literal[1], BeforeValidator(check_whole), Wanted("1")] = 1
+    schema_version: Annotated[Literal[1], BeforeValidator(check_whole), Expected("1")] = 1
     observer: Annotated[
         ObserverSpec,
         BeforeValidator(by_name),
-        Wanted("the name of an observer, or a mapping with the keys name, weights and size"),
+        Expected("the name of an observer, or a mapping with the keys name, weights and size"),
     ]
     layers: Layers
     pool: FileOrFolderPath | None = None
@@ -190,7 +190,7 @@ class Settings(Section):
     min_share: float = Field(default=0.9, gt=0, le=1)
     reading: Reading = Reading()
     fitting: Fitting = Fitting()
-    goals: Annotated[tuple[Goal, ...], Field(strict=False), Wanted("a list of goals")] = ()
+    goals: Annotated[tuple[Goal, ...], Field(strict=False), Expected("a list of goals")] = ()
     controls: ControlsSpec = ControlsSpec()
     anchors: Anchors = Anchors()
     explore: Explore = Explore()

@@ -12,7 +12,7 @@ from synthstim.controls import Case, Control, Use, make_controls
 from synthstim.media import read_stimulus, rounded, statistics_of
 from synthstim.production.goals import control_objective
 from synthstim.production.jobs import Job, settings_of
-from synthstim.production.work import Made
+from synthstim.production.work_directory import Made
 from synthstim.recipe import Controller, Recipe
 from synthstim.stimulus_set import SetWriter
 from synthstim.verify import Aim, Measurer

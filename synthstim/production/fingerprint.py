@@ -15,7 +15,7 @@ from torch import nn
 from synthstim.files import sha256_of
 from synthstim.production.jobs import Job
 from synthstim.recipe import STARTS, Metamer, Recipe
-from synthstim.recipe.wanted import listed
+from synthstim.recipe.expected import listed
 from synthstim.verify import Measurer
 
 Fingerprint = dict[str, str]

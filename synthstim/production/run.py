@@ -26,7 +26,7 @@ from synthstim.production.fingerprint import Fingerprint, differences, fingerpri
 from synthstim.production.jobs import Job, objective_of, plan_jobs
 from synthstim.production.limits import luminance_of
 from synthstim.production.scores import controlled_sites, scores_for
-from synthstim.production.work import Made, WorkDirectory
+from synthstim.production.work_directory import Made, WorkDirectory
 from synthstim.production.write import write_set
 from synthstim.recipe import Recipe
 from synthstim.stimulus_set import StimulusSet

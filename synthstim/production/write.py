@@ -17,7 +17,7 @@ from synthstim.models import Observer, SoundInput, StimulusInput
 from synthstim.production.cases import Controls, write_controls
 from synthstim.production.fingerprint import Fingerprint
 from synthstim.production.jobs import Job, of_statistics, reference_bits, reference_stem
-from synthstim.production.work import Made
+from synthstim.production.work_directory import Made
 from synthstim.recipe import STARTS, Metamer, Recipe
 from synthstim.stimulus_set import SetWriter
 from synthstim.verify import Aim, Measurer, judge, profile_of

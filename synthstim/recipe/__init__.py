@@ -6,6 +6,7 @@ from pathlib import Path
 
 from synthstim.recipe.constraints import Aperture, Constraints, Fixed
 from synthstim.recipe.controls import ControlsSpec
+from synthstim.recipe.expected import Expected
 from synthstim.recipe.items import Item, expand
 from synthstim.recipe.making import STARTS, OptimiserSpec
 from synthstim.recipe.problems import problem, raise_problems, validate
@@ -13,7 +14,6 @@ from synthstim.recipe.schema import Criteria, ObserverSpec, Recipe
 from synthstim.recipe.sites import other_sites, site_problems
 from synthstim.recipe.stimuli import Controller, Metamer, Robustness
 from synthstim.recipe.units import SITES, OthersSpec, UnitSpec
-from synthstim.recipe.wanted import Wanted
 from synthstim.recipe.yaml_source import Source, parse_yaml, read_yaml
 
 __all__ = [
@@ -24,6 +24,7 @@ __all__ = [
     "Controller",
     "ControlsSpec",
     "Criteria",
+    "Expected",
     "Fixed",
     "Item",
     "Metamer",
@@ -34,7 +35,6 @@ __all__ = [
     "Robustness",
     "Source",
     "UnitSpec",
-    "Wanted",
     "expand",
     "other_sites",
     "parse_yaml",

@@ -8,9 +8,9 @@ from typing import Annotated, Literal
 from pydantic import BeforeValidator, Field, model_validator
 from typing_extensions import Self
 
+from synthstim.recipe.expected import Expected
 from synthstim.recipe.fields import FilePath, Section
 from synthstim.recipe.problems import raise_problems
-from synthstim.recipe.wanted import Wanted
 
 
 class Aperture(Section):
@@ -56,7 +56,7 @@ def _band(value: object) -> object:
 
 Frequency = Annotated[float, Field(ge=0, le=1_000_000)]
 Band = Annotated[
-    tuple[Frequency, Frequency], BeforeValidator(_band), Wanted("two frequencies in Hz, such as [200, 4000]")
+    tuple[Frequency, Frequency], BeforeValidator(_band), Expected("two frequencies in Hz, such as [200, 4000]")
 ]
 
 

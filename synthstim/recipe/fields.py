@@ -12,8 +12,8 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo
 
 from synthstim.ids import RESERVED
+from synthstim.recipe.expected import Expected
 from synthstim.recipe.problems import problem, raise_problems
-from synthstim.recipe.wanted import Wanted
 
 
 class Section(BaseModel):
@@ -110,12 +110,14 @@ Name = Annotated[
     str,
     Field(pattern=r"^[A-Za-z][A-Za-z0-9_-]{0,39}$"),
     AfterValidator(_check_name),
-    Wanted("a letter, then letters, digits, _ or -, 40 at most"),
+    Expected("a letter, then letters, digits, _ or -, 40 at most"),
 ]
-LayerName = Annotated[str, Field(pattern=r"^[^\s+]+$"), Wanted("the name of a layer")]
+LayerName = Annotated[str, Field(pattern=r"^[^\s+]+$"), Expected("the name of a layer")]
 PathText = Annotated[str, Field(min_length=1), BeforeValidator(_as_text)]
-FilePath = Annotated[PathText, AfterValidator(check_file), Wanted("the path of a file")]
-FileOrFolderPath = Annotated[PathText, AfterValidator(_check_file_or_folder), Wanted("the path of a file or a folder")]
+FilePath = Annotated[PathText, AfterValidator(check_file), Expected("the path of a file")]
+FileOrFolderPath = Annotated[
+    PathText, AfterValidator(_check_file_or_folder), Expected("the path of a file or a folder")
+]
 # What a unit may be asked for: far beyond what networks put out, and far from where single precision ends.
 Activation = Annotated[float, Field(ge=-1_000_000_000, le=1_000_000_000)]
 Weight = Annotated[float, Field(ge=0, le=1_000_000)]
@@ -124,5 +126,5 @@ Indices = Annotated[
     tuple[Index, ...],
     Field(min_length=1, strict=False),
     AfterValidator(check_different),
-    Wanted("a list of one whole number or more"),
+    Expected("a list of one whole number or more"),
 ]

@@ -8,10 +8,10 @@ from pydantic import AfterValidator, BeforeValidator, Field, SerializeAsAny, Val
 from typing_extensions import Self
 
 from synthstim.kinds import PARAMETRISATIONS
+from synthstim.recipe.expected import Expected
 from synthstim.recipe.fields import PathText, Section, check_file
 from synthstim.recipe.problems import raise_problems
 from synthstim.recipe.registered import Options, Registered
-from synthstim.recipe.wanted import Wanted
 from synthstim.recipe.yaml_source import Location
 
 STARTS = ("pink", "white", "shaped")
@@ -57,8 +57,8 @@ Parametrisation = Annotated[SerializeAsAny[Options], BeforeValidator(_PARAMETRIS
 Optimiser = Annotated[
     OptimiserSpec,
     BeforeValidator(_optimiser),
-    Wanted("the name of an optimiser, or a mapping with the keys name, step, history and schedule"),
+    Expected("the name of an optimiser, or a mapping with the keys name, step, history and schedule"),
 ]
 Start = Annotated[
-    PathText, AfterValidator(_check_start), Wanted("'pink', 'white', 'shaped' or the path of an image or sound")
+    PathText, AfterValidator(_check_start), Expected("'pink', 'white', 'shaped' or the path of an image or sound")
 ]

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails, InitErrorDetails, PydanticCustomError
 
 from synthstim.errors import InputError
-from synthstim.recipe.wanted import Option, listed, options_at, words_for
+from synthstim.recipe.expected import Option, listed, options_at, words_for
 from synthstim.recipe.yaml_source import Location, Source, dotted, shown
 
 MAX_SHOWN = 50

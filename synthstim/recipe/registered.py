@@ -10,9 +10,9 @@ from pydantic import ValidationError, ValidationInfo
 from pydantic_core import InitErrorDetails
 
 from synthstim.errors import InputError
+from synthstim.recipe.expected import Branches
 from synthstim.recipe.fields import Section
 from synthstim.recipe.problems import copied, problem
-from synthstim.recipe.wanted import Branches
 from synthstim.registry import Registry
 
 Made = TypeVar("Made")

@@ -13,11 +13,11 @@ from typing_extensions import Self
 
 from synthstim.errors import InputError
 from synthstim.recipe.controls import ControlsSpec, reserved
+from synthstim.recipe.expected import Expected
 from synthstim.recipe.fields import FileOrFolderPath, PathText, Section, Text, check_file, check_whole
 from synthstim.recipe.items import MAX_ITEMS, clashes, count
 from synthstim.recipe.problems import problem, raise_problems, validate
 from synthstim.recipe.stimuli import Controller, Entries
-from synthstim.recipe.wanted import Wanted
 from synthstim.recipe.yaml_source import Location, Source, dotted, parse_yaml
 
 WEIGHTS = ("default", "random")
@@ -46,14 +46,14 @@ def by_name(value: Any) -> Any:
 Weights = Annotated[
     PathText,
     AfterValidator(_check_weights),
-    Wanted("'default', 'random' or the path of a .safetensors or .pth file"),
+    Expected("'default', 'random' or the path of a .safetensors or .pth file"),
 ]
 Side = Annotated[int, Field(ge=1, le=8192)]
 Size = Annotated[
     tuple[Side, Side],
     Field(strict=False),
     BeforeValidator(_square),
-    Wanted("a whole number of pixels from 1 to 8192, or [height, width]"),
+    Expected("a whole number of pixels from 1 to 8192, or [height, width]"),
 ]
 
 
@@ -121,12 +121,12 @@ class Recipe(Section):
     """
 
     schema_version: Annotated[
-        Literal[1], BeforeValidator(check_whole), Wanted("1, the version that this synthstim reads")
+        Literal[1], BeforeValidator(check_whole), Expected("1, the version that this synthstim reads")
     ] = 1
     observer: Annotated[
         ObserverSpec,
         BeforeValidator(by_name),
-        Wanted(
+        Expected(
             "the name of an observer, or a mapping with the keys name, weights, axes, and size or duration_s and rate_hz"
         ),
     ]

@@ -9,6 +9,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 from typing_extensions import Self
 
 from synthstim.recipe.constraints import Constraints
+from synthstim.recipe.expected import Expected, listed
 from synthstim.recipe.fields import (
     Activation,
     FilePath,
@@ -24,7 +25,6 @@ from synthstim.recipe.fields import (
 from synthstim.recipe.making import Optimiser, Parametrisation, Start
 from synthstim.recipe.problems import raise_problems
 from synthstim.recipe.units import SITES, OthersSpec, UnitSpec
-from synthstim.recipe.wanted import Wanted, listed
 from synthstim.recipe.yaml_source import Location
 
 References = Annotated[
@@ -32,20 +32,20 @@ References = Annotated[
     Field(min_length=1, strict=False),
     BeforeValidator(in_a_list),
     AfterValidator(check_different),
-    Wanted("the path of an image or sound, or a list of them"),
+    Expected("the path of an image or sound, or a list of them"),
 ]
 JointLayers = Annotated[
     tuple[LayerName, ...],
     Field(min_length=1, strict=False),
     BeforeValidator(in_a_list),
     AfterValidator(check_different),
-    Wanted("the name of a layer, or a list of names to match jointly"),
+    Expected("the name of a layer, or a list of names to match jointly"),
 ]
 Layers = Annotated[
     tuple[JointLayers, ...],
     Field(min_length=1, strict=False),
     AfterValidator(check_different),
-    Wanted("a list of layers, such as [blocks.0, blocks.2]"),
+    Expected("a list of layers, such as [blocks.0, blocks.2]"),
 ]
 
 
@@ -121,12 +121,12 @@ Levels = Annotated[
     tuple[Activation, ...],
     Field(min_length=1, strict=False),
     AfterValidator(_check_levels),
-    Wanted("a list of activations, such as [0, 2, 4]"),
+    Expected("a list of activations, such as [0, 2, 4]"),
 ]
 Pattern = Annotated[
     dict[Text, Activation],
     Field(min_length=1),
-    Wanted("z-scores by the names of sites, such as {v4_01: 1.5, v4_02: -1}"),
+    Expected("z-scores by the names of sites, such as {v4_01: 1.5, v4_02: -1}"),
 ]
 # What goes with one goal only, or with some.
 _GOES_WITH = {
@@ -223,8 +223,8 @@ class Controller(Stimulus):
 
 
 Entry = Annotated[
-    Metamer | Controller, Field(discriminator="kind"), Wanted("a mapping with name, kind and what the kind needs")
+    Metamer | Controller, Field(discriminator="kind"), Expected("a mapping with name, kind and what the kind needs")
 ]
 Entries = Annotated[
-    tuple[Entry, ...], Field(min_length=1, strict=False), Wanted("a list of stimuli, each with a name and a kind")
+    tuple[Entry, ...], Field(min_length=1, strict=False), Expected("a list of stimuli, each with a name and a kind")
 ]

@@ -8,9 +8,9 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, model_validator
 from typing_extensions import Self
 
+from synthstim.recipe.expected import Expected, listed
 from synthstim.recipe.fields import Index, Indices, LayerName, Section, Text, check_different
 from synthstim.recipe.problems import problem, raise_problems
-from synthstim.recipe.wanted import Wanted, listed
 
 POSITIONS = ("centre", "mean", "class")
 # The layer on which fitted sites stand, as synthstim.encoding calls it: a recipe loads nothing of it.
@@ -31,7 +31,7 @@ def _position(value: Any) -> Any:
     raise ValueError
 
 
-Position = Annotated[str | tuple[int, ...], BeforeValidator(_position), Wanted(_POSITION)]
+Position = Annotated[str | tuple[int, ...], BeforeValidator(_position), Expected(_POSITION)]
 
 
 def _sites(value: Any) -> Any:
@@ -47,7 +47,7 @@ def _sites(value: Any) -> Any:
     return check_different(tuple(value))
 
 
-Sites = Annotated[str | tuple[str, ...], BeforeValidator(_sites), Wanted("'all' or a list of the names of sites")]
+Sites = Annotated[str | tuple[str, ...], BeforeValidator(_sites), Expected("'all' or a list of the names of sites")]
 
 
 def _on_sites(value: Any) -> Any:

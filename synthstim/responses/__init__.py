@@ -14,12 +14,11 @@ from synthstim.responses.join import join_responses, session_drift
 from synthstim.responses.match import require_match, unmatched
 from synthstim.responses.means import Means, mean_responses, require_variance
 from synthstim.responses.nwb import read_nwb
-from synthstim.responses.read import read_responses
+from synthstim.responses.read import read_all, read_responses
 from synthstim.responses.reliability import correlation, reliability, spearman_brown
 from synthstim.responses.screen import Screened, screen_sites
 from synthstim.responses.seconds import Window
 from synthstim.responses.selection import Selection, reliability_figure, select_sites, write_reliability
-from synthstim.responses.several import read_all
 from synthstim.responses.spikes import count_spikes, read_markers, read_spikes
 from synthstim.responses.tables import read_table, write_table
 from synthstim.responses.trials import COLUMNS, Responses

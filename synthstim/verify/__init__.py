@@ -8,7 +8,7 @@ from synthstim.verify.measure import Measurer, match_of, profile_of
 from synthstim.verify.natural import natural_pool
 from synthstim.verify.null import Null
 from synthstim.verify.pool import CARRIED, NaturalPool
-from synthstim.verify.reading import null_distribution
+from synthstim.verify.pool_reading import null_distribution
 
 __all__ = [
     "CARRIED",

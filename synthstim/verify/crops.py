@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from synthstim.files import sha256_of
 from synthstim.modalities.image import FloatImage, fit_image, read_image, resize
 from synthstim.models import ImageInput
-from synthstim.verify.kept import keep, recall
+from synthstim.verify.array_cache import keep, recall
 from synthstim.verify.pool import CARRIED, NaturalPool, files_in
 
 CROPS = 576

@@ -18,7 +18,7 @@ from synthstim.models.hearing.textures import unmatched
 from synthstim.verify.aims import Aim, in_z_scores
 from synthstim.verify.null import MEASURES, FloatArray, Null, joined
 from synthstim.verify.pool import NaturalPool
-from synthstim.verify.reading import PoolReading
+from synthstim.verify.pool_reading import PoolReading
 
 Measured = dict[str, Any]
 # The column of the distance between a stimulus and its reference, |stimulus - reference| / |reference|.

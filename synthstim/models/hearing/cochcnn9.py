@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from synthstim.errors import InputError
 from synthstim.models.hearing import feather2023
 from synthstim.models.hearing.cochleagram import Cochleagram
-from synthstim.models.hearing.same import SameAvgPool2d, SameConv2d, SameMaxPool2d
+from synthstim.models.hearing.same_padding import SameAvgPool2d, SameConv2d, SameMaxPool2d
 
 RATE = feather2023.RATE
 WORDS = feather2023.WORDS

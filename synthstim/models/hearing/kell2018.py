@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from synthstim.errors import InputError
 from synthstim.models.hearing.branches import decide_by_branch
 from synthstim.models.hearing.cochleagram import Cochleagram
-from synthstim.models.hearing.same import SameAvgPool2d, SameConv2d, SameMaxPool2d
+from synthstim.models.hearing.same_padding import SameAvgPool2d, SameConv2d, SameMaxPool2d
 
 if TYPE_CHECKING:
     from synthstim.models.observer import Observer

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 
 from synthstim.models import Observer, Unit, units_in
-from synthstim.verify.kept import keep, recall
+from synthstim.verify.array_cache import keep, recall
 from synthstim.verify.null import MEASURES, FloatArray, Null, joined, pairs_of
 from synthstim.verify.pool import NaturalPool
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from synthstim.loop.settings import Settings
 from synthstim.responses import Responses, join_responses, read_experiment, read_responses
-from synthstim.responses.several import options_for
+from synthstim.responses.read import options_for
 
 # What messages for Python advise -> what to do in a session.
 WORDS = {

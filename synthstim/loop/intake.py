@@ -10,9 +10,9 @@ from typing import Any
 import pandas as pd
 
 from synthstim.errors import InputError, worded
+from synthstim.loop.delivery import WORDS, read_delivery
 from synthstim.loop.generation import Generation
 from synthstim.loop.inbox import Inbox, copy_checked, recordings
-from synthstim.loop.reading import WORDS, read_delivery
 from synthstim.loop.session import Session
 from synthstim.loop.settings import Settings
 from synthstim.loop.whole import appearing, full, remove, write_frame

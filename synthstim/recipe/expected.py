@@ -18,8 +18,8 @@ _BOUNDS = {"ge": annotated_types.Ge, "gt": annotated_types.Gt, "le": annotated_t
 
 
 @dataclass(frozen=True)
-class Wanted:
-    """Words for an annotation that its type alone does not explain: ``Annotated[str, Wanted("an image file")]``."""
+class Expected:
+    """Words for an annotation that its type alone does not explain: ``Annotated[str, Expected("an image file")]``."""
 
     words: str
 
@@ -112,7 +112,7 @@ def words_for(options: Sequence[Option]) -> str:
 
 def _words(option: Option) -> str:
     for item in option.metadata:
-        if isinstance(item, Wanted | Branches):
+        if isinstance(item, Expected | Branches):
             return item.words
     if option.model:
         return f"a mapping with the keys {listed(option.model.model_fields)}"
