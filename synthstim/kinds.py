@@ -13,3 +13,6 @@ PARAMETRISATIONS: Registry[Any] = Registry(
     "synthstim.parametrisations",
     having("options", "make"),
 )
+CONSTRAINTS: Registry[Any] = Registry(
+    "constraint", "synthstim.constraints", "CONSTRAINT", "synthstim.constraints", having("options", "make", "modality")
+)

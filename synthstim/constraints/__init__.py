@@ -1,8 +1,14 @@
 """Hard limits on stimuli: differentiable projections, each item on its own."""
 
-from synthstim.constraints.base import TOLERANCE, Constraint, check_all, project_all, violations
-from synthstim.constraints.image import Aperture, Energy, Fixed, Luminance
-from synthstim.constraints.sound import Band, Level, Peak, Ramps
+from synthstim.constraints.aperture import Aperture
+from synthstim.constraints.band import Band
+from synthstim.constraints.base import TOLERANCE, Constraint, Limit, asked_for, check_all, project_all, violations
+from synthstim.constraints.energy import Energy
+from synthstim.constraints.fixed import Fixed
+from synthstim.constraints.level import Level
+from synthstim.constraints.luminance import Luminance
+from synthstim.constraints.peak import Peak
+from synthstim.constraints.ramps import Ramps
 
 __all__ = [
     "TOLERANCE",
@@ -12,9 +18,11 @@ __all__ = [
     "Energy",
     "Fixed",
     "Level",
+    "Limit",
     "Luminance",
     "Peak",
     "Ramps",
+    "asked_for",
     "check_all",
     "project_all",
     "violations",

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import ClassVar, Protocol, runtime_checkable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor
 
 from synthstim.errors import InputError
+from synthstim.kinds import CONSTRAINTS
+from synthstim.recipe.fields import Section
 
 # Several constraints are met in turn this often: then they stand within a level of an 8-bit file of one another.
 TOGETHER = 8
 # The violation at which constraints are said to be impossible.
 TOLERANCE = 0.02
+GREY = 0.5
+SILENCE = 1e-9
 
 
 class Constraint(Protocol):
@@ -38,6 +43,50 @@ class WithFigure(Protocol):
 
     def require_met(self, stimuli: Tensor) -> None:
         """Raise InputError unless projected stimuli have the figure."""
+
+
+@dataclass(frozen=True)
+class Limit:
+    """A constraint that recipes may ask for.
+
+    Attributes:
+        options: the keys that it adds to ``constraints``, and their values.
+        make: from these options, the observer's input and the recipe, the constraint; None if nothing is asked for.
+        modality: name of the modality whose stimuli it is for.
+        order: limits of higher order are met later, and so hold better.
+        always: whether it is made where a recipe has none of its keys.
+    """
+
+    options: type[Section]
+    make: Callable[[Any, Any, Any], Constraint | None]
+    modality: str
+    order: int = 0
+    always: bool = False
+
+    def keys_in(self, asked: Section) -> list[str]:
+        """Those of its keys that a recipe has."""
+        return [name for name in self.options.model_fields if name in asked.model_fields_set]
+
+
+def asked_for(
+    asked: Section, modality: str, input: Any = None, recipe: Any = None, also: Sequence[tuple[int, Constraint]] = ()
+) -> list[Constraint]:
+    """The projections that a recipe asks for, the ones that must hold best last.
+
+    Args:
+        asked: the ``constraints`` of a recipe.
+        modality: of the stimuli.
+        input: of the observer.
+        recipe: for its files, and what it says of all its stimuli.
+        also: further ones, each with its order.
+    """
+    out = list(also)
+    for _, limit in CONSTRAINTS.usable():
+        if limit.modality == modality and (limit.always or limit.keys_in(asked)):
+            given = asked if isinstance(asked, limit.options) else limit.options()
+            if (made := limit.make(given, input, recipe)) is not None:
+                out.append((limit.order, made))
+    return [constraint for _, constraint in sorted(out, key=lambda one: one[0])]
 
 
 def check_all(constraints: Sequence[Constraint], shape: tuple[int, ...]) -> None:

@@ -11,10 +11,10 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 from typing_extensions import Self
 
-from synthstim.constraints import Aperture, Constraint, Energy, Luminance
+from synthstim.constraints import Constraint, asked_for
 from synthstim.errors import InputError
 from synthstim.ids import NAME_RULE, is_name
-from synthstim.recipe.constraints import Constraints
+from synthstim.recipe.constraints import Constraints, Limits
 from synthstim.recipe.expected import Expected
 from synthstim.recipe.fields import Section, in_a_list
 from synthstim.recipe.problems import problem, raise_problems, validate
@@ -64,7 +64,7 @@ class Settings(Section):
     spread: float | None = Field(default=None, gt=0, le=10)
     starts: dict[str, Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]] = Field(default_factory=dict)
     seed: int = Field(default=0, ge=0, le=2**63 - 1)
-    constraints: Constraints = Constraints()
+    constraints: Limits = Constraints()
     made_with: dict[str, str] = Field(default_factory=dict)
 
     @model_validator(mode="after")
@@ -104,16 +104,7 @@ class Settings(Section):
     @property
     def projections(self) -> list[Constraint]:
         """The constraints as projections, the ones that must hold best last."""
-        asked = self.constraints
-        out: list[Constraint] = []
-        if asked.energy is not None:
-            out.append(Energy(most=asked.energy))
-        if asked.aperture is not None:
-            size = asked.aperture.diameter if asked.aperture.shape == "circular" else asked.aperture.sigma
-            out.append(Aperture(shape=asked.aperture.shape, size=size or 1.0))
-        if asked.mean_luminance is not None or asked.rms_contrast is not None:
-            out.append(Luminance(mean=asked.mean_luminance, rms_contrast=asked.rms_contrast))
-        return out
+        return asked_for(self.constraints, "image")
 
     def require_same_versions(self, root: Path) -> None:
         """Raise InputError, once replaying has failed, with the versions that would not have."""

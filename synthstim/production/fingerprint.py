@@ -16,6 +16,7 @@ from synthstim.files import sha256_of
 from synthstim.production.jobs import Job
 from synthstim.recipe import STARTS, Metamer, Recipe
 from synthstim.recipe.expected import listed
+from synthstim.recipe.fields import files_of
 from synthstim.verify import Measurer
 
 Fingerprint = dict[str, str]
@@ -52,8 +53,7 @@ def _files(recipe: Recipe) -> list[str]:
     for entry in recipe.stimuli:
         files += list(entry.reference) if isinstance(entry, Metamer) else []
         files += [] if entry.start in STARTS else [entry.start]
-        fixed = entry.constraints.fixed
-        files += [fixed.image, fixed.mask] if fixed else []
+        files += [*files_of(entry.constraints), *(files_of(entry.parametrisation) if entry.parametrisation else ())]
     return files
 
 

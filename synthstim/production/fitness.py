@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 from synthstim.errors import InputError
-from synthstim.kinds import PARAMETRISATIONS
+from synthstim.kinds import CONSTRAINTS, PARAMETRISATIONS
 from synthstim.media import BITS, FITS
 from synthstim.models import StimulusInput
 from synthstim.recipe import Controller, Metamer, Recipe
-
-_OF_IMAGES = ("mean_luminance", "rms_contrast", "energy", "aperture", "fixed")
-_OF_SOUNDS = ("level_dbfs", "peak_dbfs", "band_hz", "ramp_ms")
 
 
 def check_modality(recipe: Recipe, input: StimulusInput) -> None:
@@ -43,8 +40,8 @@ def _problems(entry: Metamer | Controller, kind: str) -> list[str]:
     if asked is not None and PARAMETRISATIONS[asked.kind].modality != kind:
         choices = " or ".join(name for name, entry in PARAMETRISATIONS.usable() if entry.modality == kind)
         problems.append(f"parametrisation {asked.kind!r} came, but the observer {verb}: choose {choices}")
-    others = _OF_SOUNDS if kind == "image" else _OF_IMAGES
-    if wrong := [name for name in others if name in entry.constraints.model_fields_set]:
+    others = [limit for _, limit in CONSTRAINTS.usable() if limit.modality != kind]
+    if wrong := [key for limit in others for key in limit.keys_in(entry.constraints)]:
         problems.append(f"the constraint {wrong[0]} came, but the observer {verb}: remove it")
     if entry.start == "shaped" and (kind == "image" or not isinstance(entry, Metamer)):
         problems.append("start 'shaped' takes the spectrum of a metamer's sound: choose pink or white")

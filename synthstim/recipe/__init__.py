@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from synthstim.recipe.constraints import Aperture, Constraints, Fixed
+from synthstim.recipe.constraints import Constraints
 from synthstim.recipe.controls import ControlsSpec
 from synthstim.recipe.expected import Expected
 from synthstim.recipe.items import Item, expand
@@ -19,13 +19,11 @@ from synthstim.recipe.yaml_source import Source, parse_yaml, read_yaml
 __all__ = [
     "SITES",
     "STARTS",
-    "Aperture",
     "Constraints",
     "Controller",
     "ControlsSpec",
     "Criteria",
     "Expected",
-    "Fixed",
     "Item",
     "Metamer",
     "ObserverSpec",

@@ -5,14 +5,14 @@ from __future__ import annotations
 import difflib
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo
 
 from synthstim.ids import RESERVED
-from synthstim.recipe.expected import Expected
+from synthstim.recipe.expected import Expected, expand_options
 from synthstim.recipe.problems import problem, raise_problems
 
 
@@ -103,6 +103,18 @@ def check_file(text: str, info: ValidationInfo, *, or_folder: bool = False) -> s
 
 def _check_file_or_folder(text: str, info: ValidationInfo) -> str:
     return check_file(text, info, or_folder=True)
+
+
+def files_of(section: Section) -> Iterator[str]:
+    """The paths that a section of a recipe names, also in sections of its own."""
+    for name, field in type(section).model_fields.items():
+        value = getattr(section, name)
+        if isinstance(value, Section):
+            yield from files_of(value)
+        elif isinstance(value, str):
+            options = expand_options(field.annotation, field.metadata)
+            if any(getattr(item, "func", None) is check_file for option in options for item in option.metadata):
+                yield value
 
 
 Text = Annotated[str, Field(min_length=1)]

@@ -168,7 +168,7 @@ class Recipe(Section):
                 yield ("stimuli", index, "name"), f"is {entry.name!r}, as ids of controls begin: choose another"
             if self.match_luminance and isinstance(entry, Controller):
                 for key in ("mean_luminance", "rms_contrast"):
-                    if getattr(entry.constraints, key) is not None:
+                    if getattr(entry.constraints, key, None) is not None:
                         why = "does not go with match_luminance, which sets it for all: remove one of them"
                         yield ("stimuli", index, "constraints", key), why
 

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 from typing_extensions import Self
 
-from synthstim.recipe.constraints import Constraints
+from synthstim.recipe.constraints import Constraints, Limits
 from synthstim.recipe.expected import Expected, listed
 from synthstim.recipe.fields import (
     Activation,
@@ -78,7 +78,7 @@ class Stimulus(Section):
     seconds: float | None = Field(default=None, gt=0, le=1_000_000)
     plateau: float | None = Field(default=None, ge=0, le=1)
     total_variation: Weight = 0.0
-    constraints: Constraints = Constraints()
+    constraints: Limits = Constraints()
 
 
 class Metamer(Stimulus):

@@ -1,20 +1,51 @@
-"""Limits on images. Luminance and contrast are of linear light under sRGB decoding; energy is of display values."""
+"""How light images are, and their contrast, of linear light under sRGB decoding."""
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import ClassVar
 
 import torch
+from pydantic import Field, model_validator
 from torch import Tensor
+from typing_extensions import Self
 
+from synthstim.constraints.base import Limit
 from synthstim.errors import InputError
 from synthstim.modalities.image import display_values, linear_light, linear_luminance
+from synthstim.recipe.fields import Section
+from synthstim.recipe.problems import raise_problems
 
 ROUNDS = 4
-GREY = 0.5
 # Strong contrasts are cut at black and white: an image that comes this near, as a share of what is wanted, has met it.
 NEAR = 0.1
+# Where limits on the luminance stand among the others.
+LUMINANCE = 30
+
+
+class LuminanceOptions(Section):
+    """How light an image is, and its contrast.
+
+    Attributes:
+        mean_luminance: relative luminance (linear light), between 0 and 1.
+        rms_contrast: standard deviation over mean of the luminance (linear light).
+    """
+
+    mean_luminance: float | None = Field(default=None, gt=0, lt=1)
+    rms_contrast: float | None = Field(default=None, ge=0, le=1000)
+
+    @model_validator(mode="after")
+    def _check_contrast(self) -> Self:
+        if self.mean_luminance is not None and self.rms_contrast is not None:
+            # Values in [0, 1] with mean m spread most when they are 0 or 1 only.
+            most = math.sqrt((1 - self.mean_luminance) / self.mean_luminance)
+            if self.rms_contrast >= most:
+                why = (
+                    f"is {self.rms_contrast:g}, but at mean luminance {self.mean_luminance:g} it stays below {most:.3g}"
+                )
+                raise_problems([(("rms_contrast",), f"{why}: ask for less")])
+        return self
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,92 +129,8 @@ def _faded(linear: Tensor) -> Tensor:
     return (grey + colour * room.amin(1, keepdim=True).clamp_max(1)).clamp(0, 1)
 
 
-@dataclass(frozen=True, kw_only=True)
-class Energy:
-    """Root-mean-square deviation from mid-grey, in display values, held at or below ``most``."""
-
-    most: float
-    axes: ClassVar[int] = 3
-
-    def check(self, shape: tuple[int, ...]) -> None:
-        """No display value is further than 0.5 from mid-grey."""
-        if not 0 < self.most <= 0.5:
-            raise InputError(f"energy {self.most:g} came: wanted an RMS deviation from mid-grey above 0, at most 0.5")
-
-    def project(self, images: Tensor) -> Tensor:
-        """Scale towards mid-grey where the deviation is too large."""
-        deviation = images - GREY
-        size = deviation.square().mean((1, 2, 3), keepdim=True).clamp_min(1e-12).sqrt()
-        return GREY + deviation * (self.most / size).clamp_max(1)
+def _make(asked: LuminanceOptions, input: object, recipe: object) -> Luminance:
+    return Luminance(mean=asked.mean_luminance, rms_contrast=asked.rms_contrast)
 
 
-@dataclass(frozen=True, kw_only=True)
-class Aperture:
-    """A window on a mid-grey surround: the window bounds how far from mid-grey a pixel may be.
-
-    Windowing what is windowed already would narrow a soft window again and again, so images are cut to the bound,
-    which every image multiplied by the window respects, rather than multiplied by it.
-
-    Attributes:
-        shape: ``circular`` (edge softened over one pixel) or ``gaussian``.
-        size: circular, the diameter; gaussian, the standard deviation; as a fraction of the smaller side.
-    """
-
-    shape: str = "circular"
-    size: float = 1.0
-    axes: ClassVar[int] = 3
-
-    def check(self, shape: tuple[int, ...]) -> None:
-        """The window must show something."""
-        if self.shape not in ("circular", "gaussian"):
-            raise InputError(f"aperture {self.shape!r} is unknown: choose circular or gaussian")
-        if not 0 < self.size <= 1 or self.size * min(shape[1:]) < 2:
-            raise InputError(
-                f"an aperture of {self.size:g} of {min(shape[1:])} pixels came: wanted at least 2 pixels, at most 1"
-            )
-
-    def project(self, images: Tensor) -> Tensor:
-        """Cut deviations from mid-grey to the window, half the display range at its centre."""
-        most = GREY * self.window(images)
-        return GREY + torch.minimum(torch.maximum(images - GREY, -most), most)
-
-    def window(self, images: Tensor) -> Tensor:
-        """Weights (y, x) in [0, 1]."""
-        height, width = images.shape[-2:]
-        y = torch.arange(height, device=images.device, dtype=images.dtype) - (height - 1) / 2
-        x = torch.arange(width, device=images.device, dtype=images.dtype) - (width - 1) / 2
-        radius = (y[:, None] ** 2 + x[None] ** 2).sqrt()
-        size = self.size * min(height, width)
-        return (
-            torch.exp(-0.5 * (radius / size) ** 2)
-            if self.shape == "gaussian"
-            else (size / 2 + 0.5 - radius).clamp(0, 1)
-        )
-
-
-@dataclass(frozen=True, kw_only=True)
-class Fixed:
-    """A region that keeps given display values.
-
-    Attributes:
-        image: (channel, y, x) display values.
-        mask: (y, x), 1 where the image is held, 0 where synthesis is free.
-    """
-
-    image: Tensor
-    mask: Tensor
-    axes: ClassVar[int] = 3
-
-    def check(self, shape: tuple[int, ...]) -> None:
-        """Image and mask must have the stimulus's size, and leave something free."""
-        if tuple(self.image.shape) != tuple(shape) or tuple(self.mask.shape) != tuple(shape[1:]):
-            raise InputError(
-                f"the fixed region's image is {tuple(self.image.shape)} and its mask {tuple(self.mask.shape)}, "
-                f"the stimulus is {tuple(shape)}: give them the stimulus's size"
-            )
-        if bool((self.mask >= 1).all()):
-            raise InputError("the fixed region covers the whole image: leave something free")
-
-    def project(self, images: Tensor) -> Tensor:
-        """Put the held values in place."""
-        return torch.lerp(images, self.image.to(images), self.mask.to(images))
+CONSTRAINT = Limit(LuminanceOptions, _make, "image", order=LUMINANCE)
