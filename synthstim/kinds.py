@@ -16,3 +16,6 @@ PARAMETRISATIONS: Registry[Any] = Registry(
 CONSTRAINTS: Registry[Any] = Registry(
     "constraint", "synthstim.constraints", "CONSTRAINT", "synthstim.constraints", having("options", "make", "modality")
 )
+READERS: Registry[Any] = Registry(
+    "reader", "synthstim.responses", "READER", "synthstim.readers", having("suffixes", "read")
+)

@@ -11,7 +11,7 @@ from pathlib import Path
 from synthstim.errors import InputError
 from synthstim.files import SUMS, sha256_of
 from synthstim.responses.files import listed
-from synthstim.responses.read import READERS
+from synthstim.responses.read import reader_of
 
 PARTIAL = (".part", ".partial", ".tmp", ".new", ".crdownload", ".filepart")
 PRESENTATIONS = "_presentations.tsv"
@@ -168,7 +168,7 @@ def _companion(log: str, noun: str, names: dict[str, str]) -> str | None:
 
 
 def _wanted(path: Path) -> bool:
-    return path.suffix.lower() in READERS
+    return reader_of(path) is not None
 
 
 def _of_the_log(name: str) -> bool:

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from synthstim.errors import InputError
-from synthstim.responses.files import MAX_BYTES, require_file, unreadable
+from synthstim.responses.files import MAX_BYTES, Reader, require_file, unreadable
 from synthstim.responses.labels import required_labels
 from synthstim.responses.seconds import Window, require_window
 from synthstim.responses.trials import MAX_TRIALS, Responses, coded
@@ -116,6 +116,9 @@ def read_numpy(
     given = {"stimulus_ids": stimulus_ids, "sites": sites, "window_s": window_s, "session": session}
     facts = array_facts(given, held, path.name)
     return from_array(held["responses"], **facts, nan=nan, source=path.name)
+
+
+READER = Reader((".npy", ".npz"), read_numpy)
 
 
 def array_facts(given: Mapping[str, Any], held: Mapping[str, Any], source: str) -> dict[str, Any]:

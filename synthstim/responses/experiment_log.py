@@ -11,7 +11,7 @@ import pandas as pd
 
 from synthstim.errors import InputError
 from synthstim.responses.clock import MAX_DRIFT, TOLERANCE_S, Clock, fit_clock, pair_markers
-from synthstim.responses.files import listed, require_file
+from synthstim.responses.files import Reader, listed, require_file
 from synthstim.responses.seconds import Window
 from synthstim.responses.spikes import read_markers, read_spikes, trial_frame
 from synthstim.responses.tables import read_text_table
@@ -76,6 +76,9 @@ def read_experiment(
     source = f"{path.name} with {Path(spikes).name}"
     frame, told = trial_frame(kept, times, onsets, window_s, name, source=source)
     return Responses(frame, source, (str(clock), *notes, *told))
+
+
+READER = Reader(("_presentations.tsv",), read_experiment)
 
 
 def read_presentations(path: str | Path, *, incomplete: str = "refuse") -> tuple[pd.DataFrame, tuple[str, ...]]:

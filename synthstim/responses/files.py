@@ -3,10 +3,26 @@
 from __future__ import annotations
 
 import importlib
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from synthstim.errors import InputError, said_by
+
+
+@dataclass(frozen=True)
+class Reader:
+    """What reads responses from one kind of file.
+
+    Attributes:
+        suffixes: ends of the names of its files, in small letters; of two readers the one with the longer end is chosen.
+        read: the function; it takes the path, and options by name.
+    """
+
+    suffixes: tuple[str, ...]
+    read: Callable[..., Any]
+
 
 HDF5_MAGIC = b"\x89HDF\r\n\x1a\n"
 # Of what is read at once: a damaged or hostile file may declare any size.

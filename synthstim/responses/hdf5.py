@@ -11,7 +11,7 @@ import pandas as pd
 
 from synthstim.errors import InputError
 from synthstim.responses.arrays import array_facts, from_array
-from synthstim.responses.files import MAX_BYTES, library, listed, require_file, unreadable
+from synthstim.responses.files import MAX_BYTES, Reader, library, listed, require_file, unreadable
 from synthstim.responses.seconds import Window
 from synthstim.responses.trials import COLUMNS, MAX_TRIALS, OPTIONAL, Responses
 
@@ -76,6 +76,9 @@ def read_hdf5(
         raise unreadable(path, error, "an HDF5 file") from None
     given = {"stimulus_ids": stimulus_ids, "sites": sites, "window_s": window_s, "session": session}
     return from_array(values, **array_facts(given, known, path.name), nan=nan, source=path.name)
+
+
+READER = Reader((".h5", ".hdf5", ".mat"), read_hdf5)
 
 
 def refuse_links(opened: Any, name: str) -> None:

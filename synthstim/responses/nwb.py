@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from synthstim.errors import InputError
 from synthstim.ids import is_name
-from synthstim.responses.files import library, listed, require_file, unreadable
+from synthstim.responses.files import Reader, library, listed, require_file, unreadable
 from synthstim.responses.hdf5 import refuse_links, refuse_size
 from synthstim.responses.intervals import Edges, inside, touching
 from synthstim.responses.labels import labels_of, required_labels
@@ -86,6 +86,9 @@ def read_nwb(
     if not recorded.any():
         raise InputError(f"{path.name}: no presentation is left: {notes[-1]}")
     return Responses(frame[recorded.ravel()], path.name, notes)
+
+
+READER = Reader((".nwb",), read_nwb)
 
 
 @contextmanager

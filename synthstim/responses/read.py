@@ -3,52 +3,59 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from synthstim.errors import InputError
-from synthstim.responses.arrays import read_numpy
-from synthstim.responses.files import listed
-from synthstim.responses.hdf5 import read_hdf5
+from synthstim.kinds import READERS
+from synthstim.responses.files import Reader, listed
 from synthstim.responses.join import MAX_DRIFT, join_responses
-from synthstim.responses.nwb import read_nwb
 from synthstim.responses.seconds import Window
-from synthstim.responses.tables import read_table
 from synthstim.responses.trials import Responses
-from synthstim.responses.xarrays import read_netcdf
 
-READERS: dict[str, Callable[..., Responses]] = {
-    ".tsv": read_table, ".csv": read_table, ".npy": read_numpy, ".npz": read_numpy, ".h5": read_hdf5, ".hdf5": read_hdf5,
-    ".mat": read_hdf5, ".nc": read_netcdf, ".nwb": read_nwb,
-}  # fmt: skip
+
+def reader_of(path: str | Path) -> Reader | None:
+    """The reader of a file, by the end of its name; None if there is none.
+
+    >>> reader_of("tonight.NWB").suffixes
+    ('.nwb',)
+    """
+    name = Path(path).name.lower()
+    found = [(len(end), reader) for _, reader in READERS.usable() for end in reader.suffixes if name.endswith(end)]
+    return max(found, key=lambda one: one[0])[1] if found else None
 
 
 def read_responses(path: str | Path, **options: Any) -> Responses:
-    """Read recorded responses, by the file's suffix.
+    """Read recorded responses, by the end of the file's name.
 
     Args:
-        path: .tsv, .csv, .npy, .npz, .h5, .hdf5, .mat (7.3), .nc or .nwb; for the log of an exported experiment and its
-            spikes see ``read_experiment``.
+        path: .tsv, .csv, .npy, .npz, .h5, .hdf5, .mat (7.3), .nc or .nwb; ..._presentations.tsv, the log of an exported
+            experiment, with ``spikes`` and ``markers`` (see ``read_experiment``); or a file that an installed reader takes.
         options: those of the reader of that kind of file.
 
     Raises:
-        InputError: the suffix or an option is unknown, or the reader refuses the file.
+        InputError: the suffix or an option is unknown, an option is missing, or the reader refuses the file.
 
     Example:
         >>> read_responses("tonight.nwb", window_s=(0.07, 0.17))  # doctest: +SKIP
     """
-    reader = READERS.get(Path(path).suffix.lower())
+    name, reader = Path(path).name, reader_of(path)
     if reader is None:
-        raise InputError(f"{Path(path).name} is no file of responses: wanted one of {', '.join(READERS)}")
-    known = inspect.signature(reader).parameters
-    if unknown := [name for name in options if name not in known]:
+        known = [end for _, each in READERS.usable() for end in each.suffixes]
+        raise InputError(f"{name} is no file of responses: wanted one of {', '.join(known)}")
+    takes = inspect.signature(reader.read).parameters
+    if unknown := [option for option in options if option not in takes]:
         raise InputError(
-            f"{Path(path).name}: {reader.__name__} takes other options than {unknown[0]}: {listed(list(known)[1:], 9)}"
+            f"{name}: {reader.read.__name__} takes other options than {unknown[0]}: {listed(list(takes)[1:], 9)}"
         )
-    if "window_s" not in options and known["window_s"].default is inspect.Parameter.empty:
-        raise InputError(f"{Path(path).name} holds spikes: say in which window to count them with window_s=...")
-    return reader(path, **options)
+    needed = [key for key, one in list(takes.items())[1:] if one.default is one.empty and key not in options]
+    if "window_s" in needed:
+        raise InputError(f"{name} holds spikes: say in which window to count them with window_s=...")
+    if needed:
+        raise InputError(f"{name} does not say {needed[0]}: give {needed[0]}=...")
+    read: Responses = reader.read(path, **options)
+    return read
 
 
 def read_all(
@@ -88,6 +95,6 @@ def read_all(
 
 def options_for(path: str | Path, given: Mapping[str, Any]) -> dict[str, Any]:
     """Those of some options that the reader of a file takes."""
-    reader = READERS.get(Path(path).suffix.lower())
-    known = inspect.signature(reader).parameters if reader is not None else {}
+    reader = reader_of(path)
+    known = inspect.signature(reader.read).parameters if reader is not None else {}
     return {name: value for name, value in given.items() if name in known}

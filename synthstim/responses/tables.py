@@ -10,7 +10,7 @@ import pandas as pd
 
 from synthstim.errors import InputError
 from synthstim.files import written_whole
-from synthstim.responses.files import require_file, require_whole_lines, unreadable
+from synthstim.responses.files import Reader, require_file, require_whole_lines, unreadable
 from synthstim.responses.seconds import Window, require_window
 from synthstim.responses.trials import COLUMNS, OPTIONAL, Responses
 
@@ -38,6 +38,9 @@ def read_table(path: str | Path, *, session: str | None = None, window_s: Window
     if window_s is not None and "window_start_s" not in frame and "window_end_s" not in frame:
         frame["window_start_s"], frame["window_end_s"] = require_window(window_s, Path(path).name)
     return Responses(frame[[name for name in (*COLUMNS, *OPTIONAL) if name in frame]], Path(path).name)
+
+
+READER = Reader((".tsv", ".csv"), read_table)
 
 
 def write_table(responses: Responses, path: str | Path) -> Path:

@@ -10,7 +10,16 @@ import pandas as pd
 
 from synthstim.errors import InputError
 from synthstim.responses.arrays import NAN
-from synthstim.responses.files import HDF5_MAGIC, MAX_BYTES, has_magic, library, listed, require_file, unreadable
+from synthstim.responses.files import (
+    HDF5_MAGIC,
+    MAX_BYTES,
+    Reader,
+    has_magic,
+    library,
+    listed,
+    require_file,
+    unreadable,
+)
 from synthstim.responses.hdf5 import refuse_links
 from synthstim.responses.labels import labels_of, required_labels
 from synthstim.responses.seconds import Window, require_window
@@ -68,6 +77,9 @@ def read_netcdf(
     return from_xarray(
         values, window_s=window_s, time_unit=time_unit, session=session or "1", nan=nan, source=path.name
     )
+
+
+READER = Reader((".nc",), read_netcdf)
 
 
 def _variable(opened: Any, variable: str | None, name: str) -> str:
