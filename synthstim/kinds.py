@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
-from synthstim.registry import Registry, having
+from synthstim.catalogue import HEARING, SEEING, WEIGHTS
+from synthstim.registry import HERE, Entry, Registry, having
 
 PARAMETRISATIONS: Registry[Any] = Registry(
     "parametrisation",
@@ -19,3 +21,15 @@ CONSTRAINTS: Registry[Any] = Registry(
 READERS: Registry[Any] = Registry(
     "reader", "synthstim.responses", "READER", "synthstim.readers", having("suffixes", "read")
 )
+
+
+class _Models(Registry[Any]):
+    """The catalogue's entries, and functions of plug-ins that return an Observer, or a network and its input."""
+
+    def _own(self) -> Iterator[Entry[Any]]:
+        for takes, entries in (("images", SEEING), ("sounds", HEARING)):
+            for name, entry in entries.items():
+                yield Entry(name, f"{takes}: {entry.about}{WEIGHTS[entry.weights]}", HERE, lambda entry=entry: entry)  # type: ignore[misc]
+
+
+MODELS: Registry[Any] = _Models("model", "synthstim.models", "", "synthstim.models", having("__call__"))

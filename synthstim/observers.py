@@ -7,7 +7,8 @@ from pathlib import Path
 
 from synthstim.errors import InputError, said_by
 from synthstim.models import Observer
-from synthstim.models.opening import open_model, require_asked
+from synthstim.models.functions import require_asked
+from synthstim.models.opening import open_model
 
 
 def open_observer(

@@ -20,7 +20,7 @@ from typing import Any, Generic, TypeVar
 from synthstim.errors import InputError, nearest, said_by
 
 Kind = TypeVar("Kind")
-OWN = "synthstim"
+HERE = "synthstim"
 
 
 @dataclass(frozen=True)
@@ -88,13 +88,17 @@ class Registry(Generic[Kind]):
             if first is not entry
         ]
 
+    def plugged(self, name: str) -> bool:
+        """Whether this is the name of a plug-in's entry."""
+        return name in self.entries and self.entries[name].source != HERE
+
     def usable(self) -> Iterator[tuple[str, Kind]]:
         """Names and entries, without those of broken plug-ins."""
         for name in self.entries:
             try:
                 yield name, self[name]
             except InputError:
-                if self.entries[name].source == OWN:
+                if not self.plugged(name):
                     raise
 
     @cached_property
@@ -136,7 +140,7 @@ class Registry(Generic[Kind]):
                 if name.startswith("_") or file.suffix != ".py" or not file.is_file():
                     continue
                 if (about := _entry_says(file, self.attribute)) is not None:
-                    yield Entry(name, about, OWN, lambda name=name: self._import(name))  # type: ignore[misc]
+                    yield Entry(name, about, HERE, lambda name=name: self._import(name))  # type: ignore[misc]
 
     def _import(self, name: str) -> Kind:
         found: Kind = getattr(importlib.import_module(f"{self.package}.{name}"), self.attribute)

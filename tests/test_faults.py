@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 from faults_fixture import COMMANDS, contents, lay_desk
 
+from synthstim.cli.listing import LISTS
+
 READERS = [name for name, command in COMMANDS.items() if command.takes]
 WRITERS = [name for name, command in COMMANDS.items() if command.writes]
 FOLDERS = [name for name in READERS if "." not in COMMANDS[name].takes]
@@ -246,7 +248,7 @@ def test_a_closed_standard_output_is_no_traceback(words, desk):
 
 
 def test_the_table_covers_every_command(synthstim, desk):
-    known = {name.split()[0] for name in COMMANDS} | {"models", "layers", "protocols"}
+    known = {name.split()[0] for name in COMMANDS} | {"layers", "models", "protocols", *LISTS}
     ran = _run(["--help"], desk)
     listed = re.findall(r"^  ([a-z]+) ", ran.stdout.partition("Commands:")[2], re.MULTILINE)
     assert set(listed) == known, json.dumps(listed)

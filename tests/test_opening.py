@@ -19,6 +19,7 @@ from typer.testing import CliRunner
 
 from synthstim.catalogue import OWN
 from synthstim.cli import app
+from synthstim.cli.listing import LISTS
 from synthstim.encoding import fit_sites, save_fit
 from synthstim.errors import InputError, said_by
 from synthstim.modalities.image import write_png
@@ -326,7 +327,7 @@ stimuli:
 
 # What commands import.
 LIGHT = {
-    "models": (["models"], ("torch", "timm", "torchvision", "numpy", "pandas")),
+    **{name: ([name], ("torch", "timm", "torchvision", "numpy", "pandas")) for name in ("models", *LISTS)},
     "protocols": (["protocols"], ("torch", "timm", "torchvision", "numpy", "pandas")),
     "layers": (["layers", "efficientnet-lite0"], ("timm", "torchvision", "pandas", "scipy.stats", "sklearn", "torch._dynamo")),
 }  # fmt: skip

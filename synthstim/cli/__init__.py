@@ -3,7 +3,20 @@
 from synthstim.cli import making  # isort: skip - help lists commands in the order of their use
 from synthstim.cli import experiments  # isort: skip
 from synthstim.cli import presenting  # isort: skip
+from synthstim.cli import listing  # isort: skip
 from synthstim.cli import fitting, looping, online, simulation, tools
 from synthstim.cli.app import app, main
 
-__all__ = ["app", "experiments", "fitting", "looping", "main", "making", "online", "presenting", "simulation", "tools"]
+__all__ = [
+    "app",
+    "experiments",
+    "fitting",
+    "listing",
+    "looping",
+    "main",
+    "making",
+    "online",
+    "presenting",
+    "simulation",
+    "tools",
+]

@@ -8,41 +8,9 @@ from typing import Annotated, Any, Optional
 
 import typer
 from rich.markup import escape
-from rich.table import Column, Table
+from rich.table import Table
 
 from synthstim.cli.app import AllowCode, AllowDownload, Device, Quiet, SetPath, app, as_table, complaints, console, say
-
-
-@app.command()
-def models(
-    search: Annotated[Optional[str], typer.Option(help="Names that contain this, of libraries too")] = None,  # noqa: UP045
-    every: Annotated[bool, typer.Option("--all", help="The networks of torchvision and timm too")] = False,
-) -> None:
-    """List the observers that have a name."""
-    from synthstim.catalogue import OWN, WEIGHTS
-
-    wanted = (search or "").lower()
-    table = Table(Column("model", no_wrap=True), "takes", "what it is")
-    for takes, entries in (("images", OWN["embedded"]), ("sounds", OWN["hearing"])):
-        for name, entry in entries.items():
-            if wanted in name.lower():
-                table.add_row(escape(name), takes, escape(entry.about) + WEIGHTS[entry.weights])
-    if table.rows:
-        console.print(table)
-    if every or search:
-        _list_libraries(wanted)
-    else:
-        say("and the networks of torchvision and timm: --all lists them, --search TEXT some of them")
-
-
-def _list_libraries(wanted: str) -> None:
-    from synthstim.models import LIBRARIES, model_names
-
-    for place, names in model_names().items():
-        found = [name for name in names if wanted in name.lower()] if place in LIBRARIES else []
-        if found:
-            console.print(f"[bold]{place}[/], of images, trained weights with --allow-download: {len(found)}")
-            console.print("  " + "  ".join(map(escape, found)), highlight=False)
 
 
 @app.command()

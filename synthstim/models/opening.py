@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import importlib
-import inspect
-import traceback
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from synthstim.catalogue import OWN
-from synthstim.errors import InputError, nearest, said_by
+from synthstim.errors import InputError
 from synthstim.modalities.sound.input import SoundInput
+from synthstim.models.functions import called, imported
 from synthstim.models.observer import Observer
 from synthstim.models.zoo import load_model, opening
 
@@ -46,10 +44,8 @@ def open_model(
         return load_model(name, weights=weights, size=size, seconds=seconds, rate=rate, download=allow_download)
     if not allow_code:
         raise InputError(f"the observer {name!r} is code of yours: allow it with --allow-code")
-    chosen = {"weights": None if weights == "default" else weights, "size": size, "seconds": seconds, "rate": rate}
-    asked = {key: value for key, value in chosen.items() if value is not None}
-    made = _called(name, asked)
-    require_asked(made, name, asked)
+    asked = {"weights": None if weights == "default" else weights, "size": size, "seconds": seconds, "rate": rate}
+    made = called(name, imported(name), asked)
     made.opening = opening(name, weights, size=size, seconds=seconds, rate=rate)
     return made
 
@@ -58,50 +54,6 @@ def names_code(name: str) -> bool:
     """Whether this is the name of a function, not of a model."""
     place, colon, _ = name.partition(":")
     return bool(colon) and place not in PLACES
-
-
-def require_asked(made: Observer, name: str, asked: Mapping[str, Any]) -> None:
-    """Raise InputError unless an observer that brings its own settings has those that were asked for."""
-    for key in ("size", "seconds", "rate"):
-        if key in asked and getattr(made.input, key, None) != asked[key]:
-            raise InputError(
-                f"{name} is {made.input.verb} {made.input.words}, {key} {asked[key]} came: leave it out, or let the function"
-                f" take {key}"
-            )
-
-
-def _called(name: str, asked: Mapping[str, Any]) -> Observer:
-    """What the user's function returns."""
-    module, _, function = name.partition(":")
-    try:
-        code = importlib.import_module(module)
-    except ModuleNotFoundError as error:
-        raise InputError(f"the observer {name} cannot be imported ({error}): check the name and PYTHONPATH") from None
-    except Exception as error:
-        raise InputError(f"{module} fails as it is imported: {_told(error)}") from error
-    make = getattr(code, function, None)
-    if not callable(make):
-        known = [key for key, value in vars(code).items() if inspect.isfunction(value)]
-        raise InputError(f"{module} has no function {function!r}: {nearest(function, known)}")
-    takes = inspect.signature(make).parameters
-    open_ended = any(parameter.kind is parameter.VAR_KEYWORD for parameter in takes.values())
-    if "weights" in asked and "weights" not in takes and not open_ended:
-        raise InputError(f"{name} takes no weights, {asked['weights']} came: leave them out, or let it take weights")
-    try:
-        made = make(**{key: value for key, value in asked.items() if key in takes or open_ended})
-    except InputError:
-        raise
-    except Exception as error:
-        raise InputError(f"{name} failed: {_told(error)}") from error
-    if not isinstance(made, Observer):
-        raise InputError(f"{name} returned a {type(made).__name__}: wanted a synthstim.Observer")
-    return made
-
-
-def _told(error: Exception) -> str:
-    """What an error of the user's code says, and where."""
-    last = traceback.extract_tb(error.__traceback__)[-1]
-    return f"{type(error).__name__} in {Path(last.filename).name}, line {last.lineno}: {said_by(error)}"
 
 
 def reopening(recorded: Mapping[str, Any]) -> dict[str, Any]:

@@ -12,8 +12,10 @@ from torch import nn
 
 from synthstim.catalogue import DEFAULT, HEARING, OWN, SEEING
 from synthstim.errors import InputError, nearest, said_by
+from synthstim.kinds import MODELS
 from synthstim.modalities.image.input import ImageInput
 from synthstim.modalities.sound.input import PLAYED_RATE
+from synthstim.models.functions import called
 from synthstim.models.heads import load_checkpoint
 from synthstim.models.hearing import load_hearing
 from synthstim.models.observer import Observer
@@ -29,10 +31,15 @@ def model_names() -> dict[str, list[str]]:
     import torchvision
 
     own = {place: list(entries) for place, entries in OWN.items()}
-    return own | {
-        "torchvision": torchvision.models.list_models(module=torchvision.models),
-        "timm": timm.list_models(),
-    }
+    plugged = [name for name in MODELS if MODELS.plugged(name)]
+    return (
+        own
+        | ({"plug-ins": plugged} if plugged else {})
+        | {
+            "torchvision": torchvision.models.list_models(module=torchvision.models),
+            "timm": timm.list_models(),
+        }
+    )
 
 
 def load_model(
@@ -49,7 +56,7 @@ def load_model(
     Args:
         name: ``efficientnet-lite0``, ``squeezenet`` (with the package ndf), a model of hearing (``whisper-tiny.en``, ``cochleagram``, ...), or a network of
             torchvision or timm; ``timm:`` or ``torchvision:`` in front chooses where both have the name, and
-            ``whisper:`` a Whisper of the hub or of a folder.
+            ``whisper:`` a Whisper of the hub or of a folder. A model of an installed plug-in goes before those of libraries.
         weights: ``default`` (trained; a download unless embedded), a .safetensors or .pth file, or ``random``.
         size: (height, width) of images, if not the one the network was trained at.
         seconds: duration of sounds, if not the model's own.
@@ -63,6 +70,11 @@ def load_model(
         >>> load_model().layers["blocks.2"]
         (40, 28, 28)
     """
+    if MODELS.plugged(name):
+        chosen = {"weights": None if weights == "default" else weights, "size": size, "seconds": seconds, "rate": rate}
+        made = called(name, MODELS[name], chosen)
+        made.opening = opening(name, weights, size=size, seconds=seconds, rate=rate)
+        return made
     library, short = _find(name)
     if library in ("hearing", "whisper") and size is not None:
         raise InputError(f"{name} is played sounds, size {size} came: give a duration instead")
@@ -100,6 +112,8 @@ def opening(name: str, weights: str | Path, **asked: Any) -> dict[str, Any]:
 
 def weights_elsewhere(name: str) -> bool:
     """Whether a model's trained weights are a file of the user's, or on a hub; False for what is no name of a model."""
+    if MODELS.plugged(name):
+        return False
     try:
         place, short = _find(name)
     except InputError:

@@ -1,0 +1,82 @@
+"""Commands that list what has a name, of this package and of plug-ins: models, parametrisations, readers and the rest."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable
+from typing import Annotated, Any, Optional
+
+import typer
+from rich.markup import escape
+from rich.table import Column, Table
+
+from synthstim.cli.app import app, complaints, console, say
+from synthstim.errors import InputError
+from synthstim.registry import Registry
+
+# What each is for, and where its list is.
+LISTS = {
+    "parametrisations": ("what can be optimised", "synthstim.kinds:PARAMETRISATIONS"),
+    "constraints": ("what stimuli can be held to", "synthstim.kinds:CONSTRAINTS"),
+    "readers": ("the files of responses that can be read", "synthstim.kinds:READERS"),
+}
+
+
+def _command(noun: str) -> Callable[[], None]:
+    def command() -> None:
+        module, _, name = LISTS[noun][1].partition(":")
+        tell(getattr(importlib.import_module(module), name))
+
+    return command
+
+
+for _noun, (_what, _) in LISTS.items():
+    app.command(_noun, help=f"List {_what}, and where each comes from.")(_command(_noun))
+
+
+def tell(registry: Registry[Any], search: str = "") -> int:
+    """Print the names of a registry that contain a text, what each is, and where it comes from; return how many.
+
+    Entries of plug-ins are imported, so that one that is broken is found here.
+    """
+    table = Table(Column(registry.noun, no_wrap=True), "what it is", "from")
+    for name, entry in registry.entries.items():
+        if search.lower() not in name.lower():
+            continue
+        about = entry.about
+        if registry.plugged(name):
+            try:
+                registry[name]
+            except InputError as error:
+                about = str(error)
+        table.add_row(escape(name), escape(about), escape(entry.source))
+    if table.rows:
+        console.print(table)
+    for sentence in registry.left_out:
+        complaints.print(f"[yellow]warning[/] {escape(sentence)}", highlight=False)
+    return len(table.rows)
+
+
+@app.command()
+def models(
+    search: Annotated[Optional[str], typer.Option(help="Names that contain this, of libraries too")] = None,  # noqa: UP045
+    every: Annotated[bool, typer.Option("--all", help="The networks of torchvision and timm too")] = False,
+) -> None:
+    """List the observers that have a name."""
+    from synthstim.kinds import MODELS
+
+    tell(MODELS, search or "")
+    if every or search:
+        _list_libraries((search or "").lower())
+    else:
+        say("and the networks of torchvision and timm: --all lists them, --search TEXT some of them")
+
+
+def _list_libraries(wanted: str) -> None:
+    from synthstim.models import LIBRARIES, model_names
+
+    for place, names in model_names().items():
+        found = [name for name in names if wanted in name.lower()] if place in LIBRARIES else []
+        if found:
+            console.print(f"[bold]{place}[/], of images, trained weights with --allow-download: {len(found)}")
+            console.print("  " + "  ".join(map(escape, found)), highlight=False)
