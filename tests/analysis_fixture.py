@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from synthstim.analysis import Condition, Criteria, Design
+from synthstim.analysis import Condition, Design, ListenerCriteria
 
 PUBLISHED = {
     "cochcnn9": (0.820, 0.789, 0.870, 0.813, 0.615, 0.540, 0.346, 0.203, 0.056, 0.023),
@@ -16,7 +16,7 @@ WORDS = tuple(f"word{number}" for number in range(793))
 def design_of(model: str, *, participants: int = PARTICIPANTS, catch_trials: int = 10) -> Design:
     stages = (Condition(f"stage{place}", model, f"stage{place}") for place in range(1, len(PUBLISHED[model])))
     return Design(
-        (Condition("natural"), *stages), WORDS, participants, catch_trials, Criteria(), title=f"Words, {model}"
+        (Condition("natural"), *stages), WORDS, participants, catch_trials, ListenerCriteria(), title=f"Words, {model}"
     )
 
 

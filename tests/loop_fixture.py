@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 import torch
 
-from synthstim.loop import Session, start_loop
+from synthstim.loop import LoopSession, start_loop
 from synthstim.models import Observer, load_model
 from synthstim.responses import Responses, from_array, write_table
 from synthstim.stimulus_set import StimulusSet
@@ -59,21 +59,21 @@ def answer(stimuli: StimulusSet, *, repeats: int = 6, seed: int = 1, session: st
     return Responses(made.trials.assign(sha256=made.trials["stimulus_id"].astype(str).map(digests)))
 
 
-def begin(folder: Path, *, count: int = 60, **changes: Any) -> Session:
+def begin(folder: Path, *, count: int = 60, **changes: Any) -> LoopSession:
     return start_loop(folder / "session", SETTINGS | changes, count=count)
 
 
-def copied(session: Session, folder: Path) -> Session:
-    return Session.read(shutil.copytree(session.root, folder / "session"))
+def copied(session: LoopSession, folder: Path) -> LoopSession:
+    return LoopSession.read(shutil.copytree(session.root, folder / "session"))
 
 
-def recorded(session: Session, folder: Path, **options: Any) -> Path:
+def recorded(session: LoopSession, folder: Path, **options: Any) -> Path:
     """A table of responses to the newest generation, beside the session."""
     newest = session.newest
     return write_table(answer(newest.stimuli, seed=newest.number, **options), folder / f"night{newest.number}.tsv")
 
 
-def deliveries(session: Session) -> list[str]:
+def deliveries(session: LoopSession) -> list[str]:
     return sorted(path.name for path in session.newest.inbox.iterdir())
 
 
@@ -88,7 +88,7 @@ def sealed(path: Path, content: bytes) -> None:
     path.with_name(f"{path.name}.sha256").write_text(f"{digest}  {path.name}\n")
 
 
-def shown_and_recorded(session: Session, folder: Path, *, repeats: int = 4, jump: float = 0.0) -> list[Path]:
+def shown_and_recorded(session: LoopSession, folder: Path, *, repeats: int = 4, jump: float = 0.0) -> list[Path]:
     """The log of the newest generation's experiment, and what a recording with a clock of its own saw."""
     folder.mkdir()
     newest = session.newest

@@ -18,8 +18,8 @@ from scipy import stats
 
 from synthstim.analysis import (
     Condition,
-    Criteria,
     Design,
+    ListenerCriteria,
     analyse_experiment,
     analyse_trials,
     between,
@@ -651,4 +651,4 @@ def test_the_page_draws_the_figure_and_asks_no_host(folder, tmp_path):
 
 def test_criteria_of_a_manifest_are_those_that_hold(folder):
     changed(folder / "manifest.json", lambda text: text.replace('"catch_pass": 0.8', '"catch_pass": null'))
-    assert read_design(folder).criteria == Criteria(6, 5, 0.0)
+    assert read_design(folder).criteria == ListenerCriteria(6, 5, 0.0)

@@ -262,7 +262,7 @@ def test_a_log_is_added_to(synthstim, folder, tmp_path):
         (["make", "good.yaml", "--out", "x"], "synthstim.production.make", "--resume goes on"),
         (
             ["loop", "next", "x"],
-            "synthstim.loop.Session.read",
+            "synthstim.loop.LoopSession.read",
             "what is complete is kept, and the same command goes on",
         ),
         (["adopt", "taken", "--out", "x"], "synthstim.stimulus_set.adopt", "stopped"),

@@ -20,7 +20,7 @@ from synthstim.models.hearing.cochleagram import PRESETS, Cochleagram, network
 from synthstim.models.hearing.compression import Compress, Compression, Rectify
 from synthstim.models.hearing.erb import ErbBands, Subbands, erb_to_hz, filter_bank, hz_to_erb
 from synthstim.models.hearing.frames import Frames
-from synthstim.models.hearing.picture import Picture
+from synthstim.models.hearing.picture import CochleagramPicture
 from synthstim.models.hearing.resampler import Resampler
 from synthstim.models.hearing.supports import Supports
 
@@ -406,12 +406,12 @@ def test_pictures_are_resized_as_photographs_are(given: tuple[int, int], wanted:
     cochleagram = torch.rand(1, *given, generator=torch.Generator().manual_seed(0))
     stretched = (cochleagram - cochleagram.min()) / (cochleagram.max() - cochleagram.min()) * 255
     pillow = Image.fromarray(stretched[0].numpy()).resize(wanted[::-1], Image.Resampling.LANCZOS)
-    out = Picture(given, wanted)(0.01 + 3 * cochleagram)
+    out = CochleagramPicture(given, wanted)(0.01 + 3 * cochleagram)
     np.testing.assert_allclose(out[0], np.asarray(pillow), atol=1e-2)
 
 
 def test_a_picture_of_nothing_is_zero() -> None:
-    assert not Picture((4, 5), (8, 8))(torch.full((2, 4, 5), 0.3)).any()
+    assert not CochleagramPicture((4, 5), (8, 8))(torch.full((2, 4, 5), 0.3)).any()
 
 
 # -- what cannot be used

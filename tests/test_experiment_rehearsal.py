@@ -15,7 +15,7 @@ import pytest
 
 from synthstim.errors import InputError
 from synthstim.experiment import run_experiment
-from synthstim.experiment.manifest import Experiment, Listening, Viewing, read_manifest
+from synthstim.experiment.manifest import Experiment, ListeningManifest, ViewingManifest, read_manifest
 from synthstim.experiment.running import idle_limit
 from synthstim.experiment.running.psychopy_home import require_psychopy_home
 from synthstim.experiment.running.stop_reason import reason_of
@@ -227,13 +227,13 @@ def test_a_damaged_manifest_is_one_sentence_before_anything_starts(text: str, sa
 @pytest.mark.parametrize(
     ("kind", "change", "said"),
     [
-        (Listening, {"words": "dog"}, "words"),
-        (Listening, {"words": []}, "words"),
-        (Listening, {"conditions": [{}]}, r"lacks 'conditions.0.condition'"),
-        (Listening, {"criteria": []}, "criteria"),
-        (Listening, {"participants": "two"}, "participants"),
-        (Viewing, {"stimuli": [{"file": "a.png"}]}, r"lacks 'stimuli.0.stimulus_id'"),
-        (Viewing, {"stimuli": {}}, "stimuli"),
+        (ListeningManifest, {"words": "dog"}, "words"),
+        (ListeningManifest, {"words": []}, "words"),
+        (ListeningManifest, {"conditions": [{}]}, r"lacks 'conditions.0.condition'"),
+        (ListeningManifest, {"criteria": []}, "criteria"),
+        (ListeningManifest, {"participants": "two"}, "participants"),
+        (ViewingManifest, {"stimuli": [{"file": "a.png"}]}, r"lacks 'stimuli.0.stimulus_id'"),
+        (ViewingManifest, {"stimuli": {}}, "stimuli"),
         (Experiment, {"rate_hz": "48k"}, "rate_hz"),
     ],
 )

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from synthstim.experiment.runtime import speaker
-from synthstim.experiment.runtime.completion import Entry
+from synthstim.experiment.runtime.completion import WordEntry
 from synthstim.experiment.runtime.pages import Figures, figures_of_page, pages_of
 from synthstim.experiment.runtime.question import Question
 from synthstim.experiment.runtime.tables import StreamedTable, read_table
@@ -280,7 +280,7 @@ def test_answers_have_the_times_of_their_keys() -> None:
     from psychopy import logging
 
     now = logging.defaultClock.getTime()
-    question = Question(Entry(["dog", "cat"]))
+    question = Question(WordEntry(["dog", "cat"]))
     question.asked_at = now - 5
     # The first return shows the only word left, the second answers it.
     keys = [key("d", now - 4), key("x", now - 3.5), key("backspace", now - 3), key("return", now - 2.5)]
@@ -302,7 +302,7 @@ def test_a_key_timed_by_another_clock_gets_the_time_at_which_it_was_seen() -> No
 
 @pytest.mark.parametrize("twice", [False, True])
 def test_a_simulated_participant_types_whatever_happens(twice: bool) -> None:
-    question = Question(Entry(["hello", "help"]))
+    question = Question(WordEntry(["hello", "help"]))
     assert question.next_key("hello") is None
     question.asked_at = 0.0
     keys: list[SimpleNamespace] = []

@@ -8,13 +8,13 @@ from pathlib import Path
 import pytest
 
 from synthstim.errors import InputError
-from synthstim.experiment.runtime.completion import SHOWN, Entry, NumberEntry, fold
+from synthstim.experiment.runtime.completion import SHOWN, NumberEntry, WordEntry, fold
 from synthstim.experiment.sounds.labels import Label, answer_words, labels_of
 
 LIST = ("car", "carpet", "cart", "dog", "Crème brûlée", "T-shirt", "naïve", "42nd")
 
 
-def typed(entry: Entry, *keys: str) -> str | None:
+def typed(entry: WordEntry, *keys: str) -> str | None:
     answers = [entry.key(name) for name in keys]
     assert not any(answers[:-1])
     return answers[-1]
@@ -39,12 +39,12 @@ def typed(entry: Entry, *keys: str) -> str | None:
     ],
 )
 def test_keys_become_a_word_of_the_list(keys: Sequence[str], answer: str) -> None:
-    assert typed(Entry(LIST), *keys) == answer
+    assert typed(WordEntry(LIST), *keys) == answer
 
 
 @pytest.mark.parametrize("keys", ["", "c", "ca", "xyz", "dogs", "carpets"])
 def test_nothing_else_is_accepted(keys: str) -> None:
-    entry = Entry(LIST)
+    entry = WordEntry(LIST)
     assert typed(entry, *keys, "return") is None
     assert entry.refused == bool(keys)
     assert entry.typed == keys
@@ -62,7 +62,7 @@ def test_nothing_else_is_accepted(keys: str) -> None:
     ],
 )
 def test_return_is_answered_where_it_is_no_answer(keys: list[str], said: str) -> None:
-    entry = Entry(LIST)
+    entry = WordEntry(LIST)
     assert typed(entry, *keys) is None
     assert said in entry.lines()[-1]
     entry.key("lshift")
@@ -70,7 +70,7 @@ def test_return_is_answered_where_it_is_no_answer(keys: list[str], said: str) ->
 
 
 def test_the_only_word_left_is_shown_as_the_answer_before_it_counts() -> None:
-    entry = Entry(LIST)
+    entry = WordEntry(LIST)
     typed(entry, "d", "return")
     assert "> dog <" in entry.lines()
     assert entry.refused == 0
@@ -80,7 +80,7 @@ def test_the_only_word_left_is_shown_as_the_answer_before_it_counts() -> None:
 
 
 def test_words_appear_as_they_are_typed() -> None:
-    entry = Entry(LIST)
+    entry = WordEntry(LIST)
     assert entry.lines()[0] == "_"
     assert entry.matches == []
     typed(entry, "c", "a")
@@ -92,7 +92,7 @@ def test_words_appear_as_they_are_typed() -> None:
 
 
 def test_tab_completes_as_far_as_the_words_agree() -> None:
-    entry = Entry(LIST)
+    entry = WordEntry(LIST)
     typed(entry, "c", "a", "tab")
     assert entry.typed == "car"
     typed(entry, "t", "tab")
@@ -100,7 +100,7 @@ def test_tab_completes_as_far_as_the_words_agree() -> None:
 
 
 def test_a_long_list_is_shown_in_part() -> None:
-    entry = Entry([f"word{number:03d}" for number in range(793)])
+    entry = WordEntry([f"word{number:03d}" for number in range(793)])
     typed(entry, "w")
     assert len(entry.matches) == 793
     assert entry.lines()[-1] == f"and {793 - SHOWN} more"

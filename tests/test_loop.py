@@ -28,13 +28,13 @@ from loop_fixture import (
 
 from synthstim.errors import InputError
 from synthstim.files import sha256_of
-from synthstim.loop import Session, deliver, next_step, read_settings, read_status, start_loop
+from synthstim.loop import LoopSession, deliver, next_step, read_settings, read_status, start_loop
 from synthstim.loop.exploration import RIDGE, most_informative
 from synthstim.loop.generation import PLAN, STEPS
 from synthstim.loop.goals import GOALS, best, merit
 from synthstim.loop.history import History
 from synthstim.loop.requests import site_stems
-from synthstim.loop.settings import Settings
+from synthstim.loop.settings import LoopSettings
 from synthstim.loop.template import render_settings
 from synthstim.production import make
 from synthstim.recipe import parse_yaml, read_recipe, validate
@@ -44,13 +44,13 @@ from synthstim.verify import check_set
 
 
 @pytest.fixture(scope="module")
-def begun(tmp_path_factory: pytest.TempPathFactory) -> Session:
+def begun(tmp_path_factory: pytest.TempPathFactory) -> LoopSession:
     """Generation 0 waits for responses."""
     return begin(tmp_path_factory.mktemp("begun"))
 
 
 @pytest.fixture(scope="module")
-def second(begun: Session, tmp_path_factory: pytest.TempPathFactory) -> Session:
+def second(begun: LoopSession, tmp_path_factory: pytest.TempPathFactory) -> LoopSession:
     """Generation 0 is complete, generation 1 waits for responses."""
     folder = tmp_path_factory.mktemp("second")
     session = copied(begun, folder)
@@ -62,8 +62,8 @@ def second(begun: Session, tmp_path_factory: pytest.TempPathFactory) -> Session:
 # Settings.
 
 
-def settings_of(**changes: object) -> Settings:
-    return validate(parse_yaml(json.dumps(SETTINGS | changes)), Settings)
+def settings_of(**changes: object) -> LoopSettings:
+    return validate(parse_yaml(json.dumps(SETTINGS | changes)), LoopSettings)
 
 
 @pytest.mark.parametrize(
@@ -145,7 +145,7 @@ def test_sites_keep_their_names_in_the_names_of_images() -> None:
 # Generation 0.
 
 
-def test_a_session_begins_with_natural_images_whose_experiment_is_sealed(begun: Session) -> None:
+def test_a_session_begins_with_natural_images_whose_experiment_is_sealed(begun: LoopSession) -> None:
     first = begun.newest
     assert sorted(path.name for path in begun.root.iterdir()) == ["generation-000", "log.tsv", "loop.yaml"]
     assert (first.lacks, len(first.stimuli), set(first.stimuli.table["kind"])) == ("responses.tsv", 60, {"natural"})
@@ -160,7 +160,7 @@ def test_a_session_begins_with_natural_images_whose_experiment_is_sealed(begun: 
     assert read_status(begun).table["state"].tolist() == ["waits for responses"]
 
 
-def test_a_set_is_shown_as_it_is_and_its_groups_come_from_a_table(begun: Session, tmp_path: Path) -> None:
+def test_a_set_is_shown_as_it_is_and_its_groups_come_from_a_table(begun: LoopSession, tmp_path: Path) -> None:
     adopt(begun.newest.root / "set" / "stimuli", tmp_path / "mine")
     pd.DataFrame({"stimulus_id": [f"nat_{at:04d}" for at in range(60)], "group": [f"p{at % 6}" for at in range(60)]}).to_csv(
         tmp_path / "of.tsv", sep="\t", index=False
@@ -191,7 +191,7 @@ def test_what_cannot_be_shown_or_fitted_is_refused_before_anything_is_left(
     assert not list(tmp_path.iterdir())
 
 
-def test_settings_of_another_session_bring_their_files(begun: Session, tmp_path: Path) -> None:
+def test_settings_of_another_session_bring_their_files(begun: LoopSession, tmp_path: Path) -> None:
     (tmp_path / "rig.yaml").write_text(
         "monitor: {width_cm: 30, distance_cm: 57, width_px: 640, height_px: 480, refresh_hz: 60}\n"
     )
@@ -201,14 +201,14 @@ def test_settings_of_another_session_bring_their_files(begun: Session, tmp_path:
     )
     session = start_loop(tmp_path / "s", tmp_path / "mine.yaml", count=40)
     (tmp_path / "rig.yaml").unlink()
-    assert Session.read(session.root).settings.experiment.rig == "rig.yaml"
+    assert LoopSession.read(session.root).settings.experiment.rig == "rig.yaml"
     assert json.loads((session.newest.experiment / "manifest.json").read_text())["rig"]["monitor"]["width_px"] == 640
 
 
 # Taking responses in.
 
 
-def test_next_says_what_it_waits_for_and_where(begun: Session, tmp_path: Path) -> None:
+def test_next_says_what_it_waits_for_and_where(begun: LoopSession, tmp_path: Path) -> None:
     session = copied(begun, tmp_path)
     outcome = next_step(session.root)
     assert (outcome.waits, outcome.moved) == (True, False)
@@ -216,7 +216,7 @@ def test_next_says_what_it_waits_for_and_where(begun: Session, tmp_path: Path) -
     assert str(session.newest.inbox) in outcome.words
 
 
-def test_a_generation_is_taken_in_fitted_reported_and_followed_by_the_next(second: Session) -> None:
+def test_a_generation_is_taken_in_fitted_reported_and_followed_by_the_next(second: LoopSession) -> None:
     first, newest = second.generations
     assert [name for name in STEPS if not (first.root / name).exists()] == []
     assert newest.lacks == "responses.tsv"
@@ -244,7 +244,7 @@ def test_a_generation_is_taken_in_fitted_reported_and_followed_by_the_next(secon
     assert events == ["started", "delivered", "taken", "fitted", "reported", "planned", "made", "exported"]
 
 
-def test_the_next_set_holds_what_was_made_what_is_explored_and_what_is_shown_again(second: Session) -> None:
+def test_the_next_set_holds_what_was_made_what_is_explored_and_what_is_shown_again(second: LoopSession) -> None:
     first, newest = second.generations
     plan, table = newest.plan, newest.stimuli.table.set_index("stimulus_id")
     assert set(plan["stimulus_id"]) == set(table.index)
@@ -266,7 +266,9 @@ def test_the_next_set_holds_what_was_made_what_is_explored_and_what_is_shown_aga
     assert (warm["start"], warm["group"]) == (aimed[0], history.groups[aimed[0]])
 
 
-def test_every_generations_set_passes_its_check_and_its_recipe_makes_it_again(second: Session, tmp_path: Path) -> None:
+def test_every_generations_set_passes_its_check_and_its_recipe_makes_it_again(
+    second: LoopSession, tmp_path: Path
+) -> None:
     first, newest = second.generations
     observer = second.fit(first).observer
     assert check_set(newest.stimuli, observer).problems == []
@@ -275,7 +277,7 @@ def test_every_generations_set_passes_its_check_and_its_recipe_makes_it_again(se
     assert again.table["sha256"].tolist() == [made[name] for name in again.table["stimulus_id"]]
 
 
-def test_later_generations_are_fitted_together_and_predicted_before(second: Session, tmp_path: Path) -> None:
+def test_later_generations_are_fitted_together_and_predicted_before(second: LoopSession, tmp_path: Path) -> None:
     session = copied(second, tmp_path)
     deliver(session, [recorded(session, tmp_path)])
     outcome = next_step(session.root, last=True)
@@ -327,7 +329,7 @@ Change = Callable[[pd.DataFrame], pd.DataFrame]
     ],
 )  # fmt: skip
 def test_responses_that_are_wrong_are_refused_and_nothing_is_consumed(
-    begun: Session, tmp_path: Path, change: Change, said: str
+    begun: LoopSession, tmp_path: Path, change: Change, said: str
 ) -> None:
     session = copied(begun, tmp_path)
     table = change(pd.read_csv(recorded(session, tmp_path), sep="\t", dtype={"site": str}))
@@ -343,7 +345,7 @@ def test_responses_that_are_wrong_are_refused_and_nothing_is_consumed(
     assert status.table["state"].tolist() == ["waits for responses"]
 
 
-def test_a_site_that_is_named_dead_is_left_out_and_the_delivery_is_taken(begun: Session, tmp_path: Path) -> None:
+def test_a_site_that_is_named_dead_is_left_out_and_the_delivery_is_taken(begun: LoopSession, tmp_path: Path) -> None:
     session = copied(begun, tmp_path)
     table = pd.read_csv(recorded(session, tmp_path), sep="\t")
     table.assign(response=table["response"].where(table["site"] != "b", 0.0)).to_csv(
@@ -356,7 +358,7 @@ def test_a_site_that_is_named_dead_is_left_out_and_the_delivery_is_taken(begun: 
     assert session.newest.responses.sites == ("a", "c")
 
 
-def test_selected_sites_are_those_that_repeat_themselves(begun: Session, tmp_path: Path) -> None:
+def test_selected_sites_are_those_that_repeat_themselves(begun: LoopSession, tmp_path: Path) -> None:
     session = copied(begun, tmp_path)
     text = (session.root / "loop.yaml").read_text()
     (session.root / "loop.yaml").write_text(text.replace("sites: all", "sites: selected"))
@@ -368,7 +370,7 @@ def test_selected_sites_are_those_that_repeat_themselves(begun: Session, tmp_pat
     assert session.newest.responses.sites == ("a", "b", "c")
 
 
-def test_several_files_of_one_generation_are_taken_together(begun: Session, tmp_path: Path) -> None:
+def test_several_files_of_one_generation_are_taken_together(begun: LoopSession, tmp_path: Path) -> None:
     session = copied(begun, tmp_path)
     trials = answer(session.newest.stimuli).trials
     for part in range(2):
@@ -389,7 +391,7 @@ def test_several_files_of_one_generation_are_taken_together(begun: Session, tmp_
 # The inbox.
 
 
-def test_only_what_is_whole_by_its_checksum_is_read(begun: Session, tmp_path: Path) -> None:
+def test_only_what_is_whole_by_its_checksum_is_read(begun: LoopSession, tmp_path: Path) -> None:
     session = copied(begun, tmp_path)
     inbox, whole = session.newest.inbox, recorded(session, tmp_path).read_bytes()
 
@@ -417,7 +419,7 @@ def test_only_what_is_whole_by_its_checksum_is_read(begun: Session, tmp_path: Pa
 
 
 def test_a_file_that_changes_after_its_checksum_was_compared_is_not_taken(
-    begun: Session, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    begun: LoopSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     session = copied(begun, tmp_path)
     file = deliver(session, [recorded(session, tmp_path)])[0]
@@ -446,7 +448,7 @@ def test_a_file_that_changes_after_its_checksum_was_compared_is_not_taken(
         deliver(session, [tmp_path / "night0.tsv"])
 
 
-def test_deliver_refuses_what_would_be_mixed_up(begun: Session, tmp_path: Path) -> None:
+def test_deliver_refuses_what_would_be_mixed_up(begun: LoopSession, tmp_path: Path) -> None:
     session = copied(begun, tmp_path)
     file = recorded(session, tmp_path)
     (tmp_path / "b").mkdir()
@@ -471,7 +473,7 @@ def test_deliver_refuses_what_would_be_mixed_up(begun: Session, tmp_path: Path) 
         deliver(session, [file])
 
 
-def test_the_log_of_a_rehearsal_is_delivered_only_where_that_is_asked_for(begun: Session, tmp_path: Path) -> None:
+def test_the_log_of_a_rehearsal_is_delivered_only_where_that_is_asked_for(begun: LoopSession, tmp_path: Path) -> None:
     session = copied(begun, tmp_path)
     files = shown_and_recorded(session, tmp_path / "rehearsal")
     (tmp_path / "rehearsal" / "run_session.json").write_text('{"status": "completed", "simulated": true}')
@@ -482,7 +484,7 @@ def test_the_log_of_a_rehearsal_is_delivered_only_where_that_is_asked_for(begun:
 
 
 def test_an_experiments_log_is_read_with_its_spikes_and_a_clock_that_jumps_is_refused(
-    begun: Session, tmp_path: Path
+    begun: LoopSession, tmp_path: Path
 ) -> None:
     session = copied(begun, tmp_path)
     files = shown_and_recorded(session, tmp_path / "rig", jump=0.4)
@@ -514,7 +516,7 @@ def test_an_experiments_log_is_read_with_its_spikes_and_a_clock_that_jumps_is_re
 
 
 def test_a_level_that_was_missed_is_asked_for_again_and_one_that_was_reached_is_not(
-    begun: Session, tmp_path: Path
+    begun: LoopSession, tmp_path: Path
 ) -> None:
     goals = [{"name": "steps", "goal": "level", "sites": ["a"], "levels": [6, 500], "copies": 1, "warm": 0}]
     session = with_settings(copied(begun, tmp_path), goals=goals, level_tolerance=4.0, explore={"share": 0})
@@ -531,7 +533,7 @@ def test_a_level_that_was_missed_is_asked_for_again_and_one_that_was_reached_is_
     assert read_status(session).table["levels"].tolist() == ["n/a", "1 of 2", "n/a"]
 
 
-def test_patterns_are_asked_for_on_the_scale_of_generation_0_and_explored(begun: Session, tmp_path: Path) -> None:
+def test_patterns_are_asked_for_on_the_scale_of_generation_0_and_explored(begun: LoopSession, tmp_path: Path) -> None:
     goals = [{"name": "mix", "goal": "pattern", "pattern": {"a": 1.0, "b": -1.0}, "copies": 2, "evaluations": 8}]
     session = with_settings(
         copied(begun, tmp_path), goals=goals, explore={"share": 0.5, "kind": "both", "evaluations": 8}
@@ -555,7 +557,7 @@ def test_patterns_are_asked_for_on_the_scale_of_generation_0_and_explored(begun:
 
 
 def test_controls_are_shown_beside_and_keep_apart_from_those_of_other_generations(
-    begun: Session, tmp_path: Path
+    begun: LoopSession, tmp_path: Path
 ) -> None:
     session = with_settings(copied(begun, tmp_path), controls={"noise": 1, "best_natural": 1}, explore={"share": 0})
     for _ in range(2):
@@ -575,7 +577,7 @@ def test_controls_are_shown_beside_and_keep_apart_from_those_of_other_generation
     assert session.generations[1].table("gains.tsv")["control"].iloc[0] == pytest.approx(measured.mean())
 
 
-def test_when_every_goal_is_over_next_says_so_and_goes_on_when_there_is_one(begun: Session, tmp_path: Path) -> None:
+def test_when_every_goal_is_over_next_says_so_and_goes_on_when_there_is_one(begun: LoopSession, tmp_path: Path) -> None:
     goal = SETTINGS["goals"][0] | {"last": 1}
     session = with_settings(copied(begun, tmp_path), goals=[goal | {"first": 2, "last": 2}])
     deliver(session, [recorded(session, tmp_path)])
@@ -589,10 +591,10 @@ def test_when_every_goal_is_over_next_says_so_and_goes_on_when_there_is_one(begu
     assert next_step(session.root).generation == 1
 
 
-def with_settings(session: Session, **changes: object) -> Session:
+def with_settings(session: LoopSession, **changes: object) -> LoopSession:
     data = session.settings.model_dump(mode="json", exclude_unset=True) | changes
-    (session.root / "loop.yaml").write_text(render_settings(validate(parse_yaml(json.dumps(data)), Settings)))
-    return Session.read(session.root)
+    (session.root / "loop.yaml").write_text(render_settings(validate(parse_yaml(json.dumps(data)), LoopSettings)))
+    return LoopSession.read(session.root)
 
 
 def test_every_generation_gains_over_the_best_natural_images(tmp_path: Path) -> None:
@@ -617,7 +619,7 @@ def test_every_generation_gains_over_the_best_natural_images(tmp_path: Path) -> 
 def test_the_command_line_goes_once_round(synthstim, tmp_path: Path) -> None:
     out = synthstim("loop", "init", "s", "--size", 64, "--layers", "blocks.1", "--count", 60, cwd=tmp_path, status=0)
     assert "show s/generation-000/experiment, then: synthstim loop deliver s FILES" in out
-    session = Session.read(tmp_path / "s")
+    session = LoopSession.read(tmp_path / "s")
     assert [goal.goal for goal in session.settings.goals] == ["drive", "one_hot"]
     recorded(session, tmp_path)
     assert "delivered s/generation-000/inbox/night0.tsv" in synthstim(

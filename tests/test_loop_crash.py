@@ -20,7 +20,7 @@ from patience import PATIENCE_S
 
 from synthstim.errors import InputError
 from synthstim.files import locked, read_holder, sha256_of
-from synthstim.loop import Session, deliver, next_step, read_status, watch, whole
+from synthstim.loop import LoopSession, deliver, next_step, read_status, watch, whole
 from synthstim.loop.log import Log
 from synthstim.production.work_directory import WorkDirectory
 
@@ -29,7 +29,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
 
 
 @pytest.fixture(scope="module")
-def delivered(tmp_path_factory: pytest.TempPathFactory) -> Session:
+def delivered(tmp_path_factory: pytest.TempPathFactory) -> LoopSession:
     """Generation 0, with its responses in the inbox."""
     folder = tmp_path_factory.mktemp("delivered")
     session = begin(folder)
@@ -38,18 +38,18 @@ def delivered(tmp_path_factory: pytest.TempPathFactory) -> Session:
 
 
 @pytest.fixture(scope="module")
-def undisturbed(delivered: Session, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+def undisturbed(delivered: LoopSession, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """Checksums of what a session that nothing disturbed comes to."""
     session = copied(delivered, tmp_path_factory.mktemp("undisturbed"))
     next_step(session.root)
     return contents(session)
 
 
-def copied(session: Session, folder: Path) -> Session:
-    return Session.read(shutil.copytree(session.root, folder / "session"))
+def copied(session: LoopSession, folder: Path) -> LoopSession:
+    return LoopSession.read(shutil.copytree(session.root, folder / "session"))
 
 
-def contents(session: Session) -> dict[str, str]:
+def contents(session: LoopSession) -> dict[str, str]:
     """Checksums of images, tables, fits and experiments: all that hold no times and no names of folders."""
     kept = (".tsv", ".png", ".yaml", ".safetensors", ".csv", ".md")
     return {
@@ -59,7 +59,7 @@ def contents(session: Session) -> dict[str, str]:
     }
 
 
-def hidden(session: Session) -> list[str]:
+def hidden(session: LoopSession) -> list[str]:
     return [
         path.name for path in session.root.rglob(".*") if path.name != ".made.work" and ".made.work" not in path.parts
     ]
@@ -82,7 +82,7 @@ def in_a_child(work: Callable[[], object]) -> int:
 
 
 def test_a_kill_at_any_write_loses_nothing_and_resume_gives_the_same(
-    delivered: Session, undisturbed: dict[str, str], tmp_path: Path
+    delivered: LoopSession, undisturbed: dict[str, str], tmp_path: Path
 ) -> None:
     session = copied(delivered, tmp_path)
 
@@ -113,7 +113,7 @@ def test_a_kill_at_any_write_loses_nothing_and_resume_gives_the_same(
     assert log.loc[log["event"] == "lock taken over", "detail"].str.contains("which is gone").all()
 
 
-def complete(session: Session) -> None:
+def complete(session: LoopSession) -> None:
     """Whatever stands under a final name can be read whole."""
     for generation in session.generations:
         if (generation.root / "set").exists():
@@ -131,7 +131,7 @@ def complete(session: Session) -> None:
 
 
 def test_a_kill_in_the_middle_of_synthesis_resumes_to_the_same_set(
-    delivered: Session, undisturbed: dict[str, str], tmp_path: Path
+    delivered: LoopSession, undisturbed: dict[str, str], tmp_path: Path
 ) -> None:
     session = copied(delivered, tmp_path)
 
@@ -171,7 +171,7 @@ def until(holds: Callable[[], bool]) -> None:
 
 
 def test_a_disk_that_is_full_at_any_write_leaves_nothing_half_made_and_next_goes_on(
-    delivered: Session, undisturbed: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    delivered: LoopSession, undisturbed: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     session = copied(delivered, tmp_path)
     sync, left, told = os.fsync, [0], list[str]()
@@ -228,7 +228,7 @@ def test_a_log_that_cannot_be_written_loses_its_line_only(tmp_path: Path, monkey
 # Locks.
 
 
-def test_one_process_at_a_time_and_a_second_is_refused_in_a_sentence(delivered: Session, tmp_path: Path) -> None:
+def test_one_process_at_a_time_and_a_second_is_refused_in_a_sentence(delivered: LoopSession, tmp_path: Path) -> None:
     session = copied(delivered, tmp_path)
     with locked(session.lock, "watch"):
         for work in (lambda: watch(session.root), lambda: next_step(session.root)):
@@ -243,7 +243,7 @@ def test_one_process_at_a_time_and_a_second_is_refused_in_a_sentence(delivered: 
     assert read_holder(session.lock) is None
 
 
-def test_a_lock_of_another_computer_is_not_taken_over(delivered: Session, tmp_path: Path) -> None:
+def test_a_lock_of_another_computer_is_not_taken_over(delivered: LoopSession, tmp_path: Path) -> None:
     session = copied(delivered, tmp_path)
     session.lock.write_text('{"pid": 1, "host": "rig-2", "started": "2026-01-01T00:00:00", "command": "watch"}\n')
     with pytest.raises(InputError, match=r"process 1 on rig-2 since .*if that computer is off, remove"):
@@ -255,7 +255,7 @@ def test_a_lock_of_another_computer_is_not_taken_over(delivered: Session, tmp_pa
 # Watching.
 
 
-def watched(session: Session, **options: object) -> tuple[threading.Thread, list[str], list[bool]]:
+def watched(session: LoopSession, **options: object) -> tuple[threading.Thread, list[str], list[bool]]:
     """A watch in a thread of its own, what it tells, and the flag that ends it."""
     told: list[str] = []
     end: list[bool] = []
@@ -297,7 +297,7 @@ def test_a_watch_goes_on_when_responses_arrive_and_after_what_was_wrong(tmp_path
 
 
 def test_a_watch_tries_again_what_no_delivery_caused(
-    delivered: Session, undisturbed: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    delivered: LoopSession, undisturbed: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     session = copied(delivered, tmp_path)
     monkeypatch.setattr(sys.modules["synthstim.loop.watch"], "AGAIN_S", 0.05)
@@ -320,7 +320,7 @@ def test_a_watch_tries_again_what_no_delivery_caused(
 
 
 def test_sigterm_ends_a_watch_cleanly_and_the_next_goes_on_where_it_was(
-    delivered: Session, undisturbed: dict[str, str], tmp_path: Path
+    delivered: LoopSession, undisturbed: dict[str, str], tmp_path: Path
 ) -> None:
     session = copied(delivered, tmp_path)
     child = os.fork()

@@ -15,19 +15,19 @@ from typer.testing import CliRunner
 
 from synthstim.cli import app
 from synthstim.errors import InputError
-from synthstim.loop import Session, deliver, next_step, read_settings, read_status
+from synthstim.loop import LoopSession, deliver, next_step, read_settings, read_status
 from synthstim.loop.plan import poor_sites
 from synthstim.responses import Responses, write_table
 
 
 @pytest.fixture(scope="module")
-def begun(tmp_path_factory: pytest.TempPathFactory) -> Session:
+def begun(tmp_path_factory: pytest.TempPathFactory) -> LoopSession:
     """Generation 0 waits for responses."""
     return begin(tmp_path_factory.mktemp("begun"), min_score=-1)
 
 
 @pytest.fixture(scope="module")
-def second(begun: Session, tmp_path_factory: pytest.TempPathFactory) -> Session:
+def second(begun: LoopSession, tmp_path_factory: pytest.TempPathFactory) -> LoopSession:
     """Generation 0 is complete, generation 1 waits for responses."""
     folder = tmp_path_factory.mktemp("second")
     session = copied(begun, folder)
@@ -36,7 +36,7 @@ def second(begun: Session, tmp_path_factory: pytest.TempPathFactory) -> Session:
     return session
 
 
-def change(session: Session, old: str, new: str) -> Session:
+def change(session: LoopSession, old: str, new: str) -> LoopSession:
     """The session after its loop.yaml was edited."""
     path = session.root / "loop.yaml"
     text = path.read_text(encoding="utf-8")
@@ -45,7 +45,7 @@ def change(session: Session, old: str, new: str) -> Session:
     return session
 
 
-def delivered(session: Session, folder: Path, changed: Callable[[pd.DataFrame], pd.DataFrame]) -> list[str]:
+def delivered(session: LoopSession, folder: Path, changed: Callable[[pd.DataFrame], pd.DataFrame]) -> list[str]:
     """Take in changed responses to the newest generation; return what was told of it."""
     newest = session.newest
     trials = answer(newest.stimuli, seed=newest.number).trials.astype({"site": str, "stimulus_id": str})
@@ -59,7 +59,9 @@ def delivered(session: Session, folder: Path, changed: Callable[[pd.DataFrame], 
 # Responses.
 
 
-def test_a_generation_in_another_unit_is_refused_until_the_settings_allow_it(second: Session, tmp_path: Path) -> None:
+def test_a_generation_in_another_unit_is_refused_until_the_settings_allow_it(
+    second: LoopSession, tmp_path: Path
+) -> None:
     session = copied(second, tmp_path)
     rates = lambda trials: trials.assign(response=trials["response"] / 0.1)  # noqa: E731
     with pytest.raises(
@@ -72,7 +74,7 @@ def test_a_generation_in_another_unit_is_refused_until_the_settings_allow_it(sec
     assert session.newest.table("sites.tsv")["drift"].min() > 5
 
 
-def test_the_same_trials_under_a_second_name_are_refused(begun: Session, tmp_path: Path) -> None:
+def test_the_same_trials_under_a_second_name_are_refused(begun: LoopSession, tmp_path: Path) -> None:
     session = copied(begun, tmp_path)
     first = recorded(session, tmp_path)
     table = pd.read_csv(first, sep="\t").assign(session="again")
@@ -82,7 +84,7 @@ def test_the_same_trials_under_a_second_name_are_refused(begun: Session, tmp_pat
         next_step(session.root)
 
 
-def test_sites_that_appear_or_vanish_are_named(second: Session, tmp_path: Path) -> None:
+def test_sites_that_appear_or_vanish_are_named(second: LoopSession, tmp_path: Path) -> None:
     session = copied(second, tmp_path)
     told = delivered(session, tmp_path, lambda trials: trials.replace({"site": {"c": "d"}}))
     assert any("d: not in generation 0, and not fitted" in text for text in told)
@@ -90,7 +92,7 @@ def test_sites_that_appear_or_vanish_are_named(second: Session, tmp_path: Path) 
     assert set(session.log.read().query("event == 'note'")["generation"]) == {1}
 
 
-def test_a_site_that_a_goal_names_is_asked_for_before_the_fit(begun: Session, tmp_path: Path) -> None:
+def test_a_site_that_a_goal_names_is_asked_for_before_the_fit(begun: LoopSession, tmp_path: Path) -> None:
     session = change(copied(begun, tmp_path), "sites: [a]", "sites: [z]")
     deliver(session, [recorded(session, tmp_path)])
     told: list[str] = []
@@ -114,7 +116,7 @@ def test_settings_that_cannot_be_met_are_refused_at_once(changes: dict, said: st
     assert not (tmp_path / "session").exists()
 
 
-def test_no_images_are_made_for_a_site_that_the_model_does_not_predict(begun: Session, tmp_path: Path) -> None:
+def test_no_images_are_made_for_a_site_that_the_model_does_not_predict(begun: LoopSession, tmp_path: Path) -> None:
     session = change(copied(begun, tmp_path), "sites: [a]", "sites: all")
     change(session, "min_score: -1.0", "min_score: 0.2")
 
@@ -137,13 +139,13 @@ def test_no_images_are_made_for_a_site_that_the_model_does_not_predict(begun: Se
     assert any("no images are made for" in text and "c (" in text and "below min_score, 0.2" in text for text in told)
     assert set(session.newest.plan["target"].dropna()) == {"a", "b", "c"} - set(poor)
     # Nothing is left to do, which is said as it is.
-    lost = change(Session.read(session.root), "min_score: 0.2", "min_score: 1.0")
+    lost = change(LoopSession.read(session.root), "min_score: 0.2", "min_score: 1.0")
     shutil.rmtree(lost.newest.root)
     with pytest.raises(InputError, match="has a held-out score below min_score, 1 "):
         next_step(lost.root)
 
 
-def test_nwb_tables_and_names_are_chosen_in_the_settings(begun: Session, tmp_path: Path) -> None:
+def test_nwb_tables_and_names_are_chosen_in_the_settings(begun: LoopSession, tmp_path: Path) -> None:
     session = copied(begun, tmp_path)
     ids = [str(name) for name in session.newest.stimuli.table["stimulus_id"]]
     generator = np.random.default_rng(0)
@@ -186,23 +188,23 @@ def test_nwb_tables_and_names_are_chosen_in_the_settings(begun: Session, tmp_pat
     ],
 )
 def test_what_stays_in_a_session_is_refused_when_it_changes(
-    begun: Session, tmp_path: Path, old: str, new: str, said: str
+    begun: LoopSession, tmp_path: Path, old: str, new: str, said: str
 ) -> None:
     session = change(copied(begun, tmp_path), old, new)
     with pytest.raises(InputError, match=said):
-        Session.read(session.root)
+        LoopSession.read(session.root)
 
 
-def test_other_layers_are_taken_and_said(second: Session, tmp_path: Path) -> None:
+def test_other_layers_are_taken_and_said(second: LoopSession, tmp_path: Path) -> None:
     session = change(copied(second, tmp_path), "layers: [blocks.1]", "layers: [blocks.0, blocks.1]")
     told = delivered(session, tmp_path, lambda trials: trials)
     assert "generation 1: fitted to the layers blocks.0, blocks.1, before to blocks.1" in told
 
 
-def test_a_session_that_was_copied_has_no_late_files(second: Session, tmp_path: Path) -> None:
+def test_a_session_that_was_copied_has_no_late_files(second: LoopSession, tmp_path: Path) -> None:
     root = tmp_path / "session"
     shutil.copytree(second.root, root, copy_function=shutil.copy)
-    session = Session.read(root)
+    session = LoopSession.read(root)
     inbox = session.generations[0].inbox
     taken = inbox / "night0.tsv"
     assert taken.stat().st_mtime_ns != session.generations[0].taken["files"]["night0.tsv"]["mtime_ns"]
@@ -244,7 +246,7 @@ def test_a_file_of_settings_without_goals_is_refused_in_a_sentence(tmp_path: Pat
 
 
 @pytest.mark.parametrize("columns", [60, 80, 200])
-def test_status_cuts_nothing(second: Session, columns: int) -> None:
+def test_status_cuts_nothing(second: LoopSession, columns: int) -> None:
     said = " ".join(run("status", second.root, columns=columns).split())
     for word in (*read_status(second).table.columns, "complete", "waits for", "responses", "time", "event", "detail"):
         assert word in said
@@ -261,7 +263,7 @@ def test_status_cuts_nothing(second: Session, columns: int) -> None:
     ],
 )
 def test_a_command_that_is_stopped_says_what_is_left(
-    begun: Session, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: list[str], within: str
+    begun: LoopSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: list[str], within: str
 ) -> None:
     copied(begun, tmp_path)
 

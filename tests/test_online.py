@@ -28,7 +28,7 @@ from synthstim.online import (
     Blocks,
     Catalogue,
     Generations,
-    Session,
+    OnlineSession,
     Staircase,
     Trial,
     TrialClient,
@@ -341,7 +341,7 @@ def test_a_full_disk_refuses_the_trial_and_keeps_the_table_whole(server):
 
 
 def test_a_session_is_gone_on_with_as_it_was_begun_or_not_at_all(stimuli, tmp_path):
-    Session(stimuli, Blocks(IDS), out=tmp_path / "a").close()
+    OnlineSession(stimuli, Blocks(IDS), out=tmp_path / "a").close()
     cases = [
         (Blocks(IDS, repeats=2), "1", "a", "is a session with the policy 'Blocks"),
         (Blocks(IDS), "2", "a", "is a session with the session '1', now it is '2'"),
@@ -349,11 +349,11 @@ def test_a_session_is_gone_on_with_as_it_was_begun_or_not_at_all(stimuli, tmp_pa
     ]
     for policy, name, out, sentence in cases:
         with pytest.raises(InputError, match=sentence):
-            Session(stimuli, policy, out=tmp_path / out, name=name)
+            OnlineSession(stimuli, policy, out=tmp_path / out, name=name)
     (tmp_path / "other").mkdir()
     (tmp_path / "other" / "notes.txt").write_text("mine")
     with pytest.raises(InputError, match="holds other things than a session"):
-        Session(stimuli, Blocks(IDS), out=tmp_path / "other")
+        OnlineSession(stimuli, Blocks(IDS), out=tmp_path / "other")
     with pytest.raises(InputError, match="port 70000 came"):
         TrialServer(stimuli, Blocks(IDS), out=tmp_path / "c", port=70000)
     with pytest.raises(InputError, match=r"'no\.such\.host\.invalid' is no address"):
@@ -377,10 +377,10 @@ def test_trials_of_another_file_or_another_window_are_refused(stimuli, tmp_path)
     digest = stimuli.table["sha256"][0]
     table.write_text(table.read_text().replace(digest, "0" * 64))
     with pytest.raises(InputError, match="was made with another file of s0"):
-        Session(stimuli, Blocks(IDS), out=out)
+        OnlineSession(stimuli, Blocks(IDS), out=out)
     table.write_text(table.read_text().replace("\t3.0\t", "\tmany\t"))
     with pytest.raises(InputError, match="the trial that ends on line 3 is damaged"):
-        Session(stimuli, Blocks(IDS), out=out)
+        OnlineSession(stimuli, Blocks(IDS), out=out)
 
 
 def test_a_site_that_the_policy_needs_must_be_measured(stimuli, tmp_path):
@@ -477,7 +477,7 @@ def test_policies_refuse_what_they_cannot_use(stimuli, tmp_path):
     for make, sentence in cases:
         with pytest.raises(InputError, match=sentence):
             make()
-    session = Session(stimuli, Blocks(["s9"]), out=tmp_path / "x")
+    session = OnlineSession(stimuli, Blocks(["s9"]), out=tmp_path / "x")
     with pytest.raises(PolicyFailed, match=r"no trial 1 can be given: .* has no stimulus 's9'"):
         session.offered()
     session.close()

@@ -12,7 +12,7 @@ from synthstim.training import corpora, voices
 from synthstim.training.augment import NONE, Augmentation, Sampler, at_size, coloured, in_room, noise, rms, striped
 from synthstim.training.corpora import SpokenWords, Tracks
 from synthstim.training.evaluate import Accuracy, alone, centred, recognised, tracks_told_apart
-from synthstim.training.train import Settings, fit, train_word_music
+from synthstim.training.train import TrainingSettings, fit, train_word_music
 from synthstim.training.voices import HELD_OUT, TRAINING, Voice, speak, trimmed
 
 RATE = 16_000
@@ -194,7 +194,7 @@ def test_stripes_wipe_out_no_more_than_asked():
     torch.testing.assert_close(striped(given, (0, 0), np.random.default_rng(0)), given)
 
 
-# Evaluation
+# Accuracies
 
 
 def test_accuracies_count():
@@ -217,7 +217,9 @@ def test_clips_are_heard_in_the_middle_at_one_level(spoken):
 @pytest.fixture(scope="module")
 def learnt(spoken, music):
     seen = []
-    settings = Settings(steps=40, batch=24, average=5, rate=3e-3, smoothing=0.0, music_weight=1.0, hidden=(0, 0))
+    settings = TrainingSettings(
+        steps=40, batch=24, average=5, rate=3e-3, smoothing=0.0, music_weight=1.0, hidden=(0, 0)
+    )
     plain = Augmentation(
         seconds=(0.6, 0.7), word_snr_db=(20.0, 30.0), music_snr_db=(20.0, 30.0), reverberant=0.0, colour_db=1.0
     )

@@ -1,7 +1,7 @@
 """What a listening test says: proportion recognised by stage, with intervals, exclusions and the figure."""
 
 from synthstim.analysis.analyse import Analysis, analyse_experiment, analyse_trials
-from synthstim.analysis.design import Condition, Criteria, Design, read_design
+from synthstim.analysis.design import Condition, Design, ListenerCriteria, read_design
 from synthstim.analysis.intervals import between, student, wilson, within
 from synthstim.analysis.power import plan_participants
 from synthstim.analysis.simulate import simulate_trials, write_experiment
@@ -10,8 +10,8 @@ from synthstim.analysis.trials import Trials, read_trials
 __all__ = [
     "Analysis",
     "Condition",
-    "Criteria",
     "Design",
+    "ListenerCriteria",
     "Trials",
     "analyse_experiment",
     "analyse_trials",

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from synthstim.errors import InputError
 from synthstim.experiment import manifest
-from synthstim.experiment.manifest import read_manifest
+from synthstim.experiment.manifest import Condition, read_manifest
 from synthstim.experiment.runtime.trials import PARTS
 
 NATURAL = "natural"
@@ -16,16 +16,7 @@ PROTOCOL = "word_listening"
 
 
 @dataclass(frozen=True)
-class Condition:
-    """One condition: natural recordings, or metamers of one stage of a model."""
-
-    name: str
-    observer: str | None = None
-    layer: str | None = None
-
-
-@dataclass(frozen=True)
-class Criteria:
+class ListenerCriteria:
     """What a participant must reach to be kept: ``headphone_pass`` correct answers of ``headphone_trials`` in the last
     attempt at the headphone check, and a proportion ``catch_pass`` of the catch trials; 0 asks for nothing.
     """
@@ -53,7 +44,7 @@ class Design:
     words: tuple[str, ...]
     participants: int
     catch_trials: int = 0
-    criteria: Criteria = Criteria()
+    criteria: ListenerCriteria = ListenerCriteria()
     title: str = "Word listening"
     left_out: tuple[tuple[str, str, str], ...] = ()
     planned: tuple[tuple[int, int], ...] = ()
@@ -62,7 +53,7 @@ class Design:
     @property
     def names(self) -> tuple[str, ...]:
         """The conditions' names, in order."""
-        return tuple(condition.name for condition in self.conditions)
+        return tuple(condition.condition for condition in self.conditions)
 
     @property
     def chance(self) -> float:
@@ -86,10 +77,9 @@ def read_design(directory: str | Path) -> Design:
         raise InputError(
             f"{root} holds the experiment {protocol!r}: only a listening test ({PROTOCOL}) has words to be recognised"
         )
-    asked = read_manifest(root, manifest.Listening)
-    conditions = [Condition(one.condition, one.observer, one.layer) for one in asked.conditions]
+    asked = read_manifest(root, manifest.ListeningManifest)
     # The sort is stable: the stages stay in the model's order.
-    conditions.sort(key=lambda condition: condition.name != NATURAL)
+    conditions = sorted(asked.conditions, key=lambda one: one.condition != NATURAL)
     # Answers that are right, on average over the sources.
     right = [1 + len(one.also) for one in asked.stimuli if one.kind == NATURAL] or [1]
     return Design(
@@ -97,7 +87,7 @@ def read_design(directory: str | Path) -> Design:
         words=asked.words,
         participants=asked.participants,
         catch_trials=asked.n_catch,
-        criteria=Criteria(
+        criteria=ListenerCriteria(
             asked.criteria.headphone_trials or 0, asked.criteria.headphone_pass or 0, asked.criteria.catch_pass or 0.0
         ),
         title=asked.title,

@@ -26,25 +26,27 @@ def places(design: Design) -> dict[str, float]:
     for condition in design.conditions:
         if found:
             at += 1.3 if before in (NATURAL, None) or condition.observer != before else 1.0
-        found[condition.name] = at
-        before = NATURAL if condition.name == NATURAL else condition.observer
+        found[condition.condition] = at
+        before = NATURAL if condition.condition == NATURAL else condition.observer
     return found
 
 
 def series(design: Design) -> dict[str, tuple[str, list[str]]]:
     """What is joined by a line: each model's stages. Name -> (colour, conditions)."""
-    observers = list(dict.fromkeys(one.observer or "" for one in design.conditions if one.name != NATURAL))
+    observers = list(dict.fromkeys(one.observer or "" for one in design.conditions if one.condition != NATURAL))
     found = {NATURAL: (NATURAL_COLOUR, [NATURAL])} if NATURAL in design.names else {}
     for index, observer in enumerate(observers):
-        own = [one.name for one in design.conditions if (one.observer or "") == observer and one.name != NATURAL]
+        own = [
+            one.condition for one in design.conditions if (one.observer or "") == observer and one.condition != NATURAL
+        ]
         found[observer] = (COLOURS[index % len(COLOURS)], own)
     return found
 
 
 def label_of(design: Design, name: str) -> str:
     """What stands under a condition: its stage, without the model where a legend names it."""
-    condition = next(one for one in design.conditions if one.name == name)
-    return condition.layer or condition.name
+    condition = next(one for one in design.conditions if one.condition == name)
+    return condition.layer or condition.condition
 
 
 def caption(design: Design, participants: pd.DataFrame, table: pd.DataFrame) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from synthstim.analysis.design import Criteria, Design
+from synthstim.analysis.design import Design, ListenerCriteria
 from synthstim.analysis.trials import ANSWERED, INTERRUPTED, Trials
 
 PARTICIPANTS = (
@@ -51,7 +51,7 @@ def _counts(own: pd.DataFrame) -> dict[str, object]:
     }
 
 
-def _failed(counts: dict[str, object], criteria: Criteria) -> list[str]:
+def _failed(counts: dict[str, object], criteria: ListenerCriteria) -> list[str]:
     def count(name: str) -> int:
         return int(str(counts[name]))
 

@@ -69,16 +69,16 @@ def by_condition(cells: pd.DataFrame, trials: pd.DataFrame, design: Design) -> p
     answers = answers[answers["participant"].isin(kept["participant"])]
     rows = []
     for condition in design.conditions:
-        own = kept[kept["condition"] == condition.name]
+        own = kept[kept["condition"] == condition.condition]
         total, right = int(own["trials"].sum()), int(own["correct"].sum())
         mean = float(own["proportion"].mean()) if len(own) else math.nan
         pooled = right / total if total else math.nan
-        times = pd.to_numeric(answers.loc[answers["condition"] == condition.name, "rt_s"])
+        times = pd.to_numeric(answers.loc[answers["condition"] == condition.condition, "rt_s"])
         rows.append(
             (
-                condition.name, condition.observer, condition.layer, len(own), total, right, mean,
+                condition.condition, condition.observer, condition.layer, len(own), total, right, mean,
                 *between(own["proportion"], own["trials"]), *student(own["proportion"]),
-                mean - half[condition.name], mean + half[condition.name],
+                mean - half[condition.condition], mean + half[condition.condition],
                 pooled, *(wilson(pooled, total) if total else UNKNOWN),
                 float(own["proportion"].std(ddof=1)) if len(own) > 1 else math.nan,
                 float(times.median()) if len(times) else math.nan,

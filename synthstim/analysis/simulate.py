@@ -130,7 +130,7 @@ def _main(
     names = np.array(
         [NATURAL if is_catch else design.names[one] for is_catch, one in zip(catch, condition, strict=True)]
     )
-    by_name = {one.name: one for one in design.conditions}
+    by_name = {one.condition: one for one in design.conditions}
     sources = np.where(catch, np.char.add("catch", source.astype(str)), np.char.add("source", source.astype(str)))
     table = _rows(design, number, "main", len(mixed), generator)
     return table.assign(
@@ -176,7 +176,7 @@ def write_experiment(design: Design, trials: pd.DataFrame, out: str | Path) -> P
     manifest = {
         "protocol": PROTOCOL, "title": design.title, "participants": design.participants, "words": [*design.words],
         "n_catch": design.catch_trials, "criteria": asdict(design.criteria),
-        "conditions": [{"condition": one.name, "observer": one.observer, "layer": one.layer} for one in design.conditions],
+        "conditions": [asdict(one) for one in design.conditions],
         "left_out": [dict(zip(("source", "condition", "reason"), one, strict=True)) for one in design.left_out],
     }  # fmt: skip
     (root / "manifest.json").write_text(json.dumps(manifest, indent=2) + "\n", encoding="utf-8")

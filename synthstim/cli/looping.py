@@ -104,9 +104,9 @@ def status(
     events: Annotated[int, typer.Option(min=0, help="Last events of the log that are shown")] = 8,
 ) -> None:
     """Where a session stands, and what it waits for; also while it is watched."""
-    from synthstim.loop import Session, read_status
+    from synthstim.loop import LoopSession, read_status
 
-    found = read_status(Session.read(directory), events=events)
+    found = read_status(LoopSession.read(directory), events=events)
     console.print(as_table(found.table), crop=False)
     if len(found.log):
         console.print(as_table(found.log), crop=False)
@@ -129,10 +129,10 @@ def deliver(
     ] = False,
 ) -> None:
     """Copy responses into the inbox as a watcher wants them: whole, with checksums last."""
-    from synthstim.loop import Session
+    from synthstim.loop import LoopSession
     from synthstim.loop import deliver as hand_over
 
-    for path in hand_over(Session.read(directory), files, generation=generation, rehearsal=rehearsal):
+    for path in hand_over(LoopSession.read(directory), files, generation=generation, rehearsal=rehearsal):
         say(f"delivered {path}")
 
 

@@ -3,6 +3,6 @@
 from synthstim.evolve.code import Code, Latents, LowFrequencies
 from synthstim.evolve.evolution import GOALS, Best, Evolution
 from synthstim.evolve.folder import EvolutionFolder
-from synthstim.evolve.settings import Settings
+from synthstim.evolve.settings import EvolveSettings
 
-__all__ = ["GOALS", "Best", "Code", "Evolution", "EvolutionFolder", "Latents", "LowFrequencies", "Settings"]
+__all__ = ["GOALS", "Best", "Code", "Evolution", "EvolutionFolder", "EvolveSettings", "Latents", "LowFrequencies"]

@@ -18,7 +18,7 @@ from synthstim.errors import InputError, said_by
 from synthstim.evolve.archive import Values
 from synthstim.evolve.evolution import Evolution
 from synthstim.evolve.generation import keep_image, name_of, write_set
-from synthstim.evolve.settings import Settings, versions
+from synthstim.evolve.settings import EvolveSettings, versions
 from synthstim.files import Staging, sha256_of, write_whole
 from synthstim.modalities.image import fit_image, read_image
 from synthstim.recipe.problems import validate
@@ -56,7 +56,7 @@ class EvolutionFolder:
         self.root = Path(directory)
         if not (self.root / SETTINGS).is_file():
             raise InputError(f"{self.root} is no evolution: it has no {SETTINGS}; begin one with synthstim evolve init")
-        self.settings: Settings = validate(read_yaml(self.root / SETTINGS), Settings)
+        self.settings: EvolveSettings = validate(read_yaml(self.root / SETTINGS), EvolveSettings)
         self.evolutions = _evolutions(self.settings, self._starts())
         self._rows: list[dict[str, Any]] = []
         while (path := self._told(self.generation)).is_file():
@@ -66,7 +66,7 @@ class EvolutionFolder:
     def begin(
         cls,
         directory: str | Path,
-        settings: Settings | Mapping[str, Any],
+        settings: EvolveSettings | Mapping[str, Any],
         *,
         starts: Mapping[str, str | Path] | None = None,
     ) -> EvolutionFolder:
@@ -74,14 +74,14 @@ class EvolutionFolder:
 
         Args:
             directory: it must not exist yet.
-            settings: those of ``Settings``; ``sites`` and ``size`` are needed.
+            settings: those of ``EvolveSettings``; ``sites`` and ``size`` are needed.
             starts: site -> image file that its evolution starts from, cropped to the size and copied to the folder; the
                 others start at mid-grey.
 
         Raises:
             InputError: a setting is wrong, or an image cannot be read; nothing is made then.
         """
-        checked = settings if isinstance(settings, Settings) else Settings.from_dict(settings)
+        checked = settings if isinstance(settings, EvolveSettings) else EvolveSettings.from_dict(settings)
         images = {
             site: fit_image(read_image(path), checked.channels, checked.size, "crop")
             for site, path in (starts or {}).items()
@@ -90,7 +90,7 @@ class EvolutionFolder:
         with Staging(directory, "evolve init") as staging:
             (staging.path / "told").mkdir()
             held = {site: keep_image(staging.path / "starts", image) for site, image in images.items()}
-            checked = Settings.from_dict(checked.facts() | {"made_with": versions(), "starts": held})
+            checked = EvolveSettings.from_dict(checked.facts() | {"made_with": versions(), "starts": held})
             text = json.dumps(checked.facts(), indent=2, ensure_ascii=False)
             write_whole(staging.path / SETTINGS, text.encode() + b"\n")
             _ = cls(staging.path).stimuli
@@ -216,7 +216,7 @@ class EvolutionFolder:
         write_whole(self.root / "generations.tsv", text.encode())
 
 
-def _evolutions(settings: Settings, starts: Mapping[str, Tensor]) -> dict[str, Evolution]:
+def _evolutions(settings: EvolveSettings, starts: Mapping[str, Tensor]) -> dict[str, Evolution]:
     """One evolution a site; random numbers of one do not depend on the others."""
     return {
         site: Evolution(

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from synthstim.evolve.evolution import Evolution
-from synthstim.evolve.settings import Settings, versions
+from synthstim.evolve.settings import EvolveSettings, versions
 from synthstim.files import sha256_of
 from synthstim.ids import safe_id
 from synthstim.media import statistics_of
@@ -14,7 +14,9 @@ from synthstim.modalities.image import FloatImage, write_png
 from synthstim.stimulus_set import SetWriter, StimulusSet
 
 
-def write_set(root: Path, generation: int, evolutions: Mapping[str, Evolution], settings: Settings) -> StimulusSet:
+def write_set(
+    root: Path, generation: int, evolutions: Mapping[str, Evolution], settings: EvolveSettings
+) -> StimulusSet:
     """Write the images that the evolutions of all sites ask for next as a set, complete or not at all."""
     stems = stems_of(settings.sites)
     with SetWriter(root, description=f"Generation {generation} of an evolution") as writer:

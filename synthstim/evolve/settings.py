@@ -38,7 +38,7 @@ SiteName = Annotated[str, AfterValidator(_site), Expected("the name of a site")]
 Side = Annotated[int, Field(ge=8, le=2048)]
 
 
-class Settings(Section):
+class EvolveSettings(Section):
     """What every generation of a folder has in common.
 
     Attributes:
@@ -83,7 +83,7 @@ class Settings(Section):
         return self
 
     @classmethod
-    def from_dict(cls, given: Mapping[str, Any], name: str = "the settings") -> Settings:
+    def from_dict(cls, given: Mapping[str, Any], name: str = "the settings") -> EvolveSettings:
         """Check a mapping.
 
         Raises:

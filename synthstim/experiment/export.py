@@ -13,10 +13,10 @@ from typing import Any
 import yaml
 
 from synthstim.experiment.builder.experiment import build_experiment, write_experiment
-from synthstim.experiment.builder.pieces import Stage
+from synthstim.experiment.builder.pieces import Setup
 from synthstim.experiment.images.viewing import prepare_viewing
 from synthstim.experiment.marker_codes import CODES
-from synthstim.experiment.prepared import Prepared, Request
+from synthstim.experiment.prepared import ExportRequest, Prepared
 from synthstim.experiment.protocol import Protocol, read_protocol
 from synthstim.experiment.readme import write_readme
 from synthstim.experiment.rig import DEFAULT_RIG, Rig, read_rig
@@ -70,32 +70,32 @@ def export_experiment(
     described = rig if isinstance(rig, Rig) else DEFAULT_RIG if rig is None else read_rig(rig)
     frames = {name: described.frames(values[name], name) for name in chosen.durations}
     source = StimulusSet.read(stimulus_set) if isinstance(stimulus_set, (str, Path)) else stimulus_set
-    request = Request(source, chosen, Stage(described, values, frames), labels, answers)
+    request = ExportRequest(source, chosen, Setup(described, values, frames), labels, answers)
     require_psychopy_home()
     with Staging(out, "export") as staging:
         _fill(staging.path, request, default_rig=rig is None)
         return staging.commit()
 
 
-def _fill(directory: Path, request: Request, *, default_rig: bool) -> None:
-    protocol, stage = request.protocol, request.stage
+def _fill(directory: Path, request: ExportRequest, *, default_rig: bool) -> None:
+    protocol, setup = request.protocol, request.setup
     prepared = KINDS[protocol.stimuli](request, directory)
     facts = {"title": protocol.title, **prepared.facts}
     _write_json(directory / "manifest.json", _manifest(request, prepared, facts))
-    _write_json(directory / "settings.json", _settings(stage.rig, prepared))
+    _write_json(directory / "settings.json", _settings(setup.rig, prepared))
     (directory / "rig.yaml").write_text(
-        yaml.safe_dump(stage.rig.model_dump(mode="json"), sort_keys=False, allow_unicode=True), encoding="utf-8"
+        yaml.safe_dump(setup.rig.model_dump(mode="json"), sort_keys=False, allow_unicode=True), encoding="utf-8"
     )
     _copy_runtime(directory)
-    experiment = build_experiment(protocol, stage, background=prepared.background, blocks=prepared.blocks)
+    experiment = build_experiment(protocol, setup, background=prepared.background, blocks=prepared.blocks)
     write_experiment(experiment, directory, protocol.name)
     set_name = request.source.root.name if request.source is not None else "no set"
     page = {**facts, **prepared.page, "notes": prepared.notes}
-    write_readme(directory / "README.md", protocol, stage, page, set_name=set_name, default_rig=default_rig)
+    write_readme(directory / "README.md", protocol, setup, page, set_name=set_name, default_rig=default_rig)
 
 
-def _manifest(request: Request, prepared: Prepared, facts: dict[str, Any]) -> dict[str, Any]:
-    protocol, stage, source = request.protocol, request.stage, request.source
+def _manifest(request: ExportRequest, prepared: Prepared, facts: dict[str, Any]) -> dict[str, Any]:
+    protocol, setup, source = request.protocol, request.setup, request.source
     return {
         "protocol": protocol.name,
         "title": protocol.title,
@@ -104,9 +104,9 @@ def _manifest(request: Request, prepared: Prepared, facts: dict[str, Any]) -> di
         "keys": _waited_for(protocol),
         "codes": CODES,
         "notes": list(prepared.notes),
-        "settings": dict(stage.settings),
-        "frames": dict(stage.frames),
-        "rig": stage.rig.model_dump(mode="json"),
+        "settings": dict(setup.settings),
+        "frames": dict(setup.frames),
+        "rig": setup.rig.model_dump(mode="json"),
         "stimulus_set": source and {"name": source.root.name, "versions": source.provenance.get("versions", {})},
         "versions": {
             "synthstim": metadata.version("synthstim"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -14,20 +15,20 @@ from synthstim.experiment.setting import NAME_PATTERN
 FILE = "manifest.json"
 
 
-class Part(BaseModel):
+class ManifestPart(BaseModel):
     """A part of a manifest: only what is asked of it is declared, and nothing is taken for something else."""
 
     model_config = ConfigDict(frozen=True, strict=True, allow_inf_nan=False)
 
 
-class Screen(Part):
+class Screen(ManifestPart):
     """The rig's display."""
 
     width_px: int = Field(ge=1, le=16384)
     height_px: int = Field(ge=1, le=16384)
 
 
-class Port(Part):
+class Port(ManifestPart):
     """Where markers go."""
 
     kind: str
@@ -38,35 +39,36 @@ class Port(Part):
         return f"{self.kind} {self.port or self.stream}".strip()
 
 
-class Rig(Part):
+class RecordedRig(ManifestPart):
     """The rig that was exported for."""
 
     monitor: Screen
     markers: Port = Port(kind="none")
 
 
-class Shown(Part):
+class ShownStimulus(ManifestPart):
     """A stimulus of an experiment that shows images."""
 
     stimulus_id: str
     kind: str = "n/a"
 
 
-class Viewing(Part):
+class ViewingManifest(ManifestPart):
     """What was shown in an experiment."""
 
-    stimuli: tuple[Shown, ...]
+    stimuli: tuple[ShownStimulus, ...]
 
 
-class Condition(Part):
-    """One condition of a listening test: natural recordings, or metamers of one stage of a model."""
+@dataclass(frozen=True)
+class Condition:
+    """What sources are heard as: the recording itself, or the metamer of a layer of an observer."""
 
     condition: str
     observer: str | None = None
     layer: str | None = None
 
 
-class Criteria(Part):
+class ManifestCriteria(ManifestPart):
     """What a participant must reach to be kept; nothing asks for nothing."""
 
     headphone_trials: int | None = None
@@ -74,15 +76,16 @@ class Criteria(Part):
     catch_pass: float | None = None
 
 
-class LeftOut(Part):
-    """A metamer that is missing, and why."""
+@dataclass(frozen=True)
+class LeftOut:
+    """A condition in which a source cannot be heard, and why."""
 
     source: str
     condition: str
     reason: str
 
 
-class Heard(Part):
+class Heard(ManifestPart):
     """A sound of a listening test, the word that it says, and those that are right as well."""
 
     word: str | None = None
@@ -90,36 +93,36 @@ class Heard(Part):
     kind: str = "n/a"
 
 
-class Listening(Part):
+class ListeningManifest(ManifestPart):
     """What was asked in a listening test."""
 
     participants: int = Field(ge=1)
     conditions: tuple[Condition, ...] = Field(min_length=1)
     words: tuple[str, ...] = Field(min_length=1)
-    criteria: Criteria
+    criteria: ManifestCriteria
     n_catch: int = Field(ge=0)
     title: str = "Word listening"
     left_out: tuple[LeftOut, ...] = ()
     stimuli: tuple[Heard, ...] = ()
 
 
-class Named(Part):
+class Named(ManifestPart):
     """Which protocol an experiment is of."""
 
     protocol: str = Field(pattern=NAME_PATTERN)
 
 
-class Experiment(Part):
+class Experiment(ManifestPart):
     """What running an experiment needs to know of it."""
 
     protocol: str = Field(pattern=NAME_PATTERN)
     minutes: float = Field(ge=0)
-    rig: Rig
+    rig: RecordedRig
     rate_hz: int | None = None
     notes: tuple[str, ...] = ()
 
 
-Kind = TypeVar("Kind", bound=Part)
+Kind = TypeVar("Kind", bound=ManifestPart)
 
 
 def read_manifest(root: Path, kind: type[Kind]) -> Kind:
@@ -158,7 +161,7 @@ def read_manifest_text(root: Path) -> bytes:
         raise InputError(f"{root} is no exported experiment: it has no {FILE} that can be read") from None
 
 
-def manifest_facts(root: Path, kind: type[Part]) -> dict[str, Any]:
+def manifest_facts(root: Path, kind: type[ManifestPart]) -> dict[str, Any]:
     """The whole of a manifest that holds what is wanted of it."""
     read_manifest(root, kind)
     return dict(json.loads(read_manifest_text(root)))

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from synthstim.errors import InputError
-from synthstim.experiment.builder.pieces import Stage
+from synthstim.experiment.builder.pieces import Setup
 from synthstim.experiment.protocol import Protocol
 from synthstim.experiment.sounds.labels import Labels
 from synthstim.media import modality_of
@@ -16,20 +16,20 @@ from synthstim.stimulus_set import StimulusSet
 
 
 @dataclass(frozen=True)
-class Request:
+class ExportRequest:
     """What is to be exported.
 
     Attributes:
         source: the set, or None for an experiment that makes its own stimuli.
         protocol: what is shown or played, when.
-        stage: the rig, the settings' values and the durations in frames.
+        setup: the rig, the settings' values and the durations in frames.
         labels: what was said in each recording.
         answers: a file of words that may be answered.
     """
 
     source: StimulusSet | None
     protocol: Protocol
-    stage: Stage
+    setup: Setup
     labels: Labels = None
     answers: str | Path | None = None
 

@@ -13,7 +13,7 @@ from synthstim.errors import InputError, nearest
 from synthstim.experiment.builder.piece_rules import check_pieces
 from synthstim.experiment.builder.routine import SKIPS, Parts, Routine, Step
 from synthstim.experiment.marker_codes import CODES
-from synthstim.experiment.setting import NAME_PATTERN, Identifier, Part, Setting, value_of
+from synthstim.experiment.setting import NAME_PATTERN, Identifier, ProtocolPart, Setting, value_of
 from synthstim.recipe import read_yaml, validate
 
 
@@ -21,7 +21,7 @@ class Groups(RootModel[dict[Identifier, dict[Identifier, Setting]]]):
     """Settings that protocols share, by group: protocols/settings.yaml."""
 
 
-class Protocol(Part):
+class Protocol(ProtocolPart):
     """A protocol as protocol.yaml describes it.
 
     ``stimuli`` and ``plan`` name what prepares the files and what orders the presentations; ``shared`` names groups of

@@ -9,13 +9,13 @@ from typing import Any
 
 import jinja2
 
-from synthstim.experiment.builder.pieces import Stage
+from synthstim.experiment.builder.pieces import Setup
 from synthstim.experiment.marker_codes import CODES, FIRST_STIMULUS
 from synthstim.experiment.protocol import Protocol, protocols_folder
 
 
 def write_readme(
-    path: Path, protocol: Protocol, stage: Stage, page: Mapping[str, Any], *, set_name: str, default_rig: bool
+    path: Path, protocol: Protocol, setup: Setup, page: Mapping[str, Any], *, set_name: str, default_rig: bool
 ) -> None:
     """Fill the protocol's README.md.j2, or the one that protocols of its kind share where it has none.
 
@@ -35,14 +35,14 @@ def write_readme(
         autoescape=False,
     )
     environment.filters["plain"] = plain
-    rig = stage.rig
+    rig = setup.rig
     shared = "rig_readme.md.j2" if protocol.stimuli == "images" else "listening_readme.md.j2"
     text = environment.select_template(["README.md.j2", shared]).render(
         page,
         protocol=protocol,
         warnings=[warning.format_map(page) for warning in protocol.warnings],
-        settings=stage.settings,
-        durations={name: (frames, rig.milliseconds(frames)) for name, frames in stage.frames.items()},
+        settings=setup.settings,
+        durations={name: (frames, rig.milliseconds(frames)) for name, frames in setup.frames.items()},
         rig=rig,
         default_rig=default_rig,
         set_name=set_name,

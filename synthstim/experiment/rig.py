@@ -42,7 +42,7 @@ class Photodiode(Section):
     size_px: int = Field(default=64, ge=4, le=1000)
 
 
-class NoMarkers(Section):
+class MarkersOff(Section):
     """No event markers."""
 
     kind: Literal["none"]
@@ -64,7 +64,7 @@ class Lsl(Section):
     stream: str = Field(default="synthstim", pattern=_NAME)
 
 
-Markers = Annotated[NoMarkers | Serial | Lsl, Field(discriminator="kind")]
+Markers = Annotated[MarkersOff | Serial | Lsl, Field(discriminator="kind")]
 
 
 class Rig(Section):
@@ -78,7 +78,7 @@ class Rig(Section):
 
     monitor: Monitor
     photodiode: Photodiode | None = None
-    markers: Markers = NoMarkers(kind="none")
+    markers: Markers = MarkersOff(kind="none")
     subject: str = Field(default="", max_length=200)
 
     @property

@@ -14,13 +14,13 @@ Identifier = Annotated[str, Field(pattern=NAME_PATTERN)]
 Value = float | int | str | bool | None
 
 
-class Part(BaseModel):
+class ProtocolPart(BaseModel):
     """A part of protocol.yaml: it never changes and refuses unknown keys."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class Setting(Part):
+class Setting(ProtocolPart):
     """Something the user can set. A number in ``ms`` is a duration: pieces name it, the rig makes it whole frames."""
 
     type: Literal["number", "integer", "flag", "choice"]

@@ -8,8 +8,8 @@ from synthstim.loop.advance import Outcome, advance
 from synthstim.loop.deliver import deliver
 from synthstim.loop.generation import Generation
 from synthstim.loop.history import History
-from synthstim.loop.session import Session
-from synthstim.loop.settings import Settings, read_settings
+from synthstim.loop.session import LoopSession
+from synthstim.loop.settings import LoopSettings, read_settings
 from synthstim.loop.start import start_loop
 from synthstim.loop.status import Status, read_status
 from synthstim.loop.watch import next_step, watch
@@ -17,9 +17,9 @@ from synthstim.loop.watch import next_step, watch
 __all__ = [
     "Generation",
     "History",
+    "LoopSession",
+    "LoopSettings",
     "Outcome",
-    "Session",
-    "Settings",
     "Status",
     "advance",
     "deliver",

@@ -22,7 +22,7 @@ from synthstim.loop.measure import measure_generation
 from synthstim.loop.plan import ALSO, MADE, plan_generation
 from synthstim.loop.report import write_loop_report
 from synthstim.loop.requests import require_sites
-from synthstim.loop.session import Session
+from synthstim.loop.session import LoopSession
 from synthstim.loop.whole import appearing, remove, write_frame
 from synthstim.loop.write_recipe import RECIPE
 from synthstim.production import MakeProgress, make
@@ -52,7 +52,7 @@ class Outcome:
 
 
 def advance(
-    session: Session,
+    session: LoopSession,
     *,
     until: int | None = None,
     tell: Tell = lambda text: None,
@@ -111,7 +111,7 @@ def awaited(generation: Generation, inbox: Inbox) -> str:
     )
 
 
-def export_generation(session: Session, generation: Generation) -> None:
+def export_generation(session: LoopSession, generation: Generation) -> None:
     """Export a generation's experiment, with SHA256SUMS of its files, and open its inbox."""
     asked = session.settings.experiment
     generation.inbox.mkdir(exist_ok=True)
@@ -126,7 +126,7 @@ def export_generation(session: Session, generation: Generation) -> None:
         write_sums(hidden)
 
 
-def _tidy(session: Session) -> None:
+def _tidy(session: LoopSession) -> None:
     """Remove what steps that were killed left under hidden names, and log files that came too late."""
     for path in session.newest.root.glob(".*"):
         # What make goes on from.
@@ -138,7 +138,7 @@ def _tidy(session: Session) -> None:
             session.log.add_once(generation.number, "late", words)
 
 
-def _take(session: Session, generation: Generation, inbox: Inbox, tell: Tell) -> None:
+def _take(session: LoopSession, generation: Generation, inbox: Inbox, tell: Tell) -> None:
     tell(f"generation {generation.number}: reading {listed(sorted(inbox.arrived))}")
     try:
         taken = take_responses(session, generation, inbox)
@@ -151,7 +151,7 @@ def _take(session: Session, generation: Generation, inbox: Inbox, tell: Tell) ->
         session.log.add(generation.number, "note", note)
 
 
-def _make(session: Session, generation: Generation, tell: Tell, making: Making | None) -> None:
+def _make(session: LoopSession, generation: Generation, tell: Tell, making: Making | None) -> None:
     """The set of a generation: planned, made, joined with what is shown again."""
     root = generation.root
     if not (root / "plan.tsv").exists():
@@ -176,7 +176,7 @@ def _make(session: Session, generation: Generation, tell: Tell, making: Making |
     session.log.add(generation.number, "made", repr(generation.stimuli))
 
 
-def _export(session: Session, generation: Generation, tell: Tell, making: Making | None) -> None:
+def _export(session: LoopSession, generation: Generation, tell: Tell, making: Making | None) -> None:
     tell(f"generation {generation.number}: experiment")
     # What the set was put together of; a crash may have kept it.
     for name in (MADE, ALSO):
@@ -186,7 +186,7 @@ def _export(session: Session, generation: Generation, tell: Tell, making: Making
     session.log.add(generation.number, "exported", str(generation.experiment))
 
 
-def _fit(session: Session, generation: Generation, tell: Tell, making: Making | None) -> None:
+def _fit(session: LoopSession, generation: Generation, tell: Tell, making: Making | None) -> None:
     settings, history = session.settings, History.read(session, generation.number)
     shown = [one.stimuli for one in history.generations]
     present = set(history.responses.stimulus_ids)
@@ -210,7 +210,7 @@ def _fit(session: Session, generation: Generation, tell: Tell, making: Making | 
     session.log.add(generation.number, "fitted", repr(fit))
 
 
-def _tell_layers(session: Session, generation: Generation, tell: Tell) -> None:
+def _tell_layers(session: LoopSession, generation: Generation, tell: Tell) -> None:
     """Say and log that the settings name other layers than those of the fit before."""
     if generation.number == 0:
         return
@@ -222,17 +222,17 @@ def _tell_layers(session: Session, generation: Generation, tell: Tell) -> None:
         tell(f"generation {generation.number}: {words}")
 
 
-def _measure(session: Session, generation: Generation, tell: Tell, making: Making | None) -> None:
+def _measure(session: LoopSession, generation: Generation, tell: Tell, making: Making | None) -> None:
     tell(f"generation {generation.number}: predictions and measurements")
     measure_generation(session, generation)
 
 
-def _report(session: Session, generation: Generation, tell: Tell, making: Making | None) -> None:
+def _report(session: LoopSession, generation: Generation, tell: Tell, making: Making | None) -> None:
     path = write_loop_report(session, generation)
     session.log.add(generation.number, "reported", str(path))
 
 
-_STEPS: dict[str, Callable[[Session, Generation, Tell, Making | None], None]] = {
+_STEPS: dict[str, Callable[[LoopSession, Generation, Tell, Making | None], None]] = {
     "set": _make,
     "experiment": _export,
     "fit": _fit,

@@ -12,14 +12,14 @@ from synthstim.errors import InputError
 from synthstim.files import sha256_of
 from synthstim.loop.generation import Generation
 from synthstim.loop.inbox import PRESENTATIONS
-from synthstim.loop.session import Session
+from synthstim.loop.session import LoopSession
 from synthstim.loop.whole import appearing, flush, full
 from synthstim.responses import is_rehearsal
 from synthstim.responses.files import listed, require_file
 
 
 def deliver(
-    session: Session, files: Sequence[str | Path], *, generation: int | None = None, rehearsal: bool = False
+    session: LoopSession, files: Sequence[str | Path], *, generation: int | None = None, rehearsal: bool = False
 ) -> list[Path]:
     """Copy files into a generation's inbox so that a watcher reads them whole or not at all.
 
@@ -37,7 +37,7 @@ def deliver(
             a log is of a rehearsal.
 
     Example:
-        >>> deliver(Session.read("monkey_b"), ["day2.tsv"])  # doctest: +SKIP
+        >>> deliver(LoopSession.read("monkey_b"), ["day2.tsv"])  # doctest: +SKIP
     """
     target = _target(session, generation)
     paths = [require_file(path) for path in files]
@@ -62,7 +62,7 @@ def deliver(
     return [target.inbox / name for name in names]
 
 
-def _target(session: Session, number: int | None) -> Generation:
+def _target(session: LoopSession, number: int | None) -> Generation:
     known = session.generations
     if number is not None and not 0 <= number < len(known):
         raise InputError(f"generation {number} came, the session has 0 to {len(known) - 1}")

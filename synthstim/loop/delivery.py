@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from synthstim.loop.settings import Settings
+from synthstim.loop.settings import LoopSettings
 from synthstim.responses import Responses, join_responses, read_experiment, read_responses
 from synthstim.responses.read import options_for
 
@@ -41,7 +41,7 @@ WORDS = {
 }
 
 
-def read_delivery(folder: Path, found: Sequence[tuple[str, ...]], settings: Settings, session: str) -> Responses:
+def read_delivery(folder: Path, found: Sequence[tuple[str, ...]], settings: LoopSettings, session: str) -> Responses:
     """The trials of some recordings, under one session's name; sessions within it stay apart.
 
     Args:
@@ -59,7 +59,7 @@ def read_delivery(folder: Path, found: Sequence[tuple[str, ...]], settings: Sett
     return replace(joined, trials=joined.trials.assign(session=renamed))
 
 
-def _read(folder: Path, recording: tuple[str, ...], settings: Settings) -> Responses:
+def _read(folder: Path, recording: tuple[str, ...], settings: LoopSettings) -> Responses:
     how = settings.reading
     if len(recording) == 3:
         log, spikes, markers = (folder / name for name in recording)

@@ -10,7 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from synthstim.loop.generation import Generation
-from synthstim.loop.session import Session
+from synthstim.loop.session import LoopSession
 from synthstim.responses import Means, Responses, join_responses, mean_responses
 
 Values = NDArray[np.float64]
@@ -31,7 +31,7 @@ class History:
     plan: pd.DataFrame
 
     @classmethod
-    def read(cls, session: Session, upto: int) -> History:
+    def read(cls, session: LoopSession, upto: int) -> History:
         """All generations up to a number."""
         known = session.generations[: upto + 1]
         plans = [generation.plan.assign(generation=generation.number) for generation in known]

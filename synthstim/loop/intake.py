@@ -13,8 +13,8 @@ from synthstim.errors import InputError, worded
 from synthstim.loop.delivery import WORDS, read_delivery
 from synthstim.loop.generation import Generation
 from synthstim.loop.inbox import Inbox, copy_checked, recordings
-from synthstim.loop.session import Session
-from synthstim.loop.settings import Settings
+from synthstim.loop.session import LoopSession
+from synthstim.loop.settings import LoopSettings
 from synthstim.loop.whole import appearing, full, remove, write_frame
 from synthstim.responses import (
     Responses,
@@ -27,7 +27,7 @@ from synthstim.responses import (
 from synthstim.responses.files import listed
 
 
-def take_responses(session: Session, generation: Generation, inbox: Inbox) -> Responses:
+def take_responses(session: LoopSession, generation: Generation, inbox: Inbox) -> Responses:
     """Read what arrived, check it, and write ``responses.tsv``; nothing is taken if anything is wrong.
 
     Args:
@@ -66,7 +66,7 @@ def take_responses(session: Session, generation: Generation, inbox: Inbox) -> Re
     return responses
 
 
-def check_responses(responses: Responses, session: Session, generation: Generation) -> Responses:
+def check_responses(responses: Responses, session: LoopSession, generation: Generation) -> Responses:
     """The trials that are taken: of the window and the sites of the settings, after all checks.
 
     Raises:
@@ -90,7 +90,7 @@ def check_responses(responses: Responses, session: Session, generation: Generati
     return _compared(responses, [one.responses for one in session.generations[: generation.number]], settings)
 
 
-def _compared(responses: Responses, earlier: list[Responses], settings: Settings) -> Responses:
+def _compared(responses: Responses, earlier: list[Responses], settings: LoopSettings) -> Responses:
     """The trials, with notes on what is odd beside earlier generations; another unit, or trials of theirs, are refused."""
     if not earlier:
         return responses
@@ -99,7 +99,7 @@ def _compared(responses: Responses, earlier: list[Responses], settings: Settings
     return replace(responses, notes=(*responses.notes, *told))
 
 
-def _of_sites(responses: Responses, session: Session, generation: Generation) -> Responses:
+def _of_sites(responses: Responses, session: LoopSession, generation: Generation) -> Responses:
     """The trials of the sites that are fitted; notes name those that are new, and those that are not there."""
     settings, found = session.settings, list(responses.sites)
     if leave := [site for site in settings.leave_out or () if site in found]:
@@ -127,7 +127,7 @@ def _of_sites(responses: Responses, session: Session, generation: Generation) ->
     return replace(responses.only(sites=known), notes=(*responses.notes, *notes))
 
 
-def _require_coverage(responses: Responses, table: pd.DataFrame, settings: Settings) -> None:
+def _require_coverage(responses: Responses, table: pd.DataFrame, settings: LoopSettings) -> None:
     counts = responses.trials.groupby(["stimulus_id", "site"], observed=True).size()
     often = counts[counts >= settings.min_repeats].reset_index()["stimulus_id"].nunique()
     if often < settings.min_share * len(table):

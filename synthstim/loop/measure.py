@@ -13,7 +13,7 @@ from synthstim.encoding import MEMBERS, Fit, Stimuli
 from synthstim.loop.generation import Generation
 from synthstim.loop.history import History
 from synthstim.loop.requests import merit_of, track_levels
-from synthstim.loop.session import Session
+from synthstim.loop.session import LoopSession
 from synthstim.loop.whole import write_frame
 from synthstim.responses import Responses, mean_responses
 from synthstim.stimulus_set import StimulusSet
@@ -38,7 +38,7 @@ FDR = 0.05
 _AT_ONCE = 32
 
 
-def measure_generation(session: Session, generation: Generation) -> None:
+def measure_generation(session: LoopSession, generation: Generation) -> None:
     """Write ``gains.tsv``, ``levels.tsv``, ``sites.tsv`` and, last, ``predicted.tsv`` of a generation that was fitted."""
     history = History.read(session, generation.number)
     predicted = predicted_against_measured(session, generation)
@@ -48,7 +48,7 @@ def measure_generation(session: Session, generation: Generation) -> None:
     write_frame(generation.root / "predicted.tsv", predicted)
 
 
-def predicted_against_measured(session: Session, generation: Generation) -> pd.DataFrame:
+def predicted_against_measured(session: LoopSession, generation: Generation) -> pd.DataFrame:
     """One row for each image and site (``PREDICTED``).
 
     Predictions are those of the fit before the images were shown. Those of generation 0, before which there was none, are

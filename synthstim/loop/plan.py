@@ -15,8 +15,8 @@ from synthstim.loop.generation import PLAN, Generation
 from synthstim.loop.goals import Goal
 from synthstim.loop.history import History
 from synthstim.loop.requests import Request, requests_for
-from synthstim.loop.session import Session
-from synthstim.loop.settings import Settings
+from synthstim.loop.session import LoopSession
+from synthstim.loop.settings import LoopSettings
 from synthstim.loop.shown_again import anchor_rows
 from synthstim.loop.whole import write_frame
 from synthstim.loop.write_recipe import EXPLORE, RECIPE, entries_for, plan_rows, write_recipe, write_starts
@@ -27,7 +27,7 @@ from synthstim.verify import natural_pool
 ALSO, MADE = "also", "made"
 
 
-def plan_generation(session: Session, generation: Generation, tell: Callable[[str], None]) -> None:
+def plan_generation(session: LoopSession, generation: Generation, tell: Callable[[str], None]) -> None:
     """Write what a generation will be: ``also/``, ``starts/``, ``recipe.yaml`` and, last, ``plan.tsv``.
 
     Everything follows from the settings, the responses and the fit of the generation before, so that planning anew after a
@@ -82,7 +82,7 @@ def poor_sites(fit: Fit, sites: Sequence[str], least: float) -> dict[str, float]
     return {site: scores[site] for site in sites if not scores[site] >= least}
 
 
-def _explore_counts(settings: Settings, requests: Sequence[Request]) -> tuple[int, int]:
+def _explore_counts(settings: LoopSettings, requests: Sequence[Request]) -> tuple[int, int]:
     """How many natural images and how many patterns explore."""
     made = sum(request.goal.copies for request in requests)
     share = settings.explore.share
@@ -91,7 +91,7 @@ def _explore_counts(settings: Settings, requests: Sequence[Request]) -> tuple[in
     return count - patterns, patterns
 
 
-def _patterns(settings: Settings, number: int, sites: Sequence[str], count: int) -> list[Request]:
+def _patterns(settings: LoopSettings, number: int, sites: Sequence[str], count: int) -> list[Request]:
     generator = np.random.default_rng([settings.seed, number])
     out = []
     for at in range(count):
@@ -103,7 +103,9 @@ def _patterns(settings: Settings, number: int, sites: Sequence[str], count: int)
     return out
 
 
-def _informative(session: Session, history: History, fit: Fit, number: int, count: int) -> list[tuple[Stimulus, str]]:
+def _informative(
+    session: LoopSession, history: History, fit: Fit, number: int, count: int
+) -> list[tuple[Stimulus, str]]:
     """New crops of photographs that the layers of the fit know least of, each with its photograph."""
     settings, observer = session.settings, session.observer
     folder = None if settings.pool is None else session.root / settings.pool

@@ -11,7 +11,7 @@ from plotly.offline import get_plotlyjs
 
 from synthstim.loop.generation import ROLES, Generation
 from synthstim.loop.measure import FDR
-from synthstim.loop.session import Session
+from synthstim.loop.session import LoopSession
 from synthstim.report.inline import as_script, asset, plain, policy, templates, write_text
 from synthstim.report.numbers import number, text
 
@@ -34,7 +34,7 @@ _DRAW = """"use strict";
 """
 
 
-def write_loop_report(session: Session, generation: Generation) -> Path:
+def write_loop_report(session: LoopSession, generation: Generation) -> Path:
     """Write ``report.html`` of a generation, which shows all generations up to it, and opens offline."""
     known = session.generations[: generation.number + 1]
     plotly, script = as_script(get_plotlyjs()), as_script(asset("plots.js") + _DRAW)

@@ -13,7 +13,7 @@ import pandas as pd
 from synthstim.errors import InputError, nearest
 from synthstim.loop.goals import Goal, Values, best, merit
 from synthstim.loop.history import History
-from synthstim.loop.settings import Settings
+from synthstim.loop.settings import LoopSettings
 
 LEVELS = ("generation", "goal", "target", "level", "measured", "images", "tolerance", "status")
 
@@ -66,7 +66,7 @@ def merit_of(
 
 
 def requests_for(
-    settings: Settings, history: History, number: int, sites: Sequence[str], poor: Sequence[str] = ()
+    settings: LoopSettings, history: History, number: int, sites: Sequence[str], poor: Sequence[str] = ()
 ) -> list[Request]:
     """What generation ``number`` is to do.
 
@@ -102,7 +102,7 @@ def requests_for(
     return out
 
 
-def require_sites(settings: Settings, number: int, sites: Sequence[str]) -> None:
+def require_sites(settings: LoopSettings, number: int, sites: Sequence[str]) -> None:
     """Raise InputError unless every site that a goal of generation ``number`` names is among these."""
     for goal in settings.goals:
         if goal.active(number) and (unknown := [site for site in goal.named if site not in sites]):
@@ -131,7 +131,7 @@ def levels_reached(history: History, goal: Goal, site: str) -> set[float]:
     return out
 
 
-def track_levels(settings: Settings, history: History) -> pd.DataFrame:
+def track_levels(settings: LoopSettings, history: History) -> pd.DataFrame:
     """The levels that the newest generation asked for, and whether they were reached (``LEVELS``).
 
     A level is reached when the mean over its images lies within ``level_tolerance`` of the site's standard deviations: the

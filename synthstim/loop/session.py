@@ -13,7 +13,7 @@ from synthstim.encoding import Fit, load_fit
 from synthstim.errors import InputError
 from synthstim.loop.generation import Generation, read_json
 from synthstim.loop.log import Log
-from synthstim.loop.settings import LOOP, Settings, read_settings
+from synthstim.loop.settings import LOOP, LoopSettings, read_settings
 from synthstim.models import ImageInput, Observer
 from synthstim.observers import open_observer
 
@@ -23,7 +23,7 @@ _NAME = re.compile(r"generation-(\d{3,})")
 
 
 @dataclass(frozen=True)
-class Session:
+class LoopSession:
     """A closed loop on disk; where it stands is read from what is there, each time anew.
 
     Attributes:
@@ -32,16 +32,16 @@ class Session:
         opening: how the observer is opened: ``device``, ``allow_code``, ``allow_download``.
 
     Example:
-        >>> Session.read("monkey_b").newest.lacks  # doctest: +SKIP
+        >>> LoopSession.read("monkey_b").newest.lacks  # doctest: +SKIP
         'responses.tsv'
     """
 
     root: Path
-    settings: Settings
+    settings: LoopSettings
     opening: Mapping[str, Any] = field(default_factory=dict)
 
     @classmethod
-    def read(cls, directory: str | Path, **opening: Any) -> Session:
+    def read(cls, directory: str | Path, **opening: Any) -> LoopSession:
         """Read a session.
 
         Raises:
@@ -98,14 +98,14 @@ class Session:
         return load_fit(generation.root / "fit", self.observer)
 
 
-def lasting(settings: Settings) -> dict[str, Any]:
+def lasting(settings: LoopSettings) -> dict[str, Any]:
     """What stays as it is in a session: responses in other windows, or to a network shown other sizes, do not go together."""
     asked = settings.observer
     size = None if asked.size is None else list(asked.size)
     return {"observer.name": asked.name, "observer.size": size, "window_s": list(settings.window_s)}
 
 
-def _require_as_begun(settings: Settings, begun: Mapping[str, Any]) -> None:
+def _require_as_begun(settings: LoopSettings, begun: Mapping[str, Any]) -> None:
     for name, value in lasting(settings).items():
         if name in begun and begun[name] != value:
             raise InputError(
@@ -114,7 +114,7 @@ def _require_as_begun(settings: Settings, begun: Mapping[str, Any]) -> None:
             )
 
 
-def open_settings_observer(settings: Settings, folder: Path, opening: Mapping[str, Any]) -> Observer:
+def open_settings_observer(settings: LoopSettings, folder: Path, opening: Mapping[str, Any]) -> Observer:
     """Open the observer of some settings whose paths start in a folder.
 
     Raises:

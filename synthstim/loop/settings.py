@@ -148,7 +148,7 @@ class Exported(Section):
     settings: dict[str, Any] = Field(default_factory=dict)
 
 
-class Settings(Section):
+class LoopSettings(Section):
     """What ``loop.yaml`` says; read one with :func:`read_settings`.
 
     Attributes:
@@ -227,10 +227,10 @@ class Settings(Section):
         return ""
 
 
-def read_settings(path: str | Path) -> Settings:
+def read_settings(path: str | Path) -> LoopSettings:
     """Read loop.yaml.
 
     Raises:
         InputError: the file cannot be read or has problems; each is on a line of its own.
     """
-    return validate(read_yaml(path), Settings)
+    return validate(read_yaml(path), LoopSettings)

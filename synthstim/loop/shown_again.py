@@ -11,10 +11,10 @@ from synthstim.loop.generation import PLAN
 from synthstim.loop.goals import best
 from synthstim.loop.history import History
 from synthstim.loop.requests import Request
-from synthstim.loop.settings import Settings
+from synthstim.loop.settings import LoopSettings
 
 
-def anchor_rows(settings: Settings, history: History, requests: Sequence[Request]) -> pd.DataFrame:
+def anchor_rows(settings: LoopSettings, history: History, requests: Sequence[Request]) -> pd.DataFrame:
     """Rows of the plan for images that are shown again (``PLAN``), the best of each kind first.
 
     The best natural image was found among noisy responses, so that its next mean is lower: only what is shown again beside

@@ -17,8 +17,8 @@ from synthstim.errors import InputError
 from synthstim.files import Staging, require_new_folder
 from synthstim.loop.advance import export_generation
 from synthstim.loop.generation import PLAN, Generation
-from synthstim.loop.session import BEGUN, Session, lasting, open_settings_observer
-from synthstim.loop.settings import LOOP, Settings, read_settings
+from synthstim.loop.session import BEGUN, LoopSession, lasting, open_settings_observer
+from synthstim.loop.settings import LOOP, LoopSettings, read_settings
 from synthstim.loop.template import render_settings
 from synthstim.loop.whole import appearing, read_frame, write_frame
 from synthstim.media import statistics_of
@@ -31,13 +31,13 @@ COUNT = 640
 
 def start_loop(
     directory: str | Path,
-    settings: Settings | Mapping[str, Any] | str | Path,
+    settings: LoopSettings | Mapping[str, Any] | str | Path,
     *,
     naturals: str | Path | None = None,
     count: int | None = None,
     tell: Callable[[str], None] = lambda text: None,
     **opening: Any,
-) -> Session:
+) -> LoopSession:
     """Begin a session: a directory with ``loop.yaml`` and generation 0, ready to be shown.
 
     Args:
@@ -66,7 +66,7 @@ def start_loop(
         hidden = staging.path
         kept = _take_along(given, folder, hidden)
         (hidden / LOOP).write_text(render_settings(kept), encoding="utf-8", newline="\n")
-        session = Session.read(hidden, **opening)
+        session = LoopSession.read(hidden, **opening)
         first = session.begin(0)
         (hidden / BEGUN).write_text(json.dumps(lasting(kept), indent=2) + "\n", encoding="utf-8")
         tell("generation 0: natural images")
@@ -75,21 +75,21 @@ def start_loop(
         tell("generation 0: experiment")
         export_generation(session, first)
         session.log.add(0, "started", f"{len(first.stimuli)} natural images, observer {observer.name}")
-        return Session.read(staging.commit(), **opening)
+        return LoopSession.read(staging.commit(), **opening)
 
 
-def _settings(settings: Settings | Mapping[str, Any] | str | Path) -> tuple[Path, Settings]:
+def _settings(settings: LoopSettings | Mapping[str, Any] | str | Path) -> tuple[Path, LoopSettings]:
     """The folder in which paths start, and the settings."""
-    if isinstance(settings, Settings):
+    if isinstance(settings, LoopSettings):
         return Path.cwd(), settings
     if isinstance(settings, Mapping):
         from synthstim.recipe import Source, validate
 
-        return Path.cwd(), validate(Source(LOOP, Path.cwd(), "", dict(settings)), Settings)
+        return Path.cwd(), validate(Source(LOOP, Path.cwd(), "", dict(settings)), LoopSettings)
     return Path(settings).absolute().parent, read_settings(settings)
 
 
-def _take_along(settings: Settings, folder: Path, root: Path) -> Settings:
+def _take_along(settings: LoopSettings, folder: Path, root: Path) -> LoopSettings:
     """Copy the small files that the settings name into the session; what is large is named by its whole path."""
     changed: dict[str, Any] = {}
     if settings.pool is not None:
@@ -107,7 +107,7 @@ def _take_along(settings: Settings, folder: Path, root: Path) -> Settings:
 
 
 def _write_naturals(
-    generation: Generation, session: Session, observer: Observer, naturals: str | Path | None, count: int | None
+    generation: Generation, session: LoopSession, observer: Observer, naturals: str | Path | None, count: int | None
 ) -> None:
     source = Path(naturals) if naturals is not None else None
     if source is not None and (source / "stimuli.tsv").is_file():
@@ -147,7 +147,7 @@ def _spread(pool: NaturalPool, count: int, seed: int) -> list[int]:
     return sorted(int(number) for number in order[:count])
 
 
-def _groups(session: Session, generation: Generation) -> dict[str, str]:
+def _groups(session: LoopSession, generation: Generation) -> dict[str, str]:
     """What each adopted image is a crop of, by the table that the settings name; an image by itself otherwise."""
     groups = {str(name): str(name) for name in generation.stimuli.table["stimulus_id"]}
     if session.settings.groups is not None:
@@ -164,7 +164,7 @@ def _write_plan(generation: Generation, groups: Mapping[str, str]) -> None:
     write_frame(generation.root / "plan.tsv", table.reindex(columns=list(PLAN)))
 
 
-def _check_folds(generation: Generation, settings: Settings) -> None:
+def _check_folds(generation: Generation, settings: LoopSettings) -> None:
     """Refuse what could not be fitted, before it is recorded."""
     groups = dict(zip(generation.plan["stimulus_id"], generation.plan["group"], strict=True))
     assign_folds(generation.stimuli.table, folds=settings.fitting.folds, groups=groups, seed=settings.seed)

@@ -12,7 +12,7 @@ from synthstim.loop.advance import awaited
 from synthstim.loop.generation import Generation
 from synthstim.loop.inbox import read_inbox
 from synthstim.loop.report import summary
-from synthstim.loop.session import Session
+from synthstim.loop.session import LoopSession
 from synthstim.loop.whole import MISSING, shown
 from synthstim.responses.files import listed
 
@@ -52,7 +52,7 @@ class Status:
         return f"Status({len(self.table)} generations; {self.awaited})"
 
 
-def read_status(session: Session, *, events: int = 8) -> Status:
+def read_status(session: LoopSession, *, events: int = 8) -> Status:
     """Read where a session stands; no lock is needed.
 
     Args:
@@ -90,7 +90,7 @@ def _row(generation: Generation) -> tuple[object, ...]:
     return (generation.number, stimuli, trials, sites, repeats, *shown_figures, reached, _STATES[lacks])
 
 
-def _awaited(newest: Generation, session: Session) -> str:
+def _awaited(newest: Generation, session: LoopSession) -> str:
     if newest.lacks == "responses.tsv":
         inbox = read_inbox(newest.inbox)
         if inbox.complete:

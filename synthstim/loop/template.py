@@ -6,7 +6,7 @@ from typing import Any
 
 import yaml
 
-from synthstim.loop.settings import Settings
+from synthstim.loop.settings import LoopSettings
 
 _HEAD = """\
 # The settings of this closed loop. They are read again by every command: goals, anchors, explore and what is asked of
@@ -51,7 +51,7 @@ _COMMENTS = {
 }
 
 
-def render_settings(settings: Settings) -> str:
+def render_settings(settings: LoopSettings) -> str:
     """The text of loop.yaml: it reads back to the same settings."""
     data = settings.model_dump(mode="json", exclude_none=True)
     data["goals"] = [goal.model_dump(mode="json", exclude_unset=True) for goal in settings.goals]

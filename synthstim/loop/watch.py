@@ -15,7 +15,7 @@ from synthstim.errors import InputError
 from synthstim.files import locked
 from synthstim.loop.advance import Making, Outcome, Tell, advance
 from synthstim.loop.inbox import signature
-from synthstim.loop.session import Session
+from synthstim.loop.session import LoopSession
 from synthstim.loop.settings import LOOP
 from synthstim.loop.whole import full
 
@@ -45,7 +45,7 @@ def next_step(
         >>> next_step("monkey_b").words  # doctest: +SKIP
         'generation 1 waits for responses to monkey_b/generation-001/experiment: ...'
     """
-    session = Session.read(directory, **opening)
+    session = LoopSession.read(directory, **opening)
     with _working(session, "next"):
         try:
             return advance(session, until=session.newest.number if last else None, tell=tell, making=making)
@@ -89,7 +89,7 @@ def watch(
     """
     if not every > 0:
         raise InputError(f"every {every:g} s came: wanted more than 0")
-    session = Session.read(directory, **opening)
+    session = LoopSession.read(directory, **opening)
     with _working(session, "watch"), _terminable():
         session.log.add(session.newest.number, "watching", f"every {every:g} s")
         outcome = Outcome(session.newest.number, True, "ended before anything was done", False)
@@ -115,7 +115,7 @@ def _looks(
     while True:
         outcome = Outcome(0, True, "", False)
         try:
-            session = Session.read(directory, **opening)
+            session = LoopSession.read(directory, **opening)
             newest = session.newest
             outcome = Outcome(newest.number, True, "", False)
             seen = (signature(newest.inbox), signature(directory / LOOP), newest.lacks)
@@ -140,7 +140,7 @@ def _looks(
 def _after(directory: Path, opening: dict[str, Any], pause: float) -> tuple[object, float, float]:
     """What must change, or until when to wait, before the next try; and the pause after that."""
     try:
-        newest = Session.read(directory, **opening).newest
+        newest = LoopSession.read(directory, **opening).newest
         seen = (signature(newest.inbox), signature(directory / LOOP), newest.lacks)
         waits = newest.lacks == "responses.tsv"
     except Exception:
@@ -152,14 +152,14 @@ def _after(directory: Path, opening: dict[str, Any], pause: float) -> tuple[obje
 
 def _log_error(directory: Path, opening: dict[str, Any], words: str) -> None:
     try:
-        session = Session.read(directory, **opening)
+        session = LoopSession.read(directory, **opening)
         session.log.add_once(session.newest.number, "error", words)
     except Exception:
         return
 
 
 @contextmanager
-def _working(session: Session, command: str) -> Iterator[None]:
+def _working(session: LoopSession, command: str) -> Iterator[None]:
     with locked(session.lock, command) as before:
         if before is not None:
             session.log.add(session.newest.number, "lock taken over", f"of {before}, which is gone")

@@ -14,7 +14,7 @@ from synthstim.encoding import Fit
 from synthstim.loop.generation import PLAN, Generation
 from synthstim.loop.history import History
 from synthstim.loop.requests import Request, warm_starts
-from synthstim.loop.settings import Settings
+from synthstim.loop.settings import LoopSettings
 from synthstim.loop.whole import appearing, write_text
 from synthstim.recipe import Recipe, expand
 
@@ -44,7 +44,7 @@ def entries_for(
 
 
 def write_recipe(
-    generation: Generation, settings: Settings, fit_of: Generation, entries: list[dict[str, Any]]
+    generation: Generation, settings: LoopSettings, fit_of: Generation, entries: list[dict[str, Any]]
 ) -> Recipe:
     """Write ``recipe.yaml`` of a generation, whole.
 

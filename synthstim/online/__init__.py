@@ -4,7 +4,7 @@ from synthstim.online.client import TrialClient, TrialError
 from synthstim.online.generations import Generations
 from synthstim.online.policies import Bandit, Blocks, Policy, Staircase, levels_of_set
 from synthstim.online.server import TrialServer
-from synthstim.online.session import Session
+from synthstim.online.session import OnlineSession
 from synthstim.online.trial import Catalogue, Shown, Trial
 
 __all__ = [
@@ -12,8 +12,8 @@ __all__ = [
     "Blocks",
     "Catalogue",
     "Generations",
+    "OnlineSession",
     "Policy",
-    "Session",
     "Shown",
     "Staircase",
     "Trial",

@@ -11,7 +11,7 @@ from types import TracebackType
 from typing_extensions import Self
 
 from synthstim.errors import InputError
-from synthstim.online.session import PolicyFailed, Session
+from synthstim.online.session import OnlineSession, PolicyFailed
 
 LOG = "endpoint.log"
 LOG_BYTES = 1_000_000
@@ -26,7 +26,7 @@ class Endpoint:
         session: is closed with the endpoint.
     """
 
-    def __init__(self, session: Session) -> None:
+    def __init__(self, session: OnlineSession) -> None:
         self.session = session
         self._log, self._handler = _open_log(session.record.folder)
         self._stopping = threading.Event()

@@ -13,7 +13,7 @@ from synthstim.online.client import TrialClient, TrialError
 from synthstim.online.endpoint import TICK_S, Endpoint
 from synthstim.online.messages import MAX_BYTES, encode
 from synthstim.online.policies import Policy
-from synthstim.online.session import Conversation, Session
+from synthstim.online.session import Conversation, OnlineSession
 from synthstim.online.trial import Catalogue
 from synthstim.stimulus_set import StimulusSet
 
@@ -46,7 +46,7 @@ class LslServer(Endpoint):
         name: str = "synthstim",
     ) -> None:
         self._lsl = load_lsl()
-        super().__init__(Session(stimuli, policy, out=out, name=session))
+        super().__init__(OnlineSession(stimuli, policy, out=out, name=session))
         self.name = name
         self._outlet: Any = _outlet(self._lsl, f"{name}-trials")
         self._inlet: Any = None

@@ -13,7 +13,7 @@ from synthstim.errors import InputError
 from synthstim.online.endpoint import TICK_S, Endpoint
 from synthstim.online.messages import MAX_BYTES
 from synthstim.online.policies import Policy
-from synthstim.online.session import Conversation, Session
+from synthstim.online.session import Conversation, OnlineSession
 from synthstim.online.trial import Catalogue
 from synthstim.stimulus_set import StimulusSet
 
@@ -79,7 +79,7 @@ class TrialServer(Endpoint):
         self._listener = _listen(host, port)
         self.host, self.port = self._listener.getsockname()[:2]
         try:
-            super().__init__(Session(stimuli, policy, out=out, name=session))
+            super().__init__(OnlineSession(stimuli, policy, out=out, name=session))
         except BaseException:
             self._listener.close()
             raise

@@ -18,7 +18,7 @@ class PolicyFailed(Exception):
     """The policy cannot go on: nothing a rig said is wrong, so that the endpoint stops rather than refuse the rig."""
 
 
-class Session:
+class OnlineSession:
     """Stimuli, a policy, and the record of the trials; it goes on where the record ends.
 
     Args:
@@ -101,7 +101,7 @@ class Conversation:
         notes: what the log should say.
     """
 
-    def __init__(self, session: Session) -> None:
+    def __init__(self, session: OnlineSession) -> None:
         self.session = session
         self.hello: Hello | None = None
         self.over = self.told_done = False

@@ -13,7 +13,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from synthstim.errors import InputError
-from synthstim.experiment.manifest import Experiment, Viewing, manifest_facts, read_manifest
+from synthstim.experiment.manifest import Experiment, ViewingManifest, manifest_facts, read_manifest
 from synthstim.experiment.runtime.simulate import DATA, REHEARSAL
 from synthstim.files import sha256_of
 from synthstim.responses import Clock, is_complete, read_presentations
@@ -141,7 +141,7 @@ def read_presented(path: str | Path, *, rehearsal: bool = False) -> Presented:
     """
     log = find_log(path, folders=(REHEARSAL if rehearsal else DATA,))
     root, stem = log.parent.parent, log.name.removesuffix(_PRESENTATIONS)
-    record, manifest = _read_json(log.with_name(f"{stem}_session.json")), manifest_facts(root, Viewing)
+    record, manifest = _read_json(log.with_name(f"{stem}_session.json")), manifest_facts(root, ViewingManifest)
     if record.get("simulated") and not rehearsal:
         raise InputError(f"{log.name} is of a rehearsal, which nobody watched: ask for it as such (--rehearsal)")
     shown, _ = read_presentations(log, incomplete="keep")

@@ -12,7 +12,7 @@ from synthstim.recipe.making import STARTS, OptimiserSpec
 from synthstim.recipe.problems import problem, raise_problems, validate
 from synthstim.recipe.schema import Criteria, ObserverSpec, Recipe
 from synthstim.recipe.sites import other_sites, site_problems
-from synthstim.recipe.stimuli import Controller, Metamer, Robustness
+from synthstim.recipe.stimuli import Controller, Metamer, RobustnessSpec
 from synthstim.recipe.units import SITES, OthersSpec, UnitSpec
 from synthstim.recipe.yaml_source import Source, parse_yaml, read_yaml
 
@@ -30,7 +30,7 @@ __all__ = [
     "OptimiserSpec",
     "OthersSpec",
     "Recipe",
-    "Robustness",
+    "RobustnessSpec",
     "Source",
     "UnitSpec",
     "expand",

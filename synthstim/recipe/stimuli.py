@@ -49,7 +49,7 @@ Layers = Annotated[
 ]
 
 
-class Stimulus(Section):
+class StimulusSpec(Section):
     """What every entry may say.
 
     Attributes:
@@ -81,7 +81,7 @@ class Stimulus(Section):
     constraints: Limits = Constraints()
 
 
-class Metamer(Stimulus):
+class Metamer(StimulusSpec):
     """Images or sounds that a layer, or several jointly, cannot tell from a reference.
 
     Attributes:
@@ -99,7 +99,7 @@ class Metamer(Stimulus):
     target_db: float | None = Field(default=None, ge=-300, le=300)
 
 
-class Robustness(Section):
+class RobustnessSpec(Section):
     """The small changes of the image under which a controller is to hold.
 
     Attributes:
@@ -140,7 +140,7 @@ _GOES_WITH = {
 }
 
 
-class Controller(Stimulus):
+class Controller(StimulusSpec):
     """Images or sounds that bring a unit where the goal says.
 
     Attributes:
@@ -171,7 +171,7 @@ class Controller(Stimulus):
     target: Activation | None = None
     temperature: float = Field(default=1.0, gt=0.0001, le=1_000_000)
     zscore: bool = True
-    robustness: Robustness | None = None
+    robustness: RobustnessSpec | None = None
     diversity: Weight = 0.0
 
     @property

@@ -8,7 +8,7 @@ from typing import Any
 
 from synthstim.report.media import Media, Medium
 from synthstim.report.numbers import dbfs, known, number, percent, text, yes_no
-from synthstim.report.profiles import Profile
+from synthstim.report.profiles import MatchProfile
 from synthstim.report.strips import Strip
 from synthstim.report.words import Words
 from synthstim.stimulus_set import StimulusSet
@@ -50,7 +50,7 @@ class Card:
     note: str = ""
     reason: str = ""
     strip: Strip | None = None
-    profile: Profile | None = None
+    profile: MatchProfile | None = None
 
 
 Row = dict[str, Any]
@@ -72,7 +72,7 @@ def status_of(row: Row) -> str:
     return text(row["status"], NOT_JUDGED)
 
 
-def make_card(row: Row, media: Media, strip: Strip | None = None, profile: Profile | None = None) -> Card:
+def make_card(row: Row, media: Media, strip: Strip | None = None, profile: MatchProfile | None = None) -> Card:
     """The card of one row of the table."""
     goal = text(row["goal"])
     return Card(
@@ -115,7 +115,7 @@ def _note(row: Row) -> str:
     return " · ".join(part for part in parts if part)
 
 
-def _facts(row: Row, words: Words, profile: Profile | None) -> Iterator[Fact]:
+def _facts(row: Row, words: Words, profile: MatchProfile | None) -> Iterator[Fact]:
     if row["kind"] == "metamer":
         yield from _match_facts(row, words, profile)
     elif row["kind"] == "controller":
@@ -135,7 +135,7 @@ def _facts(row: Row, words: Words, profile: Profile | None) -> Iterator[Fact]:
         )
 
 
-def _match_facts(row: Row, words: Words, profile: Profile | None) -> Iterator[Fact]:
+def _match_facts(row: Row, words: Words, profile: MatchProfile | None) -> Iterator[Fact]:
     yield Fact(
         "match", decibels(row["match_db"]), "20 log10(|reference features| / |difference|): 20 dB is an error of 10 %"
     )

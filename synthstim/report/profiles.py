@@ -14,7 +14,7 @@ _FULL_DB = 60.0
 
 
 @dataclass(frozen=True)
-class Stage:
+class StageMatch:
     """The match at one stage; the correlations are texts."""
 
     layer: str
@@ -35,31 +35,31 @@ class Stage:
 
 
 @dataclass(frozen=True)
-class Profile:
+class MatchProfile:
     """A stimulus's match at every stage, in the observer's order."""
 
-    stages: tuple[Stage, ...]
+    stages: tuple[StageMatch, ...]
 
     @property
-    def least(self) -> Stage | None:
+    def least(self) -> StageMatch | None:
         """The matched stage that is matched worst; None where only one is matched."""
         matched = [stage for stage in self.stages if stage.matched]
         return min(matched, key=lambda stage: stage.match_db) if len(matched) > 1 else None
 
 
-def profiles(stimuli: StimulusSet) -> dict[str, Profile]:
+def profiles(stimuli: StimulusSet) -> dict[str, MatchProfile]:
     """The profiles of a set by stimulus id; empty where it has none."""
     found = {}
     for stimulus_id, rows in stimuli.companion("matches.tsv.gz").groupby("stimulus_id", sort=False):
         if stages := tuple(_stages(rows)):
-            found[str(stimulus_id)] = Profile(stages)
+            found[str(stimulus_id)] = MatchProfile(stages)
     return found
 
 
-def _stages(rows: pd.DataFrame) -> list[Stage]:
+def _stages(rows: pd.DataFrame) -> list[StageMatch]:
     matches = pd.to_numeric(rows["match_db"], errors="coerce")
     return [
-        Stage(
+        StageMatch(
             text(row.layer), float(match), text(row.matched).lower() == "true",
             number(row.pearson, ".4f"), number(row.spearman, ".4f"),
         )

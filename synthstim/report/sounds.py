@@ -13,7 +13,7 @@ import soundfile
 import soxr
 
 from synthstim.errors import InputError
-from synthstim.modalities.sound import Level, Waveform, level_of, read_sound
+from synthstim.modalities.sound import SoundLevel, Waveform, level_of, read_sound
 from synthstim.report.cochleagrams import hear
 from synthstim.report.numbers import dbfs
 from synthstim.report.panels import Cochlear, Panel, make_panel
@@ -25,7 +25,7 @@ from synthstim.stimulus_set import StimulusSet
 _PLAYED = {"PCM_16": 16, "PCM_24": 24, "FLOAT": 32}
 
 
-class Coding(NamedTuple):
+class PageCoding(NamedTuple):
     """How sounds stand in the page: bits of a sample, and the rate in Hz that is not exceeded; None leaves it as it is."""
 
     bits: int | None = None
@@ -37,7 +37,7 @@ class Coding(NamedTuple):
 
 
 # From the files themselves to what is small; the first that fits the budget is taken.
-CODINGS = (Coding(), Coding(16), Coding(16, 24_000), Coding(16, 16_000))
+CODINGS = (PageCoding(), PageCoding(16), PageCoding(16, 24_000), PageCoding(16, 16_000))
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ class Sound:
     seconds: float = 0.0
     rate: int = 0
     depth: str = ""
-    level: Level | None = None
+    level: SoundLevel | None = None
     panel: Panel | None = None
     problem: str = ""
 
@@ -84,7 +84,7 @@ class Sounds:
 
     words: ClassVar[Words] = SOUNDS
     stimuli: StimulusSet
-    coding: Coding
+    coding: PageCoding
     families: dict[str, list[str]]
     _known: dict[str, Sound] = field(default_factory=dict)
 
@@ -146,7 +146,7 @@ class Sounds:
         )
 
 
-def _size(path: Path, coding: Coding) -> float:
+def _size(path: Path, coding: PageCoding) -> float:
     if coding.bits is None:
         return path.stat().st_size
     try:
@@ -165,7 +165,7 @@ def _depth(path: Path) -> str:
         return opened.subtype if bits is None else "32-bit float" if bits == 32 else f"{bits}-bit"
 
 
-def _coded(path: Path, waveform: Waveform, rate: int, coding: Coding) -> bytes:
+def _coded(path: Path, waveform: Waveform, rate: int, coding: PageCoding) -> bytes:
     """The bytes of a WAV file that a browser plays."""
     with soundfile.SoundFile(str(path)) as opened:
         as_it_is, bits = opened.format == "WAV", _PLAYED.get(opened.subtype)

@@ -7,7 +7,7 @@ import numpy as np
 from synthstim.report.cards import Row, layer_of, rows_of, status_of, stem
 from synthstim.report.figures import PALETTE, Figure, legend_once, safe, short
 from synthstim.report.numbers import number, text
-from synthstim.report.profiles import Profile, profiles
+from synthstim.report.profiles import MatchProfile, profiles
 from synthstim.stimulus_set import StimulusSet
 
 
@@ -39,7 +39,7 @@ def stages_figure(stimuli: StimulusSet) -> Figure | None:
     return {"data": data, "layout": layout}
 
 
-def _line(row: Row, profile: Profile, stages: list[str], colour: str) -> Figure:
+def _line(row: Row, profile: MatchProfile, stages: list[str], colour: str) -> Figure:
     layer, status = layer_of(row), status_of(row)
     name = f"<b>{row['stimulus_id']}</b> of {safe(stem(text(row['reference'])))}, {safe(status)}"
     return {
@@ -62,7 +62,7 @@ def _line(row: Row, profile: Profile, stages: list[str], colour: str) -> Figure:
     }  # fmt: skip
 
 
-def _median(found: list[Profile], stages: list[str], layer: str, colour: str) -> Figure:
+def _median(found: list[MatchProfile], stages: list[str], layer: str, colour: str) -> Figure:
     values: dict[str, list[float]] = {}
     for stage in (stage for profile in found for stage in profile.stages):
         values.setdefault(stage.layer, []).append(stage.match_db)

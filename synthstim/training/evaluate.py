@@ -41,7 +41,7 @@ class Accuracy:
 
 
 @dataclass(frozen=True)
-class Evaluation:
+class Accuracies:
     """Accuracies of the network; ``mistakes`` are (said, heard) for the recorded words.
 
     Attributes:
@@ -56,7 +56,7 @@ class Evaluation:
     mistakes: tuple[tuple[str, str], ...]
 
 
-def evaluate_word_music(weights: str | Path | None = None) -> Evaluation:
+def evaluate_word_music(weights: str | Path | None = None) -> Accuracies:
     """Measure the network on recorded sounds that were not trained on.
 
     Args:
@@ -76,7 +76,7 @@ def evaluate_word_music(weights: str | Path | None = None) -> Evaluation:
     heard = recognised(net, alone(spoken))
     noisy = recognised(net, alone(spoken, snr_db=10.0))
     wrong = np.nonzero(heard != spoken.word)[0]
-    return Evaluation(
+    return Accuracies(
         words=Accuracy(int((heard == spoken.word).sum()), len(spoken), 1 / len(WORDS)),
         words_in_noise=Accuracy(int((noisy == spoken.word).sum()), len(spoken), 1 / len(WORDS)),
         tracks=tracks_told_apart(net, music),

@@ -30,7 +30,7 @@ _SPEAKING = 0.15
 
 
 @dataclass(frozen=True, kw_only=True)
-class Settings:
+class TrainingSettings:
     """How the network is trained.
 
     Attributes:
@@ -80,7 +80,7 @@ def train_word_music(
     out: str | Path,
     *,
     seed: int = 0,
-    settings: Settings = Settings(),
+    settings: TrainingSettings = TrainingSettings(),
     watch: Watch | None = None,
 ) -> TrainingReport:
     """Train the word and music network, and write its weights.
@@ -129,7 +129,7 @@ def fit(
     music: Tracks,
     *,
     seed: int = 0,
-    settings: Settings = Settings(),
+    settings: TrainingSettings = TrainingSettings(),
     augmentation: Augmentation = Augmentation(),  # noqa: B008
     watch: Watch | None = None,
 ) -> tuple[WordMusic, list[tuple[float, float]]]:
@@ -164,7 +164,7 @@ def fit(
 
 
 def losses_of(
-    network: WordMusic, batch: Batch, random: np.random.Generator, settings: Settings
+    network: WordMusic, batch: Batch, random: np.random.Generator, settings: TrainingSettings
 ) -> tuple[Tensor, Tensor]:
     """Cross entropies of the two tasks, each over the sounds that have a label for it."""
     with torch.no_grad():
@@ -178,7 +178,7 @@ def losses_of(
         )
 
 
-def _in_half(settings: Settings) -> bool:
+def _in_half(settings: TrainingSettings) -> bool:
     if settings.bfloat16 is not None:
         return settings.bfloat16
     # torch before 2.6 cannot say.
@@ -194,7 +194,7 @@ def _loss(branch: nn.Module, shared: Tensor, labels: Tensor, smoothing: float) -
     return cross_entropy(branch(shared[labelled]).float(), labels[labelled], label_smoothing=smoothing)
 
 
-def _optimiser(network: nn.Module, settings: Settings) -> tuple[torch.optim.Optimizer, torch.optim.lr_scheduler.LRScheduler]:  # fmt: skip
+def _optimiser(network: nn.Module, settings: TrainingSettings) -> tuple[torch.optim.Optimizer, torch.optim.lr_scheduler.LRScheduler]:  # fmt: skip
     kernels = [values for values in network.parameters() if values.ndim > 1]
     others = [values for values in network.parameters() if values.ndim <= 1]
     groups = [{"params": kernels, "weight_decay": settings.decay}, {"params": others, "weight_decay": 0.0}]

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from synthstim.errors import InputError
-from synthstim.experiment.builder.pieces import Stage, add_piece, claim_name, code_of
+from synthstim.experiment.builder.pieces import Setup, add_piece, claim_name, code_of
 from synthstim.experiment.builder.routine import SKIPS, Routine, Step
 from synthstim.experiment.protocol import Protocol
 
@@ -27,12 +27,12 @@ runAtExit.append(session.finish)
 """
 
 
-def build_experiment(protocol: Protocol, stage: Stage, *, background: int, blocks: int = 1) -> Any:
+def build_experiment(protocol: Protocol, setup: Setup, *, background: int, blocks: int = 1) -> Any:
     """Assemble the experiment.
 
     Args:
         protocol: what is shown, when.
-        stage: the rig, the settings' values and the durations in frames.
+        setup: the rig, the settings' values and the durations in frames.
         background: level of the grey screen, 0 to 255.
         blocks: number of blocks.
 
@@ -46,12 +46,12 @@ def build_experiment(protocol: Protocol, stage: Stage, *, background: int, block
         from psychopy import experiment as builder
 
         experiment = builder.Experiment()
-        _set_up(experiment, protocol, stage, background)
+        _set_up(experiment, protocol, setup, background)
         session = _SESSIONS[protocol.stimuli]
         before = _BEFORE.format(module=session.lower(), session=session)
-        for number, name in enumerate(used_routines(protocol.flow, stage)):
-            _add_routine(experiment, name, protocol.routines[name], stage, before="" if number else before)
-        _add_steps(experiment, protocol.flow, 0, stage, blocks)
+        for number, name in enumerate(used_routines(protocol.flow, setup)):
+            _add_routine(experiment, name, protocol.routines[name], setup, before="" if number else before)
+        _add_steps(experiment, protocol.flow, 0, setup, blocks)
         return experiment
 
 
@@ -83,8 +83,8 @@ def _quiet() -> Iterator[None]:
         yield
 
 
-def _set_up(experiment: Any, protocol: Protocol, stage: Stage, background: int) -> None:
-    monitor = stage.rig.monitor
+def _set_up(experiment: Any, protocol: Protocol, setup: Setup, background: int) -> None:
+    monitor = setup.rig.monitor
     values: dict[str, Any] = {
         "expName": protocol.name,
         "runMode": 1,
@@ -106,23 +106,23 @@ def _set_up(experiment: Any, protocol: Protocol, stage: Stage, background: int) 
         experiment.settings.params[name].val = value
 
 
-def used_routines(flow: tuple[Step, ...], stage: Stage, loop: str = "") -> list[str]:
+def used_routines(flow: tuple[Step, ...], setup: Setup, loop: str = "") -> list[str]:
     """The routines that take part, in order, each once; with ``loop``, only those inside the loop of that name."""
     names: list[str] = []
     for step in flow:
-        if not step.when or stage.settings[step.when]:
+        if not step.when or setup.settings[step.when]:
             inner = "" if step.loop == loop else loop
-            names += used_routines(step.each, stage, inner) if step.loop else [step.routine] * (not loop)
+            names += used_routines(step.each, setup, inner) if step.loop else [step.routine] * (not loop)
     return list(dict.fromkeys(names))
 
 
-def duration(routine: Routine, stage: Stage) -> int:
+def duration(routine: Routine, setup: Setup) -> int:
     """How many frames a routine lasts; 0 where it waits for a key."""
-    spans = [stage.span(piece) for piece in routine.pieces]
+    spans = [setup.span(piece) for piece in routine.pieces]
     return 0 if any(frames is None for _, frames in spans) else max(start + (frames or 0) for start, frames in spans)
 
 
-def _add_routine(experiment: Any, name: str, routine: Routine, stage: Stage, *, before: str) -> None:
+def _add_routine(experiment: Any, name: str, routine: Routine, setup: Setup, *, before: str) -> None:
     made = experiment.addRoutine(name)
     claim_name(experiment, name)
     made.settings.params["saveStartStop"].val = False
@@ -133,11 +133,11 @@ def _add_routine(experiment: Any, name: str, routine: Routine, stage: Stage, *, 
     logged = []
     code = {"Begin Routine": f'session.enter("{name}", "{routine.marker}")\n', "Each Frame": "", "End Routine": ""}
     for piece in routine.pieces:
-        if piece.when and not stage.settings[piece.when]:
+        if piece.when and not setup.settings[piece.when]:
             continue
-        if add_piece(experiment, name, piece, stage) is None:
+        if add_piece(experiment, name, piece, setup) is None:
             continue
-        for field, text in code_of(piece, stage).items():
+        for field, text in code_of(piece, setup).items():
             code[field] += text
         if piece.piece not in ("key", "response", "choice", "entry", "sound", "blank"):
             logged.append(f"{'image' if piece.piece == 'image' else piece.name}={piece.name}")
@@ -157,17 +157,17 @@ def _add_code(experiment: Any, routine: str, name: str, code: dict[str, str]) ->
     claim_name(experiment, name)
 
 
-def _add_steps(experiment: Any, flow: tuple[Step, ...], position: int, stage: Stage, blocks: int) -> int:
+def _add_steps(experiment: Any, flow: tuple[Step, ...], position: int, setup: Setup, blocks: int) -> int:
     from psychopy.experiment.loops import TrialHandler
 
     for step in flow:
-        if step.when and not stage.settings[step.when]:
+        if step.when and not setup.settings[step.when]:
             continue
         if not step.loop:
             experiment.flow.addRoutine(experiment.routines[step.routine], position)
             position += 1
             continue
-        end = _add_steps(experiment, step.each, position, stage, blocks)
+        end = _add_steps(experiment, step.each, position, setup, blocks)
         trials = step.loop not in ("blocks", "word_pages")
         loop = TrialHandler(experiment, step.loop, loopType="sequential", nReps=1, isTrials=trials)
         for field, value in _loop_fields(step.loop, blocks).items():

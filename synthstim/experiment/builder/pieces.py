@@ -15,7 +15,7 @@ FIXATION_COLOUR = "#ff0000"
 
 
 @dataclass(frozen=True)
-class Stage:
+class Setup:
     """What pieces need to know: the rig, the settings' values, and each duration in frames."""
 
     rig: Rig
@@ -28,7 +28,7 @@ class Stage:
         return start, sum(self.frames[name] for name in piece.frames) if piece.frames else None
 
 
-def add_piece(experiment: Any, routine: str, piece: Piece, stage: Stage) -> Any:
+def add_piece(experiment: Any, routine: str, piece: Piece, setup: Setup) -> Any:
     """Add a piece to a routine; return its component, or None where it would last no frame or the rig has no such thing.
 
     Raises:
@@ -36,9 +36,9 @@ def add_piece(experiment: Any, routine: str, piece: Piece, stage: Stage) -> Any:
     """
     if piece.piece not in PIECES:
         raise InputError(f"the piece {piece.piece!r} of {routine} is unknown, {nearest(piece.piece, PIECES)}")
-    if stage.span(piece)[1] == 0:
+    if setup.span(piece)[1] == 0:
         return None
-    component = PIECES[piece.piece](experiment, routine, piece, stage)
+    component = PIECES[piece.piece](experiment, routine, piece, setup)
     if component is not None:
         experiment.routines[routine].addComponent(component)
         claim_name(experiment, piece.name)
@@ -56,47 +56,47 @@ def claim_name(experiment: Any, name: str) -> None:
     experiment.namespace.add(name)
 
 
-def _timing(piece: Piece, stage: Stage) -> dict[str, Any]:
-    start, frames = stage.span(piece)
+def _timing(piece: Piece, setup: Setup) -> dict[str, Any]:
+    start, frames = setup.span(piece)
     stop = "" if frames is None else frames
     return {"startType": "frame N", "startVal": start, "stopType": "duration (frames)", "stopVal": stop}
 
 
-def _text(experiment: Any, routine: str, piece: Piece, stage: Stage) -> Any:
+def _text(experiment: Any, routine: str, piece: Piece, setup: Setup) -> Any:
     from psychopy.experiment.components.text import TextComponent
 
-    height, width = stage.rig.monitor.height_px, stage.rig.monitor.width_px
+    height, width = setup.rig.monitor.height_px, setup.rig.monitor.width_px
     # The protocol's own name for the text, an identifier; the words themselves are read at the rig. Without a name,
     # code of the routine fills it.
     component = TextComponent(
         experiment, routine, piece.name, text=f'$session.text("{piece.text}")' if piece.text else "", units="height",
-        letterHeight=round(max(1 / 32, 12 / height), 4), color="white", pos=(piece.x, piece.y), **_timing(piece, stage),
+        letterHeight=round(max(1 / 32, 12 / height), 4), color="white", pos=(piece.x, piece.y), **_timing(piece, setup),
     )  # fmt: skip
     component.params["wrapWidth"].val = round(0.9 * width / height, 3)
     return _plain(_every_repeat(component, "text") if piece.text else component)
 
 
-def _sound(experiment: Any, routine: str, piece: Piece, stage: Stage) -> Any:
+def _sound(experiment: Any, routine: str, piece: Piece, setup: Setup) -> Any:
     from psychopy.experiment.components.code import CodeComponent
 
     # Not Builder's sound component: it has no block size, opens a stream of its own, and loses last samples.
     component = CodeComponent(experiment, routine, piece.name, codeType="Py")
     load = f'session.load_fixed("{piece.plays}")' if piece.plays else "session.load(part_number, trial_number, item)"
-    due = f"t >= {float(stage.settings[piece.after]) if piece.after else 0.0}"
+    due = f"t >= {float(setup.settings[piece.after]) if piece.after else 0.0}"
     frame = f"session.repeating({due})" if piece.repeat else f"if session.sounding({due}):\n    continueRoutine = False"
     for field, text in {"Begin Routine": load, "Each Frame": frame, "End Routine": "session.silence()"}.items():
         component.params[field].val = f"{text}\n"
     return component
 
 
-def _key(store: str) -> Callable[[Any, str, Piece, Stage], Any]:
-    def add(experiment: Any, routine: str, piece: Piece, stage: Stage) -> Any:
+def _key(store: str) -> Callable[[Any, str, Piece, Setup], Any]:
+    def add(experiment: Any, routine: str, piece: Piece, setup: Setup) -> Any:
         from psychopy.experiment.components.keyboard import KeyboardComponent
 
         # Names of keys from the protocol, letters and digits only.
         allowed = ", ".join(f"'{key}'" for key in piece.keys)
         component = KeyboardComponent(
-            experiment, routine, piece.name, allowedKeys=allowed, store=store, **_timing(piece, stage)
+            experiment, routine, piece.name, allowedKeys=allowed, store=store, **_timing(piece, setup)
         )
         # Without names of keys, any may be pressed: code of the routine says when it ends.
         component.params["forceEndRoutine"].val = bool(piece.keys)
@@ -105,45 +105,45 @@ def _key(store: str) -> Callable[[Any, str, Piece, Stage], Any]:
     return add
 
 
-def _blank(experiment: Any, routine: str, piece: Piece, stage: Stage) -> Any:
+def _blank(experiment: Any, routine: str, piece: Piece, setup: Setup) -> Any:
     from psychopy.experiment.components.text import TextComponent
 
-    return _plain(TextComponent(experiment, routine, piece.name, text="", units="pix", **_timing(piece, stage)))
+    return _plain(TextComponent(experiment, routine, piece.name, text="", units="pix", **_timing(piece, setup)))
 
 
-def _image(experiment: Any, routine: str, piece: Piece, stage: Stage) -> Any:
+def _image(experiment: Any, routine: str, piece: Piece, setup: Setup) -> Any:
     from psychopy.experiment.components.image import ImageComponent
 
     component = ImageComponent(
         experiment, routine, piece.name, image="$session.image(item)", pos="$(x_px, y_px)",
-        size="$(width_px, height_px)", units="pix", interpolate="nearest", **_timing(piece, stage),
+        size="$(width_px, height_px)", units="pix", interpolate="nearest", **_timing(piece, setup),
     )  # fmt: skip
     return _plain(_every_repeat(component, "image", "pos", "size"))
 
 
-def _fixation(experiment: Any, routine: str, piece: Piece, stage: Stage) -> Any:
-    diameter = round(max(2.0, stage.rig.pixels(stage.settings["fixation_deg"])))
-    return _polygon(experiment, routine, piece, stage, "circle", (0, 0), diameter, FIXATION_COLOUR)
+def _fixation(experiment: Any, routine: str, piece: Piece, setup: Setup) -> Any:
+    diameter = round(max(2.0, setup.rig.pixels(setup.settings["fixation_deg"])))
+    return _polygon(experiment, routine, piece, setup, "circle", (0, 0), diameter, FIXATION_COLOUR)
 
 
-def _photodiode(colour: str) -> Callable[[Any, str, Piece, Stage], Any]:
-    def add(experiment: Any, routine: str, piece: Piece, stage: Stage) -> Any:
-        box = photodiode_box(stage.rig)
+def _photodiode(colour: str) -> Callable[[Any, str, Piece, Setup], Any]:
+    def add(experiment: Any, routine: str, piece: Piece, setup: Setup) -> Any:
+        box = photodiode_box(setup.rig)
         if box is None:
             return None
-        return _polygon(experiment, routine, piece, stage, "rectangle", box.centre(stage.rig), box.width, colour)
+        return _polygon(experiment, routine, piece, setup, "rectangle", box.centre(setup.rig), box.width, colour)
 
     return add
 
 
 def _polygon(
-    experiment: Any, routine: str, piece: Piece, stage: Stage, shape: str, centre: tuple[float, float], size: int, colour: str
+    experiment: Any, routine: str, piece: Piece, setup: Setup, shape: str, centre: tuple[float, float], size: int, colour: str
 ) -> Any:  # fmt: skip
     from psychopy.experiment.components.polygon import PolygonComponent
 
     component = PolygonComponent(
         experiment, routine, piece.name, shape=shape, pos=centre, size=(size, size), units="pix", fillColor=colour,
-        interpolate="nearest", **_timing(piece, stage),
+        interpolate="nearest", **_timing(piece, setup),
     )  # fmt: skip
     component.params["lineColor"].val = ""
     return _plain(component)
@@ -161,7 +161,7 @@ def _plain(component: Any) -> Any:
     return component
 
 
-PIECES: dict[str, Callable[[Any, str, Piece, Stage], Any]] = {
+PIECES: dict[str, Callable[[Any, str, Piece, Setup], Any]] = {
     "text": _text,
     "key": _key("nothing"),
     "response": _key("last key"),
@@ -176,11 +176,11 @@ PIECES: dict[str, Callable[[Any, str, Piece, Stage], Any]] = {
 }
 
 
-def code_of(piece: Piece, stage: Stage) -> dict[str, str]:
+def code_of(piece: Piece, setup: Setup) -> dict[str, str]:
     """What a piece adds to the code component of its routine, by field; numbers and the protocol's own names only."""
     if piece.piece == "image":
         # 0 frames: until the routine ends.
-        frames = stage.span(piece)[1] or 0
+        frames = setup.span(piece)[1] or 0
         return {"Begin Routine": f"session.present(presentation, block_number, trial_number, item, {frames})\n"}
     if piece.piece == "choice":
         return {"Begin Routine": 'session.ask("choice")\n', "End Routine": f"session.chose(_{piece.name}_allKeys)\n"}

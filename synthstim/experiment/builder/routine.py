@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, RootModel, model_validator
 
-from synthstim.experiment.setting import NAME_PATTERN, Identifier, Part, Setting
+from synthstim.experiment.setting import NAME_PATTERN, Identifier, ProtocolPart, Setting
 
 # Conditions under which a routine is left out, as the script asks for them.
 SKIPS = {
@@ -18,7 +18,7 @@ SKIPS = {
 }
 
 
-class Piece(Part):
+class Piece(ProtocolPart):
     """A reusable component of a routine; see ``synthstim.experiment.builder.pieces`` for the kinds.
 
     ``start`` and ``frames`` name durations among the settings; a list is their sum. Without ``frames`` it stays until
@@ -43,7 +43,7 @@ class Piece(Part):
     shown_in: str = ""
 
 
-class Routine(Part):
+class Routine(ProtocolPart):
     """One routine: its pieces in the order of drawing, the marker sent at its first flip, and when it is left out."""
 
     pieces: tuple[Piece, ...]
@@ -51,7 +51,7 @@ class Routine(Part):
     skip: str = ""
 
 
-class Step(Part):
+class Step(ProtocolPart):
     """A routine, a loop over further steps, or a part that protocols share."""
 
     routine: str = ""
@@ -67,7 +67,7 @@ class Step(Part):
         return self
 
 
-class SharedPart(Part):
+class SharedPart(ProtocolPart):
     """What protocols share: steps, with the routines, texts and settings that they need."""
 
     settings: dict[Identifier, Setting] = Field(default_factory=dict)

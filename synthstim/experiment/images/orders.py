@@ -12,7 +12,7 @@ import numpy as np
 from synthstim.errors import InputError
 
 if TYPE_CHECKING:
-    from synthstim.experiment.images.stimuli import Stimulus
+    from synthstim.experiment.images.stimuli import ShownImage
     from synthstim.experiment.rig import Rig
 
 MAX_PRESENTATIONS = 200_000
@@ -60,7 +60,7 @@ def randomised_blocks(items: int, *, blocks: int, repeats: int = 1, seed: int = 
     return orders
 
 
-def write_conditions(path: Path, orders: Sequence[Sequence[int]], stimuli: Sequence[Stimulus], rig: Rig) -> None:
+def write_conditions(path: Path, orders: Sequence[Sequence[int]], stimuli: Sequence[ShownImage], rig: Rig) -> None:
     """Write conditions.csv: one row a presentation, in the order in which they are shown."""
     with open(path, "w", encoding="utf-8", newline="") as stream:
         writer = csv.writer(stream, lineterminator="\n")

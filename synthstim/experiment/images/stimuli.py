@@ -28,7 +28,7 @@ _PNG = b"\x89PNG\r\n\x1a\n"
 
 
 @dataclass(frozen=True)
-class Stimulus:
+class ShownImage:
     """An image of the experiment: its file, checksums, place on the screen and marker code."""
 
     stimulus_id: str
@@ -43,7 +43,7 @@ class Stimulus:
 
 def prepare_images(
     stimulus_set: StimulusSet, settings: Mapping[str, Any], rig: Rig, directory: Path, *, protocol: str
-) -> tuple[Stimulus, ...]:
+) -> tuple[ShownImage, ...]:
     """Write the images into ``directory/stimuli`` and say where each is shown.
 
     Raises:
@@ -64,7 +64,7 @@ def prepare_images(
             raise InputError(f"{row['stimulus_id']} would cover the photodiode's patch: move one of them")
         decoded += 3 * width * height
         prepared.append(
-            Stimulus(row["stimulus_id"], f"stimuli/{target.name}", sha256_of(target), row["sha256"], row["kind"],
+            ShownImage(row["stimulus_id"], f"stimuli/{target.name}", sha256_of(target), row["sha256"], row["kind"],
                      row["status"], box, FIRST_STIMULUS + number)
         )  # fmt: skip
     if decoded > MAX_DECODED_BYTES:

@@ -11,12 +11,12 @@ import torch
 
 from synthstim.errors import InputError
 from synthstim.experiment.builder.experiment import duration, used_routines
-from synthstim.experiment.builder.pieces import Stage
+from synthstim.experiment.builder.pieces import Setup
 from synthstim.experiment.images.orders import randomised_blocks, write_conditions
-from synthstim.experiment.images.stimuli import Stimulus, prepare_images
+from synthstim.experiment.images.stimuli import ShownImage, prepare_images
 from synthstim.experiment.marker_codes import write_markers
 from synthstim.experiment.placement import Box
-from synthstim.experiment.prepared import Prepared, Request
+from synthstim.experiment.prepared import ExportRequest, Prepared
 from synthstim.experiment.protocol import Protocol
 from synthstim.experiment.rig import Rig
 from synthstim.modalities.image import linear_light
@@ -29,51 +29,51 @@ PLANS: dict[str, Callable[[int, Mapping[str, Any]], list[list[int]]]] = {
 }
 
 
-def prepare_viewing(request: Request, directory: Path) -> Prepared:
+def prepare_viewing(request: ExportRequest, directory: Path) -> Prepared:
     """Write images, conditions.csv and markers.tsv into the folder of an experiment.
 
     Raises:
         InputError: the set, a setting or the rig cannot be used, or words are given.
     """
-    protocol, stage = request.protocol, request.stage
+    protocol, setup = request.protocol, request.setup
     if request.source is None:
         raise InputError(f"{protocol.name} shows the images of a set: give one")
     if request.labels is not None or request.answers is not None:
         raise InputError(f"{protocol.name} asks for no words: leave labels and answers out")
-    stimuli = prepare_images(request.source, stage.settings, stage.rig, directory, protocol=protocol.name)
-    orders = PLANS[protocol.plan](len(stimuli), stage.settings)
-    write_conditions(directory / "conditions.csv", orders, stimuli, stage.rig)
+    stimuli = prepare_images(request.source, setup.settings, setup.rig, directory, protocol=protocol.name)
+    orders = PLANS[protocol.plan](len(stimuli), setup.settings)
+    write_conditions(directory / "conditions.csv", orders, stimuli, setup.rig)
     write_markers(directory / "markers.tsv", (shown.stimulus_id for shown in stimuli))
-    facts = _facts(protocol, stage, len(stimuli), len(orders), len(orders[0]))
+    facts = _facts(protocol, setup, len(stimuli), len(orders), len(orders[0]))
     return Prepared(
         facts=facts,
         manifest={
             "n_presentations": facts["n_presentations"],
             "trials_per_block": facts["trials_per_block"],
-            "stimuli": [_entry(shown, stage.rig) for shown in stimuli],
+            "stimuli": [_entry(shown, setup.rig) for shown in stimuli],
         },
-        page=_page(stimuli, stage.rig),
-        notes=_covering(stimuli, stage),
-        background=_background(stage),
+        page=_page(stimuli, setup.rig),
+        notes=_covering(stimuli, setup),
+        background=_background(setup),
         blocks=len(orders),
     )
 
 
-def _facts(protocol: Protocol, stage: Stage, n_stimuli: int, blocks: int, trials: int) -> dict[str, Any]:
-    trial = sum(duration(protocol.routines[name], stage) for name in used_routines(protocol.flow, stage, "trials"))
-    block = sum(duration(protocol.routines[name], stage) for name in used_routines(protocol.flow, stage, "blocks"))
+def _facts(protocol: Protocol, setup: Setup, n_stimuli: int, blocks: int, trials: int) -> dict[str, Any]:
+    trial = sum(duration(protocol.routines[name], setup) for name in used_routines(protocol.flow, setup, "trials"))
+    block = sum(duration(protocol.routines[name], setup) for name in used_routines(protocol.flow, setup, "blocks"))
     total = blocks * (block + (trials - 1) * trial)
     return {
         "n_stimuli": n_stimuli,
         "n_blocks": blocks,
         "n_presentations": blocks * trials,
         "trials_per_block": trials,
-        "minutes": f"{stage.rig.milliseconds(total) / 60000:.1f}",
-        "rate_hz": f"{1000 / stage.rig.milliseconds(trial):.3g}" if trial else "at most 1",
+        "minutes": f"{setup.rig.milliseconds(total) / 60000:.1f}",
+        "rate_hz": f"{1000 / setup.rig.milliseconds(trial):.3g}" if trial else "at most 1",
     }
 
 
-def _entry(shown: Stimulus, rig: Rig) -> dict[str, Any]:
+def _entry(shown: ShownImage, rig: Rig) -> dict[str, Any]:
     return {
         "stimulus_id": shown.stimulus_id,
         "file": shown.file,
@@ -91,7 +91,7 @@ def _entry(shown: Stimulus, rig: Rig) -> dict[str, Any]:
     }
 
 
-def _page(stimuli: tuple[Stimulus, ...], rig: Rig) -> dict[str, Any]:
+def _page(stimuli: tuple[ShownImage, ...], rig: Rig) -> dict[str, Any]:
     widths = sorted({shown.box.width for shown in stimuli})
     return {
         "kinds": Counter(shown.kind for shown in stimuli),
@@ -112,11 +112,11 @@ def _from_the_centre(box: Box, rig: Rig) -> str:
     return f"{words} the screen's centre" if words else "the screen's centre"
 
 
-def _covering(stimuli: tuple[Stimulus, ...], stage: Stage) -> tuple[str, ...]:
+def _covering(stimuli: tuple[ShownImage, ...], setup: Setup) -> tuple[str, ...]:
     """What to say where images reach the fixation point, which the subject is to look at beside them."""
-    if not stage.settings.get("fixation"):
+    if not setup.settings.get("fixation"):
         return ()
-    rig = stage.rig
+    rig = setup.rig
     middle = Box(rig.monitor.width_px // 2 - 1, rig.monitor.height_px // 2 - 1, 2, 2)
     # Images centred there are meant for the fovea.
     around = [shown for shown in stimuli if shown.box.overlaps(middle) and _off_centre(shown.box, rig)]
@@ -134,8 +134,8 @@ def _off_centre(box: Box, rig: Rig) -> bool:
     return max(map(abs, box.centre(rig))) > 1
 
 
-def _background(stage: Stage) -> int:
-    value = float(stage.settings["background"])
-    if stage.settings["convert_for_linear"]:
+def _background(setup: Setup) -> int:
+    value = float(setup.settings["background"])
+    if setup.settings["convert_for_linear"]:
         value = float(linear_light(torch.tensor(value, dtype=torch.float64)))
     return round(255 * value)

@@ -19,7 +19,7 @@ def fold(word: str) -> str:
     return "".join(letter for letter in letters if letter.isascii() and letter.isalnum())
 
 
-class Entry:
+class WordEntry:
     """What has been typed so far, and the words that begin like it.
 
     Letters and digits type, backspace takes back, tab completes as far as the words agree, up and down choose among

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from .checksums import sha256_of
-from .completion import Entry, NumberEntry
+from .completion import NumberEntry, WordEntry
 from .pages import Figures, figures_of_page, figures_of_trial, is_right, pages_of
 from .participants import Participants
 from .player import Player
@@ -105,9 +105,9 @@ class Listening(Session):
 
     def ask(self, what: str) -> None:
         """Begin to wait for an answer: ``words``, ``participant`` or ``choice``."""
-        entry: Entry | NumberEntry | None = None
+        entry: WordEntry | NumberEntry | None = None
         if what != "choice":
-            entry = Entry(self.manifest["words"]) if what == "words" else NumberEntry(self._participants.claim)
+            entry = WordEntry(self.manifest["words"]) if what == "words" else NumberEntry(self._participants.claim)
         self._question = Question(entry)
         self._shown = ""
 

@@ -6,7 +6,7 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
-from .completion import Entry, NumberEntry, fold
+from .completion import NumberEntry, WordEntry, fold
 
 # A simulated key that has not arrived after so long is pressed again.
 _LOST_S = 2.0
@@ -20,7 +20,7 @@ class Question:
         first_key_at: time of the first key; None before.
     """
 
-    def __init__(self, entry: Entry | NumberEntry | None) -> None:
+    def __init__(self, entry: WordEntry | NumberEntry | None) -> None:
         self.entry = entry
         self.asked_at: float | None = None
         self.first_key_at: float | None = None
@@ -30,7 +30,7 @@ class Question:
     @property
     def refused(self) -> int:
         """How often return was pressed on something that is not in the list."""
-        return self.entry.refused if isinstance(self.entry, Entry) else 0
+        return self.entry.refused if isinstance(self.entry, WordEntry) else 0
 
     def read(self, keys: Sequence[Any]) -> tuple[Any, float] | None:
         """Take the keys that are new; returns the answer and its time once one is given.

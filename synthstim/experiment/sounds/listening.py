@@ -12,7 +12,7 @@ from typing import Any
 
 from synthstim.errors import InputError
 from synthstim.experiment.marker_codes import check_codes, write_markers
-from synthstim.experiment.prepared import Prepared, Request, require_modality
+from synthstim.experiment.prepared import ExportRequest, Prepared, require_modality
 from synthstim.experiment.runtime.trials import PARTS
 from synthstim.experiment.sounds import tones
 from synthstim.experiment.sounds.files import SoundFiles, copy_sounds, make_tones
@@ -31,13 +31,13 @@ BACKGROUND = 64
 _ANSWER_S, _CHOICE_S, _PAGES_S = 5.0, 2.0, 180.0
 
 
-def prepare_listening(request: Request, directory: Path) -> Prepared:
+def prepare_listening(request: ExportRequest, directory: Path) -> Prepared:
     """Write sounds, the participants' conditions files and markers.tsv into the folder of an experiment.
 
     Raises:
         InputError: the set, a setting, the labels or the answers cannot be used.
     """
-    values = request.stage.settings
+    values = request.setup.settings
     material = _material(request)
     sounds = SoundFiles(directory)
     (directory / "stimuli").mkdir()
@@ -45,7 +45,7 @@ def prepare_listening(request: Request, directory: Path) -> Prepared:
         copy_sounds(sounds, request.source, material)
     rate, level = _rate_and_level(request, sounds)
     make_tones(sounds, rate, level, checked=values.get("check_headphones", True))
-    check_codes(sounds.entries[-1]["marker_code"], request.stage.rig)
+    check_codes(sounds.entries[-1]["marker_code"], request.setup.rig)
     write_markers(directory / "markers.tsv", (entry["stimulus_id"] for entry in sounds.entries))
     conditions = len(material.sound_set.conditions) if material else 1
     participants = values["participants"] or conditions * math.ceil(DEFAULT_PARTICIPANTS / conditions)
@@ -67,7 +67,7 @@ def prepare_listening(request: Request, directory: Path) -> Prepared:
     )
 
 
-def _material(request: Request) -> Material | None:
+def _material(request: ExportRequest) -> Material | None:
     """What the set offers; None where only the headphones are checked."""
     protocol = request.protocol
     if request.source is not None:
@@ -79,15 +79,15 @@ def _material(request: Request) -> Material | None:
         return None
     if request.source is None:
         raise InputError(f"{protocol.name} plays the sounds of a set: give one")
-    sound_set = read_sound_set(request.source, include=request.stage.settings["include"])
+    sound_set = read_sound_set(request.source, include=request.setup.settings["include"])
     labels = labels_of(sound_set.recordings, request.labels)
     words = answer_words(labels.values(), request.answers)
-    return Material(sound_set, labels, words, assign_roles(sound_set, labels, request.stage.settings))
+    return Material(sound_set, labels, words, assign_roles(sound_set, labels, request.setup.settings))
 
 
-def _rate_and_level(request: Request, sounds: SoundFiles) -> tuple[int, float]:
+def _rate_and_level(request: ExportRequest, sounds: SoundFiles) -> tuple[int, float]:
     """The rate of every sound in Hz, and the level in dBFS of those that are made: as loud as the set's, on average."""
-    values, found = request.stage.settings, sounds.heard
+    values, found = request.setup.settings, sounds.heard
     if not found and request.source is not None:
         found = [measured(request.source.path(file), Path(file).name) for file in request.source.table["file"]]
     rate = values.get("rate_hz") or (found[0]["rate_hz"] if found else DEFAULT_RATE_HZ)

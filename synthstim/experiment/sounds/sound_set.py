@@ -10,6 +10,7 @@ from typing import Any
 import pandas as pd
 
 from synthstim.errors import InputError
+from synthstim.experiment.manifest import Condition, LeftOut
 from synthstim.ids import free_id
 from synthstim.modalities.sound import level_of, read_sound
 from synthstim.stimulus_set import StimulusSet
@@ -20,16 +21,7 @@ FAILED = "failed its check"
 
 
 @dataclass(frozen=True)
-class Condition:
-    """What sources are heard as: the recording itself, or the metamer of a layer of an observer."""
-
-    condition: str
-    observer: str | None = None
-    layer: str | None = None
-
-
-@dataclass(frozen=True)
-class Recording:
+class SetRecording:
     """One WAV file of the set."""
 
     stimulus_id: str
@@ -39,15 +31,6 @@ class Recording:
     status: str
     source: str
     condition: Condition
-
-
-@dataclass(frozen=True)
-class LeftOut:
-    """A condition in which a source cannot be heard, and why."""
-
-    source: str
-    condition: str
-    reason: str
 
 
 @dataclass(frozen=True)
@@ -62,7 +45,7 @@ class SoundSet:
     """
 
     conditions: tuple[Condition, ...]
-    recordings: dict[str, dict[str, Recording]]
+    recordings: dict[str, dict[str, SetRecording]]
     left_out: tuple[LeftOut, ...]
     unused: int
 
@@ -147,26 +130,30 @@ def _stages(table: pd.DataFrame) -> dict[tuple[str, str], Condition]:
 
 def _recordings(
     table: pd.DataFrame, usable: pd.DataFrame, stages: Mapping[tuple[str, str], Condition], taken: set[str]
-) -> dict[str, dict[str, Recording]]:
-    recordings: dict[str, dict[str, Recording]] = {}
+) -> dict[str, dict[str, SetRecording]]:
+    recordings: dict[str, dict[str, SetRecording]] = {}
     for row in table.drop_duplicates("reference").to_dict("records"):
         source = Path(row["reference"]).stem
         name = free_id(f"ref_{source}", taken)
         recordings[source] = {
-            NATURAL: Recording(
+            NATURAL: SetRecording(
                 name, row["reference"], row["reference_sha256"], "natural", "n/a", source, Condition(NATURAL)
             )
         }
     filled = usable.fillna({"copy": 0, "observer": "model", "status": "n/a"})
     for row in filled.sort_values("copy", kind="stable").to_dict("records"):
         source, stage = Path(row["reference"]).stem, stages[row["observer"], row["layer"]]
-        recording = Recording(row["stimulus_id"], row["file"], row["sha256"], "metamer", row["status"], source, stage)
+        recording = SetRecording(
+            row["stimulus_id"], row["file"], row["sha256"], "metamer", row["status"], source, stage
+        )
         recordings[source].setdefault(stage.condition, recording)
     return recordings
 
 
 def _left_out(
-    table: pd.DataFrame, recordings: Mapping[str, Mapping[str, Recording]], stages: Mapping[tuple[str, str], Condition]
+    table: pd.DataFrame,
+    recordings: Mapping[str, Mapping[str, SetRecording]],
+    stages: Mapping[tuple[str, str], Condition],
 ) -> list[LeftOut]:
     reasons: dict[tuple[str, str], str] = {}
     for row in table.fillna({"observer": "model", "reason": ""}).to_dict("records"):

@@ -20,7 +20,15 @@ from synthstim.modalities.sound.resampling import (
     resample,
     within_full_scale,
 )
-from synthstim.modalities.sound.waveforms import Level, Waveform, as_sound, at_level, gain_that_fits, level_of, peak_run
+from synthstim.modalities.sound.waveforms import (
+    SoundLevel,
+    Waveform,
+    as_sound,
+    at_level,
+    gain_that_fits,
+    level_of,
+    peak_run,
+)
 
 __all__ = [
     "CHANNELS",
@@ -32,8 +40,8 @@ __all__ = [
     "RESAMPLERS",
     "SECOND",
     "SUFFIXES",
-    "Level",
     "SoundInput",
+    "SoundLevel",
     "Waveform",
     "as_sound",
     "at_level",

@@ -17,7 +17,7 @@ _FLAT, _CORNER = 3, 4
 
 
 @dataclass(frozen=True)
-class Level:
+class SoundLevel:
     """Root mean square and peak of a waveform, in dB relative to full scale (a square wave at full scale has 0 dB)."""
 
     rms_dbfs: float
@@ -55,15 +55,15 @@ def gain_that_fits(peak: float) -> float:
     return -math.ceil(200 * math.log10(peak)) / 10
 
 
-def level_of(waveform: Waveform) -> Level:
+def level_of(waveform: Waveform) -> SoundLevel:
     """RMS and peak of a waveform in dB relative to full scale; silence has -inf.
 
     >>> level_of(np.full(4, 0.1, np.float32))
-    Level(rms_dbfs=-20.0, peak_dbfs=-20.0)
+    SoundLevel(rms_dbfs=-20.0, peak_dbfs=-20.0)
     """
     values = waveform.astype(np.float64)
     rms, peak = math.sqrt(float((values**2).mean())), float(np.abs(values).max())
-    return Level(*(round(20 * math.log10(value), 5) if value > 0 else -math.inf for value in (rms, peak)))
+    return SoundLevel(*(round(20 * math.log10(value), 5) if value > 0 else -math.inf for value in (rms, peak)))
 
 
 def peak_run(waveform: Waveform, step: float) -> int:

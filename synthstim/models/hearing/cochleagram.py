@@ -19,7 +19,7 @@ from synthstim.models.hearing.compression import Compress, Compression, Rectify
 from synthstim.models.hearing.envelopes import Envelopes
 from synthstim.models.hearing.erb import ErbBands
 from synthstim.models.hearing.frames import Frames
-from synthstim.models.hearing.picture import Picture
+from synthstim.models.hearing.picture import CochleagramPicture
 
 RATE = 20_000
 STAGES = ("cochleagram",)
@@ -102,7 +102,7 @@ class Cochleagram(nn.Module):
         )
         self.compression = Rectify() if compression.first else compress
         given = self.envelopes.shape
-        self.picture = Picture(given, picture) if picture else nn.Identity()
+        self.picture = CochleagramPicture(given, picture) if picture else nn.Identity()
         self.shape = picture or given
         self.frame_rate = frames.rate * self.shape[1] / given[1]
         self.centre_frequencies: Tensor

@@ -45,7 +45,7 @@ class Variable:
 
 
 @dataclass(frozen=True)
-class Table:
+class VariableTable:
     """What a file says it holds, checked.
 
     Attributes:
@@ -59,7 +59,7 @@ class Table:
     variables: dict[str, Variable]
 
 
-def read_table(path: str | Path) -> Table:
+def read_table(path: str | Path) -> VariableTable:
     """Read and check the table of a CTranslate2 ``model.bin`` without reading its data.
 
     Raises:
@@ -113,7 +113,7 @@ class _Reader:
         self.file, self.name = file, path.name
         self.left = path.stat().st_size
 
-    def table(self) -> Table:
+    def table(self) -> VariableTable:
         (version,) = self.numbers("<I", "its version")
         if version != VERSION:
             raise InputError(f"{self.name} is not a CTranslate2 file of version {VERSION}: its version reads {version}")
@@ -132,7 +132,7 @@ class _Reader:
             variables[alias] = variables[name]
         if self.left:
             raise self.damaged(f"{self.left} bytes follow its end")
-        return Table(specification, revision, variables)
+        return VariableTable(specification, revision, variables)
 
     def variable(self, name: str) -> Variable:
         (rank,) = self.numbers("<B", f"the rank of {name!r}")

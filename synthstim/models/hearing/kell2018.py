@@ -31,7 +31,7 @@ STAGES = (
 _POOLED = (6, 6, 512)
 
 
-class Branch(nn.Module):
+class Kell2018Branch(nn.Module):
     """What one task adds to the shared stages: two convolutions, a pool and two full layers."""
 
     def __init__(self, classes: int) -> None:
@@ -76,8 +76,8 @@ class Kell2018(nn.Module):
         self.pool2 = SameMaxPool2d((3, 3), 2)
         self.conv3 = SameConv2d(256, 512, (3, 3), bias=True)
         self.relu3 = nn.ReLU()
-        self.word = Branch(words)
-        self.music = Branch(genres)
+        self.word = Kell2018Branch(words)
+        self.music = Kell2018Branch(genres)
 
     def forward(self, waveforms: Tensor) -> dict[str, Tensor]:
         """Waveforms (batch, time) at ``RATE``, full scale -> logits of ``word`` (batch, word) and ``music`` (batch, genre)."""

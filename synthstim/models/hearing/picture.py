@@ -9,7 +9,7 @@ from torch import Tensor, nn
 _LOBES = 3
 
 
-class Picture(nn.Module):
+class CochleagramPicture(nn.Module):
     """Cochleagrams (batch, channel, frame) of shape ``given`` -> (batch, *``wanted``), each spread over 0 to 255.
 
     Each is stretched by its own least and greatest value, and resized with a Lanczos filter, which overshoots a little.

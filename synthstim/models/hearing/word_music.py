@@ -60,7 +60,7 @@ COMPRESSION = Compression(0.3)
 _ROWS = 5
 
 
-class Branch(nn.Module):
+class WordMusicBranch(nn.Module):
     """What one task adds to the shared stages: two convolutions, a pool, all frequencies together, the mean over time."""
 
     def __init__(self, given: int, widths: tuple[int, int, int], classes: int) -> None:
@@ -119,8 +119,8 @@ class WordMusic(nn.Module):
         self.conv3 = nn.Conv2d(64, 128, 3, padding=1, bias=False)
         self.norm3 = nn.BatchNorm2d(128)
         self.relu3 = nn.ReLU()
-        self.word = Branch(128, (256, 192, 320), words)
-        self.music = Branch(128, (96, 64, 128), tracks)
+        self.word = WordMusicBranch(128, (256, 192, 320), words)
+        self.music = WordMusicBranch(128, (96, 64, 128), tracks)
 
     def forward(self, waveforms: Tensor) -> dict[str, Tensor]:
         """Waveforms (batch, time) at ``RATE``, full scale -> logits of ``word`` (batch, word) and ``music`` (batch, track)."""
