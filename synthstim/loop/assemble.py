@@ -12,7 +12,7 @@ from typing import Any
 import pandas as pd
 
 from synthstim.files import sha256_of
-from synthstim.loop.generation import PLAN
+from synthstim.loop.generation import plan_table
 from synthstim.loop.history import History
 from synthstim.loop.whole import appearing
 from synthstim.loop.write_recipe import path_of
@@ -91,7 +91,7 @@ def control_rows(made: StimulusSet, plan: pd.DataFrame, prefix: str) -> pd.DataF
         group = row["of"] if row["control"] == "best_natural" else f"control {name}"
         rows.append((name, "control", goal, row["goal"], row["unit"], None, group, None))
     # Copies of one goal share their natural images.
-    return pd.DataFrame(rows, columns=list(PLAN)).drop_duplicates(ignore_index=True)
+    return plan_table(rows).drop_duplicates(ignore_index=True)
 
 
 def renamed(stimulus_id: str, prefix: str) -> str:

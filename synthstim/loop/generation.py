@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -27,6 +28,13 @@ ROLES = {
     "anchor": "shown again",
     "control": "to compare with",
 }
+
+
+def plan_table(rows: Sequence[Sequence[object]]) -> pd.DataFrame:
+    """Rows of a plan (``PLAN``) with the types that a plan has when it is read, so that plans can be joined."""
+    return pd.DataFrame(rows, columns=list(PLAN)).astype(
+        {name: "float64" if name == "level" else "string" for name in PLAN}
+    )
 
 
 @dataclass(frozen=True)

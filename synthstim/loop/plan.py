@@ -11,7 +11,7 @@ from synthstim.encoding import Fit, Stimuli
 from synthstim.errors import InputError
 from synthstim.loop.assemble import write_shown_again
 from synthstim.loop.exploration import layer_features, most_informative, random_pattern
-from synthstim.loop.generation import PLAN, Generation
+from synthstim.loop.generation import Generation, plan_table
 from synthstim.loop.goals import Goal
 from synthstim.loop.history import History
 from synthstim.loop.requests import Request, requests_for
@@ -121,6 +121,9 @@ def _informative(
 
 
 def _natural_rows(number: int, crops: Sequence[tuple[Stimulus, str]]) -> pd.DataFrame:
-    names = [f"g{number}_nat_{at:03d}" for at in range(len(crops))]
-    table = pd.DataFrame({"stimulus_id": names, "role": "explore", "group": [photograph for _, photograph in crops]})
-    return table.reindex(columns=list(PLAN))
+    return plan_table(
+        [
+            (f"g{number}_nat_{at:03d}", "explore", None, None, None, None, photograph, None)
+            for at, (_, photograph) in enumerate(crops)
+        ]
+    )

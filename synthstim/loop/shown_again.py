@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from synthstim.loop.generation import PLAN
+from synthstim.loop.generation import plan_table
 from synthstim.loop.goals import best
 from synthstim.loop.history import History
 from synthstim.loop.requests import Request
@@ -37,4 +37,4 @@ def anchor_rows(settings: LoopSettings, history: History, requests: Sequence[Req
     first = [str(name) for name in history.generations[0].plan["stimulus_id"]]
     for at in sorted(np.random.default_rng(settings.seed).permutation(len(first))[: settings.anchors.random]):
         rows.append((first[at], "anchor", None, None, None, None, history.groups[first[at]], None))
-    return pd.DataFrame(rows, columns=list(PLAN))
+    return plan_table(rows)

@@ -11,7 +11,7 @@ import pandas as pd
 import yaml
 
 from synthstim.encoding import Fit
-from synthstim.loop.generation import PLAN, Generation
+from synthstim.loop.generation import Generation, plan_table
 from synthstim.loop.history import History
 from synthstim.loop.requests import Request, warm_starts
 from synthstim.loop.settings import LoopSettings
@@ -89,7 +89,7 @@ def plan_rows(
         group = history.groups[start] if start else f"{request.goal.name} {request.target}"
         goal = request.goal
         rows.append((item.stimulus_id, role, goal.name, goal.goal, request.target, request.level, group, start or None))
-    return pd.DataFrame(rows, columns=list(PLAN))
+    return plan_table(rows)
 
 
 # The name of the goal that explores.

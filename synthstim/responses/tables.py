@@ -67,7 +67,13 @@ def read_text_table(path: str | Path, *, text: Iterable[str] = (), needed: Itera
     try:
         _check_shape(path, separator)
         frame = pd.read_csv(
-            path, sep=separator, dtype=dict.fromkeys(text, "string"), keep_default_na=False, na_values=[MISSING, ""]
+            path,
+            sep=separator,
+            dtype=dict.fromkeys(text, "string"),
+            keep_default_na=False,
+            na_values=[MISSING, ""],
+            # The default of pandas may miss the number that was written by its last digit.
+            float_precision="round_trip",
         )
     except InputError:
         raise
