@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO
 
 from rich.console import Console
 from rich.markup import escape
@@ -15,7 +15,9 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, Ti
 
 from synthstim.errors import InputError
 from synthstim.files import require_replaceable
-from synthstim.production import MakeProgress
+
+if TYPE_CHECKING:
+    from synthstim.production import MakeProgress
 
 STEPS = 10_000
 # Says that a file is a log, and what its columns are.

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import kornia.geometry.transform as geometry
 import torch
 from torch import Tensor
 
@@ -49,6 +48,8 @@ class Robustness:
 
     def move(self, images: Tensor, generators: Sequence[torch.Generator], fraction: float) -> Tensor:
         """Move each image (batch, channel, y, x) at random; the border is reflected."""
+        import kornia.geometry.transform as geometry  # Takes a second to import, and few images are moved.
+
         draws = torch.stack([torch.rand(4, generator=generator) for generator in generators]) * 2 - 1
         draws = (draws * (1 - fraction / (1 - self.settled))).to(images)
         height, width = images.shape[-2:]

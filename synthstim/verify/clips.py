@@ -10,7 +10,6 @@ from pathlib import Path
 import numpy as np
 import soxr
 from numpy.typing import NDArray
-from scipy.signal import fftconvolve
 
 from synthstim.errors import InputError
 from synthstim.files import sha256_of
@@ -110,6 +109,8 @@ def _spectrum(slow: NDArray[np.float64]) -> NDArray[np.complex128]:
 
 def _likeness(heard: NDArray[np.float64], whole: NDArray[np.float64]) -> float:
     """Largest normalised cross-correlation of a clip with any stretch of a recording."""
+    from scipy.signal import fftconvolve  # Takes a second to import; only some sounds ask for it.
+
     if len(whole) < len(heard):
         whole = np.pad(whole, (0, len(heard) - len(whole)))
     products = fftconvolve(whole, heard[::-1], mode="valid")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import warnings
 from collections.abc import Iterator
-from importlib.resources import files
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -74,7 +74,16 @@ def _read_all(paths: list[Path], folder: Path | None) -> Iterator[FloatImage]:
 
 
 def _carried() -> list[Path]:
-    return [Path(str(files(package) / name)) for package, names in _CARRIED.items() for name in names]
+    # Found without importing what they lie in, which takes a second.
+    return [_folder(package) / name for package, names in _CARRIED.items() for name in names]
+
+
+def _folder(package: str) -> Path:
+    root, *inside = package.split(".")
+    found = find_spec(root)
+    assert found is not None
+    assert found.origin is not None
+    return Path(found.origin).parent.joinpath(*inside)
 
 
 def _cut(image: FloatImage, digest: str, count: int, size: tuple[int, int], seed: int | list[int]) -> NDArray[np.uint8]:

@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import torch
-from scipy.stats import pearsonr, spearmanr
 
 from synthstim.errors import InputError
 from synthstim.media import Stimulus
@@ -16,7 +15,7 @@ from synthstim.modalities.sound import SECOND, heard_through
 from synthstim.models import Observer, SoundInput, Unit, read_units
 from synthstim.models.hearing.textures import unmatched
 from synthstim.verify.aims import Aim, in_z_scores
-from synthstim.verify.null import MEASURES, FloatArray, Null, joined
+from synthstim.verify.null import MEASURES, FloatArray, Null, joined, ranks
 from synthstim.verify.pool import NaturalPool
 from synthstim.verify.pool_reading import PoolReading
 
@@ -205,9 +204,14 @@ def _compare(features: FloatArray, wanted: FloatArray) -> dict[str, FloatArray]:
     constant = np.ptp(features) == 0 or np.ptp(wanted) == 0
     return {
         "match_db": np.float64(-20 * np.log10(max(error, 1e-12))),
-        "pearson": np.float64(0.0 if constant else pearsonr(features, wanted)[0]),
-        "spearman": np.float64(0.0 if constant else spearmanr(features, wanted)[0]),
+        "pearson": np.float64(0.0 if constant else _correlation(features, wanted)),
+        "spearman": np.float64(0.0 if constant else _correlation(ranks(features), ranks(wanted))),
     }
+
+
+def _correlation(one: FloatArray, other: FloatArray) -> float:
+    one, other = one - one.mean(), other - other.mean()
+    return float(np.clip((one / np.linalg.norm(one)) @ (other / np.linalg.norm(other)), -1.0, 1.0))
 
 
 def _percentile(sorted_values: FloatArray, value: float) -> float:
