@@ -73,12 +73,7 @@ def read_frame(path: Path, text: Iterable[str] = ()) -> pd.DataFrame:
     """
     try:
         return pd.read_csv(
-            path,
-            sep="\t",
-            dtype=dict.fromkeys(text, "string"),
-            keep_default_na=False,
-            na_values=[MISSING],
-            float_precision="round_trip",
+            path, sep="\t", dtype=dict.fromkeys(text, "string"), keep_default_na=False, na_values=[MISSING]
         )
     except (OSError, ValueError) as error:
         raise InputError(f"{path} cannot be read ({error}): restore it from a copy") from None

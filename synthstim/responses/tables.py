@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -16,6 +17,8 @@ from synthstim.responses.trials import COLUMNS, OPTIONAL, Responses
 
 SEPARATORS = {".tsv": "\t", ".csv": ","}
 MISSING = "n/a"
+# Before its third version, pandas may miss the last digit of a number unless it is told not to.
+_EXACT: dict[str, Any] = {"float_precision": "round_trip"} if pd.__version__ < "3" else {}
 
 
 def read_table(path: str | Path, *, session: str | None = None, window_s: Window | None = None) -> Responses:
@@ -72,8 +75,7 @@ def read_text_table(path: str | Path, *, text: Iterable[str] = (), needed: Itera
             dtype=dict.fromkeys(text, "string"),
             keep_default_na=False,
             na_values=[MISSING, ""],
-            # The default of pandas may miss the number that was written by its last digit.
-            float_precision="round_trip",
+            **_EXACT,
         )
     except InputError:
         raise
