@@ -96,7 +96,9 @@ class ProgressDisplay:
                 if log is not None:
                     log.close()  # tries once more to write what it holds
             raise InputError(
-                f"the log {self.path} could not be written ({error.strerror}): make room, then go on with --resume"
+                f"the log {self.path} could not be written ({error.strerror})",
+                "make room, then start again",
+                code="no-space",
             ) from error
 
 

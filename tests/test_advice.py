@@ -1,4 +1,4 @@
-"""Messages of the readers advise what each face can do: settings in Python, options on the command line, keys of loop.yaml."""
+"""Mistakes have codes, by which each face advises what it can do: settings in Python, options, keys of loop.yaml."""
 
 from __future__ import annotations
 
@@ -10,31 +10,73 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+import synthstim
 import synthstim.encoding
 import synthstim.responses
 from synthstim.cli import app
-from synthstim.cli.advice import FIT
-from synthstim.errors import reworded
-from synthstim.loop.delivery import WORDS
+from synthstim.cli.advice import EVOLVE, FIT, OF_COMMANDS
+from synthstim.errors import CODES, InputError
+from synthstim.loop.delivery import ADVICE
 
 # A setting with its value, as messages write it.
 SETTING = re.compile(r"\b[a-z_]+=(?:\.\.\.|'[^']*')|\b[a-z]+\([a-z_]+=\.\.\.\)")
+FACES = {
+    "fit": FIT,
+    "evolve": EVOLVE,
+    "loop": ADVICE,
+    **{f"command {name}": words for name, words in OF_COMMANDS.items()},
+}
 
 
-def sentences() -> Iterator[str]:
-    """The parts of all messages of errors in the readers and the fit."""
-    for package in (synthstim.responses, synthstim.encoding):
-        for path in sorted(Path(str(package.__file__)).parent.glob("*.py")):
+def errors(*packages: object) -> Iterator[ast.Call]:
+    """Where the packages make errors."""
+    for package in packages:
+        for path in sorted(Path(str(package.__file__)).parent.rglob("*.py")):  # type: ignore[attr-defined]
             for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
                 if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "InputError":
-                    yield from (part.value for part in ast.walk(node) if isinstance(getattr(part, "value", None), str))
+                    yield node
 
 
-@pytest.mark.parametrize("words", [FIT, WORDS], ids=["fit", "loop"])
-def test_every_setting_that_a_message_names_is_said_otherwise_on_the_command_line(words: Mapping[str, str]) -> None:
-    said = [sentence for sentence in sentences() if SETTING.search(sentence)]
-    assert len(said) > 20
-    assert not [sentence for sentence in said if SETTING.search(reworded(sentence, words))]
+def code_of(call: ast.Call) -> str:
+    return next((ast.literal_eval(keyword.value) for keyword in call.keywords if keyword.arg == "code"), "value")
+
+
+def texts(*nodes: ast.AST) -> list[str]:
+    return [part.value for node in nodes for part in ast.walk(node) if isinstance(getattr(part, "value", None), str)]
+
+
+def literal_codes() -> Iterator[str]:
+    for call in errors(synthstim):
+        for keyword in call.keywords:
+            if keyword.arg == "code":
+                yield from (text for text in texts(keyword.value) if re.fullmatch(r"[a-z-]+", text))
+
+
+def test_every_code_of_the_package_is_listed_() -> None:
+    used = {"value", *literal_codes()}
+    assert used <= CODES.keys()
+    assert {code for words in FACES.values() for code in words} <= CODES.keys()
+
+
+@pytest.mark.parametrize("face", [FIT, ADVICE], ids=["fit", "loop"])
+def test_what_names_a_setting_of_python_is_advice_that_other_faces_give_by_its_code(face: Mapping[str, str]) -> None:
+    found = list(errors(synthstim.responses, synthstim.encoding))
+    assert not [text for call in found for text in texts(*call.args[:1]) if SETTING.search(text)]
+    named = [call for call in found if SETTING.search(" ".join(texts(*call.args[1:])))]
+    assert len(named) > 15
+    codes = {code for call in named if any(word.arg == "code" for word in call.keywords) for code in codes_in(call)}
+    assert codes - {"too-few"} <= face.keys()
+
+
+def codes_in(call: ast.Call) -> list[str]:
+    return [text for word in call.keywords if word.arg == "code" for text in texts(word.value)] or ["no-window"]
+
+
+@pytest.mark.parametrize("face", FACES)
+def test_no_face_but_pythons_names_arguments(face: str) -> None:
+    assert not [
+        words for words in FACES[face].values() if SETTING.search(words.replace("read_nwb(..., labels=...)", ""))
+    ]
 
 
 def test_options_that_messages_advise_exist() -> None:
@@ -42,3 +84,14 @@ def test_options_that_messages_advise_exist() -> None:
     advised = {option for phrase in FIT.values() for option in re.findall(r"--[a-z-]+", phrase)}
     assert len(advised) > 10
     assert not {option for option in advised if option not in help_text}
+
+
+def test_a_mistake_keeps_what_it_is_through_places_and_faces() -> None:
+    error = InputError("no layer 'blok.1'", "did you mean 'block.1'?", code="unknown", value="blok.1")
+    placed = error.within("recipe.yaml, line 3").advised({"unknown": "look it up"})
+    assert (str(placed), placed.code, placed.value) == (
+        "recipe.yaml, line 3: no layer 'blok.1': look it up",
+        "unknown",
+        "blok.1",
+    )
+    assert str(error.advised({"other": "look it up"})) == str(error)

@@ -241,7 +241,7 @@ def test_full_disk_of_the_log(synthstim, folder, small_disk, tmp_path):
     subprocess.run(["dd", "if=/dev/zero", f"of={small_disk / 'filler'}", "bs=4096"], check=False, capture_output=True)
     log.write_text(FIRST_LINE + "#" * (4095 - len(FIRST_LINE)) + "\n")
     out = synthstim(*command, cwd=folder)
-    assert "make room, then go on with --resume" in out
+    assert "make room, then continue with --resume" in out
     (small_disk / "filler").unlink()
     synthstim(*command, "--resume", cwd=folder, status=0)
     assert (tmp_path / "set").is_dir()
@@ -259,11 +259,11 @@ def test_a_log_is_added_to(synthstim, folder, tmp_path):
 @pytest.mark.parametrize(
     ("command", "stopped", "said"),
     [
-        (["make", "good.yaml", "--out", "x"], "synthstim.production.make", "--resume goes on"),
+        (["make", "good.yaml", "--out", "x"], "synthstim.production.make", "--resume continues"),
         (
             ["loop", "next", "x"],
             "synthstim.loop.LoopSession.read",
-            "what is complete is kept, and the same command goes on",
+            "what is complete is kept, and the same command continues",
         ),
         (["adopt", "taken", "--out", "x"], "synthstim.stimulus_set.adopt", "stopped"),
     ],

@@ -220,7 +220,7 @@ def test_an_experiments_log_is_counted_with_its_spikes(tmp_path: Path) -> None:
         (["--observer", "mine:net"], "is code of yours: allow it with --allow-code"),
         (["--observer", "resnet18"], "allow it with --allow-download"),
         (["--ids", "nothing.txt"], "nothing.txt cannot be read as names"),
-        (["--table", "trials"], "no such file takes --table"),
+        (["--table", "trials"], "table given; no such file as"),
         (["--spikes", "spikes.tsv"], "1 logs came with 1 --spikes and 0 --markers"),
     ],
 )  # fmt: skip
@@ -261,12 +261,12 @@ def test_what_a_netcdf_file_does_not_say_is_asked_for_and_given_as_options(folde
     read = "has a reliability of 0.999 or more"
     for file, options, said in (
         ("bins.nc", [], "give --time-unit s or ms"),
-        ("bins.nc", ["--time-unit", "min"], "--time-unit 'min' is unknown"),
+        ("bins.nc", ["--time-unit", "min"], "the unit of time 'min' is unknown"),
         ("bins.nc", ["--time-unit", "s"], "cannot be in seconds"),
         ("bins.nc", ["--time-unit", "ms"], read),
         ("bins.nc", ["--time-unit", "ms", "--window", "0.07,0.17", "--leave-out", "dead"], read),
         ("two.nc", ["--window", "0.07,0.17"], "name one with --variable NAME"),
-        ("two.nc", ["--variable", "rates"], "give its window with --window START,END"),
+        ("two.nc", ["--variable", "rates"], "give the window with --window START,END"),
         ("two.nc", ["--variable", "rates", "--window", "0.07,0.17"], read),
     ):
         given = [tmp_path / file, "--stimuli", folder / "set", "--out", tmp_path / "fit", "--min-reliability", "0.999"]
@@ -303,7 +303,7 @@ def test_files_of_several_kinds_are_joined_each_with_its_own_options(folder: Pat
     both = read_all([folder / "tonight.tsv", folder / "next.npy"], window_s=WINDOW, **facts)
     assert both.sessions == ("monday", "tuesday")
     assert len(both) == 2 * COUNT * REPEATS * 5
-    with pytest.raises(InputError, match=r"takes column=.*: leave it out"):
+    with pytest.raises(InputError, match=r"column given; no such file as .* takes it: leave it out"):
         read_all([folder / "tonight.tsv"], column="label")
     (folder / "some.nwb").write_bytes(b"x")
     with pytest.raises(InputError, match="holds spikes: say in which window"):

@@ -65,7 +65,7 @@ def test_a_generation_in_another_unit_is_refused_until_the_settings_allow_it(
     session = copied(second, tmp_path)
     rates = lambda trials: trials.assign(response=trials["response"] / 0.1)  # noqa: E731
     with pytest.raises(
-        InputError, match=r"times those of session generation-000 .*: give both in one unit.*max_drift in"
+        InputError, match=r"times those of session generation-000 .*: deliver all in one unit.*max_drift in"
     ):
         delivered(session, tmp_path, rates)
     assert not (session.newest.root / "responses.tsv").exists()
@@ -273,6 +273,8 @@ def test_a_command_that_is_stopped_says_what_is_left(
     monkeypatch.setattr(within, stop)
     done = CliRunner().invoke(app, ["loop", *(word.format(root=tmp_path) for word in words)])
     assert done.exit_code == 130
-    assert "stopped; what is complete is kept, and the same command goes on from there" in " ".join(done.output.split())
+    assert "stopped; what is complete is kept, and the same command continues from there" in " ".join(
+        done.output.split()
+    )
     assert "--resume" not in done.output
     assert sorted(path.name for path in tmp_path.iterdir()) == ["session"]

@@ -113,7 +113,7 @@ def test_presentations_that_missed_a_refresh_are_left_out_only_when_said(tmp_pat
     assert len(left) == 19
     assert "left out (3)" in left.notes[1]
     assert len(read_experiment(**paths, window_s=WINDOW, incomplete="keep")) == 20
-    with pytest.raises(InputError, match="incomplete 'drop' is unknown"):
+    with pytest.raises(InputError, match="cannot be handled by 'drop'"):
         read_experiment(**paths, window_s=WINDOW, incomplete="drop")
 
 

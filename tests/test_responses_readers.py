@@ -113,7 +113,7 @@ def test_padding_of_ragged_repeats_is_absent_only_when_said() -> None:
         from_array(values, **NAMES)
     responses = from_array(values, **NAMES, nan="absent")
     assert (len(responses), responses.notes) == (11, ("1 of 12 trials of the array are NaN: not recorded",))
-    with pytest.raises(InputError, match="nan 'drop' is unknown"):
+    with pytest.raises(InputError, match="missing values cannot be handled by 'drop'"):
         from_array(values, **NAMES, nan="drop")
 
 
@@ -401,7 +401,7 @@ def test_nwb_files_that_lack_something_are_refused(tmp_path: Path) -> None:
         (write_nwb(tmp_path / "b.nwb", units=False), {}, "no units with spike times"),
         (path, {"column": "image"}, "no presentations called 'image'"),
         (path, {"table": "stimulus_presentations", "column": "image"}, "no column 'image'"),
-        (path, {"table": "blocks"}, "no presentations called 'blocks': name one with table=..., it has stimulus_pres"),
+        (path, {"table": "blocks"}, "no presentations called 'blocks', but stimulus_presentations"),
         (path, {"site_column": "depth"}, "units have no column 'depth'"),
         (path, {"window_s": (0.2, 0.1)}, "is empty"),
         (half, {}, "cannot be read"),

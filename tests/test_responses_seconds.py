@@ -113,7 +113,7 @@ def test_readers_of_spikes_refuse_other_units(tmp_path: Path) -> None:
         ("s", None, (70, 170), "cannot be in seconds"),
         ("ms", None, WINDOW, "cannot be in seconds|is empty"),
         ("ms", "s", (70, 170), "says that its time bins are in ms"),
-        (None, "min", (70, 170), "time_unit 'min' is unknown"),
+        (None, "min", (70, 170), "unit of time 'min' is unknown"),
         ("ms", None, ("70", "170"), "wanted numbers"),
     ],
 )

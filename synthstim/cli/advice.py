@@ -1,38 +1,53 @@
-"""What messages for Python advise, as the command line says it."""
+"""What the command line advises, by the code of a mistake, where Python's advice would name arguments of a function."""
 
 from __future__ import annotations
 
-# Of readers of recordings, as the commands fit and presented call them.
+# Of what reads and fits recordings.
 FIT = {
-    "column=...": "--column NAME",
-    "incomplete='keep'": "--incomplete keep",
-    "incomplete='leave out'": "--incomplete 'leave out'",
-    "labels=...": "read_nwb(..., labels) in Python",
-    "max_drift=...": "--max-drift FACTOR",
-    "invalid_times '": "--invalid-times '",
-    "incomplete '": "--incomplete '",
-    "members=...": "--ensemble folds",
-    "markers=...": "--markers FILE",
-    "missing_markers=...": "--missing-markers COUNT",
-    "nan '": "--nan '",
-    "nan='absent'": "--nan absent",
-    "only(window=...)": "--window START,END",
-    "renamed(stimulus_ids=...)": "Responses.renamed in Python",
-    "session=...": "--session NAME",
-    "site_column=...": "--site-column NAME",
-    "sites=...": "--sites NAMES",
-    "stimulus_ids=...": "--ids FILE",
-    "spikes=...": "--spikes FILE",
-    "table=...": "--table NAME",
-    "time_unit '": "--time-unit '",
-    "time_unit=...": "--time-unit s or ms",
-    "tolerance_s=...": "read_experiment(..., tolerance_s) in Python",
-    "variable=...": "--variable NAME",
-    "window_s=...": "--window START,END",
-    "without(sites=...)": "--leave-out NAMES",
+    "ambiguous-column": "name it with --column NAME or --site-column NAME",
+    "ambiguous-ids": "say it with --ids, --sites, --session or --window, or with read_nwb(..., labels=...) in Python",
+    "ambiguous-table": "name one with --table NAME",
+    "ambiguous-variable": "name one with --variable NAME",
+    "cut-short": "do without them with --incomplete 'leave out', or use them with --incomplete keep",
+    "drifted": "give both in one unit, such as spikes in the window, or allow it with --max-drift FACTOR",
+    "late": "check the markers, or raise tolerance_s of read_experiment in Python if they are that late",
+    "lost-markers": "give this session's markers, or allow some with --missing-markers COUNT",
+    "many-windows": "choose one with --window START,END",
+    "missing-option": "give it as an option (--spikes FILE and --markers FILE of a log of presentations)",
+    "no-time-unit": "give --time-unit s or ms",
+    "no-window": "give the window with --window START,END",
+    "not-the-set": "give the set that was shown, or correct the ids with Responses.renamed in Python",
+    "one-fold-short": "fit without --ensemble folds, or leave them out with --leave-out NAMES",
+    "padded": "give --nan absent if they pad what was not recorded",
+    "unfit-sites": "leave them out with --leave-out NAMES",
 }
 # The command evolve next takes tables, logs with spikes, and a window.
-EVOLVE = {said: f"{said} of synthstim.responses in Python" for said in FIT} | {
-    "only(window=...)": "--window START END",
-    "window_s=...": "--window START END",
+EVOLVE = {
+    code: "read it with synthstim.read_responses in Python, and give the table that write_table makes" for code in FIT
+} | {
+    "many-windows": "choose one with --window START END",
+    "no-window": "give the window with --window START END",
 }
+
+
+# Of the commands that make stimuli.
+_AGAIN = "remove it, then give the same command again"
+_ROOM = "make room, then give the same command again"
+OF_COMMANDS = {
+    "make": {
+        "interrupted": "continue with --resume, or remove it",
+        "no-space": "make room, then continue with --resume",
+    },
+    "demo": {"interrupted": _AGAIN, "no-space": _ROOM},
+    "loop": {"interrupted": _AGAIN, "no-space": _ROOM},
+}
+# How to continue after Ctrl-C; of the other commands nothing is left half-written, and nothing to continue.
+CONTINUES = {
+    "make": "the same command with --resume continues where it was",
+    "demo": "the same command continues where it was",
+    "loop": "what is complete is kept, and the same command continues from there",
+    "evolve": "the folder is whole; the same command continues where it was",
+    "run": "all answers up to now are kept in the data folder of the experiment",
+}
+# What takes less memory.
+SMALLER = {"make": "try fewer stimuli at once (--at-once)", "fit": "try fewer or smaller layers (--layers)"}

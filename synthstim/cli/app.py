@@ -16,17 +16,8 @@ from rich.table import Table
 from rich.text import Text
 from typer.core import TyperGroup
 
+from synthstim.cli.advice import CONTINUES, OF_COMMANDS, SMALLER
 from synthstim.errors import InputError, printable
-
-# What goes on after Ctrl-C, by command; of the others nothing is left half-written, and nothing to go on with.
-GOES_ON = {
-    "make": "the same command with --resume goes on where it was",
-    "demo": "the same command goes on where it was",
-    "loop": "what is complete is kept, and the same command goes on from there",
-    "evolve": "the folder is whole; the same command goes on where it was",
-    "run": "what was answered up to now is kept in the data folder of the experiment",
-}
-
 
 # A disk that is full, or a share of it that is used up: whatever was written when it was.
 FULL = (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC))
@@ -39,9 +30,14 @@ class Commands(TyperGroup):
         """Run the command that was asked for."""
         try:
             return super().invoke(ctx)
+        except InputError as error:
+            raise error.advised(OF_COMMANDS.get(ctx.invoked_subcommand or "", {})) from error.__cause__
+        except MemoryError:
+            smaller = SMALLER.get(ctx.invoked_subcommand or "")
+            raise InputError("memory ran out", smaller or "close other programs, or use a machine with more") from None
         except KeyboardInterrupt:
-            goes_on = GOES_ON.get(ctx.invoked_subcommand or "")
-            complaints.print(f"stopped; {goes_on}" if goes_on else "stopped", highlight=False, soft_wrap=True)
+            continues = CONTINUES.get(ctx.invoked_subcommand or "")
+            complaints.print(f"stopped; {continues}" if continues else "stopped", highlight=False, soft_wrap=True)
             raise typer.Exit(130) from None
 
 
@@ -109,6 +105,4 @@ def main() -> NoReturn:
         if error.errno not in FULL:
             raise
         complaints.print(f"[red]error[/] {error.strerror}: make room, then give the same command again")
-    except MemoryError:
-        complaints.print("[red]error[/] memory ran out: try fewer stimuli at once (--at-once)")
     sys.exit(2)

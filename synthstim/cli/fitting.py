@@ -12,7 +12,7 @@ from synthstim.cli.advice import FIT
 from synthstim.cli.app import AllowCode, AllowDownload, Device, Quiet, app, say
 from synthstim.cli.fit_summary import tell_fit, tell_next, tell_screened
 from synthstim.cli.options import read_lines, read_names, read_size, read_window
-from synthstim.errors import InputError, worded
+from synthstim.errors import InputError, advised
 
 if TYPE_CHECKING:
     from synthstim.models import Observer
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 @app.command()
-@worded(FIT)
+@advised(FIT)
 def fit(
     recordings: Annotated[
         list[Path],

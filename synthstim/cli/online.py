@@ -10,7 +10,7 @@ from rich.markup import escape
 
 from synthstim.cli.advice import EVOLVE
 from synthstim.cli.app import app, as_table, complaints, console, say
-from synthstim.errors import InputError, worded
+from synthstim.errors import InputError, advised
 
 evolve = typer.Typer(no_args_is_help=True, help="Evolve images from measured responses alone, without a model.")
 app.add_typer(evolve, name="evolve")
@@ -51,7 +51,7 @@ def init(
 
 
 @evolve.command("next")
-@worded(EVOLVE)
+@advised(EVOLVE)
 def next_generation(
     folder: EvolutionPath,
     responses: Annotated[

@@ -10,11 +10,11 @@ import typer
 
 from synthstim.cli.advice import FIT
 from synthstim.cli.app import app, say
-from synthstim.errors import InputError, worded
+from synthstim.errors import InputError, advised
 
 
 @app.command()
-@worded(FIT)
+@advised(FIT)
 def presented(
     experiment: Annotated[
         Path, typer.Argument(help="An exported experiment that was run, or one run's ..._presentations.tsv")

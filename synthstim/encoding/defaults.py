@@ -76,7 +76,7 @@ def shown_at(observer: Observer, size: tuple[int, int]) -> Observer:
             made.layers  # noqa: B018 - runs the network once
             return made
         except InputError as error:
-            if "does not run on" not in str(error):
+            if error.code != "does-not-run":
                 raise
     return observer.given(replace(own, size=size, resize=own.resize or own.size))
 

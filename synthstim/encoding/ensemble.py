@@ -40,7 +40,11 @@ def ensemble(fits: Sequence[Fit]) -> Fit:
     """
     fits = list(fits)
     if len(fits) < 2:
-        raise InputError(f"{len(fits)} fits came: an ensemble wants two or more, or one with members=...")
+        raise InputError(
+            f"{len(fits)} fits given; an ensemble is of two or more",
+            "give more, or fit one with members=...",
+            code="too-few",
+        )
     first = fits[0]
     bases: list[Observer] = []
     networks: list[dict[str, Any]] = []

@@ -130,15 +130,17 @@ def _require_enough(responses: Responses, mean: Values) -> None:
     known = np.isfinite(mean).sum(0)
     if few := [site for site, count in zip(responses.sites, known, strict=True) if count < MIN_STIMULI]:
         raise InputError(
-            f"{responses.source}: {len(few)} of {len(known)} sites answer fewer than {MIN_STIMULI} stimuli ({listed(few)}): leave"
-            " them out with without(sites=...)"
+            f"{responses.source}: {len(few)} of {len(known)} sites answer fewer than {MIN_STIMULI} stimuli ({listed(few)})",
+            "leave them out with without(sites=...)",
+            code="unfit-sites",
         )
     flat = np.nanmax(mean, 0) == np.nanmin(mean, 0)
     if flat.any():
         named = listed(site for site, dead in zip(responses.sites, flat, strict=True) if dead)
         raise InputError(
-            f"{responses.source}: the mean responses of {int(flat.sum())} sites are the same for every stimulus ({named}): leave"
-            " them out with without(sites=...)"
+            f"{responses.source}: the mean responses of {int(flat.sum())} sites are the same for every stimulus ({named})",
+            "leave them out with without(sites=...)",
+            code="unfit-sites",
         )
 
 
@@ -146,8 +148,9 @@ def _require_every_member(responses: Responses, mean: Values, fold: NDArray[np.i
     seen = np.stack([np.isfinite(mean[fold != number]).sum(0) for number in range(fold.max() + 1)]).min(0)
     if few := [site for site, count in zip(responses.sites, seen, strict=True) if count < MIN_PER_FOLD]:
         raise InputError(
-            f"{responses.source}: {listed(few)} answered too few stimuli outside one of the folds: fit without members=..., or"
-            " leave them out with without(sites=...)"
+            f"{responses.source}: {listed(few)} answered too few stimuli outside one of the folds",
+            "fit without members=..., or leave them out with without(sites=...)",
+            code="one-fold-short",
         )
 
 

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 import pandas as pd
 
 from synthstim.encoding import Stimuli, fit_sites, save_fit
-from synthstim.errors import InputError, worded
+from synthstim.errors import InputError, advised
 from synthstim.experiment import export_experiment
 from synthstim.files import write_sums
 from synthstim.loop.assemble import control_rows, join_sets
-from synthstim.loop.delivery import WORDS
+from synthstim.loop.delivery import ADVICE
 from synthstim.loop.generation import Generation, read_json
 from synthstim.loop.history import History
 from synthstim.loop.inbox import Inbox, read_inbox
@@ -192,7 +192,7 @@ def _fit(session: LoopSession, generation: Generation, tell: Tell, making: Makin
     present = set(history.responses.stimulus_ids)
     groups = {name: group for name, group in history.groups.items() if name in present}
     _tell_layers(session, generation, tell)
-    with worded(WORDS):
+    with advised(ADVICE):
         fit = fit_sites(
             session.observer,
             history.responses,

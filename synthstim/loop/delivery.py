@@ -11,33 +11,25 @@ from synthstim.loop.settings import LoopSettings
 from synthstim.responses import Responses, join_responses, read_experiment, read_responses
 from synthstim.responses.read import options_for
 
-# What messages for Python advise -> what to do in a session.
-WORDS = {
-    "column=...": "column under reading in loop.yaml",
-    "fit without members=...": "set ensemble: none under fitting in loop.yaml",
-    "give the set that was shown, or correct the ids with renamed(stimulus_ids=...)": (
-        "deliver what answers this generation's set, under its ids"
-    ),
-    "incomplete='keep'": "incomplete: keep",
-    "incomplete='leave out'": "incomplete: leave out, under reading in loop.yaml,",
-    "labels=...": "a table of trials",
-    "leave them out with without(sites=...)": "name them under leave_out in loop.yaml",
-    "max_drift=...": "max_drift in loop.yaml",
-    "members=...": "ensemble under fitting in loop.yaml",
-    "missing_markers=...": "missing_markers under reading in loop.yaml",
-    "nan='absent'": "nan: absent under reading in loop.yaml",
-    "only(window=...)": "window_s in loop.yaml",
-    ", or raise tolerance_s=... if they are that late": "",
-    "record more or do without ceilings": "show each stimulus again and deliver all together",
-    "renamed(stimulus_ids=...)": "the ids of the generation's set",
-    "session=...": "a file that says it",
-    "site_column=...": "site_column under reading in loop.yaml",
-    "sites=...": "a file that says them",
-    "stimulus_ids=...": "a file that says them",
-    "table=...": "table under reading in loop.yaml",
-    "time_unit=...": "time_unit under reading in loop.yaml",
-    "variable=...": "variable under reading in loop.yaml",
-    "window_s=...": "window_s in loop.yaml",
+# What to do in a session, by the code of a mistake.
+ADVICE = {
+    "ambiguous-column": "set column or site_column under reading in loop.yaml",
+    "ambiguous-ids": "deliver a file that says it",
+    "ambiguous-table": "set table under reading in loop.yaml",
+    "ambiguous-variable": "set variable under reading in loop.yaml",
+    "cut-short": "set incomplete: leave out (or keep) under reading in loop.yaml",
+    "drifted": "deliver all in one unit, such as spikes in the window, or raise max_drift in loop.yaml",
+    "late": "check the markers",
+    "lost-markers": "deliver this session's markers, or allow some with missing_markers under reading in loop.yaml",
+    "many-windows": "set window_s in loop.yaml",
+    "missing-option": "deliver all files of the experiment",
+    "no-time-unit": "set time_unit under reading in loop.yaml",
+    "no-window": "set window_s in loop.yaml",
+    "not-the-set": "deliver what answers this generation's set, under its ids",
+    "one-fold-short": "set ensemble: none under fitting in loop.yaml, or name them under leave_out",
+    "one-repeat": "show each stimulus again, and deliver all together",
+    "padded": "set nan: absent under reading in loop.yaml if they pad what was not recorded",
+    "unfit-sites": "name them under leave_out in loop.yaml",
 }
 
 

@@ -9,8 +9,8 @@ from typing import Any
 
 import pandas as pd
 
-from synthstim.errors import InputError, worded
-from synthstim.loop.delivery import WORDS, read_delivery
+from synthstim.errors import InputError, advised
+from synthstim.loop.delivery import ADVICE, read_delivery
 from synthstim.loop.generation import Generation
 from synthstim.loop.inbox import Inbox, copy_checked, recordings
 from synthstim.loop.session import LoopSession
@@ -52,7 +52,7 @@ def take_responses(session: LoopSession, generation: Generation, inbox: Inbox) -
         records = [name for name in inbox.arrived if name.endswith("_session.json")]
         for name in dict.fromkeys([*(name for recording in found for name in recording), *records]):
             files[name] = copy_checked(generation.inbox / name, copies / "data" / name, inbox.arrived[name])
-        with worded(WORDS):
+        with advised(ADVICE):
             delivered = read_delivery(copies / "data", found, session.settings, generation.name)
             responses = check_responses(delivered, session, generation)
         facts = {"files": files, **_facts(responses), "left_out": sorted({*delivered.sites} - {*responses.sites})}

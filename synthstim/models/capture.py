@@ -66,7 +66,8 @@ def read_layers(
         except _LastLayerRead:
             pass
     if waiting:
-        raise InputError(f"layer {next(iter(waiting))!r} was never called on this input: choose another layer")
+        layer = next(iter(waiting))
+        raise InputError(f"layer {layer!r} was never called on this input", "choose another layer", value=layer)
     return {layer: found[layer] for layer in layers}
 
 
@@ -91,7 +92,9 @@ def listen(
         layer = waiting.pop(key)
         if not isinstance(value, Tensor):
             raise InputError(
-                f"layer {layer!r} puts out a {type(value).__name__}, not a tensor: choose a layer inside it"
+                f"layer {layer!r} puts out a {type(value).__name__}, not a tensor",
+                "choose a layer inside it",
+                value=layer,
             )
         # The clone shields what was read from in-place operations further on, even of a module that catches everything.
         keep(layer, value.clone())

@@ -148,7 +148,9 @@ class Observer:
         except InputError:
             raise
         except Exception as error:  # a module that is shown the wrong size may raise anything
-            raise InputError(f"{self.name} does not run on {self.input.words} stimuli: {said_by(error)}") from error
+            raise InputError(
+                f"{self.name} does not run on {self.input.words} stimuli: {said_by(error)}", code="does-not-run"
+            ) from error
 
     @property
     def layers(self) -> dict[str, tuple[int, ...]]:
@@ -171,8 +173,10 @@ class Observer:
                     torch.autograd.grad(read.sum(), shown)
             except RuntimeError as error:
                 raise InputError(
-                    f"no gradient comes through layer {layer!r} of {self.name} ({said_by(error)}): choose an earlier one, or"
-                    " take no_grad, detach and whole numbers out before it"
+                    f"no gradient comes through layer {layer!r} of {self.name} ({said_by(error)})",
+                    "choose an earlier one, or take no_grad, detach and whole numbers out before it",
+                    code="no-gradient",
+                    value=layer,
                 ) from error
             self._passes.add(layer)
 

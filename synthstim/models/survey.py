@@ -40,7 +40,9 @@ class Survey:
         if layer in self.shapes:
             return
         if layer in self.faults:
-            raise InputError(f"layer {layer!r} of {owner} {self.faults[layer]}: {self._beside(layer)}")
+            raise InputError(
+                f"layer {layer!r} of {owner} {self.faults[layer]}", self._beside(layer), code="unknown", value=layer
+            )
         if repeated := [name for name in self.shapes if name.startswith(f"{layer}@")]:
             hint = f"it is called {len(repeated)} times, choose {' or '.join(repeated)}"
         elif same := _other_name(module, layer):
@@ -49,10 +51,17 @@ class Survey:
             why = (
                 "is inside TorchScript, which hides its parts" if _scripted(module, layer) else "never runs as a layer"
             )
-            raise InputError(f"{owner} has a part {layer!r} that {why}: {self._beside(layer)}")
+            raise InputError(
+                f"{owner} has a part {layer!r} that {why}", self._beside(layer), code="unknown", value=layer
+            )
         else:
             hint = nearest(layer, self.shapes)
-        raise InputError(f"{owner} has no layer {layer!r}: {hint} (synthstim layers lists all {len(self.shapes)})")
+        raise InputError(
+            f"{owner} has no layer {layer!r}",
+            f"{hint} (synthstim layers lists all {len(self.shapes)})",
+            code="unknown",
+            value=layer,
+        )
 
     def _beside(self, part: str) -> str:
         """A clause that names the layer to read in place of a part: inside it, or what takes up its result."""
@@ -107,13 +116,15 @@ def _traced_twice(module: nn.Module, inputs: Tensor, owner: str) -> tuple[dict[s
         except Exception:
             raise error from None
         raise InputError(
-            f"{owner} runs on a batch and not on one stimulus alone ({said_by(error)}): {_BY_ITSELF}"
+            f"{owner} runs on a batch and not on one stimulus alone ({said_by(error)})", _BY_ITSELF, code="does-not-run"
         ) from error
     try:
         return alone, _trace(module, inputs.flip(0))
     except Exception as error:
         raise InputError(
-            f"{owner} runs on one stimulus and not on two at once ({said_by(error)}): let it take batches"
+            f"{owner} runs on one stimulus and not on two at once ({said_by(error)})",
+            "let it take batches",
+            code="does-not-run",
         ) from error
 
 

@@ -89,8 +89,8 @@ def plan_jobs(
                 references.get(item)
             groups.setdefault(settings_of(item), []).append((item, aim))
         except InputError as error:
-            place = _place(recipe, item.entry, str(error))
-            raise InputError(f"{recipe.at(place)}: {item.entry.name}: {error}") from None
+            place = _place(recipe, item.entry, error.value)
+            raise error.within(f"{recipe.at(place)}: {item.entry.name}") from None
     most = at_once or AT_ONCE.get(observer.device.type, 8)
     jobs = []
     for group in groups.values():
@@ -104,8 +104,8 @@ def plan_jobs(
             else:
                 phases = phases_of(entry, recipe, observer, budget)
         except InputError as error:
-            here = _place(recipe, entry, str(error))[:2]
-            raise InputError(f"{recipe.at((*here, 'constraints'))}: {entry.name}: {error}") from None
+            here = _place(recipe, entry, error.value)[:2]
+            raise error.within(f"{recipe.at((*here, 'constraints'))}: {entry.name}") from None
         for batch in _batches(group, most):
             items, aims = (list(column) for column in zip(*batch, strict=True))
             stacked = references.stack(items) if isinstance(entry, Metamer) else None
@@ -175,15 +175,15 @@ def _check(aim: Aim, observer: Observer) -> None:
         indices_of(unit, observer)
 
 
-def _place(recipe: Recipe, entry: Metamer | Controller, said: str) -> Location:
-    """Where in a recipe stands what an error about an entry quotes; the entry itself if it quotes nothing of it."""
+def _place(recipe: Recipe, entry: Metamer | Controller, named: object) -> Location:
+    """Where in a recipe the value stands that an error about an entry names; the entry itself if it names none of it."""
     here: Location = ("stimuli", next(number for number, one in enumerate(recipe.stimuli) if one is entry))
     if isinstance(entry, Metamer):
-        joints = [number for number, joint in enumerate(entry.layers) if any(repr(layer) in said for layer in joint)]
+        joints = [number for number, joint in enumerate(entry.layers) if named in joint]
         return (*here, "layers", joints[0]) if joints else here
     if entry.unit is None:
         return (*here, "pattern")
-    return (*here, "unit", "layer") if repr(entry.layer) in said else (*here, "unit")
+    return (*here, "unit", "layer") if named == entry.layer else (*here, "unit")
 
 
 def settings_of(item: Item) -> str:

@@ -118,7 +118,9 @@ def make(
             work.remove()
     except OSError as error:
         raise InputError(
-            f"the set could not be written ({error.strerror or error}): make room, then go on with --resume"
+            f"the set could not be written ({error.strerror or error})",
+            "make room, then continue with resume=True",
+            code="no-space",
         ) from error
     return StimulusSet.read(out)
 

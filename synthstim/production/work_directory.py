@@ -24,6 +24,7 @@ EVERY_SECONDS = 15.0
 SHARE = 20
 # Says who is at work, and that the folder is ours.
 LOCK = ".synthstim-work"
+_AGAIN = "remove it, and the same call with resume=True makes that part again"
 
 
 @dataclass
@@ -70,7 +71,11 @@ class WorkDirectory:
         self._held.enter_context(locked(lock, "make"))
         if self._fingerprint.exists() and not resume:
             self._held.close()
-            raise InputError(f"an interrupted run of {out} is in {self.path}: go on with --resume, or remove it")
+            raise InputError(
+                f"an interrupted run of {out} is in {self.path}",
+                "continue with resume=True, or remove it",
+                code="interrupted",
+            )
 
     def __enter__(self) -> WorkDirectory:
         return self
@@ -157,5 +162,4 @@ def _undamaged(path: Path, remedy: str = "") -> Iterator[None]:
         yield
     except Exception as error:  # a damaged file may hold anything
         reason = str(error).partition("\n")[0] or type(error).__name__
-        remedy = remedy or "remove it, and --resume makes that part again"
-        raise InputError(f"{path} is damaged ({reason[:100]}): {remedy}") from None
+        raise InputError(f"{path} is damaged ({reason[:100]})", remedy or _AGAIN, code="unreadable") from None

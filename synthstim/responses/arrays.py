@@ -49,7 +49,7 @@ def from_array(
     """
     values = np.ma.filled(values.astype(np.float64), np.nan) if np.ma.isMaskedArray(values) else np.asarray(values)
     if nan not in NAN:
-        raise InputError(f"nan {nan!r} is unknown: choose {' or '.join(NAN)}")
+        raise InputError(f"missing values cannot be handled by {nan!r}: choose {' or '.join(NAN)}")
     if values.ndim != 3 or values.dtype.kind not in "fiu":
         raise InputError(
             f"{source} has shape {values.shape} and holds {values.dtype}: wanted numbers, (repeat, image, site)"
@@ -84,7 +84,9 @@ def from_array(
     if nan == "refuse" or not absent.any():
         if absent.any():
             raise InputError(
-                f"{source}: {int(absent.sum())} of {len(frame)} trials are NaN: say nan='absent' if they pad what was not recorded"
+                f"{source}: {int(absent.sum())} of {len(frame)} trials are NaN",
+                "say nan='absent' if they pad what was not recorded",
+                code="padded",
             )
         return Responses(frame, source)
     note = f"{int(absent.sum())} of {len(frame)} trials of {source} are NaN: not recorded"
@@ -130,7 +132,8 @@ def array_facts(given: Mapping[str, Any], held: Mapping[str, Any], source: str) 
     facts = {name: held.get(name) if value is None else value for name, value in given.items()}
     for name in ("stimulus_ids", "sites", "window_s"):
         if facts[name] is None:
-            raise InputError(f"{source} does not say {name}: give {name}=...")
+            code = "no-window" if name == "window_s" else "ambiguous-ids"
+            raise InputError(f"{source} does not say {name}", f"give {name}=...", code=code)
     for name in ("stimulus_ids", "sites"):
         facts[name] = list(np.ma.ravel(facts[name]))
     sessions = ["1"] if facts["session"] is None else list(np.ma.ravel(facts["session"]))[:1]

@@ -16,6 +16,7 @@ MAX_DRIFT = 5e-4
 TOLERANCE_S = 0.005
 # A run of so many lost markers is bridged when pairs are sought.
 _REACH = 8
+_IN_PARTS = "give the recording in the parts between its jumps"
 Times = NDArray[np.float64]
 Positions = NDArray[np.int64]
 # Codes and times, of one length.
@@ -82,7 +83,7 @@ def fit_clock(
         raise InputError(f"a marker of {source} has no time")
     for name, times in (("the experiment", sent), (source, seen)):
         if (back := np.diff(times) <= 0).any():
-            raise InputError(f"the clock of {name} runs backwards after marker {int(back.argmax()) + 1}: {_advice}")
+            raise InputError(f"the clock of {name} runs backwards after marker {int(back.argmax()) + 1}", _IN_PARTS)
     clock, residuals = _line(sent, seen)
     if clock.residual_max_s > tolerance_s:
         raise _off_the_line(sent, seen, residuals, tolerance_s, source)
@@ -92,9 +93,6 @@ def fit_clock(
             " seconds, and is it this session's?"
         )
     return clock
-
-
-_advice = "give the recording in the parts between its jumps"
 
 
 def _line(sent: Times, seen: Times) -> tuple[Clock, Times]:
@@ -113,12 +111,15 @@ def _off_the_line(sent: Times, seen: Times, residuals: Times, tolerance_s: float
     sides = [_line(sent[part], seen[part])[0] for part in (slice(None, at), slice(at, None)) if len(sent[part]) >= 3]
     if sides and all(side.residual_max_s <= tolerance_s for side in sides) and abs(steps[at - 1]) > tolerance_s:
         return InputError(
-            f"the clock of {source} jumps by {steps[at - 1]:+.4f} s between markers {at} and {at + 1} of {len(sent)}: {_advice}"
+            f"the clock of {source} jumps by {steps[at - 1]:+.4f} s between markers {at} and {at + 1} of {len(sent)}",
+            _IN_PARTS,
         )
     worst = int(np.abs(residuals).argmax())
     return InputError(
         f"marker {worst + 1} of {len(sent)} lies {1e3 * residuals[worst]:+.1f} ms off the line between the two clocks, more than"
-        f" {1e3 * tolerance_s:g} ms: check the markers of {source}, or raise tolerance_s=... if they are that late"
+        f" {1e3 * tolerance_s:g} ms",
+        f"check the markers of {source}, or raise tolerance_s=... if they are that late",
+        code="late",
     )
 
 
@@ -164,7 +165,9 @@ def pair_markers(
             f"{len(strange)} of {len(seen[0])} seen were not sent ({listed(strange)} from 0)" if len(strange) else "",
         ]
         raise InputError(
-            f"{source}: {' and '.join(filter(None, parts))}: give this session's markers, or allow some with missing_markers=..."
+            f"{source}: {' and '.join(filter(None, parts))}",
+            "give this session's markers, or allow some with missing_markers=...",
+            code="lost-markers",
         )
     return pairs[0], pairs[1]
 

@@ -62,7 +62,9 @@ def read_experiment(
         ...                             window_s=(0.07, 0.17))  # doctest: +SKIP
     """
     if incomplete not in INCOMPLETE:
-        raise InputError(f"incomplete {incomplete!r} is unknown: choose {', '.join(INCOMPLETE)}")
+        raise InputError(
+            f"incomplete presentations cannot be handled by {incomplete!r}: choose {', '.join(INCOMPLETE)}"
+        )
     path = require_file(presentations)
     shown, notes = read_presentations(path, incomplete=incomplete)
     clock = align_clock(
@@ -104,7 +106,9 @@ def read_presentations(path: str | Path, *, incomplete: str = "refuse") -> tuple
     shown = f"{int(cut.sum())} of {len(log)} presentations of {path.name} were cut short or missed a refresh"
     if incomplete == "refuse":
         raise InputError(
-            f"{shown} ({listed(log.loc[cut, 'presentation'])}): say incomplete='leave out' to do without them, or incomplete='keep'"
+            f"{shown} ({listed(log.loc[cut, 'presentation'])})",
+            "say incomplete='leave out' to do without them, or incomplete='keep'",
+            code="cut-short",
         )
     if incomplete == "keep":
         return log, (*rehearsed, f"{shown}: kept")

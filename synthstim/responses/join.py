@@ -84,7 +84,9 @@ def _drifted(responses: Responses, most: float) -> Iterator[str]:
         )
         if part["stimuli"].max() >= _FEWEST:
             raise InputError(
-                f"{said}: give both in one unit, such as spikes in the window, or allow it with max_drift=..."
+                said,
+                "give both in one unit, such as spikes in the window, or allow it with max_drift=...",
+                code="drifted",
             )
         yield f"{said}: are both in one unit?"
 

@@ -56,7 +56,9 @@ def require_match(responses: Responses, stimuli: pd.DataFrame | Iterable[pd.Data
     if len(other):
         parts.append(f"{len(other)} were shown from another file than the set's ({listed(other['stimulus_id'])})")
     raise InputError(
-        f"{responses.source}: {' and '.join(parts)}: give the set that was shown, or correct the ids with renamed(stimulus_ids=...)"
+        f"{responses.source}: {' and '.join(parts)}",
+        "give the set that was shown, or correct the ids with renamed(stimulus_ids=...)",
+        code="not-the-set",
     )
 
 

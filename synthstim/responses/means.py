@@ -106,7 +106,9 @@ def require_variance(responses: Responses) -> None:
     if dead := [str(site) for site in spread.index[spread["min"] == spread["max"]]]:
         raise InputError(
             f"{responses.source}: {len(dead)} of {len(responses.sites)} sites give the same response in every trial"
-            f" ({listed(dead)}): leave them out with without(sites=...)"
+            f" ({listed(dead)})",
+            "leave them out with without(sites=...)",
+            code="unfit-sites",
         )
 
 

@@ -66,14 +66,18 @@ def read_nwb(
     path = require_file(path)
     window_s = require_window(window_s, path.name)
     if invalid_times not in INVALID_TIMES:
-        raise InputError(f"invalid_times {invalid_times!r} is unknown: choose {' or '.join(INVALID_TIMES)}")
+        raise InputError(f"invalid times cannot be handled by {invalid_times!r}: choose {' or '.join(INVALID_TIMES)}")
     with _opened(path) as content:
         shown, notes = presentations(content, table, column, labels or {}, path.name)
         spikes, observed = _units(content, site_column, path.name)
         invalid, why = _invalid_times(content, path.name)
         name = str(content.identifier) if session is None else session
     if not is_name(name):
-        raise InputError(f"{path.name}: its identifier {name[:40]!a} is no name for a session: give session=...")
+        raise InputError(
+            f"{path.name}: its identifier {name[:40]!a} is no name for a session",
+            "give session=...",
+            code="ambiguous-ids",
+        )
     onsets = shown.pop("start_time").to_numpy(dtype=np.float64)
     frame, told = trial_frame(shown, spikes, onsets, window_s, name, source=path.name)
     windows = onsets[:, None] + np.array(window_s)
@@ -116,13 +120,18 @@ def _units(content: Any, site_column: str | None, name: str) -> tuple[dict[str, 
         raise InputError(f"{name} has no units with spike times: sort the spikes and add them as units")
     if site_column is not None and site_column not in units.colnames:
         raise InputError(
-            f"{name}: units have no column {site_column!r}: name one with site_column=..., they have"
-            f" {listed(units.colnames, 8)}"
+            f"{name}: units have no column {site_column!r}, but {listed(units.colnames, 8)}",
+            "name one with site_column=...",
+            code="ambiguous-column",
         )
     called = [f"unit{number}" for number in units.id[:]] if site_column is None else units[site_column][:]
     sites = required_labels(called, "site", name)
     if len(set(sites)) != len(sites):
-        raise InputError(f"{name}: two units share a name: choose a column in which they differ with site_column=...")
+        raise InputError(
+            f"{name}: two units share a name",
+            "name a column in which they differ with site_column=...",
+            code="ambiguous-column",
+        )
     spikes = {site: np.sort(np.asarray(units["spike_times"][row], np.float64)) for row, site in enumerate(sites)}
     if bad := [site for site, times in spikes.items() if not np.isfinite(times).all()]:
         raise InputError(f"{name}: {bad[0]} has a spike time that is NaN")

@@ -66,15 +66,25 @@ def _chosen(
     known = ", ".join([*tables, *series]) or "none"
     if table is not None:
         if table not in tables and table not in series:
-            raise InputError(f"{name} has no presentations called {table!r}: name one with table=..., it has {known}")
+            raise InputError(
+                f"{name} has no presentations called {table!r}, but {known}",
+                "name one with table=...",
+                code="ambiguous-table",
+            )
         return table, ()
     fitting = [key for key, part in tables.items() if column in part.colnames]
     first = [key for key in _FIRST if key in fitting]
     options = fitting or [key for key, part in series.items() if part.neurodata_type == "IndexSeries"]
     if not options:
-        raise InputError(f"{name} has no presentations called {column!r}: name one with table=..., it has {known}")
+        raise InputError(
+            f"{name} has no presentations called {column!r}, but {known}",
+            "name one with table=...",
+            code="ambiguous-table",
+        )
     if not first and len(options) > 1:
-        raise InputError(f"{name} has presentations in {listed(options)}: name one with table=...")
+        raise InputError(
+            f"{name} has presentations in {listed(options)}", "name one with table=...", code="ambiguous-table"
+        )
     others = [key for key in fitting if key not in first[:1]] if first else []
     notes = (f"presentations of {name} are those of {first[0]}, not of {listed(others)}",) if others else ()
     return (first or options)[0], notes
@@ -100,7 +110,9 @@ def _series(content: Any) -> dict[str, Any]:
 def _of_table(table: Any, column: str, source: str) -> pd.DataFrame:
     if column not in table.colnames:
         raise InputError(
-            f"{source} has no column {column!r}: name it with column=..., it has {listed(table.colnames, 8)}"
+            f"{source} has no column {column!r}, but {listed(table.colnames, 8)}",
+            "name it with column=...",
+            code="ambiguous-column",
         )
     if len(table) > MAX_TRIALS:
         raise InputError(f"{source} declares {len(table):,} presentations, more than {MAX_TRIALS:,}: give it in parts")
@@ -113,7 +125,11 @@ def _of_table(table: Any, column: str, source: str) -> pd.DataFrame:
 def _of_series(series: Any, labels: Mapping[str, str], source: str) -> pd.DataFrame:
     kind = series.neurodata_type
     if kind not in _SERIES:
-        raise InputError(f"{source} is an {kind}, which does not name what was shown: name a table with table=...")
+        raise InputError(
+            f"{source} is an {kind}, which does not name what was shown",
+            "name a table with table=...",
+            code="ambiguous-table",
+        )
     shown = _indexed(series, labels, source) if kind == "IndexSeries" else list(series.data[:])
     starts = _times(series, len(shown), source)
     return pd.DataFrame({COLUMN: pd.Series(shown, dtype=object), "start_time": starts})
@@ -132,7 +148,9 @@ def _indexed(series: Any, labels: Mapping[str, str], source: str) -> list[str]:
     """The name of the image that each number points to."""
     images = series.indexed_images
     if images is None:
-        raise InputError(f"{source} points to no named images: give a table of intervals with table=...")
+        raise InputError(
+            f"{source} points to no named images", "name a table of intervals with table=...", code="ambiguous-table"
+        )
     numbers = np.asarray(series.data[:])
     if numbers.ndim != 1 or numbers.dtype.kind not in "iu":
         raise InputError(
@@ -145,8 +163,9 @@ def _indexed(series: Any, labels: Mapping[str, str], source: str) -> list[str]:
         names = list(images.images) if len(images.images) == 1 else [str(at) for at in range(len(images.images))]
     else:
         raise InputError(
-            f"{source} points by number into the images of {images.name}, whose order the file does not say (no order_of_images):"
-            " give a table of intervals with table=..., or the id of each number with labels=..."
+            f"{source} points by number into the images of {images.name}, whose order the file does not say (no order_of_images)",
+            "name a table of intervals with table=..., or the id of each number with labels=...",
+            code="ambiguous-ids",
         )
     if len(numbers) and not 0 <= numbers.min() <= numbers.max() < len(names):
         raise InputError(f"{source} points beyond its {len(names)} images")

@@ -51,9 +51,13 @@ def read_responses(path: str | Path, **options: Any) -> Responses:
         )
     needed = [key for key, one in list(takes.items())[1:] if one.default is one.empty and key not in options]
     if "window_s" in needed:
-        raise InputError(f"{name} holds spikes: say in which window to count them with window_s=...")
+        raise InputError(
+            f"{name} holds spikes", "say in which window to count them with window_s=...", code="no-window"
+        )
     if needed:
-        raise InputError(f"{name} does not say {needed[0]}: give {needed[0]}=...")
+        raise InputError(
+            f"{name} does not say {needed[0]}", f"give {needed[0]}=...", code="missing-option", value=needed[0]
+        )
     read: Responses = reader.read(path, **options)
     return read
 
@@ -83,7 +87,7 @@ def read_all(
     own = [options_for(path, given) for path in paths]
     if unused := [name for name in given if not any(name in used for used in own)]:
         raise InputError(
-            f"{listed(Path(path).name for path in paths)}: no such file takes {unused[0]}=...: leave it out"
+            f"{unused[0]} given; no such file as {listed(Path(path).name for path in paths)} takes it", "leave it out"
         )
     parts = [
         read_responses(path, **used, **options_for(path, {} if window_s is None else {"window_s": window_s}))

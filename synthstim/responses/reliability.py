@@ -94,12 +94,16 @@ def _require_repeats(responses: Responses) -> None:
     if single:
         raise InputError(
             f"{responses.source}: {len(single)} of {len(responses.sites)} sites have one repeat of each stimulus"
-            f" ({listed(single)}): reliability needs two, record more or do without ceilings"
+            f" ({listed(single)}), and reliability needs two",
+            "record more, or do without ceilings",
+            code="one-repeat",
         )
     if few:
         raise InputError(
             f"{responses.source}: {len(few)} of {len(responses.sites)} sites have fewer than {MIN_STIMULI} stimuli with two"
-            f" trials ({listed(few)}): leave them out with without(sites=...)"
+            f" trials ({listed(few)})",
+            "leave them out with without(sites=...)",
+            code="unfit-sites",
         )
 
 

@@ -94,7 +94,11 @@ class Responses:
         windows = self.windows
         if len(windows) > 1:
             shown = listed(f"{start:g} to {end:g} s" for start, end in windows)
-            raise InputError(f"{self.source} has {len(windows)} windows ({shown}): choose one with only(window=...)")
+            raise InputError(
+                f"{self.source} has {len(windows)} windows ({shown})",
+                "choose one with only(window=...)",
+                code="many-windows",
+            )
         return windows[0]
 
     def only(

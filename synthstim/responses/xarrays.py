@@ -89,7 +89,9 @@ def _variable(opened: Any, variable: str | None, name: str) -> str:
     if variable is None and len(fitting) != 1:
         raise InputError(
             f"{name} has {len(fitting)} variables over presentation and neuroid"
-            f" ({listed(fitting or opened.data_vars)}): name one with variable=..."
+            f" ({listed(fitting or opened.data_vars)})",
+            "name one with variable=...",
+            code="ambiguous-variable",
         )
     return variable or str(fitting[0])
 
@@ -120,7 +122,7 @@ def from_xarray(
         InputError: a dimension or coordinate is missing, the values are no numbers, or the unit of time is said nowhere.
     """
     if nan not in NAN:
-        raise InputError(f"nan {nan!r} is unknown: choose {' or '.join(NAN)}")
+        raise InputError(f"missing values cannot be handled by {nan!r}: choose {' or '.join(NAN)}")
     _require_numbers(values, source)
     windows, values = _windows(values, window_s, time_unit, source)
     if values.size > MAX_TRIALS:
@@ -161,7 +163,7 @@ def _require_numbers(values: Any, source: str) -> None:
 def _windows(values: Any, window_s: Window | None, time_unit: str | None, source: str) -> tuple[list[Window], Any]:
     if "time_bin" not in values.dims:
         if window_s is None:
-            raise InputError(f"{source} has no time bins: give its window with window_s=...")
+            raise InputError(f"{source} has no time bins", "give its window with window_s=...", code="no-window")
         return [require_window(window_s, source)], values.expand_dims("time_bin")
     start = _coordinate(values, ("time_bin_start",), "time_bin", source)
     end = _coordinate(values, ("time_bin_end",), "time_bin", source)
@@ -183,9 +185,11 @@ def _windows(values: Any, window_s: Window | None, time_unit: str | None, source
 def _unit(said: Any, given: str | None, source: str) -> float:
     """Seconds of one unit of the time bins, by the file or the caller."""
     if given is not None and given not in UNITS:
-        raise InputError(f"time_unit {given!r} is unknown: choose s or ms")
+        raise InputError(f"the unit of time {given!r} is unknown: choose s or ms")
     if said not in UNITS and given is None:
-        raise InputError(f"{source} does not say whether its time bins are in s or ms: give time_unit=...")
+        raise InputError(
+            f"{source} does not say whether its time bins are in s or ms", "give time_unit=...", code="no-time-unit"
+        )
     if said in UNITS and given is not None and UNITS[said] != UNITS[given]:
         raise InputError(f"{source} says that its time bins are in {said}, but time_unit {given!r} came: leave it out")
     return UNITS[said if given is None else given]
