@@ -152,15 +152,19 @@ class Registry(Generic[Kind]):
 
         def load() -> Kind:
             try:
-                found: Kind = point.load()
-                self.check(found)
+                return self._taken(point.name, point.load())
             except Exception as error:  # another's code may fail in any way
                 raise InputError(
                     f"the {self.noun} {point.name!r} of {source} cannot be used ({said_by(error)}): update or uninstall it"
                 ) from error
-            return found
 
         return Entry(point.name, about, source, load)
+
+    def _taken(self, name: str, found: Any) -> Kind:
+        """The entry that a plug-in's object is, after a look at it."""
+        self.check(found)
+        kept: Kind = found
+        return kept
 
 
 def _entry_says(file: Path, attribute: str) -> str | None:

@@ -19,7 +19,7 @@ FLOW = [
     ["ids", "catalogue", "registry"],
     ["kinds"],
     ["recipe.expected", "recipe.fields", "recipe.problems", "recipe.registered", "recipe.yaml_source"],
-    ["files"],
+    ["configuration", "files"],
     ["modalities"],
     ["models"],
     ["media"],

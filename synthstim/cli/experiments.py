@@ -6,31 +6,9 @@ from pathlib import Path
 from typing import Annotated, Optional
 
 import typer
-from rich.markup import escape
-from rich.table import Table
 
-from synthstim.cli.app import app, console, say
+from synthstim.cli.app import app, say
 from synthstim.cli.options import read_settings_of
-
-
-@app.command()
-def protocols() -> None:
-    """List the protocols and their settings."""
-    from synthstim.experiment import list_protocols, read_protocol
-
-    for name in list_protocols():
-        protocol = read_protocol(name)
-        table = Table(
-            "setting",
-            "default",
-            "units",
-            "meaning",
-            title=escape(f"{name}: {protocol.summary.strip()}"),
-            title_justify="left",
-        )
-        for key, setting in protocol.settings.items():
-            table.add_row(escape(key), escape(str(setting.default)), escape(setting.units or ""), escape(setting.help))
-        console.print(table)
 
 
 @app.command()
@@ -40,7 +18,9 @@ def export(
         Optional[Path],  # noqa: UP045 - typer on 3.10
         typer.Argument(metavar="[SET]", help="A stimulus set; none for a protocol that makes its own stimuli"),
     ] = None,
-    protocol: Annotated[str, typer.Option(help="One of: synthstim protocols")] = "passive_fixation",
+    protocol: Annotated[
+        str, typer.Option(help="One of: synthstim protocols; or a folder, such as ./mine")
+    ] = "passive_fixation",
     rig: Annotated[Optional[Path], typer.Option(help="rig.yaml: the monitor, the photodiode, the markers")] = None,  # noqa: UP045
     setting: Annotated[
         list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="A setting of the protocol")

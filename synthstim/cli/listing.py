@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable
+from pathlib import Path
 from typing import Annotated, Any, Optional
 
 import typer
@@ -80,3 +81,47 @@ def _list_libraries(wanted: str) -> None:
         if found:
             console.print(f"[bold]{place}[/], of images, trained weights with --allow-download: {len(found)}")
             console.print("  " + "  ".join(map(escape, found)), highlight=False)
+
+
+protocols = typer.Typer(help="List protocols, show one, or begin a new one.", invoke_without_command=True)
+app.add_typer(protocols, name="protocols")
+
+
+@protocols.callback()
+def list_them(context: typer.Context) -> None:
+    """List the protocols; show one, or begin a new one."""
+    if context.invoked_subcommand is None:
+        from synthstim.experiment.protocol_folders import Protocols
+
+        tell(Protocols())
+        say("settings of one: synthstim protocols show NAME")
+
+
+@protocols.command()
+def show(protocol: Annotated[str, typer.Argument(help="A name, or a folder such as ./mine")]) -> None:
+    """Show what can be set of a protocol."""
+    from synthstim.experiment import read_protocol
+
+    chosen = read_protocol(protocol)
+    table = Table("setting", "default", "units", "meaning", title=escape(f"{chosen.name}: {chosen.summary.strip()}"))
+    table.title_justify = "left"
+    for key, setting in chosen.settings.items():
+        table.add_row(escape(key), escape(str(setting.default)), escape(setting.units or ""), escape(setting.help))
+    console.print(table)
+
+
+@protocols.command()
+def new(
+    name: Annotated[str, typer.Argument(help="Of the protocol: small letters, digits and _")],
+    folder: Annotated[Path, typer.Option("--in", help="Where its folder is made")] = Path("."),
+    like: Annotated[str, typer.Option(help="A protocol whose files are copied; by default a short one")] = "",
+) -> None:
+    """Write the folder of a new protocol, which can be exported as it is."""
+    from synthstim.experiment import new_protocol
+
+    made = new_protocol(name, folder, like=like)
+    say(f"edit {made / 'protocol.yaml'}, then: synthstim export SET --protocol {_as_path(made)} --out FOLDER")
+
+
+def _as_path(folder: Path) -> str:
+    return str(folder) if len(folder.parts) > 1 else f"./{folder}"

@@ -8,7 +8,8 @@ _get, __all__ = lazily(
     __name__,
     {
         "export": ("export_experiment",),
-        "protocol": ("Protocol", "list_protocols", "read_protocol"),
+        "protocol": ("Protocol",),
+        "protocol_folders": ("list_protocols", "new_protocol", "read_protocol"),
         "rig": ("DEFAULT_RIG", "Rig", "read_rig"),
         "running.run": ("Run", "rehearsal_lacks", "run_experiment"),
     },

@@ -17,7 +17,8 @@ from synthstim.experiment.builder.pieces import Setup
 from synthstim.experiment.images.viewing import prepare_viewing
 from synthstim.experiment.marker_codes import CODES
 from synthstim.experiment.prepared import ExportRequest, Prepared
-from synthstim.experiment.protocol import Protocol, read_protocol
+from synthstim.experiment.protocol import Protocol
+from synthstim.experiment.protocol_folders import read_protocol
 from synthstim.experiment.readme import write_readme
 from synthstim.experiment.rig import DEFAULT_RIG, Rig, read_rig
 from synthstim.experiment.running.psychopy_home import require_psychopy_home
@@ -33,7 +34,7 @@ KINDS = {"images": prepare_viewing, "sounds": prepare_listening, "tones": prepar
 
 def export_experiment(
     stimulus_set: StimulusSet | str | Path | None,
-    protocol: str = "passive_fixation",
+    protocol: str | Path = "passive_fixation",
     *,
     out: str | Path,
     rig: Rig | str | Path | None = None,
@@ -45,7 +46,7 @@ def export_experiment(
 
     Args:
         stimulus_set: the set, or its directory; None for a protocol that makes its own stimuli.
-        protocol: one of ``list_protocols()``.
+        protocol: one of ``list_protocols()``, or the path of a protocol's folder.
         out: the folder to make; nothing may be there yet.
         rig: a rig, or the path of a rig.yaml; None takes ``DEFAULT_RIG``, and the README says so.
         settings: values of the protocol's settings, by name.

@@ -7,7 +7,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import Field, RootModel
+from pydantic import Field, PrivateAttr, RootModel
 
 from synthstim.errors import InputError, nearest
 from synthstim.experiment.builder.piece_rules import check_pieces
@@ -15,6 +15,8 @@ from synthstim.experiment.builder.routine import SKIPS, Parts, Routine, Step
 from synthstim.experiment.marker_codes import CODES
 from synthstim.experiment.setting import NAME_PATTERN, Identifier, ProtocolPart, Setting, value_of
 from synthstim.recipe import read_yaml, validate
+
+FILE, README = "protocol.yaml", "README.md.j2"
 
 
 class Groups(RootModel[dict[Identifier, dict[Identifier, Setting]]]):
@@ -25,10 +27,10 @@ class Protocol(ProtocolPart):
     """A protocol as protocol.yaml describes it.
 
     ``stimuli`` and ``plan`` name what prepares the files and what orders the presentations; ``shared`` names groups of
-    settings of protocols/settings.yaml, which ``read_protocol`` adds to its own.
+    settings of protocols/settings.yaml, which ``read_folder`` adds to its own.
 
     Example:
-        >>> protocol = read_protocol("passive_fixation")
+        >>> protocol = read_folder(protocols_folder() / "passive_fixation")
         >>> protocol.resolve({"on_ms": "50"})["on_ms"]
         50.0
     """
@@ -44,6 +46,13 @@ class Protocol(ProtocolPart):
     texts: dict[Identifier, str] = Field(default_factory=dict)
     routines: dict[Identifier, Routine] = Field(default_factory=dict)
     flow: tuple[Step, ...]
+
+    _home: Path = PrivateAttr(default=Path("."))
+
+    @property
+    def home(self) -> Path:
+        """The folder that it was read from."""
+        return self._home
 
     def resolve(self, given: Mapping[str, Any]) -> dict[str, Any]:
         """Every setting's value: what was given, checked, or its default.
@@ -77,30 +86,26 @@ def protocols_folder() -> Path:
     raise InputError("the protocols are missing from this installation: install synthstim again")
 
 
-def list_protocols() -> list[str]:
-    """The names of the protocols that come with this package.
-
-    >>> "passive_fixation" in list_protocols()
-    True
-    """
-    return sorted(path.parent.name for path in protocols_folder().glob("*/protocol.yaml"))
-
-
-def read_protocol(name: str) -> Protocol:
-    """Read a protocol by its name and check that what it names exists.
+def read_folder(folder: Path) -> Protocol:
+    """Read the protocol of a folder and check that what it names exists.
 
     Raises:
-        InputError: there is no such protocol, or its file is wrong.
+        InputError: the folder holds none, its file is wrong, or a file of it lies elsewhere.
     """
-    if name not in list_protocols():
-        raise InputError(f"there is no protocol {name!r}, {nearest(name, list_protocols())}")
-    path = protocols_folder() / name / "protocol.yaml"
+    folder = folder.resolve()
+    path = folder / FILE
+    if not path.is_file():
+        raise InputError(f"{folder} is no protocol: a folder with {FILE} is wanted")
+    for file in (path, folder / README):
+        if file.exists() and file.resolve().parent != folder:
+            raise InputError(f"{file.name} of {folder} is a link to another folder: copy the file into it")
     protocol = validate(read_yaml(path), Protocol)
-    if protocol.name != name:
-        raise InputError(f"{path.name} of {name} calls itself {protocol.name!r}: give both the same name")
+    if protocol.name != folder.name:
+        raise InputError(f"{path.name} of {folder.name} calls itself {protocol.name!r}: give both the same name")
     protocol = _with_settings(_with_parts(protocol))
     _check_references(protocol)
     check_pieces(protocol.name, protocol.stimuli, protocol.routines, protocol.flow)
+    protocol._home = folder
     return protocol
 
 

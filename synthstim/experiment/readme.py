@@ -8,10 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import jinja2
+from jinja2.sandbox import ImmutableSandboxedEnvironment
 
+from synthstim.errors import InputError, said_by
 from synthstim.experiment.builder.pieces import Setup
 from synthstim.experiment.marker_codes import CODES, FIRST_STIMULUS
-from synthstim.experiment.protocol import Protocol, protocols_folder
+from synthstim.experiment.protocol import README, Protocol, protocols_folder
+from synthstim.experiment.texts import filled
 
 
 def write_readme(
@@ -24,9 +27,9 @@ def write_readme(
         set_name: the set that was exported.
         default_rig: whether no rig was given.
     """
-    folder = protocols_folder()
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader([folder / protocol.name, folder]),
+    # A template is data, wherever its protocol comes from: it reads what it is given, and calls nothing.
+    environment = ImmutableSandboxedEnvironment(
+        loader=jinja2.FileSystemLoader([protocol.home, protocols_folder()]),
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
@@ -37,18 +40,21 @@ def write_readme(
     environment.filters["plain"] = plain
     rig = setup.rig
     shared = "rig_readme.md.j2" if protocol.stimuli == "images" else "listening_readme.md.j2"
-    text = environment.select_template(["README.md.j2", shared]).render(
-        page,
-        protocol=protocol,
-        warnings=[warning.format_map(page) for warning in protocol.warnings],
-        settings=setup.settings,
-        durations={name: (frames, rig.milliseconds(frames)) for name, frames in setup.frames.items()},
-        rig=rig,
-        default_rig=default_rig,
-        set_name=set_name,
-        codes=CODES,
-        first_code=FIRST_STIMULUS,
-    )
+    try:
+        text = environment.select_template([README, shared]).render(
+            page,
+            protocol=protocol,
+            warnings=[filled(warning, page, f"a warning of {protocol.name}") for warning in protocol.warnings],
+            settings=setup.settings,
+            durations={name: (frames, rig.milliseconds(frames)) for name, frames in setup.frames.items()},
+            rig=rig,
+            default_rig=default_rig,
+            set_name=set_name,
+            codes=CODES,
+            first_code=FIRST_STIMULUS,
+        )
+    except Exception as error:  # a template may fail in any way
+        raise InputError(f"{README} of {protocol.name} cannot be filled ({said_by(error)}): correct it") from None
     path.write_text(text, encoding="utf-8", newline="\n")
 
 

@@ -17,20 +17,31 @@ def fill_texts(protocol: Protocol, facts: Mapping[str, Any]) -> dict[str, str]:
     Raises:
         InputError: a text names a figure that there is not, or has a brace too few or too many.
     """
-    filled = {}
+    texts = {}
     for name, text in protocol.texts.items():
         what = f"the text {name!r} of {protocol.name}"
-        _require_known(text, facts, what)
-        filled[name] = text.format_map(facts)
+        texts[name] = filled(text, facts, what)
         if protocol.stimuli != "images":
-            _require_known(filled[name], FIGURES, what)
-    return filled
+            _require_known(texts[name], FIGURES, what)
+    return texts
+
+
+def filled(text: str, facts: Mapping[str, Any], what: str) -> str:
+    """A text with figures in its braces; they are names alone, since a format or an attribute could ask for anything.
+
+    Raises:
+        InputError: it names a figure that there is not, or has a brace too few or too many.
+    """
+    _require_known(text, facts, what)
+    return text.format_map(facts)
 
 
 def _require_known(text: str, known: Collection[str], what: str) -> None:
     try:
-        names = [name for _, name, _, _ in Formatter().parse(text) if name is not None]
+        parts = [part for part in Formatter().parse(text) if part[1] is not None]
     except ValueError:
         raise InputError(f"{what} has a brace too few or too many: write each that is to be read twice") from None
-    if unknown := [name for name in names if name not in known]:
+    if formatted := [name for _, name, how, conversion in parts if how or conversion]:
+        raise InputError(f"{what} formats the figure {formatted[0]!r}: write its name alone in the braces")
+    if unknown := [str(name) for _, name, _, _ in parts if name not in known]:
         raise InputError(f"{what} names the figure {unknown[0]!r}: {nearest(unknown[0], known)}")
