@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Iterable
 
@@ -55,6 +56,31 @@ def free_id(stem: str, taken: set[str]) -> str:
         name, number = f"{first[:58]}_{number}", number + 1
     taken.add(name.lower())
     return name
+
+
+def id_part(text: str) -> str:
+    """A text as part of an id: a layer, a site, a level, the stem of a file.
+
+    >>> id_part("blocks.4"), id_part("V4 / 12")
+    ('blocks-4', 'V4___12')
+    """
+    plain = re.sub(r"[^A-Za-z0-9_-]", "_", text.replace(".", "-"))
+    # Names in other scripts would all become the same underscores.
+    return plain if text.isascii() else f"{plain}{_digest(text)}"
+
+
+def distinct_part(text: str) -> str:
+    """The same; two texts that differ only in what an id cannot hold stay two.
+
+    >>> distinct_part("v4_1"), distinct_part("v4.1")
+    ('v4_1', 'v4-17e8c')
+    """
+    plain = id_part(text)
+    return plain if plain == text or not text.isascii() else f"{plain}{_digest(text)}"
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:4]
 
 
 def is_name(name: object) -> bool:

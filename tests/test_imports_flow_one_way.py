@@ -28,6 +28,8 @@ FLOW = [
     ["encoding"],
     ["observers"],
     ["objectives", "parametrise", "constraints", "robustness"],
+    ["recipe.constraints", "recipe.making", "recipe.stimuli", "recipe.units"],
+    ["goals"],
     ["recipe"],
     ["optimise"],
     ["verify"],
@@ -46,6 +48,7 @@ FLOW = [
     ["cli"],
 ]
 PLACE = {name: place for place, names in enumerate(FLOW) for name in names}
+
 # Copied into exported experiments, which run where synthstim is not installed.
 STANDALONE = "synthstim.experiment.runtime"
 

@@ -22,6 +22,8 @@ stimuli:
 """
 UNIT = {"layer": "blocks.4", "channel": 42}
 DRIVE = {"name": "a", "kind": "controller", "goal": "drive", "unit": UNIT}
+HOT = {"name": "hot", "kind": "controller", "goal": "one_hot"}
+LEVEL = {"name": "level", "kind": "controller", "goal": "level", "level": 2}
 METAMER = {"name": "m", "kind": "metamer", "reference": "cat.png", "layers": ["blocks.0"]}
 
 
@@ -69,13 +71,11 @@ def test_defaults(folder):
         assert entry.total_variation == 0
         assert entry.constraints == Constraints()
     controller, metamer = recipe.stimuli
-    assert (controller.temperature, controller.zscore, controller.robustness, controller.diversity) == (
-        1,
-        True,
-        None,
-        0,
-    )
-    assert (controller.level, controller.target, controller.others) == (None, None, None)
+    assert (controller.robustness, controller.diversity, controller.target, controller.caution) == (None, 0, None, 0)
+    of_site = {"unit": {"site": "a"}}
+    hot, level = recipe_of(HOT | of_site, LEVEL | of_site).stimuli
+    assert (hot.temperature, hot.zscore, hot.others) == (1, True, None)
+    assert (level.levels, level.caution, level.target) == (None, 0, None)
     assert (metamer.metric, metamer.target_db) == ("l2", None)
 
 

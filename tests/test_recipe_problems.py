@@ -38,9 +38,9 @@ ENTRIES = [
     (DRIVE.replace("name: a", "name: nul"), 3, "name is 'nul', a device name on Windows"),
     (DRIVE.replace("name: a", "name: no"), 3, "came no, which YAML reads as false, wanted a letter"),
     (DRIVE.replace("name: a|", "bits: 8|"), 3, "stimuli[0].name is missing: wanted a letter"),
-    (DRIVE.replace("controller", "controler"), 4, "wanted 'metamer' or 'controller': did you mean 'controller'?"),
-    (DRIVE.replace("kind: controller|", ""), 3, "stimuli[0].kind is missing: wanted 'metamer' or 'controller'"),
-    (DRIVE.replace("controller", "[a]"), 4, "kind: came a list of 1, wanted 'metamer' or 'controller'"),
+    (DRIVE.replace("controller", "controler"), 4, "wanted 'controller' or 'metamer': did you mean 'controller'?"),
+    (DRIVE.replace("kind: controller|", ""), 3, "stimuli[0].kind is missing: wanted 'controller' or 'metamer'"),
+    (DRIVE.replace("controller", "[a]"), 4, "kind: came a list of 1, wanted 'controller' or 'metamer'"),
     (f"{DRIVE}|start: pnik", 7, "start names 'pnik', which does not exist"),
     (f"{DRIVE}|seconds: 0", 7, "came 0 (whole number), wanted a number above 0"),
     (f"{DRIVE}|seconds: .inf", 7, "came .inf (number), wanted a number above 0"),
@@ -70,7 +70,7 @@ ENTRIES = [
     (
         f"{DRIVE}|parametrisation:|  kind: pixels|  decay: 1",
         9,
-        "decay goes with kind 'fourier', but the kind here is 'pixels'",
+        "decay goes with kind 'fourier' or 'waveform', but the kind here is 'pixels'",
     ),
     (
         f"{DRIVE}|parametrisation: {{kind: fourier, bound: projection}}",
@@ -144,7 +144,7 @@ ENTRIES = [
     ),
     (METAMER.replace("[l]", "['a b']"), 6, "came 'a b' (text), wanted the name of a layer"),
     (f"{METAMER}|metric: l1", 7, "metric: came 'l1' (text), wanted 'l2' or 'pearson'"),
-    (f"{METAMER}|goal: drive", 7, "goal goes with kind 'controller', but the kind here is 'metamer'"),
+    (f"{METAMER}|goal: drive", 7, "goal is 'drive', which goes with kind 'controller', but the kind here is 'metamer'"),
     # Controllers.
     (f"{DRIVE}|target_db: 40", 7, "target_db goes with kind 'metamer', but the kind here is 'controller': remove it"),
     (DRIVE.replace("drive", "drvie"), 5, "did you mean 'drive'?"),

@@ -7,12 +7,14 @@ from encoding_fixture import crops, maps_of, names, planted, recorded, small, st
 
 from synthstim.encoding import Fit, Stimuli, fit_sites, save_fit
 from synthstim.errors import InputError
+from synthstim.goals import GOALS
+from synthstim.goals.aim import Aim
 from synthstim.models import Unit, load_model, read_units
 from synthstim.objectives import drive, one_hot, pattern
 from synthstim.production import make
 from synthstim.production.jobs import plan_jobs
 from synthstim.recipe import Recipe, expand, read_recipe
-from synthstim.verify import Aim, Measurer, check_set, natural_pool
+from synthstim.verify import Measurer, check_set, natural_pool
 
 SITES = ("site0", "site1", "site2", "site3", "site4")
 
@@ -96,7 +98,7 @@ BAD = [
     ("goal: drive, unit: {sites: every}", "unit.sites: came 'every' (text), wanted 'all' or a list"),
     ("goal: drive, unit: {sites: [a, 7]}", "unit.sites[1] is 7, wanted the name of a site: put it in quotes"),
     ("goal: drive, unit: {sites: [a, a]}", "unit.sites[1] repeats 'a'"),
-    ("goal: drive", "goal 'drive' needs unit: give the unit to control, as layer and channel, or as site"),
+    ("goal: drive", "unit is missing: wanted a mapping with the keys layer and channel, or site"),
     ("goal: drive, unit: {site: a}, levels: [1, 2]", "levels goes with goal 'level', but the goal here is 'drive'"),
     ("goal: level, unit: {site: a}", "goal 'level' needs level"),
     ("goal: level, unit: {site: a}, levels: []", "levels: came an empty list, wanted a list of activations"),
@@ -104,11 +106,14 @@ BAD = [
     ("goal: level, unit: {site: a}, levels: [1, .nan]", "levels[1]: came .nan (number), wanted a number"),
     ("goal: level, unit: {site: a}, levels: [1], level: 1", "level does not go with levels: remove it"),
     ("goal: level, unit: {site: a}, levels: [1], target: 1", "target does not go with levels: remove it"),
-    ("goal: pattern", "goal 'pattern' needs pattern: give the z-scores"),
+    ("goal: pattern", "pattern is missing: wanted z-scores by the names of sites"),
     ("goal: pattern, pattern: {}", "pattern: came an empty mapping, wanted z-scores by the names of sites"),
     ("goal: pattern, pattern: {a: .nan}", "pattern.a: came .nan (number), wanted a number"),
     ("goal: pattern, pattern: {a: up}", "pattern.a: came 'up' (text), wanted a number"),
-    ("goal: pattern, pattern: {a: 1}, unit: {site: a}", "unit does not go with goal 'pattern', which names its sites"),
+    (
+        "goal: pattern, pattern: {a: 1}, unit: {site: a}",
+        "unit goes with goal 'drive', 'level', 'one_hot' or 'suppress', but the goal here is 'pattern': remove it",
+    ),
     ("goal: drive, unit: {site: a}, pattern: {a: 1}", "pattern goes with goal 'pattern', but the goal here is 'drive'"),
     (
         "goal: one_hot, unit: {site: a}, others: {layer: l, channels: [1]}",
@@ -120,7 +125,7 @@ BAD = [
     ),
     ("goal: one_hot, unit: {layer: l, channel: 1}", "goal 'one_hot' needs others"),
     ("goal: drive, unit: {layer: l, channel: 1}, caution: 1", "caution goes with fitted sites"),
-    ("goal: one_hot, unit: {site: a}, caution: 1", "caution goes with goal 'drive', 'suppress' or 'level', but"),
+    ("goal: one_hot, unit: {site: a}, caution: 1", "caution goes with goal 'drive', 'level' or 'suppress', but"),
     ("goal: drive, unit: {site: a}, caution: -1", "caution: came -1 (whole number), wanted a number from 0 to 1000000"),
 ]
 
@@ -230,12 +235,10 @@ def test_caution_takes_the_spread_from_the_score(fit):
     images = torch.rand(3, 3, 16, 16)
     read = fit.observer.activations(images, ["sites", "sites_spread"])
     measurer = Measurer(fit.observer, natural_pool(fit.observer))
-    from synthstim.production.goals import control_objective
-
     for goal, sign in (("drive", 1), ("suppress", -1)):
         recipe = recipe_of(entry(goal, unit={"sites": ["site2"]}, copies=3, caution=0.5))
         (job,) = plan_jobs(recipe, fit.observer)
-        scorer = control_objective(recipe.stimuli[0], job.aims, measurer).bind(fit.observer, 3)
+        scorer = GOALS[goal].objective(recipe.stimuli[0], job.aims, measurer).bind(fit.observer, 3)
         wanted = sign * read["sites"][:, 2] - 0.5 * read["sites_spread"][:, 2]
         torch.testing.assert_close(scorer(images, read), wanted)
 

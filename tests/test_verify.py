@@ -7,9 +7,10 @@ from engine_fixture import photograph, small_network
 from scipy.stats import pearsonr, spearmanr
 
 from synthstim.errors import InputError
+from synthstim.goals.aim import Aim
 from synthstim.modalities.image import write_png
 from synthstim.models import Unit
-from synthstim.verify import Aim, Measurer, judge, match_of, natural_pool, null_distribution
+from synthstim.verify import Measurer, judge, match_of, natural_pool, null_distribution
 
 
 @pytest.fixture(scope="module")
@@ -117,7 +118,7 @@ GOOD = {"null_percentile": 100.0, "same_class": True, "match_db": 25.0}
     ],
 )
 def test_a_metamer_fails_for_a_reason_or_passes(measured, target, said):
-    status, reason = judge("metamer", Aim(goal="match", layers=("a",)), measured, CRITERIA, target)
+    status, reason = judge(Aim(goal="match", layers=("a",)), measured, CRITERIA, target)
     assert status == ("failed" if said else "passed")
     assert said in reason
 

@@ -13,11 +13,11 @@ import torch
 from torch import Tensor
 
 from synthstim.constraints import Constraint, Luminance, project_all
+from synthstim.goals.aim import Aim
 from synthstim.media import Stimulus, rounded
 from synthstim.modalities.image import luminance
 from synthstim.models import Observer
 from synthstim.objectives import Objective, Scorer
-from synthstim.verify import Aim
 
 MAX_ID = 64
 # How often constraints are met at most: limits on luminance and contrast settle slowly where the range cuts values.

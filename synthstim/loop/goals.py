@@ -37,7 +37,7 @@ GoalName = Annotated[
 ]
 
 
-class Goal(Section):
+class Wish(Section):
     """One goal, for each of its sites by itself; ``pattern`` is one goal for several sites together.
 
     Attributes:

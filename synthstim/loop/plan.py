@@ -12,7 +12,7 @@ from synthstim.errors import InputError
 from synthstim.loop.assemble import write_shown_again
 from synthstim.loop.exploration import layer_features, most_informative, random_pattern
 from synthstim.loop.generation import Generation, plan_table
-from synthstim.loop.goals import Goal
+from synthstim.loop.goals import Wish
 from synthstim.loop.history import History
 from synthstim.loop.requests import Request, requests_for
 from synthstim.loop.session import LoopSession
@@ -96,7 +96,7 @@ def _patterns(settings: LoopSettings, number: int, sites: Sequence[str], count: 
     out = []
     for at in range(count):
         pattern = random_pattern(sites, generator)
-        goal = Goal(
+        goal = Wish(
             name=EXPLORE, goal="pattern", pattern=pattern, copies=1, warm=0, evaluations=settings.explore.evaluations
         )
         out.append(Request(goal, None, f"g{number}_{EXPLORE}_{at:03d}", pattern=pattern))

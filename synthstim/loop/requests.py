@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from synthstim.errors import InputError, nearest
-from synthstim.loop.goals import Goal, Values, best, merit
+from synthstim.loop.goals import Values, Wish, best, merit
 from synthstim.loop.history import History
 from synthstim.loop.settings import LoopSettings
 
@@ -30,7 +30,7 @@ class Request:
         pattern: site -> z-score on the scale of generation 0, for a pattern.
     """
 
-    goal: Goal
+    goal: Wish
     site: str | None
     name: str
     level: float | None = None
@@ -112,7 +112,7 @@ def require_sites(settings: LoopSettings, number: int, sites: Sequence[str]) -> 
             )
 
 
-def levels_of(goal: Goal, site: str, history: History) -> list[float]:
+def levels_of(goal: Wish, site: str, history: History) -> list[float]:
     """The responses that a goal asks of a site, as recorded."""
     mean, spread = history.scale[site]
     if goal.scale == "recorded":
@@ -120,7 +120,7 @@ def levels_of(goal: Goal, site: str, history: History) -> list[float]:
     return [round(mean + level * spread, 4) for level in goal.levels or ()]
 
 
-def levels_reached(history: History, goal: Goal, site: str) -> set[float]:
+def levels_reached(history: History, goal: Wish, site: str) -> set[float]:
     """Those that some generation reached."""
     out: set[float] = set()
     for generation in history.generations:

@@ -9,7 +9,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, mod
 from typing_extensions import Self
 
 from synthstim.errors import InputError, nearest
-from synthstim.loop.goals import Goal
+from synthstim.loop.goals import Wish
 from synthstim.recipe import Expected, ObserverSpec, problem, raise_problems, read_yaml, validate
 from synthstim.recipe.controls import ControlsSpec
 from synthstim.recipe.fields import FileOrFolderPath, FilePath, LayerName, Section, Text, check_different, check_whole
@@ -190,7 +190,7 @@ class LoopSettings(Section):
     min_share: float = Field(default=0.9, gt=0, le=1)
     reading: Reading = Reading()
     fitting: Fitting = Fitting()
-    goals: Annotated[tuple[Goal, ...], Field(strict=False), Expected("a list of goals")] = ()
+    goals: Annotated[tuple[Wish, ...], Field(strict=False), Expected("a list of goals")] = ()
     controls: ControlsSpec = ControlsSpec()
     anchors: Anchors = Anchors()
     explore: Explore = Explore()

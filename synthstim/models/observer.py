@@ -110,6 +110,10 @@ class Observer:
         made.opening = opening or self.opening
         return made
 
+    def names_groups(self, layers: Sequence[str]) -> bool:
+        """Whether these are names of groups of layers, such as the statistics of a texture: each of them counts."""
+        return bool(layers) and all(layer in self.groups for layer in layers)
+
     def __repr__(self) -> str:
         return f"Observer({self.name!r}, {self.input.words}, weights {self.weights}, {self.device})"
 

@@ -9,13 +9,14 @@ import pandas as pd
 from torch import Tensor
 
 from synthstim.controls import Case, Control, Use, make_controls
+from synthstim.goals import GOALS
+from synthstim.goals.aim import Aim
 from synthstim.media import read_stimulus, rounded, statistics_of
-from synthstim.production.goals import control_objective
 from synthstim.production.jobs import Job, settings_of
 from synthstim.production.work_directory import Made
 from synthstim.recipe import Controller, Recipe
 from synthstim.stimulus_set import SetWriter
-from synthstim.verify import Aim, Measurer
+from synthstim.verify import Measurer
 
 Controls = tuple[list[Control], list[Use]]
 Keep = Callable[[str, Callable[[], dict[str, Tensor]]], dict[str, Tensor]]
@@ -47,7 +48,7 @@ def _cases(jobs: Sequence[Job], results: Sequence[Made], measurer: Measurer) -> 
                 entry=entry.name,
                 aim=aim,
                 settings=settings,
-                objective=partial(control_objective, entry, measurer=measurer),
+                objective=partial(GOALS[entry.goal].objective, entry, measurer=measurer),
                 constraints=tuple(job.constraints),
                 controllers=(*(known.controllers if known else ()), controller),
             )

@@ -12,18 +12,20 @@ import numpy as np
 import torch
 
 from synthstim import constraints as limits
+from synthstim.encoding import SPREAD
 from synthstim.errors import InputError
+from synthstim.goals import GOALS
+from synthstim.goals.aim import Aim
 from synthstim.media import DEFAULT_BITS, Stimulus, read_for, rounded
 from synthstim.models import Observer, SoundInput, indices_of
-from synthstim.objectives import Objective, diversity, match, smooth
+from synthstim.objectives import Objective, diversity, smooth
 from synthstim.production.fitness import check_modality
-from synthstim.production.goals import SPREAD, aim_of, control_objective
 from synthstim.production.limits import constraints_of
 from synthstim.production.phases import Phase, phases_of
 from synthstim.production.sound_phases import sound_phases_of
 from synthstim.recipe import Controller, Item, Metamer, Recipe, expand, site_problems
 from synthstim.recipe.yaml_source import Location
-from synthstim.verify import Aim, Measurer
+from synthstim.verify import Measurer
 
 AT_ONCE = {"cpu": 8, "cuda": 64, "mps": 16}
 
@@ -74,16 +76,14 @@ def plan_jobs(
         InputError: a layer, unit, site, image or constraint does not fit; the entry, or the line, is named.
     """
     check_modality(recipe, observer.input)
-    spread = (
-        any(isinstance(entry, Controller) and entry.caution for entry in recipe.stimuli) and SPREAD in observer.layers
-    )
-    if problems := list(site_problems(recipe, observer.sites, observer.name, spread=spread)):
+    found = site_problems(recipe, observer.sites, observer.name, spread=lambda: SPREAD in observer.layers)
+    if problems := list(found):
         raise recipe.refusal(problems)
     references = _References(recipe, observer)
     groups: dict[str, list[tuple[Item, Aim]]] = {}
     for item in expand(recipe, observer.sites if sites is None else sites):
         try:
-            aim = aim_of(item, observer)
+            aim = GOALS[item.entry.goal].aim(item, observer)
             _check(aim, observer)
             if item.reference is not None:
                 references.get(item)
@@ -99,7 +99,7 @@ def plan_jobs(
             held = constraints_of(entry, recipe, observer, luminance)
             limits.check_all(held, observer.input.shape)
             if isinstance(observer.input, SoundInput):
-                texture = of_statistics(group[0][0], observer)
+                texture = observer.names_groups(group[0][0].layers or ())
                 phases = sound_phases_of(entry, recipe, observer, budget, texture=texture)
             else:
                 phases = phases_of(entry, recipe, observer, budget)
@@ -144,27 +144,17 @@ def _batches(group: Sequence[tuple[Item, Aim]], most: int) -> Iterator[list[tupl
 def _copies_of(one: tuple[Item, Aim]) -> tuple[object, ...]:
     """What the copies of one stimulus share."""
     item = one[0]
-    return item.entry.name, item.reference, item.layers, item.channel, item.site, item.level
-
-
-def of_statistics(item: Item, observer: Observer) -> bool:
-    """Whether an item matches a named group of layers, such as the statistics of a texture: each of them counts."""
-    return bool(item.layers) and all(layer in observer.groups for layer in item.layers or ())
+    return item.entry.name, item.reference, item.layers, item.channel, item.site, item.level, item.given
 
 
 def objective_of(job: Job, rows: Sequence[int], measurer: Measurer) -> Objective:
     """The objective of some of a job's items."""
-    entry, aims = job.items[0].entry, [job.aims[row] for row in rows]
-    if isinstance(entry, Metamer):
-        assert job.references is not None
-        joined = "worst" if of_statistics(job.items[0], measurer.observer) else "mean"
-        objective = match(job.references[list(rows)], aims[0].layers, metric=entry.metric, joined=joined)
-    else:
-        objective = control_objective(entry, aims, measurer)
-        if entry.diversity:
-            groups = [_copies_of((job.items[row], job.aims[row])) for row in rows]
-            numbers = [groups.index(group) for group in groups]
-            objective = objective + entry.diversity * diversity(entry.layer, numbers)
+    first, aims = job.items[0], [job.aims[row] for row in rows]
+    entry, references = first.entry, None if job.references is None else job.references[list(rows)]
+    objective = GOALS[entry.goal].objective(entry, aims, measurer, references=references, layers=first.layers or ())
+    if isinstance(entry, Controller) and entry.diversity:
+        groups = [_copies_of((job.items[row], job.aims[row])) for row in rows]
+        objective = objective + entry.diversity * diversity(entry.layer, [groups.index(group) for group in groups])
     return objective + entry.total_variation * smooth() if entry.total_variation else objective
 
 
@@ -178,21 +168,14 @@ def _check(aim: Aim, observer: Observer) -> None:
 def _place(recipe: Recipe, entry: Metamer | Controller, named: object) -> Location:
     """Where in a recipe the value stands that an error about an entry names; the entry itself if it names none of it."""
     here: Location = ("stimuli", next(number for number, one in enumerate(recipe.stimuli) if one is entry))
-    if isinstance(entry, Metamer):
-        joints = [number for number, joint in enumerate(entry.layers) if named in joint]
-        return (*here, "layers", joints[0]) if joints else here
-    if entry.unit is None:
-        return (*here, "pattern")
-    return (*here, "unit", "layer") if named == entry.layer else (*here, "unit")
+    return (*here, *GOALS[entry.goal].blamed(entry, named))
 
 
 def settings_of(item: Item) -> str:
     """What items of one batch share: all of the entry but its name and copies, and the layers."""
-    left_out = {"name", "copies", "reference", "layers", "levels"}
-    if isinstance(item.entry, Controller) and (item.entry.goal != "one_hot" or item.entry.of_sites):
-        left_out.add("unit")
-    settings = item.entry.model_dump(mode="json", exclude=left_out)
-    layer = item.entry.layer if isinstance(item.entry, Controller) else item.layers
+    entry = item.entry
+    settings = entry.model_dump(mode="json", exclude={"name", "copies", *GOALS[entry.goal].shared_but(entry)})
+    layer = entry.layer if isinstance(entry, Controller) else item.layers
     return json.dumps([settings, layer], sort_keys=True, default=str)
 
 

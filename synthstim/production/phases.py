@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import torch
 
 from synthstim.errors import InputError
+from synthstim.goals import GOALS
 from synthstim.kinds import PARAMETRISATIONS
 from synthstim.media import DEFAULT_BITS, levels_of, read_for
 from synthstim.models import ImageInput, Observer
@@ -131,17 +132,8 @@ def _finish() -> Optimiser:
 
 def stopping_of(entry: Metamer | Controller, evaluations: int) -> Stopping:
     """When an item of an entry stops."""
-    return Stopping(target=_target(entry), plateau=entry.plateau or 0.0, evaluations=evaluations, seconds=entry.seconds)
-
-
-def _target(entry: Metamer | Controller) -> float | None:
-    if isinstance(entry, Metamer):
-        return entry.target_db
-    if entry.target is None:
-        return None
-    if entry.goal == "level":
-        return -abs(entry.target - (entry.level or 0.0))
-    return -entry.target if entry.goal in ("suppress", "pattern") else entry.target
+    target = GOALS[entry.goal].target(entry)
+    return Stopping(target=target, plateau=entry.plateau or 0.0, evaluations=evaluations, seconds=entry.seconds)
 
 
 def parametrisation_of(

@@ -12,15 +12,17 @@ from typing import Any
 import pandas as pd
 import torch
 
+from synthstim.goals import GOALS
+from synthstim.goals.aim import Aim
 from synthstim.media import Stimulus, read_stimulus, statistics_of
 from synthstim.models import Observer, SoundInput, StimulusInput
 from synthstim.production.cases import Controls, write_controls
 from synthstim.production.fingerprint import Fingerprint
-from synthstim.production.jobs import Job, of_statistics, reference_bits, reference_stem
+from synthstim.production.jobs import Job, reference_bits, reference_stem
 from synthstim.production.work_directory import Made
 from synthstim.recipe import STARTS, Metamer, Recipe
-from synthstim.stimulus_set import SetWriter
-from synthstim.verify import Aim, Measurer, judge, profile_of
+from synthstim.stimulus_set import COLUMNS, SetWriter
+from synthstim.verify import Measurer, judge, profile_of
 
 BEST_SHOWN = 4
 STILL = "the gradient was zero everywhere, so that nothing could move it"
@@ -101,26 +103,19 @@ def _add_item(
     path = writer.add(item.stimulus_id, made.stimuli[at].numpy(), bits=item.entry.bits)
     writer.rows[-1].update(row)
     stimulus, measured = read_stimulus(path), statistics_of(path)
-    if item.reference is not None:
-        reference = read_stimulus(writer.path(row["reference"]))
-        each = of_statistics(item, measurer.observer)
-        measured |= measurer.metamer(stimulus, reference, aim.layers, each=each)
+    reference = None if item.reference is None else read_stimulus(writer.path(row["reference"]))
+    measured |= GOALS[aim.goal].measure(measurer, stimulus, aim, reference, item.layers or ())
+    if reference is not None:
         if (key := f"{row['reference']} {row['layer']}") not in nulls:
             nulls[key] = measurer.null(aim.layers).facts(measurer.pool.recognise(reference))
             rows = measurer.null_rows(reference, aim.layers)
             writer.add_rows("null.tsv.gz", rows.assign(reference=row["reference"], layer=row["layer"]))
         _add_profile(writer, measurer.observer, item.stimulus_id, stimulus, reference, aim, recipe)
-    else:
-        measured |= measurer.controller(stimulus, aim)
-    measured["status"], measured["reason"] = judge(
-        item.entry.kind, aim, measured, recipe.criteria.model_dump(), row.get("target_db")
-    )
+    measured["status"], measured["reason"] = judge(aim, measured, recipe.criteria.model_dump(), row.get("target_db"))
     if measured["status"] == "failed" and made.still[at]:
         measured["reason"] += f"; {STILL}"
     row.update(measured)
-    writer.rows[-1].update(
-        {name: value for name, value in measured.items() if name not in ("wins", "tolerance", "unmatched")}
-    )
+    writer.rows[-1].update({name: value for name, value in measured.items() if name in COLUMNS})
 
 
 def _add_profile(

@@ -7,12 +7,12 @@ from pathlib import Path
 from synthstim.recipe.constraints import Constraints
 from synthstim.recipe.controls import ControlsSpec
 from synthstim.recipe.expected import Expected
-from synthstim.recipe.items import Item, expand
+from synthstim.recipe.items import expand
 from synthstim.recipe.making import STARTS, OptimiserSpec
 from synthstim.recipe.problems import problem, raise_problems, validate
 from synthstim.recipe.schema import Criteria, ObserverSpec, Recipe
-from synthstim.recipe.sites import other_sites, site_problems
-from synthstim.recipe.stimuli import Controller, Metamer, RobustnessSpec
+from synthstim.recipe.sites import site_problems
+from synthstim.recipe.stimuli import Controller, Item, Metamer, RobustnessSpec
 from synthstim.recipe.units import SITES, OthersSpec, UnitSpec
 from synthstim.recipe.yaml_source import Source, parse_yaml, read_yaml
 
@@ -34,7 +34,6 @@ __all__ = [
     "Source",
     "UnitSpec",
     "expand",
-    "other_sites",
     "parse_yaml",
     "problem",
     "raise_problems",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import types
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
@@ -14,6 +14,8 @@ from pydantic.fields import FieldInfo
 
 from synthstim.recipe.yaml_source import Location
 
+# Keys of fixed values by which schemas that may stand at one place are told apart, the first one first.
+DECIDERS = ("kind", "goal")
 _BOUNDS = {"ge": annotated_types.Ge, "gt": annotated_types.Gt, "le": annotated_types.Le, "lt": annotated_types.Lt}
 
 
@@ -54,19 +56,56 @@ class Option:
     @property
     def kinds(self) -> tuple[Any, ...]:
         """The values of the model's field ``kind``, which tells models of a union apart."""
-        return get_args(self.model.model_fields["kind"].annotation) if self.model and self._has("kind") else ()
-
-    def _has(self, key: str) -> bool:
-        return self.model is not None and key in self.model.model_fields
+        return values_of(self.model, "kind") if self.model else ()
 
 
-def options_at(model: type[BaseModel], location: Location) -> list[Option]:
-    """The types that a model allows at one of pydantic's error locations; the last part may be an unknown key."""
+def values_of(model: type[BaseModel], key: str) -> tuple[Any, ...]:
+    """The values that a model's key may have; none for a key that may have any."""
+    annotation = model.model_fields[key].annotation if key in model.model_fields else None
+    return get_args(annotation) if get_origin(annotation) is Literal else ()
+
+
+def narrowed(models: Sequence[type[BaseModel]], data: Mapping[str, Any]) -> tuple[list[type[BaseModel]], str | None]:
+    """The models that a mapping may be of by its kind and its goal, and the first of these keys that fits none."""
+    left = list(models)
+    for key in DECIDERS:
+        if not any(values_of(model, key) for model in left):
+            continue
+        fit = [model for model in left if data.get(key, model.model_fields[key].default) in values_of(model, key)]
+        if not fit:
+            return left, key
+        left = fit
+    return left, None
+
+
+def options_at(model: type[BaseModel], location: Location, data: Any = None) -> list[Option]:
+    """The types that a model allows at one of pydantic's error locations; the last part may be an unknown key.
+
+    Args:
+        data: what the model was given: where several models may stand, it says which.
+    """
     options = [Option(model)]
     for part in location:
-        found = list(_step(options, part))
+        found = list(_step(narrowed_options(options, data), part))
         options = found or options
+        data = data[part] if holds(data, part) else data
     return options
+
+
+def holds(data: Any, part: str | int) -> bool:
+    """Whether a mapping has this key, or a list this place."""
+    if isinstance(data, (list, tuple)):
+        return isinstance(part, int) and part < len(data)
+    return isinstance(data, dict) and part in data
+
+
+def narrowed_options(options: Sequence[Option], data: Any) -> list[Option]:
+    """Those of several models that the data may be of."""
+    models = [option.model for option in options if option.model]
+    if len(models) < 2 or not isinstance(data, Mapping):
+        return list(options)
+    left, _ = narrowed(models, data)
+    return [option for option in options if option.model in left]
 
 
 def _step(options: Sequence[Option], part: str | int) -> Iterator[Option]:
@@ -88,14 +127,16 @@ def _step(options: Sequence[Option], part: str | int) -> Iterator[Option]:
 
 def expand_options(annotation: Any, metadata: Sequence[Any] = ()) -> Iterator[Option]:
     """Split unions and unwrap Annotated; None is no option, since nobody is told to write nothing."""
+    for item in metadata:
+        if isinstance(item, Branches):
+            yield from (Option(model, tuple(metadata)) for model in item.models())
+            return
     if get_origin(annotation) is Annotated:
         inner, *own = get_args(annotation)
         yield from expand_options(inner, [*metadata, *_flat(own)])
     elif get_origin(annotation) in (Union, types.UnionType):
         for part in get_args(annotation):
             yield from expand_options(part, metadata)
-    elif found := next((item for item in metadata if isinstance(item, Branches)), None):
-        yield from (Option(model, tuple(metadata)) for model in found.models())
     elif annotation is not type(None):
         yield Option(annotation, tuple(metadata))
 
@@ -107,6 +148,11 @@ def _flat(metadata: Sequence[Any]) -> Iterator[Any]:
 
 def words_for(options: Sequence[Option]) -> str:
     """Say what is wanted, such as ``a whole number from 1 to 1000``."""
+    literals = [option for option in options if get_origin(option.annotation) is Literal]
+    if len(literals) > 1:
+        choices = tuple(dict.fromkeys(choice for option in literals for choice in get_args(option.annotation)))
+        others = [option for option in options if option not in literals]
+        options = [Option(Literal[choices], literals[0].metadata), *others]
     return " or ".join(dict.fromkeys(_words(option) for option in options))
 
 

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
-import unicodedata
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import product
+from math import prod
 from pathlib import PurePath
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from synthstim.errors import InputError
-from synthstim.recipe.stimuli import Controller, Metamer
+from synthstim.goals import GOALS
+from synthstim.recipe.stimuli import Controller, Item, Metamer, Variant
 
 if TYPE_CHECKING:
     from synthstim.recipe.schema import Recipe
@@ -20,41 +20,15 @@ if TYPE_CHECKING:
 MAX_ITEMS = 100_000
 MAX_ID = 64
 _SEED_BYTES = 6
-
-
-@dataclass(frozen=True, kw_only=True)
-class Item:
-    """One stimulus to make.
-
-    Attributes:
-        stimulus_id: unique in the recipe whatever the case; 64 characters at most.
-        entry: the entry of the recipe that asks for it.
-        reference: a metamer's reference, as the recipe writes it: ``recipe.resolve(item.reference)`` is the file.
-        layers: the layers that a metamer matches, jointly when there are several.
-        channel: the channel of a controller; None for flat indices.
-        site: the fitted site of a controller; None for units of a layer, and for patterns.
-        level: the activation that a level controller is to reach.
-        copy: number of the copy, from 0.
-        seed: of the item's own random generator, 48 bits.
-    """
-
-    stimulus_id: str
-    entry: Metamer | Controller
-    reference: str | None = None
-    layers: tuple[str, ...] | None = None
-    channel: int | None = None
-    site: str | None = None
-    level: float | None = None
-    copy: int
-    seed: int
+_FIELDS = ("reference", "layers", "channel", "site", "level")
 
 
 def expand(recipe: Recipe, sites: Sequence[str] = ()) -> list[Item]:
-    """List the stimuli of a recipe, in its order: entry, reference, layers or channel or site, level, copy.
+    """List the stimuli of a recipe, in its order: entry, what its goal lets items differ in, copy.
 
     An item's seed is the first 48 bits of the sha256 of the recipe's seed, the entry's name, the stem of the
     reference's file, the layers, the channel and the copy, as a JSON list; site and level follow in the list where an
-    entry names sites or ``levels``. So it stays what it is when other entries, layers, sites, levels or copies are added
+    entry names sites or ``levels``, and what a goal adds of its own. So it stays what it is when other entries, layers, sites, levels or copies are added
     or removed, or when the recipe moves to another folder.
 
     Args:
@@ -73,13 +47,10 @@ def expand(recipe: Recipe, sites: Sequence[str] = ()) -> list[Item]:
 
 def count(recipe: Recipe, sites: Sequence[str] = ()) -> int:
     """How many stimuli a recipe asks for; those of ``sites: all`` count as far as the sites are known."""
-    total = 0
-    for entry in recipe.stimuli:
-        if isinstance(entry, Metamer):
-            total += len(entry.reference) * len(entry.layers) * entry.copies
-        else:
-            total += len(_targets(entry, sites)) * len(entry.levels or (0,)) * entry.copies
-    return total
+    return sum(
+        prod(map(len, GOALS[entry.goal].axes(entry, sites))) * entry.copies  # none of them is listed
+        for entry in recipe.stimuli
+    )
 
 
 def clashes(recipe: Recipe, sites: Sequence[str] = ()) -> list[tuple[int, str]]:
@@ -108,55 +79,22 @@ def _told(item: Item) -> str:
 
 def _items(recipe: Recipe, sites: Sequence[str]) -> Iterator[Item]:
     for entry in recipe.stimuli:
-        if isinstance(entry, Metamer):
-            yield from _metamers(recipe.seed, entry)
-        else:
-            yield from _controllers(recipe.seed, entry, sites)
-
-
-def _metamers(seed: int, entry: Metamer) -> Iterator[Item]:
-    several = len(entry.reference) > 1
-    for reference in entry.reference:
-        stem = unicodedata.normalize("NFC", PurePath(reference).stem)
-        for layers in entry.layers:
-            parts = [entry.name, *([_plain(stem)] if several else []), "__".join(map(_plain, layers))]
+        for chosen in product(*GOALS[entry.goal].axes(entry, sites)):
             for copy in range(entry.copies):
-                yield Item(
-                    stimulus_id=_id(parts, copy),
-                    entry=entry,
-                    reference=reference,
-                    layers=layers,
-                    copy=copy,
-                    seed=_seed(seed, entry.name, stem, layers, None, copy),
-                )
+                yield _item(recipe.seed, entry, chosen, copy)
 
 
-def _targets(entry: Controller, sites: Sequence[str]) -> Sequence[tuple[int | None, str | None]]:
-    """The channel and the site of each unit that gets controllers of its own."""
-    if entry.unit is None:
-        return [(None, None)]
-    if entry.unit.of_sites:
-        return [(None, site) for site in entry.unit.site_list(sites)]
-    return [(channel, None) for channel in entry.unit.channel_list or (None,)]
-
-
-def _controllers(seed: int, entry: Controller, sites: Sequence[str]) -> Iterator[Item]:
-    unit = entry.unit
-    for channel, site in _targets(entry, sites):
-        parts = [entry.name, *([f"ch{channel}"] if unit and unit.channels else [])]
-        parts += [_distinct(site)] if unit and unit.sites is not None and site is not None else []
-        for level in entry.levels or (None,):
-            named = [*parts, *([] if level is None else [f"at{_plain(f'{level:g}')}"])]
-            for copy in range(entry.copies):
-                yield Item(
-                    stimulus_id=_id(named, copy),
-                    entry=entry,
-                    channel=channel,
-                    site=site,
-                    level=entry.level if level is None else level,
-                    copy=copy,
-                    seed=_seed(seed, entry.name, None, None, channel, copy, site, level),
-                )
+def _item(seed: int, entry: Metamer | Controller, chosen: Sequence[Variant], copy: int) -> Item:
+    given: dict[str, Any] = {}
+    seeded: dict[str, Any] = {}
+    for choice in chosen:
+        given |= choice.given
+        seeded |= choice.seeded
+    fields = {name: given.pop(name) for name in _FIELDS if name in given}
+    name = _id([entry.name, *(choice.part for choice in chosen if choice.part)], copy)
+    return Item(
+        stimulus_id=name, entry=entry, copy=copy, seed=_seed(seed, entry.name, copy, seeded), given=given, **fields
+    )
 
 
 def _id(parts: list[str], copy: int) -> str:
@@ -167,30 +105,12 @@ def _id(parts: list[str], copy: int) -> str:
     return head + tail
 
 
-def _plain(text: str) -> str:
-    plain = re.sub(r"[^A-Za-z0-9_-]", "_", text.replace(".", "-"))
-    # Names in other scripts would all become the same underscores.
-    return plain if text.isascii() else f"{plain}{hashlib.sha256(text.encode()).hexdigest()[:4]}"
-
-
-def _distinct(site: str) -> str:
-    """A site's name as part of an id; two names that differ only in what an id cannot hold stay two."""
-    plain = _plain(site)
-    return plain if plain == site or not site.isascii() else f"{plain}{hashlib.sha256(site.encode()).hexdigest()[:4]}"
-
-
-def _seed(
-    seed: int,
-    name: str,
-    stem: str | None,
-    layers: tuple[str, ...] | None,
-    channel: int | None,
-    copy: int,
-    site: str | None = None,
-    level: float | None = None,
-) -> int:
+def _seed(seed: int, name: str, copy: int, seeded: Mapping[str, Any]) -> int:
+    left = dict(seeded)
+    stem, layers, channel, site, level = (left.pop(key, None) for key in ("stem", "layers", "channel", "site", "level"))
     content = [seed, name, stem, layers, channel, copy]
     # Left out where there is neither, so that recipes older than sites keep their seeds.
     content += [] if site is None and level is None else [site, None if level is None else float(level)]
+    content += [sorted(left.items())] if left else []
     digest = hashlib.sha256(json.dumps(content, ensure_ascii=True).encode()).digest()
     return int.from_bytes(digest[:_SEED_BYTES], "big")

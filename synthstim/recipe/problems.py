@@ -10,7 +10,16 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails, InitErrorDetails, PydanticCustomError
 
 from synthstim.errors import InputError
-from synthstim.recipe.expected import Option, listed, options_at, words_for
+from synthstim.recipe.expected import (
+    DECIDERS,
+    Option,
+    holds,
+    listed,
+    narrowed_options,
+    options_at,
+    values_of,
+    words_for,
+)
 from synthstim.recipe.yaml_source import Location, Source, dotted, shown
 
 MAX_SHOWN = 50
@@ -75,7 +84,7 @@ def _location(data: Any, detail: ErrorDetails) -> Location:
         last = index == len(parts) - 1
         if isinstance(data, dict) and not last and part == data.get("kind"):
             continue
-        if _holds(data, part):
+        if holds(data, part):
             data = data[part]
         elif not (last and isinstance(data, dict) and detail["type"] == "missing"):
             continue
@@ -93,12 +102,6 @@ def _told(source: Source, detail: ErrorDetails) -> bool:
     return isinstance(value, (list, tuple, dict)) and len(value) < detail["ctx"]["min_length"]
 
 
-def _holds(data: Any, part: str | int) -> bool:
-    if isinstance(data, (list, tuple)):
-        return isinstance(part, int) and part < len(data)
-    return isinstance(data, dict) and part in data
-
-
 def _line(source: Source, model: type[BaseModel], detail: ErrorDetails) -> str:
     location = _location(source.data, detail)
     name = dotted(location) or "the file"
@@ -109,10 +112,10 @@ def _sentence(source: Source, model: type[BaseModel], detail: ErrorDetails, loca
     if detail["type"] == _SENTENCE:
         return f" {detail['ctx']['sentence']}"
     if detail["type"] == "extra_forbidden":
-        return _unknown(str(location[-1]), model, detail["loc"])
+        return _unknown(str(location[-1]), model, location[:-1], source.data)
     if detail["type"] == "invalid_key":
         return " is no key: wanted text"
-    options = options_at(model, detail["loc"])
+    options = options_at(model, detail["loc"], source.data)
     wanted = words_for(options)
     if detail["type"].startswith("union_tag"):
         options = [option for option in options if option.kinds]
@@ -122,26 +125,32 @@ def _sentence(source: Source, model: type[BaseModel], detail: ErrorDetails, loca
         return f" is missing: wanted {wanted}"
     if detail["type"] == "missing":
         # A list is too short for a pair: pydantic misses the second number.
-        wanted = words_for(options_at(model, detail["loc"][:-1]))
+        wanted = words_for(options_at(model, detail["loc"][:-1], source.data))
     came = describe(value, source.written.get(location))
     return f": came {came}, wanted {wanted}{_hint(value, detail['type'], options)}"
 
 
-def _unknown(key: str, model: type[BaseModel], location: Location) -> str:
-    own = [option.model for option in options_at(model, location[:-1]) if option.model]
-    for option in _other_kinds(model, location[:-1]):
-        if option.model and key in option.model.model_fields:
-            return f" goes with kind {option.kinds[0]!r}, but the kind here is {location[-2]!r}: remove it"
-    known = [name for found in own for name in found.model_fields]
+def _unknown(key: str, model: type[BaseModel], place: Location, data: Any) -> str:
+    branches = options_at(model, place, data)
+    here = _value_at(data, place)[1]
+    if elsewhere := [option.model for option in branches if option.model and key in option.model.model_fields]:
+        return _goes_with(elsewhere, here)
+    known = list(dict.fromkeys(
+        name for option in narrowed_options(branches, here) if option.model for name in option.model.model_fields
+    ))  # fmt: skip
     near = difflib.get_close_matches(key, known, n=1, cutoff=0.6)
     return " is unknown: " + (f"did you mean {near[0]!r}?" if near else f"known here are {listed(known)}")
 
 
-def _other_kinds(model: type[BaseModel], location: Location) -> list[Option]:
-    """The branches that a union chose against, when the location is one of its branches."""
-    branches = options_at(model, location[:-1]) if location else []
-    kinds = [kind for branch in branches for kind in branch.kinds]
-    return [branch for branch in branches if location[-1] in kinds and location[-1] not in branch.kinds]
+def _goes_with(models: Sequence[type[BaseModel]], here: Any) -> str:
+    """Say with which kind, or which goal, a key goes, and which is here."""
+    for decider in DECIDERS:
+        values = list(dict.fromkeys(value for model in models for value in values_of(model, decider)))
+        if values and (came := here.get(decider)) not in values:
+            wanted = listed([repr(value) for value in values], "or")
+            return f" goes with {decider} {wanted}, but the {decider} here is {came!r}: remove it"
+        models = [model for model in models if here.get(decider) in values_of(model, decider)] or models
+    return " is unknown: remove it"
 
 
 def _value_at(data: Any, location: Location) -> tuple[bool, Any]:

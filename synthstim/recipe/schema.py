@@ -13,11 +13,12 @@ from typing_extensions import Self
 
 from synthstim.errors import InputError
 from synthstim.recipe.controls import ControlsSpec, reserved
+from synthstim.recipe.entries import Entries
 from synthstim.recipe.expected import Expected
 from synthstim.recipe.fields import FileOrFolderPath, PathText, Section, Text, check_file, check_whole
 from synthstim.recipe.items import MAX_ITEMS, clashes, count
 from synthstim.recipe.problems import problem, raise_problems, validate
-from synthstim.recipe.stimuli import Controller, Entries
+from synthstim.recipe.stimuli import Controller
 from synthstim.recipe.yaml_source import Location, Source, dotted, parse_yaml
 
 WEIGHTS = ("default", "random")

@@ -1,22 +1,22 @@
-"""The entries of a recipe: metamers and controllers."""
+"""What the entries of a recipe say whatever their goal, and the items that they ask for; goals add keys of their own."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Annotated, Literal
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 from typing_extensions import Self
 
 from synthstim.recipe.constraints import Constraints, Limits
-from synthstim.recipe.expected import Expected, listed
+from synthstim.recipe.expected import Expected
 from synthstim.recipe.fields import (
     Activation,
     FilePath,
     LayerName,
     Name,
     Section,
-    Text,
     Weight,
     check_different,
     check_whole,
@@ -24,7 +24,6 @@ from synthstim.recipe.fields import (
 )
 from synthstim.recipe.making import Optimiser, Parametrisation, Start
 from synthstim.recipe.problems import raise_problems
-from synthstim.recipe.units import SITES, OthersSpec, UnitSpec
 from synthstim.recipe.yaml_source import Location
 
 References = Annotated[
@@ -66,6 +65,8 @@ class StimulusSpec(Section):
         plateau: an item stops when it improves by less than this, relative to its score.
         total_variation: weight of the penalty on differences between neighbouring pixels.
         constraints: hard limits on the stimulus.
+        kind: ``metamer`` or ``controller``.
+        goal: what the stimuli are to do (``synthstim.goals``).
     """
 
     name: Name
@@ -79,6 +80,8 @@ class StimulusSpec(Section):
     plateau: float | None = Field(default=None, ge=0, le=1)
     total_variation: Weight = 0.0
     constraints: Limits = Constraints()
+    kind: str
+    goal: str
 
 
 class Metamer(StimulusSpec):
@@ -93,6 +96,7 @@ class Metamer(StimulusSpec):
     """
 
     kind: Literal["metamer"]
+    goal: Literal["match"] = "match"
     reference: References
     layers: Layers
     metric: Literal["l2", "pearson"] = "l2"
@@ -113,118 +117,100 @@ class RobustnessSpec(Section):
     rotation: float = Field(default=0.0, ge=0, le=180)
 
 
-def _check_levels(values: tuple[float, ...]) -> tuple[float, ...]:
-    return tuple(check_different(values))
-
-
-Levels = Annotated[
-    tuple[Activation, ...],
-    Field(min_length=1, strict=False),
-    AfterValidator(_check_levels),
-    Expected("a list of activations, such as [0, 2, 4]"),
-]
-Pattern = Annotated[
-    dict[Text, Activation],
-    Field(min_length=1),
-    Expected("z-scores by the names of sites, such as {v4_01: 1.5, v4_02: -1}"),
-]
-# What goes with one goal only, or with some.
-_GOES_WITH = {
-    "level": ("level",),
-    "levels": ("level",),
-    "others": ("one_hot",),
-    "temperature": ("one_hot",),
-    "zscore": ("one_hot",),
-    "pattern": ("pattern",),
-    "caution": ("drive", "suppress", "level"),
-}
-
-
 class Controller(StimulusSpec):
-    """Images or sounds that bring a unit where the goal says.
+    """Images or sounds that bring units where the goal says.
 
     Attributes:
-        goal: drive or suppress the unit, bring it to a level, drive it and hold others down (one_hot), or bring a
-            population of fitted sites to a pattern.
-        unit: the unit, or several channels or fitted sites of which each gets controllers of its own; a pattern has none.
-        others: the units that one_hot holds down; of a fitted site, all other sites by default.
-        level: the activation that goal level wants; of a fitted site, its response as recorded.
-        levels: several of them, of which each gets copies of its own.
-        pattern: the responses that goal pattern wants of fitted sites, in z-scores.
-        caution: from the score of a fitted site's controller this many standard deviations, over the members of an
-            ensemble of fits, are taken: so a site is driven or suppressed where the members agree.
-        target: an item stops when the activation reaches it; of a pattern, when it is as near as this.
-        temperature: of one_hot's softmax; higher spreads the weight over more of the others.
-        zscore: whether one_hot compares units in z-scores: over the pool, or of fitted sites by their measured responses.
+        target: an item stops when what it is judged by reaches this; of a distance, when it is as near.
         robustness: small changes under which the image is to hold; None asks for none.
         diversity: weight of the differences between the copies.
     """
 
     kind: Literal["controller"]
-    goal: Literal["drive", "suppress", "level", "one_hot", "pattern"]
-    unit: UnitSpec | None = None
-    others: OthersSpec | None = None
-    level: Activation | None = None
-    levels: Levels | None = None
-    pattern: Pattern | None = None
-    caution: Weight = 0.0
     target: Activation | None = None
-    temperature: float = Field(default=1.0, gt=0.0001, le=1_000_000)
-    zscore: bool = True
     robustness: RobustnessSpec | None = None
     diversity: Weight = 0.0
 
+    @model_validator(mode="after")
+    def _check_keys(self) -> Self:
+        raise_problems(self.problems())
+        return self
+
+    def problems(self) -> Iterator[tuple[Location, str]]:
+        """What of the entry's keys does not go together."""
+        yield from ()
+
+    @property
+    def says_what(self) -> str:
+        """The key that says what is controlled."""
+        raise NotImplementedError
+
     @property
     def layer(self) -> str:
-        """The layer of the unit, or of the sites of a pattern."""
-        return SITES if self.unit is None else self.unit.layer
+        """The layer of what is controlled."""
+        raise NotImplementedError
 
     @property
     def of_sites(self) -> bool:
         """Whether fitted sites are controlled, by name."""
-        return self.unit is None or self.unit.of_sites
+        return False
 
-    @model_validator(mode="after")
-    def _check_goal(self) -> Self:
-        problems = list(self._lacking())
-        for key, goals in _GOES_WITH.items():
-            if key in self.model_fields_set and getattr(self, key) is not None and self.goal not in goals:
-                wanted = listed([repr(goal) for goal in goals], "or")
-                problems.append(((key,), f"goes with goal {wanted}, but the goal here is {self.goal!r}: remove it"))
-        if self.goal == "level" and self.levels is not None:
-            why = "does not go with levels: remove it"
-            problems += [((key,), why) for key in ("level", "target") if getattr(self, key) is not None]
-        if self.goal == "pattern" and self.unit is not None:
-            problems.append((("unit",), "does not go with goal 'pattern', which names its sites: remove it"))
-        if self.goal in _GOES_WITH["caution"] and self.caution and not self.of_sites:
-            problems.append((("caution",), "goes with fitted sites, but the unit here is none: remove it"))
-        raise_problems([*problems, *self._other_problems()])
-        return self
+    def named_sites(self) -> Iterator[tuple[Location, str]]:
+        """Every fitted site that the entry names, and where."""
+        yield from ()
 
-    def _lacking(self) -> Iterator[tuple[Location, str]]:
-        if self.goal == "level" and self.level is None and self.levels is None:
-            yield ("goal",), "'level' needs level: give the activation that the unit is to have"
-        if self.goal == "one_hot" and self.others is None and not (self.unit is None or self.unit.of_sites):
-            yield ("goal",), "'one_hot' needs others: give the units to hold down, as layer and channels"
-        if self.goal == "pattern" and self.pattern is None:
-            yield ("goal",), "'pattern' needs pattern: give the z-scores that the sites are to have, by their names"
-        if self.goal != "pattern" and self.unit is None:
-            yield ("goal",), f"{self.goal!r} needs unit: give the unit to control, as layer and channel, or as site"
+    def fit_problems(
+        self, sites: Sequence[str], observer: str, spread: Callable[[], bool]
+    ) -> Iterator[tuple[Location, str]]:
+        """What the entry asks of the observer's fit besides, and it has not.
 
-    def _other_problems(self) -> Iterator[tuple[Location, str]]:
-        if self.others is None or self.unit is None:
-            return
-        if (self.others.sites is not None) != self.unit.of_sites:
-            came = ("sites", "a unit of a layer") if self.others.sites is not None else ("units of a layer", "a site")
-            yield ("others",), f"are {came[0]}, but what is driven is {came[1]}: give both in one way"
-        elif not self.unit.of_sites:
-            for key, place, number in self.others.shared(self.unit):
-                yield ("others", key, place), f"is {number}, which the unit to drive has too: remove it"
+        Args:
+            sites: names of the fitted sites.
+            observer: how messages call it.
+            spread: whether it has a spread over the members of an ensemble.
+        """
+        yield from ()
 
 
-Entry = Annotated[
-    Metamer | Controller, Field(discriminator="kind"), Expected("a mapping with name, kind and what the kind needs")
-]
-Entries = Annotated[
-    tuple[Entry, ...], Field(min_length=1, strict=False), Expected("a list of stimuli, each with a name and a kind")
-]
+@dataclass(frozen=True)
+class Variant:
+    """One of the ways in which the items of an entry differ, such as one of its levels.
+
+    Attributes:
+        given: what it sets of an item, by name.
+        part: of the item's id; "" for none.
+        seeded: what the item's seed depends on, by name.
+    """
+
+    given: Mapping[str, Any]
+    part: str = ""
+    seeded: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Item:
+    """One stimulus to make.
+
+    Attributes:
+        stimulus_id: unique in the recipe whatever the case; 64 characters at most.
+        entry: the entry of the recipe that asks for it.
+        reference: a metamer's reference, as the recipe writes it: ``recipe.resolve(item.reference)`` is the file.
+        layers: the layers that a metamer matches, jointly when there are several.
+        channel: the channel of a controller; None for flat indices.
+        site: the fitted site of a controller; None for units of a layer, and for several sites together.
+        level: the activation that the item is to reach.
+        given: what else sets it apart, by the names that its goal gives.
+        copy: number of the copy, from 0.
+        seed: of the item's own random generator, 48 bits.
+    """
+
+    stimulus_id: str
+    entry: Metamer | Controller
+    reference: str | None = None
+    layers: tuple[str, ...] | None = None
+    channel: int | None = None
+    site: str | None = None
+    level: float | None = None
+    given: Mapping[str, Any] = field(default_factory=dict)
+    copy: int
+    seed: int

@@ -1,6 +1,5 @@
 """Checks: saved files are measured again, against references, units, natural images and chance."""
 
-from synthstim.verify.aims import Aim, in_z_scores
 from synthstim.verify.check import Check, check_set
 from synthstim.verify.consistency import require_shown
 from synthstim.verify.judging import judge
@@ -12,13 +11,11 @@ from synthstim.verify.pool_reading import null_distribution
 
 __all__ = [
     "CARRIED",
-    "Aim",
     "Check",
     "Measurer",
     "NaturalPool",
     "Null",
     "check_set",
-    "in_z_scores",
     "judge",
     "match_of",
     "natural_pool",

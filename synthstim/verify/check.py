@@ -10,12 +10,13 @@ import pandas as pd
 
 from synthstim.errors import InputError, nearest
 from synthstim.files import sha256_of
+from synthstim.goals import GOALS
+from synthstim.goals.aim import Aim
 from synthstim.media import statistics_of
 from synthstim.modalities.sound import RESAMPLERS
 from synthstim.models import OUTPUT, ImageInput, Observer
 from synthstim.stimulus_set import StimulusSet, altered
-from synthstim.verify.aims import Aim
-from synthstim.verify.consistency import aim_of, disagreements, judged_otherwise
+from synthstim.verify.consistency import aim_of, disagreements, judged_otherwise, read_aim
 from synthstim.verify.measure import Measured, Measurer, match_of, resampled
 from synthstim.verify.natural import natural_pool
 from synthstim.verify.pool import NaturalPool
@@ -91,7 +92,7 @@ def check_set(
         _require_same(stimuli, observer)
         pool = pool or natural_pool(observer, level_dbfs=stimuli.provenance.get("level_dbfs"))
         measurer = Measurer(observer, pool)
-        measurer.prepare(Aim.from_facts(facts) for facts in stimuli.provenance.get("stimuli", {}).values())
+        measurer.prepare(read_aim(facts) for facts in stimuli.provenance.get("stimuli", {}).values())
     same_pool = pool is None or pool.sha256 == stimuli.provenance.get("pool", {}).get("sha256")
     if not same_pool:
         problems.append(
@@ -111,7 +112,7 @@ def check_set(
             measured += 1
             if second is not None and not pd.isna(row["reference"]):
                 elsewhere.append({"stimulus_id": row["stimulus_id"], **_elsewhere(stimuli, row, second, second_layer)})
-            if resampler is not None and observer is not None and aim is not None and aim.goal == "match":
+            if resampler is not None and observer is not None and aim is not None and aim.layers:
                 elsewhere.append(_after(resampler, stimuli, row, aim, observer))
         if watch is not None:
             watch(number + 1, len(rows))
@@ -152,13 +153,11 @@ def _measure(stimuli: StimulusSet, row: dict[str, Any], aim: Aim | None, measure
     # A control has an aim where it is one unit's; natural stimuli and adopted ones may have none.
     if measurer is None or aim is None:
         return measured
-    stimulus = stimuli.stimulus(row["file"])
-    if aim.goal != "match":
-        return measured | measurer.controller(stimulus, aim)
-    if pd.isna(row["reference"]):
+    if aim.layers and pd.isna(row["reference"]):
         raise InputError(f"{stimuli.root}/stimuli.tsv: the metamer {row['stimulus_id']} has no reference")
-    each = all(layer in measurer.observer.groups for layer in str(row["layer"]).split("+"))
-    return measured | measurer.metamer(stimulus, stimuli.stimulus(row["reference"]), aim.layers, each=each)
+    reference = stimuli.stimulus(row["reference"]) if aim.layers else None
+    layers = str(row["layer"]).split("+") if aim.layers else ()
+    return measured | GOALS[aim.goal].measure(measurer, stimuli.stimulus(row["file"]), aim, reference, layers)
 
 
 def _differences(row: dict[str, Any], again: Measured, decibels: float, same_pool: bool) -> list[str]:

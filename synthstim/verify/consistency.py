@@ -8,9 +8,10 @@ from typing import Any
 import pandas as pd
 
 from synthstim.errors import InputError
+from synthstim.goals import GOALS
+from synthstim.goals.aim import Aim
 from synthstim.models import StimulusInput
 from synthstim.stimulus_set import StimulusSet
-from synthstim.verify.aims import Aim
 from synthstim.verify.judging import judge
 from synthstim.verify.measure import Measured
 
@@ -23,10 +24,26 @@ def aim_of(stimuli: StimulusSet, row: dict[str, Any]) -> Aim | None:
     """What a stimulus is meant to do, by the provenance; None where it says nothing of it.
 
     Raises:
-        InputError: what it says cannot be read.
+        InputError: what it says cannot be read, or its goal is not installed.
     """
     facts = stimuli.provenance.get("stimuli", {}).get(row["stimulus_id"])
-    return Aim.from_facts(facts) if isinstance(facts, dict) else None
+    return read_aim(facts) if isinstance(facts, dict) else None
+
+
+def read_aim(facts: dict[str, Any]) -> Aim:
+    """An aim that a provenance file describes, whole for its goal.
+
+    Raises:
+        InputError: it cannot be read, it lacks what its goal needs, or its goal is not installed.
+    """
+    aim = Aim.from_facts(facts)
+    try:
+        GOALS[aim.goal].require_whole(aim)
+    except InputError as error:
+        raise InputError(f"provenance.json: {error}") from None
+    except ValueError as error:
+        raise InputError(f"provenance.json describes a stimulus that cannot be read ({error})") from None
+    return aim
 
 
 def disagreements(stimuli: StimulusSet) -> Iterator[str]:
@@ -45,8 +62,7 @@ def disagreements(stimuli: StimulusSet) -> Iterator[str]:
             if row["kind"] in _MADE and "stimuli" in stimuli.provenance:
                 yield f"{row['stimulus_id']}: the table calls it a {row['kind']}, provenance.json does not describe it"
             continue
-        told: dict[str, Any] = {"goal": aim.goal}
-        told |= {"unit": aim.unit_name, "level": aim.level} if aim.goal != "match" else {}
+        told: dict[str, Any] = {"goal": aim.goal, "unit": aim.unit_name, "level": aim.level}
         for column, value in told.items():
             if not _agree(row[column], value):
                 yield f"{row['stimulus_id']}: {column} is {value} in provenance.json, the table says {row[column]}"
@@ -68,7 +84,7 @@ def judged_otherwise(row: dict[str, Any], aim: Aim, again: Measured, criteria: d
         return
     target = None if pd.isna(row["target_db"]) else float(row["target_db"])
     recorded = {name: row[name] for name in _JUDGED if name in again and not pd.isna(row[name])}
-    judged = [judge(row["kind"], aim, figures, criteria, target) for figures in (again | recorded, again)]
+    judged = [judge(aim, figures, criteria, target) for figures in (again | recorded, again)]
     if row["status"] not in {status for status, _ in judged}:
         status, reason = judged[0]
         yield (

@@ -10,11 +10,12 @@ import pandas as pd
 import torch
 
 from synthstim.errors import InputError
+from synthstim.goals import GOALS
+from synthstim.goals.aim import Aim
 from synthstim.media import Stimulus
 from synthstim.modalities.sound import SECOND, heard_through
 from synthstim.models import Observer, SoundInput, Unit, read_units
 from synthstim.models.hearing.textures import unmatched
-from synthstim.verify.aims import Aim, in_z_scores
 from synthstim.verify.null import MEASURES, FloatArray, Null, joined, ranks
 from synthstim.verify.pool import NaturalPool
 from synthstim.verify.pool_reading import PoolReading
@@ -22,8 +23,6 @@ from synthstim.verify.pool_reading import PoolReading
 Measured = dict[str, Any]
 # The column of the distance between a stimulus and its reference, |stimulus - reference| / |reference|.
 DISTANCES = {"image": "pixel_distance", "sound": "waveform_distance"}
-# A level is reached within this share of the unit's standard deviation over the pool.
-LEVEL_TOLERANCE = 0.05
 
 
 class Measurer:
@@ -70,24 +69,22 @@ class Measurer:
         return measured | {"null_percentile": min(ranks), DISTANCES[self.observer.input.modality]: float(distance)}
 
     def controller(self, stimulus: Stimulus, aim: Aim) -> Measured:
-        """Activation of the unit, or distance from a pattern, and the most extreme of the pool in the goal's direction."""
-        batch = _batch(self.observer, stimulus)
-        values = read_units(self.observer, batch, aim.controlled).double().cpu().numpy()
-        measured = {"activation": float(_of_goal(values, aim)[0]), "best_natural": float(self.natural_order(aim)[1][0])}
-        if aim.unit is None:
-            return measured | {"wins": None, "tolerance": None}
-        z = self._compared(batch, aim) if aim.others else None
-        return measured | {
-            "wins": None if z is None else bool(z[0] > z[1:].max()),
-            "tolerance": LEVEL_TOLERANCE * float(self.standardisation([aim.unit])[1][0]),
-        }
+        """What the goal judges by, such as the activation of the unit, and the best of the pool in the goal's direction."""
+        (activation,) = self.activations(stimulus, [aim])
+        return {"activation": activation, "best_natural": float(self.natural_order(aim)[1][0])}
 
     def activations(self, stimulus: Stimulus, aims: Sequence[Aim]) -> list[float]:
-        """What each aim is judged by, of one stimulus: the activation of its unit, or the distance from its pattern."""
+        """What each aim is judged by, of one stimulus, such as the activation of its unit."""
         units = list(dict.fromkeys(unit for aim in aims for unit in aim.controlled))
-        read = read_units(self.observer, _batch(self.observer, stimulus), units).double().cpu().numpy()
+        read = read_units(self.observer, self.batch(stimulus), units).double().cpu().numpy()
         wanted = [[units.index(unit) for unit in aim.controlled] for aim in aims]
-        return [float(_of_goal(read[:, columns], aim)[0]) for columns, aim in zip(wanted, aims, strict=True)]
+        return [
+            float(GOALS[aim.goal].values(read[:, columns], aim)[0]) for columns, aim in zip(wanted, aims, strict=True)
+        ]
+
+    def batch(self, *stimuli: Stimulus) -> torch.Tensor:
+        """Stimuli (batch, *shape) as the observer is given them."""
+        return _batch(self.observer, *stimuli)
 
     def null(self, layers: Sequence[str]) -> Null:
         """The null distribution at these layers."""
@@ -103,15 +100,10 @@ class Measurer:
         self.reading.prepare(units, dict.fromkeys(aim.layers for aim in wanted if aim.layers))
 
     def natural_order(self, aim: Aim) -> tuple[np.ndarray, FloatArray]:
-        """Numbers of the pool's stimuli, most extreme in the goal's direction first, and their activations of the unit.
-
-        For a pattern, their distances from it.
-        """
-        values = _of_goal(self.natural_activations(aim.controlled), aim)
-        if aim.goal == "level":
-            order = np.argsort(np.abs(values - (aim.level or 0.0)), kind="stable")
-        else:
-            order = np.argsort(values if aim.goal in ("suppress", "pattern") else -values, kind="stable")
+        """Numbers of the pool's stimuli, the best in the goal's direction first, and what the goal judges them by."""
+        goal = GOALS[aim.goal]
+        values = goal.values(self.natural_activations(aim.controlled), aim)
+        order = np.argsort(-goal.merit(values, aim), kind="stable")
         return order, values[order]
 
     def natural_activations(self, units: Sequence[Unit]) -> FloatArray:
@@ -131,25 +123,6 @@ class Measurer:
             values = np.percentile(self.null(layers).values(measure, self.pool.recognise(reference)), percentile)
             parts.append(pd.DataFrame({"measure": measure, "percentile": percentile, "value": values}))
         return pd.concat(parts)
-
-    def _compared(self, batch: torch.Tensor, aim: Aim) -> FloatArray:
-        """The unit and the others (unit,) of one stimulus as a one_hot goal compares them.
-
-        In z-scores over the pool, or of fitted sites by their measured responses; in activations where the goal was set so.
-        """
-        assert aim.unit is not None
-        units = [aim.unit, *aim.others]
-        fitted = in_z_scores(units) if aim.zscore else None
-        values = read_units(self.observer, batch, fitted or units)[0].double().cpu().numpy()
-        if fitted is not None or not aim.zscore:
-            return values
-        mean, std = self.standardisation(units)
-        return (values - mean) / std
-
-
-def _of_goal(values: FloatArray, aim: Aim) -> FloatArray:
-    """What a goal is judged by (stimulus,): the activation (stimulus, 1) of its unit, or the distance from its pattern."""
-    return values[:, 0] if aim.unit is not None else np.sqrt(((values - np.array(aim.pattern)) ** 2).mean(1))
 
 
 def profile_of(

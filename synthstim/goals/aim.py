@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass, fields, replace
-from typing import Any
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from typing import TYPE_CHECKING, Any
 
-from synthstim.encoding import SITES, STANDARDISED
 from synthstim.errors import InputError
-from synthstim.models import Unit
+
+if TYPE_CHECKING:
+    from synthstim.models import Unit
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -16,14 +17,15 @@ class Aim:
     """What one stimulus is meant to do, as the provenance keeps it.
 
     Attributes:
-        goal: match, drive, suppress, level, one_hot or pattern.
+        goal: its name.
         layers: a metamer's, matched jointly.
-        unit: a controller's.
-        others: held down by a one_hot controller.
-        level: asked for by a level controller.
-        units: of a pattern.
+        unit: that is controlled by itself.
+        others: held down meanwhile.
+        level: the activation asked for.
+        units: that are controlled together.
         pattern: asked of them, in the units of their activations.
-        zscore: whether a one_hot controller's units are compared in z-scores.
+        zscore: whether units are compared in z-scores.
+        given: what else a goal asks, as (name, plain value); lists are tuples.
     """
 
     goal: str
@@ -34,16 +36,18 @@ class Aim:
     units: tuple[Unit, ...] = ()
     pattern: tuple[float, ...] = ()
     zscore: bool = True
+    given: tuple[tuple[str, Any], ...] = ()
 
     @property
     def controlled(self) -> tuple[Unit, ...]:
-        """The units that the goal is about: one, or those of a pattern; none for a metamer."""
+        """The units that the goal is about; none for a metamer."""
         return self.units or ((self.unit,) if self.unit is not None else ())
 
     @property
     def unit_name(self) -> str | None:
         """How tables call what is controlled; None for a metamer.
 
+        >>> from synthstim.models import Unit
         >>> Aim(goal="pattern", units=(Unit(layer="sites_z", channel=0, label="v4_1"),), pattern=(1.5,)).unit_name
         'v4_1 1.5'
         """
@@ -63,6 +67,7 @@ class Aim:
             "layers": list(self.layers),
             "level": self.level,
             "pattern": list(self.pattern),
+            "given": dict(self.given) or None,
         }
         plain["zscore"] = None if self.zscore else False
         units = [_plain_unit(unit) for unit in (*self.controlled, *self.others)]
@@ -70,28 +75,31 @@ class Aim:
 
     @classmethod
     def from_facts(cls, facts: dict[str, Any]) -> Aim:
-        """Rebuild an aim from a provenance file."""
+        """Rebuild an aim from a provenance file.
+
+        Raises:
+            InputError: it cannot be read.
+        """
         try:
             units = tuple(_unit(unit) for unit in facts.get("units", []))
-            level, goal = facts.get("level"), str(facts["goal"])
-            if goal == "pattern":
-                values = tuple(map(float, facts["pattern"]))
-                if not units or len(units) != len(values):
-                    raise ValueError(f"a pattern of {len(values)} values for {len(units)} units")
-                return cls(goal=goal, units=units, pattern=values)
+            level = facts.get("level")
+            pattern = tuple(map(float, facts.get("pattern", [])))
+            if pattern and len(units) != len(pattern):
+                raise ValueError(f"a pattern of {len(pattern)} values for {len(units)} units")
             return cls(
-                goal=goal, layers=tuple(map(str, facts.get("layers", []))), unit=units[0] if units else None,
-                others=units[1:], level=None if level is None else float(level), zscore=facts.get("zscore") is not False,
+                goal=str(facts["goal"]), layers=tuple(map(str, facts.get("layers", []))),
+                unit=units[0] if units and not pattern else None, others=() if pattern else units[1:],
+                level=None if level is None else float(level), units=units if pattern else (), pattern=pattern,
+                zscore=facts.get("zscore") is not False, given=_hashable(facts.get("given", {})),
             )  # fmt: skip
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise InputError(f"provenance.json describes a stimulus that cannot be read ({error})") from None
 
 
-def in_z_scores(units: Sequence[Unit]) -> tuple[Unit, ...] | None:
-    """The same fitted sites in z-scores of their measured responses; None unless all are fitted sites."""
-    if any(unit.layer != SITES for unit in units):
-        return None
-    return tuple(replace(unit, layer=STANDARDISED) for unit in units)
+def _hashable(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return tuple((name, _hashable(one)) for name, one in value.items())
+    return tuple(map(_hashable, value)) if isinstance(value, list) else value
 
 
 def _plain_unit(unit: Unit) -> dict[str, Any]:
@@ -100,6 +108,8 @@ def _plain_unit(unit: Unit) -> dict[str, Any]:
 
 
 def _unit(facts: dict[str, Any]) -> Unit:
+    from synthstim.models import Unit
+
     known = {field.name for field in fields(Unit)} - {"reader"}
     given: dict[str, Any] = {
         name: tuple(value) if isinstance(value, list) else value for name, value in facts.items() if name in known

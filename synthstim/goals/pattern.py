@@ -1,0 +1,127 @@
+"""Bring a population of fitted sites to a pattern of responses, in z-scores."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from pydantic import Field
+
+from synthstim.goals.aim import Aim
+from synthstim.goals.base import Goal, Measured, Measuring
+from synthstim.goals.card import CardLine
+from synthstim.goals.unit import site_unit
+from synthstim.recipe.expected import Expected
+from synthstim.recipe.fields import Activation, Text
+from synthstim.recipe.stimuli import Controller, Item
+from synthstim.recipe.units import SITES
+from synthstim.recipe.yaml_source import Location
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+    from torch import Tensor
+
+    from synthstim.models import Observer
+    from synthstim.objectives import Objective
+
+ZScores = Annotated[
+    dict[Text, Activation],
+    Field(min_length=1),
+    Expected("z-scores by the names of sites, such as {v4_01: 1.5, v4_02: -1}"),
+]
+
+
+class PatternEntry(Controller):
+    """Controllers that bring fitted sites to a pattern.
+
+    Attributes:
+        pattern: the responses wanted of the sites, in z-scores.
+    """
+
+    goal: Literal["pattern"]
+    pattern: ZScores
+
+    @property
+    def says_what(self) -> str:
+        """The key that says what is controlled."""
+        return "pattern"
+
+    @property
+    def layer(self) -> str:
+        """The layer of fitted sites."""
+        return SITES
+
+    @property
+    def of_sites(self) -> bool:
+        """It is of fitted sites alone."""
+        return True
+
+    def named_sites(self) -> Iterator[tuple[Location, str]]:
+        """Every fitted site that the entry names, and where."""
+        yield from ((("pattern", site), site) for site in self.pattern)
+
+
+class PatternGoal(Goal):
+    """The least distance from the pattern."""
+
+    name = "pattern"
+    section = PatternEntry
+    label = "pattern"
+    symbol = "cross"
+    higher = False
+    lines = (
+        CardLine("distance", "activation", "Root mean square distance from the pattern, in z-scores"),
+        CardLine("nearest natural", "best_natural", "The least distance over the pool"),
+    )
+
+    def aim(self, item: Item, observer: Observer) -> Aim:
+        """The sites, and what is wanted of each."""
+        wanted: dict[str, float] = item.entry.pattern  # type: ignore[union-attr]
+        units = tuple(site_unit(observer, site, standardised=True) for site in wanted)
+        return Aim(goal=self.name, units=units, pattern=tuple(map(float, wanted.values())))
+
+    def objective(
+        self,
+        entry: Any,
+        aims: Sequence[Aim],
+        measurer: Measuring,
+        *,
+        references: Tensor | None = None,
+        layers: Sequence[str] = (),
+    ) -> Objective:
+        """Minus the distance from the pattern."""
+        import torch
+
+        from synthstim.objectives import pattern
+
+        return pattern(aims[0].units, torch.tensor([aim.pattern for aim in aims]))
+
+    def target(self, entry: Any) -> float | None:
+        """The score is minus the distance."""
+        return None if entry.target is None else -entry.target
+
+    def blamed(self, entry: Any, named: object) -> Location:
+        """The pattern."""
+        return ("pattern",)
+
+    def require_whole(self, aim: Aim) -> None:
+        """Raise ValueError unless the aim has a pattern."""
+        if not aim.pattern:
+            raise ValueError("a pattern of no sites")
+
+    def values(self, activations: NDArray[np.float64], aim: Aim) -> NDArray[np.float64]:
+        """The root mean square distance from the pattern."""
+        distance: NDArray[np.float64] = ((activations - aim.pattern) ** 2).mean(1) ** 0.5
+        return distance
+
+    def reasons(
+        self, aim: Aim, measured: Measured, criteria: Mapping[str, Any], target_db: float | None = None
+    ) -> Iterator[str]:
+        """It must come nearer than any of the pool."""
+        distance, natural = measured["activation"], measured["best_natural"]
+        if distance >= natural:
+            yield f"the distance {distance:.3g} from the pattern is not below the nearest natural's {natural:.3g}"
+
+
+GOAL = PatternGoal()
