@@ -49,6 +49,8 @@ HEARING: dict[str, CatalogueEntry] = {
     "cochleagram-feather2023": CatalogueEntry("hearing.cochleagram", "the same with envelopes at half amplitude, as published", options={"preset": "feather2023", "compat": True}),
     "cochleagram-kell2018": CatalogueEntry("hearing.cochleagram", "cochleagram of Kell et al. 2018", options={"preset": "kell2018"}),
     "cochleagram-mcdermott2011": CatalogueEntry("hearing.cochleagram", "cochleagram of McDermott & Simoncelli 2011", options={"preset": "mcdermott2011"}),
+    "mel": CatalogueEntry("hearing.mel", "mel spectrogram, 64 bands on Slaney's scale"),
+    "mel-htk": CatalogueEntry("hearing.mel", "the same on HTK's scale", options={"scale": "htk"}),
     "spectrotemporal": CatalogueEntry("hearing.spectrotemporal", "spectrotemporal modulation filters on a cochleagram"),
     "spectrotemporal-norman-haignere2018": CatalogueEntry("hearing.spectrotemporal", "those of Norman-Haignere & McDermott 2018", options={"preset": "norman_haignere2018"}),
     "spectrotemporal-words": CatalogueEntry("hearing.spectrotemporal", "spectrotemporal filters and a read-out of 794 words", "file", seconds=2.0, options={"words": 794}),

@@ -20,6 +20,7 @@ import torch
 from torch import Tensor, nn
 
 from synthstim.errors import InputError
+from synthstim.models.hearing.mel import mel_filters
 from synthstim.models.hearing.whisper_decoder import Scribe
 from synthstim.models.hearing.whisper_weights import (
     CheckpointSource,
@@ -52,11 +53,8 @@ class LogMel(nn.Module):
     window: Tensor
 
     def __init__(self, channels: int = 80) -> None:
-        from transformers.audio_utils import mel_filter_bank
-
         super().__init__()
-        filters = mel_filter_bank(WINDOW // 2 + 1, channels, 0.0, RATE / 2, RATE, norm="slaney", mel_scale="slaney")
-        self.register_buffer("filters", torch.as_tensor(filters.T, dtype=torch.float32), persistent=False)
+        self.register_buffer("filters", mel_filters(channels, rate=RATE, window=WINDOW), persistent=False)
         self.register_buffer("window", torch.hann_window(WINDOW), persistent=False)
 
     def forward(self, waveforms: Tensor) -> Tensor:
