@@ -11,10 +11,11 @@ import torch
 from material import photograph_path
 from torch import Tensor
 
+from synthstim.modalities.image.synthesis import phases_of
 from synthstim.models import Observer
 from synthstim.objectives import match
 from synthstim.optimise import Stopping, Synthesiser
-from synthstim.production.phases import Phase, phases_of
+from synthstim.production.phases import Phase
 from synthstim.recipe import Metamer, Recipe
 
 

@@ -16,11 +16,11 @@ import torch
 from synthstim.constraints import Level, Peak
 from synthstim.modalities.sound import at_level, fit_sound
 from synthstim.modalities.sound.recordings import carried
+from synthstim.modalities.sound.synthesis import METAMER_EVALUATIONS, STEP
 from synthstim.models import Observer, load_model
 from synthstim.objectives import match
 from synthstim.optimise import Adam, GradientAscent, Stopping, Synthesiser
 from synthstim.parametrise import Spectrogram, Waveform
-from synthstim.production.sound_phases import METAMER_EVALUATIONS, STEP
 
 LEVEL = -26.0
 STAGES = (("cochleagram", "cochleagram"), ("whisper-tiny.en", "conv2"), ("whisper-tiny.en", "enc0"))

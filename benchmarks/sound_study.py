@@ -13,11 +13,11 @@ import torch
 from sound import LEVEL, reference_of
 
 from synthstim.constraints import Level, Peak
+from synthstim.modalities.sound.synthesis import STEP
 from synthstim.models import load_model
 from synthstim.objectives import match
 from synthstim.optimise import Adam, Optimiser, Stopping, Synthesiser
 from synthstim.parametrise import Spectrogram
-from synthstim.production.sound_phases import STEP
 
 RECORDINGS = ("activated", "december", "austen_0870")
 STAGES = ("cochleagram:cochleagram", "whisper-tiny.en:mel", "whisper-tiny.en:conv2", "whisper-tiny.en:enc1")

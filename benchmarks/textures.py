@@ -16,13 +16,13 @@ from typing import Any
 
 import torch
 
-from synthstim.modalities.sound import resample
+from synthstim.modalities.sound import resample, shaped_noise
 from synthstim.modalities.sound.recordings import TEXTURES, carried
 from synthstim.models import Observer, SoundInput
 from synthstim.models.hearing.textures import EVALUATIONS, RATE, STATISTICS, STOP_DB, class_decibels, network
 from synthstim.objectives import match
 from synthstim.optimise import LBFGS, Stopping, Synthesiser
-from synthstim.parametrise import Spectrogram, shaped_noise
+from synthstim.parametrise import Spectrogram
 
 LEVEL_DBFS = -26.0
 

@@ -33,7 +33,7 @@ class Robustness:
                 f"{self} is out of range: jitter from 0, scale 0 to 1, rotation 0 to 180 degrees, settled 0 to 1"
             )
 
-    def check(self, size: tuple[int, int]) -> None:
+    def check(self, size: tuple[int, ...]) -> None:
         """Raise InputError if images of this size would leave their own frame."""
         most = min(size) // 2
         if self.jitter > most:

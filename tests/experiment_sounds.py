@@ -45,7 +45,7 @@ def make_sounds(
     rate: int = RATE,
 ) -> Path:
     """Write a set with a metamer of every source at every stage of every observer, but those missing."""
-    writer = SetWriter(root, rate=rate)
+    writer = SetWriter(root, modality="sound", rate=rate)
     seed = 0
     for source in sources:
         reference, digest = writer.add_reference(sound(seed := seed + 1, rate=rate), source)

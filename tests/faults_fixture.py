@@ -16,7 +16,6 @@ from synthstim.analysis import Condition, Design, simulate_trials, write_experim
 from synthstim.evolve import EvolutionFolder
 from synthstim.experiment import export_experiment
 from synthstim.loop import start_loop
-from synthstim.media import statistics_of
 from synthstim.modalities.image import write_png
 from synthstim.stimulus_set import SetWriter, StimulusSet
 
@@ -103,7 +102,7 @@ def _set(root: Path) -> Path:
     with SetWriter(root) as writer:
         for number, image in enumerate(images):
             path = writer.add(f"noise_{number}", image, name="noise", kind="natural", status="passed")
-            writer.rows[-1].update(statistics_of(path))
+            writer.rows[-1].update(writer.modality.statistics(path))
         return writer.commit({"versions": {"synthstim": "0.1.0"}})
 
 

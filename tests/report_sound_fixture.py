@@ -54,7 +54,7 @@ class SoundMaker:
     """Writes the set part by part; ``hostile`` puts markup into every text that a set may carry."""
 
     def __init__(self, root: Path, *, hostile: bool = False) -> None:
-        self.writer = SetWriter(root, rate=RATE)
+        self.writer = SetWriter(root, modality="sound", rate=RATE)
         self.generator = np.random.default_rng(11)
         self.bad = SCRIPT if hostile else ""
         self.count = 0

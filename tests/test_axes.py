@@ -15,7 +15,6 @@ from synthstim import ImageInput, InputError, Observer, SoundInput, Unit, read_u
 from synthstim.cli import app
 from synthstim.encoding.descent import Factorised
 from synthstim.encoding.features import Features
-from synthstim.media import read_stimulus
 from synthstim.models import Axes, load_model
 from synthstim.production import make, observer_of_set
 from synthstim.recipe import Recipe
@@ -311,7 +310,7 @@ def test_axes_of_a_recipe_are_checked_with_its_set(tmp_path):
     observer = observer_of_set(made)
     assert observer is not None
     assert str(observer.axes_of("blocks.0")) == "1+10x10 channel"
-    shown = torch.from_numpy(np.stack([read_stimulus(made.path(file)) for file in made.table["file"]]))
+    shown = torch.from_numpy(np.stack([made.stimulus(file) for file in made.table["file"]]))
     unit = Unit(layer="blocks.1", channel=7, position="class")
     wanted = observer.activations(shown, ["blocks.1"])["blocks.1"][:, 0, 7]
     torch.testing.assert_close(read_units(observer, shown, [unit])[:, 0], wanted)

@@ -14,7 +14,6 @@ from synthstim.controls import Gabors, brought_within, phase_scrambled
 from synthstim.controls.cases import met
 from synthstim.encoding import Fit, fit_sites
 from synthstim.errors import InputError
-from synthstim.media import rounded
 from synthstim.modalities.image import linear_light, luminance, luminance_statistics
 from synthstim.models import load_model
 from synthstim.parametrise import Fourier
@@ -285,7 +284,9 @@ def test_a_fitted_gabor_beats_random_ones(made, fit):
     limit = luminance_of(natural_pool(fit.observer))
     gabors = Gabors((3, 16, 16))
     random = gabors.render(torch.randn(200, 7, generator=torch.Generator().manual_seed(5), dtype=torch.float64))
-    filed = np.stack([rounded(one, fit.observer.input) for one in brought_within(random, [limit]).float().numpy()])
+    filed = np.stack(
+        [fit.observer.input.modality.rounded(one) for one in brought_within(random, [limit]).float().numpy()]
+    )
     sites, z = predictions(fit, torch.from_numpy(filed))
     for row in controls[controls["control"] == "gabor"].itertuples():
         own = score(row, *predictions(fit, images_of(made, [row.stimulus_id])))[0]

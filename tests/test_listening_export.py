@@ -471,7 +471,7 @@ def test_no_text_of_a_set_becomes_code(tmp_path: Path) -> None:
 
 
 def test_names_of_made_sounds_are_kept_free(tmp_path: Path) -> None:
-    writer = SetWriter(tmp_path / "set", rate=RATE)
+    writer = SetWriter(tmp_path / "set", modality="sound", rate=RATE)
     for number, name in enumerate(("Level", "other")):
         reference, digest = writer.add_reference(sound(number), name)
         writer.add(name, sound(number + 5), kind="metamer", layer="a", reference=reference, reference_sha256=digest)

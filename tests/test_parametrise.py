@@ -5,10 +5,12 @@ import torch
 from engine_fixture import generators, photographs
 
 from synthstim.errors import InputError
-from synthstim.modalities.sound import highest_hz, raise_rate, resample
+from synthstim.modalities import MODALITIES
+from synthstim.modalities.sound import highest_hz, raise_rate, resample, shaped_noise
 from synthstim.models import SoundInput
-from synthstim.parametrise import Fourier, Pixels, Waveform, noise, shaped_noise
+from synthstim.parametrise import Fourier, Pixels, Waveform
 
+noise = MODALITIES["image"].noise
 SHAPES = [(3, 16, 16), (1, 9, 14), (5, 7, 7), (2, 12, 5)]
 CLASSES = [
     Pixels,
@@ -222,6 +224,7 @@ def test_unknown_decays():
 @pytest.mark.parametrize(("kind", "slope"), [("pink", -0.5), ("white", 0.0)])
 def test_noise_of_sounds(kind, slope):
     """Acousticians call pink what has the same power in every octave: an amplitude of 1/sqrt(f)."""
+    noise = MODALITIES["sound"].noise
     sounds = noise(kind, (48_000,), generators(*range(6)))
     assert sounds.abs().max() <= 1
     assert sounds.std(1).tolist() == pytest.approx([0.02] * 6, rel=0.02)

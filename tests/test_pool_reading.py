@@ -140,12 +140,12 @@ def test_what_was_not_used_for_longest_goes_first(cache, monkeypatch):
 def test_crops_are_kept_as_long_as_the_first_is_the_same(cache, monkeypatch):
     input = small_network()
     pool = natural_pool(input, count=64)
-    monkeypatch.setattr("synthstim.verify.crops.resize", pytest.fail)
+    monkeypatch.setattr("synthstim.modalities.image.natural.resize", pytest.fail)
     again = natural_pool(input, count=64)
     assert np.array_equal(again.stored, pool.stored)
     assert np.array_equal(again.origin, pool.origin)
     monkeypatch.undo()
-    monkeypatch.setattr("synthstim.verify.crops.fit_image", lambda image, *_: fit_image(image / 2, *_))
+    monkeypatch.setattr("synthstim.modalities.image.natural.fit_image", lambda image, *_: fit_image(image / 2, *_))
     assert not np.array_equal(natural_pool(input, count=64).stored, pool.stored), "read otherwise, cut anew"
 
 

@@ -45,7 +45,7 @@ def tone():
 
 def one_sound(root, waveform, *, rate: int = RATE, bits: int = 24):
     """A set of one natural sound."""
-    writer = SetWriter(root, rate=rate)
+    writer = SetWriter(root, modality="sound", rate=rate)
     writer.add("sound", waveform, bits=bits, kind="natural")
     return writer.commit({})
 

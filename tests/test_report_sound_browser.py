@@ -169,7 +169,7 @@ def test_filters_hide_sounds_and_stop_them(browser, pages):
 
 @pytest.mark.parametrize("level", [1, 2, 3])
 def test_reduced_copies_play_too(browser, tmp_path, monkeypatch, level):
-    writer = SetWriter(tmp_path / "large", rate=RATE)
+    writer = SetWriter(tmp_path / "large", modality="sound", rate=RATE)
     writer.add("ah", vowel("ah"), kind="natural")
     root = writer.commit({})
     monkeypatch.setattr(sounds, "BUDGET_BYTES", {1: 100_000, 2: 50_000, 3: 10}[level])
@@ -180,7 +180,7 @@ def test_reduced_copies_play_too(browser, tmp_path, monkeypatch, level):
 
 @pytest.mark.parametrize(("bits", "samples"), [(16, 960), (32, 48_000), (24, 7)])
 def test_other_codings_and_lengths_play(browser, tmp_path, bits, samples):
-    writer = SetWriter(tmp_path / "other", rate=RATE)
+    writer = SetWriter(tmp_path / "other", modality="sound", rate=RATE)
     writer.add(
         "noise", np.random.default_rng(0).uniform(-0.1, 0.1, samples).astype(np.float32), bits=bits, kind="natural"
     )

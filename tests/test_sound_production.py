@@ -67,7 +67,7 @@ def decibels(values, wanted):
 
 
 def test_every_row_of_the_recipe_is_a_row_of_the_table(made):
-    assert made.modality == "sound"
+    assert made.modality.name == "sound"
     assert list(made.table["stimulus_id"]) == [
         *("pair_word_cochleagram_0", "pair_word_cochleagram_1", "pair_texture_cochleagram_0", "pair_texture_cochleagram_1"),
         *("up_ch80_0", "up_ch140_0", "down_0", "at_0", "only_0"),
@@ -223,7 +223,7 @@ def test_the_null_is_of_pairs_of_different_recordings(tiny, cochleagram):
 def test_a_recording_is_known_again_wherever_it_is_cut(tiny, cochleagram):
     place, _ = tiny
     pool = natural_pool(cochleagram, place / "pool", level_dbfs=-26)
-    assert pool.modality == "sound"
+    assert pool.modality.name == "sound"
     assert [round(level_of(pool.stimulus(number)).rms_dbfs, 2) for number in range(len(pool))] == [-26.0] * len(POOL)
     waveform, rate = read_sound(place / "pool" / "water.wav")
     for start in (0.1, 1.7, 4.2):

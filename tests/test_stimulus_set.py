@@ -183,7 +183,7 @@ def test_adopted_sounds_keep_their_samples(tmp_path):
     (tmp_path / "mine" / "notes.txt").write_text("hello")
     stimuli, left_out = adopt(tmp_path / "mine", tmp_path / "set", kind="natural")
     assert left_out == ["notes.txt"]
-    assert stimuli.modality == "sound"
+    assert stimuli.modality.name == "sound"
     table = stimuli.table.set_index("stimulus_id")
     assert set(table["kind"]) == {"natural"}
     assert set(table["rate_hz"]) == {44_100}

@@ -10,7 +10,7 @@ import texture_oracle
 import torch
 
 from synthstim.errors import InputError
-from synthstim.modalities.sound import write_wav
+from synthstim.modalities.sound import shaped_noise, write_wav
 from synthstim.modalities.sound.recordings import carried
 from synthstim.models import Observer, SoundInput
 from synthstim.models.capture import read_layers
@@ -28,7 +28,7 @@ from synthstim.models.hearing.textures import (
 )
 from synthstim.objectives import match
 from synthstim.optimise import LBFGS, Stopping, Synthesiser
-from synthstim.parametrise import Spectrogram, shaped_noise
+from synthstim.parametrise import Spectrogram
 from synthstim.production import make
 from synthstim.recipe import Recipe
 

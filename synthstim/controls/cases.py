@@ -14,7 +14,7 @@ from torch import Tensor
 
 from synthstim.constraints import Constraint, Luminance, project_all
 from synthstim.goals.aim import Aim
-from synthstim.media import Stimulus, rounded
+from synthstim.modalities.base import Stimulus
 from synthstim.modalities.image import luminance
 from synthstim.models import Observer
 from synthstim.objectives import Objective, Scorer
@@ -116,7 +116,7 @@ def met(stimuli: Tensor, constraints: Sequence[Constraint]) -> Tensor:
 
 def as_filed(stimuli: Tensor, observer: Observer) -> list[Stimulus]:
     """Stimuli as their files of the default bits will hold them."""
-    return [rounded(one, observer.input) for one in stimuli.detach().cpu().float().numpy()]
+    return [observer.input.modality.rounded(one) for one in stimuli.detach().cpu().float().numpy()]
 
 
 def scores(cases: Sequence[Case], stimuli: Sequence[Stimulus], observer: Observer, *, at_once: int = 16) -> Tensor:

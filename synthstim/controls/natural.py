@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from synthstim.controls.cases import Case, Control, Use, as_filed, brought_within, by_constraints, met, scores
-from synthstim.media import Stimulus
+from synthstim.modalities.base import Stimulus
 from synthstim.models import Observer
 from synthstim.verify import NaturalPool
 

@@ -14,7 +14,7 @@ from synthstim.encoding.fitted import FittedSites, Sites, Standardised
 from synthstim.encoding.members import FittedEnsemble, Member, observer_with_members
 from synthstim.encoding.result import Fit
 from synthstim.errors import InputError
-from synthstim.models import Observer, StimulusInput
+from synthstim.models import Observer
 from synthstim.responses.files import listed
 
 
@@ -129,7 +129,7 @@ def _place(base: Observer, facts: dict[str, Any], bases: list[Observer], network
     for number, other in enumerate(bases):
         if (other.weights_sha256, other.input) == (base.weights_sha256, base.input):
             return number
-    if bases and _shown(base.input) != _shown(bases[0].input):
+    if bases and base.input.unprocessed != bases[0].input.unprocessed:
         raise InputError(
             f"{base.name} is {base.input.verb} {base.input.words}, {bases[0].name} {bases[0].input.words}: fit both to"
             " stimuli of one size"
@@ -137,10 +137,6 @@ def _place(base: Observer, facts: dict[str, Any], bases: list[Observer], network
     bases.append(base)
     networks.append(facts)
     return len(bases) - 1
-
-
-def _shown(input: StimulusInput) -> tuple[object, ...]:
-    return (input.modality, getattr(input, "rate", None), *input.shape)
 
 
 def _table(tables: list[pd.DataFrame]) -> pd.DataFrame:

@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from synthstim.errors import InputError
-from synthstim.models import ImageInput, Observer, SoundInput
-from synthstim.models.opening import asked_for, names_code, open_model, reopening
+from synthstim.modalities import MODALITIES
+from synthstim.models import Observer
+from synthstim.models.opening import names_code, open_model, reopening
 
 # 2 has members, on one network or several.
 SCHEMA_VERSION = 2
@@ -43,11 +44,8 @@ def read_facts(root: Path) -> dict[str, Any]:
 def open_base(known: dict[str, Any], root: Path, *, download: bool, allow_code: bool) -> Observer:
     """The observer that a fit describes, if what it says is enough to open it."""
     try:
-        name, weights, shown = str(known["name"]), str(known["weights"]), dict(known["input"])
-        values: dict[str, Any] = {
-            key: tuple(value) if isinstance(value, list) else value for key, value in shown.items()
-        }
-        input = SoundInput(**values) if known["modality"] == "sound" else ImageInput(**values)
+        name, weights = str(known["name"]), str(known["weights"])
+        input = MODALITIES[known["modality"]].input_of(dict(known["input"]))
         # Fits of earlier versions hold no more than the name.
         opening = reopening(known.get("opening", {"name": name, "weights": weights}) or {"weights": weights})
     except (KeyError, TypeError, ValueError) as error:
@@ -55,7 +53,7 @@ def open_base(known: dict[str, Any], root: Path, *, download: bool, allow_code: 
     if "name" not in opening or opening.get("weights", "default") not in ("default", "random"):
         raise InputError(f"{root} was fitted to {name} with the weights {weights}: open that observer and give it")
     # A model is built for the stimuli; a function is asked for no more than it was.
-    asked = opening if names_code(opening["name"]) else {**asked_for(input), **opening}
+    asked = opening if names_code(opening["name"]) else {**input.asked, **opening}
     made = open_model(**asked, allow_code=allow_code, allow_download=download)
     return made.given(input, name=name, weights=weights, axes=known.get("axes"))
 

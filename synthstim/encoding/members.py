@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from synthstim.encoding.fitted import SITES, STANDARDISED, OnNetwork, Sites, Standardised, decision_of, require_untaken
-from synthstim.models import OUTPUT, ImageInput, Observer, SoundInput, StimulusInput
+from synthstim.models import OUTPUT, Observer, StimulusInput
 from synthstim.models.adoption import move
 from synthstim.models.capture import listen, read_layers
 
@@ -145,7 +145,7 @@ def observer_with_members(bases: Sequence[Observer], members: Sequence[Member], 
         move(added, first.device, first.network_dtype)
     return Observer(
         module,
-        input=as_shown(first.input) if several else first.input,
+        input=first.input.unprocessed if several else first.input,
         name=f"sites of {len(members)} members on {' and '.join(dict.fromkeys(base.name for base in bases))}",
         weights=first.weights,
         decision=decision_of(first),
@@ -153,14 +153,6 @@ def observer_with_members(bases: Sequence[Observer], members: Sequence[Member], 
         groups=first.groups,
         axes={MEMBERS: "token channel", **first.axes.declared},
     )
-
-
-def as_shown(input: StimulusInput) -> StimulusInput:
-    """The input of an observer that is given stimuli of this size and passes them on unchanged."""
-    if isinstance(input, ImageInput):
-        return ImageInput(size=input.size, channels=input.channels)
-    assert isinstance(input, SoundInput)
-    return SoundInput(rate=input.rate, samples=input.samples, network_rate=input.rate)
 
 
 def _distinct(networks: Sequence[nn.Module]) -> list[nn.Module]:

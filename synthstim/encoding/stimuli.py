@@ -14,7 +14,7 @@ from torch import Tensor
 
 from synthstim.errors import InputError
 from synthstim.files import sha256_of
-from synthstim.media import Stimulus, read_for
+from synthstim.modalities.base import Stimulus
 from synthstim.models import StimulusInput
 from synthstim.stimulus_set import StimulusSet
 
@@ -51,7 +51,7 @@ class Stimuli:
         Args:
             sets: on disk; each file is compared with its checksum when it is read.
             input: of the observer.
-            fit, level_dbfs: as for ``synthstim.media.read_for``.
+            fit, level_dbfs: as for ``Modality.read_for``.
 
         Raises:
             InputError: two sets use an id for different files.
@@ -69,7 +69,7 @@ class Stimuli:
             path = sets[table.at[row, "set"]].path(table.at[row, "file"])
             if sha256_of(path) != table.at[row, "sha256"]:
                 raise InputError(f"{path} has changed since the set was made: restore it from a copy")
-            return read_for(path, input, fit=fit, level_dbfs=level_dbfs)
+            return input.modality.read_for(path, input, fit=fit, level_dbfs=level_dbfs)
 
         return cls(table, read, f"{fit} {level_dbfs}")
 

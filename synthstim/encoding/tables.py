@@ -72,7 +72,7 @@ def provenance_of(
             "name": observer.name,
             "weights": observer.weights,
             "weights_sha256": observer.weights_sha256,
-            "modality": observer.input.modality,
+            "modality": observer.input.kind,
             "input": asdict(observer.input),
             **({"axes": observer.axes.words} if observer.axes.words else {}),
             "opening": observer.opening,

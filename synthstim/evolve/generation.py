@@ -9,7 +9,6 @@ from synthstim.evolve.evolution import Evolution
 from synthstim.evolve.settings import EvolveSettings, versions
 from synthstim.files import sha256_of
 from synthstim.ids import safe_id
-from synthstim.media import statistics_of
 from synthstim.modalities.image import FloatImage, write_png
 from synthstim.stimulus_set import SetWriter, StimulusSet
 
@@ -38,7 +37,7 @@ def write_set(
                     parametrisation=f"fourier up to {settings.cutoff} cycles",
                     optimiser="CMA-ES",
                 )
-                writer.rows[-1].update(statistics_of(path))
+                writer.rows[-1].update(writer.modality.statistics(path))
         writer.commit({"evolution": settings.facts(), "generation": generation, "versions": versions()})
     return StimulusSet.read(root)
 

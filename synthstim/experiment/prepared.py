@@ -11,7 +11,7 @@ from synthstim.errors import InputError
 from synthstim.experiment.builder.pieces import Setup
 from synthstim.experiment.protocol import Protocol
 from synthstim.experiment.sounds.labels import Labels
-from synthstim.media import modality_of
+from synthstim.modalities import MODALITIES, modality_of_file
 from synthstim.stimulus_set import StimulusSet
 
 
@@ -63,10 +63,15 @@ def require_modality(stimulus_set: StimulusSet, wanted: str, protocol: str) -> N
     """Raise InputError unless the set holds images, or sounds, as a protocol wants."""
     recorded = stimulus_set.provenance.get("modality")
     # A table made by hand may come without provenance of it.
-    found = {recorded} if recorded else {modality_of(file) for file in stimulus_set.table["file"]}
+    found = {recorded} if recorded else {_named(file) for file in stimulus_set.table["file"]}
     if other := sorted(str(kind) for kind in found - {wanted}):
-        does = {"image": "shows images", "sound": "plays sounds"}[wanted]
+        modality = MODALITIES[wanted]
         raise InputError(
-            f"{stimulus_set.root.name} holds stimuli of the modality {other[0]}, {protocol} {does}: choose another set or"
+            f"{stimulus_set.root.name} holds stimuli of the modality {other[0]}, {protocol} {modality.presents} {modality.plural}: choose another set or"
             " another protocol"
         )
+
+
+def _named(file: str) -> str | None:
+    modality = modality_of_file(file)
+    return modality.name if modality else None

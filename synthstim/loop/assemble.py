@@ -16,7 +16,7 @@ from synthstim.loop.generation import plan_table
 from synthstim.loop.history import History
 from synthstim.loop.whole import appearing
 from synthstim.loop.write_recipe import path_of
-from synthstim.media import Stimulus, statistics_of
+from synthstim.modalities.base import Stimulus
 from synthstim.stimulus_set import COMPANIONS, SetWriter, StimulusSet, write_sealed
 from synthstim.stimulus_set.columns import MISSING
 
@@ -41,10 +41,10 @@ def write_shown_again(
                 name, history.holder(name).stimuli.stimulus(str(old["file"])), name=str(old["name"]), kind=kind
             )
             shutil.copyfile(source, written)
-            writer.rows[-1].update(sha256=sha256_of(written), **statistics_of(written))
+            writer.rows[-1].update(sha256=sha256_of(written), **writer.modality.statistics(written))
         for name, image in natural.items():
             written = writer.add(name, image, name="explore", kind="natural")
-            writer.rows[-1].update(statistics_of(written))
+            writer.rows[-1].update(writer.modality.statistics(written))
         writer.commit({"versions": {"synthstim": version("synthstim")}, **facts})
 
 

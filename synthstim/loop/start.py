@@ -21,7 +21,6 @@ from synthstim.loop.session import BEGUN, LoopSession, lasting, open_settings_ob
 from synthstim.loop.settings import LOOP, LoopSettings, read_settings
 from synthstim.loop.template import render_settings
 from synthstim.loop.whole import appearing, read_frame, write_frame
-from synthstim.media import statistics_of
 from synthstim.models import Observer
 from synthstim.stimulus_set import SetWriter, StimulusSet
 from synthstim.verify import NaturalPool, natural_pool
@@ -135,7 +134,7 @@ def _write_naturals(
         writer = SetWriter(hidden, description="Natural images")
         for at, number in enumerate(chosen):
             path = writer.add(f"nat_{at:04d}", pool.stimulus(number), name="natural", kind="natural")
-            writer.rows[-1].update(statistics_of(path))
+            writer.rows[-1].update(writer.modality.statistics(path))
         writer.commit({"pool": pool.facts(), "versions": {"synthstim": version("synthstim")}})
     _write_plan(generation, {f"nat_{at:04d}": pool.names[pool.origin[number]] for at, number in enumerate(chosen)})
 

@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import importlib
+import importlib.util
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from pathlib import Path
+from types import ModuleType
+from typing import Any, ClassVar
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
+from synthstim.errors import InputError
+from synthstim.modalities import MODALITIES, modality_of_file
+
 Preparation = Callable[[Tensor], Tensor]
+Stimulus = NDArray[np.float32]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -17,21 +27,28 @@ class StimulusInput:
     """What an observer is given, and how it preprocesses; each modality has a frozen dataclass of its own.
 
     Attributes:
-        modality: name of the modality.
-        verb: what an observer is, as in "shown".
+        kind: name of the modality.
         axes: of one stimulus.
         remedy: what to do with a stimulus of another shape.
         rest: the value at which a stimulus is empty.
         places: what the two contrasts of ``halves`` change.
-        aspect: height over width of what has them.
     """
 
-    modality: ClassVar[str]
-    verb: ClassVar[str] = "given"
+    kind: ClassVar[str]
     axes: ClassVar[str] = "value"
     remedy: ClassVar[str] = "give as many values"
     rest: ClassVar[float] = 0.0
     places: ClassVar[tuple[str, str]] = ("y", "x")
+
+    @property
+    def modality(self) -> Modality:
+        """How stimuli of this kind are handled."""
+        return MODALITIES[self.kind]
+
+    @property
+    def verb(self) -> str:
+        """What an observer is, as in "shown"."""
+        return self.modality.verb
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -48,6 +65,23 @@ class StimulusInput:
         """Height over width; 1 where there are none."""
         return 1.0
 
+    @property
+    def asked(self) -> dict[str, Any]:
+        """What ``load_model`` is asked for to get this input."""
+        return {}
+
+    @property
+    def unprocessed(self) -> StimulusInput:
+        """The input of an observer that is given the same stimuli and passes them on unchanged."""
+        return self
+
+    def given(self, shape: tuple[int, ...]) -> StimulusInput:
+        """The input that brings stimuli of another shape to what the network takes, where there is one; else this."""
+        return self
+
+    def require_filed(self, name: str) -> None:
+        """Raise InputError unless files can hold the stimuli of the observer of this name."""
+
     def halves(self) -> Tensor:
         """(5, *shape): noise; with its first, its last half replaced by another's, along each of two contrasts."""
         one, other = torch.rand((2, *self.shape), generator=torch.Generator().manual_seed(0))
@@ -57,3 +91,214 @@ class StimulusInput:
     def preparation(self, device: torch.device, dtype: torch.dtype) -> Preparation:
         """The function from stimuli (batch, *shape) to what the network takes, a tensor of its own; by default a copy."""
         return lambda stimuli: stimuli.clone()
+
+
+class Modality:
+    """How stimuli of one kind are named, read, written, rounded, measured, drawn as noise.
+
+    The defaults suit vectors of values in [0, 1], each a file with one row of a table. What later rooms need lies in
+    modules beside the modality, its *parts*, which they find by name: ``natural`` (the natural pool), ``synthesis``
+    (phases), ``fitting`` (observers for recorded responses), ``report`` and ``experiment``; a room has a default
+    for a modality without that part.
+
+    Attributes:
+        name: of one stimulus.
+        article: before the name.
+        verb: what an observer is, as in "shown".
+        presents: what an experiment does with a stimulus.
+        natural: one of those that the natural pool is cut from.
+        carried: where a pool without a folder comes from; None where packages carry none.
+        distance, distance_label, distance_hint: the column of the table that says how far from its reference a metamer
+            ended; its heading and its meaning in the report.
+        coding: what the values of files mean.
+        Input: class of the inputs.
+        suffixes: of files that can be read.
+        suffix: of files that are written.
+        bits: with which files can be written; the first is the coarsest.
+        default_bits: of a file.
+        fits: how a file of another shape may be brought to the input's.
+        reading: settings of a recipe that decide how files are read, besides ``fit``.
+        settings: of a recipe or of its entries, that are for this modality alone.
+        parametrisations: that suit it, the usual one first.
+        controls: kinds of controls that are for this modality alone.
+        starts: noise that synthesis may start from, the usual one first.
+        shaped_starts: those of them that take after a metamer's reference.
+        columns: of the table of a set, that are for this modality alone and not among those that every table has:
+            name -> (``number`` or ``count`` or ``text``, what it means, units).
+        tolerances: by how much a figure of ``statistics`` may differ when it is measured again.
+        rematched: column -> the resampler after which a match is measured again.
+        resamplers: names for ``through``.
+        resizes: whether an observer takes stimuli of any size, resized to what its network was trained at.
+        looped: whether closed loops present it.
+        home: the package that holds the parts; "" for none.
+    """
+
+    name: str
+    article: str = "a"
+    verb: str = "given"
+    presents: str = "gives"
+    natural: str = "natural stimulus"
+    naturals: str = "natural stimuli"
+    carried: str | None = None
+    distance: str = "distance"
+    distance_label: str = "distance"
+    distance_hint: str = "|stimulus − reference| / |reference|"
+    coding: str = "values in [0, 1]"
+    Input: type[StimulusInput]
+    suffixes: tuple[str, ...] = (".tsv",)
+    suffix: str = ".tsv"
+    bits: tuple[int, ...] = (32,)
+    default_bits: int = 32
+    fits: tuple[str, ...] = ("exact",)
+    reading: tuple[str, ...] = ()
+    settings: tuple[str, ...] = ()
+    parametrisations: tuple[str, ...] = ("pixels",)
+    controls: tuple[str, ...] = ()
+    starts: tuple[str, ...] = ("white",)
+    shaped_starts: tuple[str, ...] = ()
+    columns: Mapping[str, tuple[str, str, str]] = {"distance": ("number", "|stimulus - reference| / |reference|", "")}
+    tolerances: Mapping[str, float] = {}
+    rematched: Mapping[str, str] = {}
+    resamplers: tuple[str, ...] = ()
+    resizes: bool = False
+    looped: bool = False
+    home: str = ""
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}()"
+
+    @property
+    def plural(self) -> str:
+        """Several stimuli."""
+        return f"{self.name}s"
+
+    @property
+    def is_given(self) -> str:
+        """What an observer of these stimuli is, as in "is shown images"."""
+        return f"is {self.verb} {self.plural}"
+
+    def noun(self, count: int, kind: str) -> str:
+        """What to call that many stimuli of a kind: metamer, controllers, natural images."""
+        return (f"{kind} {self.name}" if kind in ("natural", "control") else kind) + ("" if count == 1 else "s")
+
+    def part(self, name: str) -> ModuleType | None:
+        """What a later room needs to know of this modality; None where the modality has nothing of its own."""
+        home = importlib.import_module(self.home) if self.home else None
+        if not hasattr(home, "__path__") or importlib.util.find_spec(f"{self.home}.{name}") is None:
+            return None
+        return importlib.import_module(f"{self.home}.{name}")
+
+    def input_of(self, facts: Mapping[str, Any]) -> StimulusInput:
+        """The input that a provenance describes: what ``dataclasses.asdict`` gave, as JSON gives it back."""
+        return self.Input(**{name: tuple(value) if isinstance(value, list) else value for name, value in facts.items()})
+
+    def read(self, path: str | Path) -> Stimulus:
+        """Read a file as it is, (*shape) float32.
+
+        Raises:
+            InputError: the file cannot be read.
+        """
+        try:
+            return np.loadtxt(path, delimiter="\t", dtype=np.float32, ndmin=1)
+        except (OSError, ValueError) as error:
+            raise InputError(f"{Path(path).name} cannot be read as {self.article} {self.name} ({error})") from None
+
+    def read_for(self, path: str | Path, input: StimulusInput, *, fit: str = "crop", **how: Any) -> Stimulus:
+        """Read a file as an observer is given it.
+
+        Args:
+            path: of a file of this modality.
+            input: of the observer.
+            fit: how a file of another shape is brought to the input's.
+            how: settings of ``reading``; others are left alone.
+
+        Raises:
+            InputError: the file is of another modality, cannot be read, or does not fit.
+        """
+        came = modality_of_file(path)
+        if came is not None and came is not self:
+            raise InputError(
+                f"{Path(path).name} is {came.article} {came.name}, the observer {self.is_given}: give one of those"
+            )
+        return self.fitted(Path(path), input, fit, {key: how.get(key) for key in self.reading})
+
+    def fitted(self, path: Path, input: StimulusInput, fit: str, how: Mapping[str, Any]) -> Stimulus:
+        """Read a file of this modality and bring it to an input."""
+        values = self.read(path)
+        if values.shape != input.shape:
+            sides = " x ".join(map(str, values.shape))
+            raise InputError(f"{path.name} has {sides} values, the observer takes {input.words}: {input.remedy}")
+        return values
+
+    def writing(self, input: StimulusInput) -> dict[str, Any]:
+        """What the files of an observer's stimuli need beside their values."""
+        return {}
+
+    def writing_of(self, files: Sequence[Path]) -> dict[str, Any]:
+        """What copies of these files need beside their values.
+
+        Raises:
+            InputError: the files differ in it.
+        """
+        return {}
+
+    def write(self, path: str | Path, values: Stimulus, *, bits: int) -> None:
+        """Write a stimulus, never clipped; takes what ``writing`` gives, too."""
+        row = "\t".join(np.format_float_positional(value, trim="0") for value in np.asarray(values, np.float32))
+        Path(path).write_text(f"{row}\n", encoding="utf-8", newline="\n")
+
+    def rounded(self, values: Stimulus, bits: int | None = None) -> Stimulus:
+        """A stimulus as its file will hold it, of the default bits unless others are given."""
+        return values.astype(np.float32)
+
+    def levels(self, bits: int | None = None) -> int | None:
+        """Steps from 0 to 1 of a file's values; None where rounding is below what a model can tell."""
+        return None
+
+    def bits_of(self, path: str | Path) -> int:
+        """The bits with which a file's values can be written again unchanged."""
+        return self.default_bits
+
+    def reference_bits(self, bits: int | None) -> int:
+        """Bits of a reference's file, where its metamers have these."""
+        return self.default_bits
+
+    def statistics(self, path: str | Path) -> dict[str, Any]:
+        """What the table says of every file, by column."""
+        return {}
+
+    def between(self, stimulus: Stimulus, reference: Stimulus) -> float:
+        """The distance between a stimulus and its reference, |stimulus - reference| / |reference|."""
+        length = max(float(np.linalg.norm(reference.ravel())), 1e-12)
+        return float(np.linalg.norm((stimulus - reference).ravel()) / length)
+
+    def noise(self, kind: str, shape: tuple[int, ...], generators: Sequence[torch.Generator]) -> Tensor:
+        """Weak noise for synthesis to start from, one for each generator: (batch, *shape), float64, in range.
+
+        Args:
+            kind: one of ``starts``, but none of ``shaped_starts``.
+            shape: of one stimulus.
+            generators: CPU generators, so that a seed gives the same noise on every device.
+
+        Raises:
+            InputError: the kind is unknown.
+        """
+        self.require_start(kind)
+        return 0.5 + 0.025 * torch.stack([torch.randn(shape, generator=one, dtype=torch.float64) for one in generators])
+
+    def shaped(self, kind: str, references: Tensor, generators: Sequence[torch.Generator]) -> Tensor:
+        """Noise after references (batch, *shape), of one of ``shaped_starts``."""
+        raise InputError(f"start {kind!r} is unknown: choose {self._choices}")
+
+    def require_start(self, kind: str) -> None:
+        """Raise InputError unless this is noise that needs no reference."""
+        if kind not in self.starts or kind in self.shaped_starts:
+            raise InputError(f"start {kind!r} is unknown: choose {self._choices}")
+
+    @property
+    def _choices(self) -> str:
+        return f"{', '.join(name for name in self.starts if name not in self.shaped_starts)} or a file"
+
+    def through(self, resampler: str, stimulus: Stimulus, input: StimulusInput) -> Stimulus:
+        """A stimulus as an observer gets it after another program's resampler, one of ``resamplers``."""
+        raise InputError(f"{self.plural} are not resampled: leave the resampler out")

@@ -8,7 +8,6 @@ from typing import Any
 
 from synthstim.catalogue import OWN
 from synthstim.errors import InputError
-from synthstim.modalities.sound.input import SoundInput
 from synthstim.models.functions import called, imported
 from synthstim.models.observer import Observer
 from synthstim.models.zoo import load_model, opening
@@ -59,8 +58,3 @@ def names_code(name: str) -> bool:
 def reopening(recorded: Mapping[str, Any]) -> dict[str, Any]:
     """What ``Observer.opening`` holds, as JSON gives it back, for ``open_model``."""
     return {key: tuple(value) if isinstance(value, list) else value for key, value in recorded.items()}
-
-
-def asked_for(input: Any) -> dict[str, Any]:
-    """What ``open_model`` is asked for to get this input."""
-    return {"seconds": input.seconds, "rate": input.rate} if isinstance(input, SoundInput) else {"size": input.size}

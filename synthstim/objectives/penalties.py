@@ -66,9 +66,9 @@ def smooth() -> Objective:
         return -(down + across)
 
     def bind(observer: Observer, _items: int) -> Scorer:
-        if observer.input.modality != "image":
+        if "total_variation" not in observer.input.modality.settings:
             raise InputError(
-                f"smooth() is of neighbouring pixels, {observer.name} is played sounds: limit their band with Band"
+                f"smooth() is of neighbouring pixels, {observer.name} {observer.input.modality.is_given}: limit their band with Band"
             )
         return Scorer(variation)
 

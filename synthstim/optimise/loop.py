@@ -11,13 +11,13 @@ from torch import Tensor
 
 from synthstim.constraints import Constraint, check_all
 from synthstim.errors import InputError
-from synthstim.models import ImageInput, Observer
+from synthstim.models import Observer
 from synthstim.objectives import Objective
 from synthstim.optimise.ascent import Adam
 from synthstim.optimise.base import Optimiser
 from synthstim.optimise.evaluate import Evaluation, Evaluator
 from synthstim.optimise.stopping import Stopping
-from synthstim.parametrise import Parametrisation, noise
+from synthstim.parametrise import Parametrisation
 from synthstim.robustness import Robustness
 
 SYNC = 10
@@ -77,7 +77,7 @@ class Synthesiser:
         objective: what to maximise.
         parametrisation: latents behind the stimuli.
         seeds: one for each item; an item's seed alone decides its noise and its jitter.
-        start: ``pink`` or ``white`` noise, stimuli (batch, *shape), or ready latents with ``latents=True``.
+        start: noise by its name, by default the first of the modality's, stimuli (batch, *shape), or ready latents with ``latents=True``.
         optimiser: by default Adam with a cosine schedule.
         stopping: target, plateau and budgets, per item.
         constraints: projections applied to every stimulus, in order.
@@ -103,7 +103,7 @@ class Synthesiser:
         parametrisation: Parametrisation,
         *,
         seeds: Sequence[int],
-        start: str | Tensor = "pink",
+        start: str | Tensor | None = None,
         latents: bool = False,
         optimiser: Optimiser | None = None,
         stopping: Stopping | None = None,
@@ -119,11 +119,11 @@ class Synthesiser:
                 f"the parametrisation makes {parametrisation.shape}, {observer.name} is {observer.input.verb} {observer.input.shape}"
             )
         if robustness is not None:
-            if not isinstance(observer.input, ImageInput):
+            if "robustness" not in observer.input.modality.settings:
                 raise InputError(
-                    f"robustness moves images, {observer.name} is {observer.input.verb} sounds: leave it out"
+                    f"robustness moves images, {observer.name} {observer.input.modality.is_given}: leave it out"
                 )
-            robustness.check(observer.input.size)
+            robustness.check(observer.input.shape[1:])
         self.optimiser = optimiser or Adam()
         self.stopping = stopping or Stopping()
         if robustness is not None and not self.optimiser.stochastic:
@@ -178,12 +178,13 @@ class Synthesiser:
             curves=self.curves,
         )
 
-    def _first(self, start: str | Tensor, latents: bool) -> Tensor:
+    def _first(self, start: str | Tensor | None, latents: bool) -> Tensor:
         parametrisation = self.evaluator.parametrisation
-        if isinstance(start, str):
+        if start is None or isinstance(start, str):
             # One by one, so that an item starts from the very same latents whoever shares the batch.
-            shape = parametrisation.shape
-            return torch.cat([parametrisation.invert(noise(start, shape, [own])) for own in self.generators])
+            modality, shape = self.evaluator.observer.input.modality, parametrisation.shape
+            drawn = (modality.noise(start or modality.starts[0], shape, [own]) for own in self.generators)
+            return torch.cat([parametrisation.invert(one) for one in drawn])
         if start.shape[0] not in (1, len(self.generators)):
             raise InputError(
                 f"{start.shape[0]} starts came for {len(self.generators)} items: give one for all or one for each"

@@ -4,7 +4,6 @@ from synthstim.parametrise.base import Parametrisation
 from synthstim.parametrise.fourier import Fourier
 from synthstim.parametrise.pixels import Pixels
 from synthstim.parametrise.spectrogram import Spectrogram
-from synthstim.parametrise.start import noise, shaped_noise
 from synthstim.parametrise.waveform import Waveform
 
-__all__ = ["Fourier", "Parametrisation", "Pixels", "Spectrogram", "Waveform", "noise", "shaped_noise"]
+__all__ = ["Fourier", "Parametrisation", "Pixels", "Spectrogram", "Waveform"]

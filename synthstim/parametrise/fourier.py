@@ -52,7 +52,7 @@ class Fourier:
         (3, 8, 5, 2)
     """
 
-    shape: tuple[int, int, int]
+    shape: tuple[int, ...]
     decay: float = 0.75
     chroma: float = 0.3
     _held: dict[tuple[torch.device, torch.dtype], tuple[Tensor, Tensor]] = field(

@@ -43,7 +43,7 @@ class Pixels:
         0.25
     """
 
-    shape: tuple[int, int, int]
+    shape: tuple[int, ...]
     bound: str = "sigmoid"
 
     def __post_init__(self) -> None:

@@ -11,7 +11,6 @@ from torch import Tensor
 from synthstim.controls import Case, Control, Use, make_controls
 from synthstim.goals import GOALS
 from synthstim.goals.aim import Aim
-from synthstim.media import read_stimulus, rounded, statistics_of
 from synthstim.production.jobs import Job, settings_of
 from synthstim.production.work_directory import Made
 from synthstim.recipe import Controller, Recipe
@@ -34,13 +33,14 @@ def controls_of(
 
 def _cases(jobs: Sequence[Job], results: Sequence[Made], measurer: Measurer) -> list[Case]:
     """The controllers of one entry's settings for one unit and goal are one case."""
+    modality = measurer.observer.input.modality
     found: dict[tuple[Aim, str, str], Case] = {}
     for job, made in zip(jobs, results, strict=True):
         for item, aim, values in zip(job.items, job.aims, made.stimuli, strict=True):
             entry = item.entry
             if not isinstance(entry, Controller):
                 continue
-            controller = (item.stimulus_id, rounded(values.numpy(), measurer.observer.input, entry.bits))
+            controller = (item.stimulus_id, modality.rounded(values.numpy(), entry.bits))
             head, settings = item.stimulus_id.rpartition("_")[0], settings_of(item)
             known = found.get(key := (aim, entry.name, settings))
             found[key] = Case(
@@ -68,9 +68,9 @@ def write_controls(writer: SetWriter, measurer: Measurer, controls: Controls) ->
     facts = {}
     for control in made:
         path = writer.add(control.stimulus_id, control.stimulus, kind=control.kind, observer=measurer.observer.name)
-        writer.rows[-1].update(control.columns | statistics_of(path))
+        writer.rows[-1].update(control.columns | writer.modality.statistics(path))
         if len(aims := served[control.stimulus_id]) == 1:
-            measured = measurer.controller(read_stimulus(path), aims[0])
+            measured = measurer.controller(writer.modality.read(path), aims[0])
             writer.rows[-1].update(
                 _columns(aims[0]) | {name: measured[name] for name in ("activation", "best_natural")}
             )
@@ -86,7 +86,7 @@ def _rows(
     """The table of controls; a stimulus is read once for all whom it serves."""
     files = {str(row["stimulus_id"]): str(row["file"]) for row in writer.rows}
     found = {
-        name: dict(zip(aims, measurer.activations(read_stimulus(writer.path(files[name])), aims), strict=True))
+        name: dict(zip(aims, measurer.activations(writer.modality.read(writer.path(files[name])), aims), strict=True))
         for name, aims in served.items()
     }
     rows: list[dict[str, object]] = []

@@ -1,52 +1,72 @@
-"""Whether a recipe's settings suit what its observer is given: images or sounds."""
+"""Whether a recipe's settings suit the modality of what its observer is given."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+
 from synthstim.errors import InputError
 from synthstim.kinds import CONSTRAINTS, PARAMETRISATIONS
-from synthstim.media import BITS, FITS
+from synthstim.modalities import own_modalities
+from synthstim.modalities.base import Modality
 from synthstim.models import StimulusInput
-from synthstim.recipe import Controller, Metamer, Recipe
+from synthstim.recipe import STARTS, Controller, Metamer, Recipe
 
 
 def check_modality(recipe: Recipe, input: StimulusInput) -> None:
     """Raise InputError for the first setting that does not go with the modality of the observer.
 
     Raises:
-        InputError: the setting, what came, and what goes with images or sounds.
+        InputError: the setting, what came, and what goes with the modality.
     """
-    kind = input.modality
-    if recipe.fit not in FITS[kind]:
-        raise InputError(f"fit {recipe.fit!r} does not go with {kind}s: choose one of {', '.join(FITS[kind])}")
-    for setting in ("level_dbfs", "channel"):
-        if kind == "image" and setting in recipe.model_fields_set:
-            raise InputError(f"{setting} is for sounds, the observer is shown images: remove it")
-    if kind == "sound" and recipe.match_luminance:
-        raise InputError("match_luminance is for images, the observer is played sounds: remove it")
-    for control in ("noise", "gabor"):
-        if kind == "sound" and control in recipe.controls.asked():
-            raise InputError(f"controls.{control} is for images, the observer is played sounds: remove it")
+    modality = input.modality
+    if "fit" in recipe.model_fields_set and recipe.fit not in modality.fits:
+        raise InputError(
+            f"fit {recipe.fit!r} does not go with {modality.plural}: choose one of {', '.join(modality.fits)}"
+        )
+    for problem in _of_others(recipe, modality):
+        raise InputError(problem)
     for entry in recipe.stimuli:
-        for problem in _problems(entry, kind):
+        for problem in (*_problems(entry, modality), *_of_others_in(entry, modality)):
             raise InputError(f"{entry.name}: {problem}")
 
 
-def _problems(entry: Metamer | Controller, kind: str) -> list[str]:
-    verb = "is shown images" if kind == "image" else "is played sounds"
-    problems = []
-    if entry.bits is not None and entry.bits not in BITS[kind]:
-        problems.append(f"bits {entry.bits} does not go with {kind}s: choose one of {', '.join(map(str, BITS[kind]))}")
+def _others(modality: Modality, names: Callable[[Modality], tuple[str, ...]]) -> Iterator[tuple[str, Modality]]:
+    """What is for other modalities alone, and which."""
+    for other in own_modalities():
+        yield from ((name, other) for name in names(other) if name not in names(modality))
+
+
+def _of_others(recipe: Recipe, modality: Modality) -> Iterator[str]:
+    """Settings of the recipe that are for other modalities alone."""
+    set_here = {name for name in recipe.model_fields_set if getattr(recipe, name) is not False}
+    controls = {f"controls.{name}" for name in recipe.controls.asked()}
+    for name, other in _others(modality, lambda one: (*one.settings, *(f"controls.{name}" for name in one.controls))):
+        if name in set_here | controls:
+            yield f"{name} is for {other.plural}, the observer {modality.is_given}: remove it"
+
+
+def _of_others_in(entry: Metamer | Controller, modality: Modality) -> Iterator[str]:
+    """Settings of an entry that are for other modalities alone."""
+    others = [limit for _, limit in CONSTRAINTS.usable() if limit.modality != modality.name]
+    for name in (key for limit in others for key in limit.keys_in(entry.constraints)):
+        yield f"the constraint {name} came, but the observer {modality.is_given}: remove it"
+    for name, other in _others(modality, lambda one: one.settings):
+        if getattr(entry, name, None):
+            yield f"{name} is for {other.plural}, but the observer {modality.is_given}: remove it"
+
+
+def _problems(entry: Metamer | Controller, modality: Modality) -> Iterator[str]:
+    if entry.bits is not None and entry.bits not in modality.bits:
+        yield f"bits {entry.bits} does not go with {modality.plural}: choose one of {', '.join(map(str, modality.bits))}"
     asked = entry.parametrisation
-    if asked is not None and PARAMETRISATIONS[asked.kind].modality != kind:
-        choices = " or ".join(name for name, entry in PARAMETRISATIONS.usable() if entry.modality == kind)
-        problems.append(f"parametrisation {asked.kind!r} came, but the observer {verb}: choose {choices}")
-    others = [limit for _, limit in CONSTRAINTS.usable() if limit.modality != kind]
-    if wrong := [key for limit in others for key in limit.keys_in(entry.constraints)]:
-        problems.append(f"the constraint {wrong[0]} came, but the observer {verb}: remove it")
-    if entry.start == "shaped" and (kind == "image" or not isinstance(entry, Metamer)):
-        problems.append("start 'shaped' takes the spectrum of a metamer's sound: choose pink or white")
-    if kind == "sound" and entry.total_variation:
-        problems.append("total_variation is of images, but the observer is played sounds: remove it")
-    if kind == "sound" and isinstance(entry, Controller) and entry.robustness is not None:
-        problems.append("robustness moves images, but the observer is played sounds: remove it")
-    return problems
+    if asked is not None and not _suits(asked.kind, modality):
+        choices = " or ".join(name for name, _ in PARAMETRISATIONS.usable() if _suits(name, modality))
+        yield f"parametrisation {asked.kind!r} came, but the observer {modality.is_given}: choose {choices}"
+    free = [name for name in modality.starts if name not in modality.shaped_starts]
+    suit = modality.starts if isinstance(entry, Metamer) else free
+    if "start" in entry.model_fields_set and entry.start in STARTS and entry.start not in suit:
+        yield f"start {entry.start!r} takes the spectrum of a metamer's sound: choose {' or '.join(free)}"
+
+
+def _suits(parametrisation: str, modality: Modality) -> bool:
+    return parametrisation in modality.parametrisations or PARAMETRISATIONS[parametrisation].modality == modality.name

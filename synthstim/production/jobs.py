@@ -16,13 +16,13 @@ from synthstim.encoding import SPREAD
 from synthstim.errors import InputError
 from synthstim.goals import GOALS
 from synthstim.goals.aim import Aim
-from synthstim.media import DEFAULT_BITS, Stimulus, read_for, rounded
-from synthstim.models import Observer, SoundInput, indices_of
+from synthstim.modalities.base import Stimulus
+from synthstim.models import Observer, indices_of
 from synthstim.objectives import Objective, diversity, smooth
+from synthstim.production import plain
 from synthstim.production.fitness import check_modality
 from synthstim.production.limits import constraints_of
-from synthstim.production.phases import Phase, phases_of
-from synthstim.production.sound_phases import sound_phases_of
+from synthstim.production.phases import Phase, read_given
 from synthstim.recipe import Controller, Item, Metamer, Recipe, expand, site_problems
 from synthstim.recipe.yaml_source import Location
 from synthstim.verify import Measurer
@@ -91,6 +91,7 @@ def plan_jobs(
         except InputError as error:
             place = _place(recipe, item.entry, error.value)
             raise error.within(f"{recipe.at(place)}: {item.entry.name}") from None
+    modality = observer.input.modality
     most = at_once or AT_ONCE.get(observer.device.type, 8)
     jobs = []
     for group in groups.values():
@@ -98,11 +99,9 @@ def plan_jobs(
         try:
             held = constraints_of(entry, recipe, observer, luminance)
             limits.check_all(held, observer.input.shape)
-            if isinstance(observer.input, SoundInput):
-                texture = observer.names_groups(group[0][0].layers or ())
-                phases = sound_phases_of(entry, recipe, observer, budget, texture=texture)
-            else:
-                phases = phases_of(entry, recipe, observer, budget)
+            texture = observer.names_groups(group[0][0].layers or ())
+            synthesis = modality.part("synthesis") or plain
+            phases = synthesis.phases_of(entry, recipe, observer, budget, texture=texture)
         except InputError as error:
             here = _place(recipe, entry, error.value)[:2]
             raise error.within(f"{recipe.at((*here, 'constraints'))}: {entry.name}") from None
@@ -189,20 +188,13 @@ class _References:
     def get(self, item: Item) -> Stimulus:
         reference, bits = item.reference or "", item.entry.bits
         if (reference, bits) not in self.known:
-            path = self.recipe.resolve(reference)
-            asked = self.recipe
-            given = read_for(path, self.input, fit=asked.fit, level_dbfs=asked.level_dbfs, channel=asked.channel)
+            given, modality = read_given(reference, self.recipe, self.input), self.input.modality
             # Rounded first: what is matched is what the set's reference file holds.
-            self.known[reference, bits] = rounded(given, self.input, reference_bits(item, self.input.modality))
+            self.known[reference, bits] = modality.rounded(given, modality.reference_bits(bits))
         return self.known[reference, bits]
 
     def stack(self, items: Sequence[Item]) -> torch.Tensor:
         return torch.from_numpy(np.stack([self.get(item) for item in items]))
-
-
-def reference_bits(item: Item, modality: str) -> int:
-    """Bits of the set's reference file: of an image as many as of the stimulus; the default of sounds is as fine as any."""
-    return DEFAULT_BITS[modality] if modality == "sound" else item.entry.bits or DEFAULT_BITS[modality]
 
 
 def reference_stem(reference: str) -> str:

@@ -25,7 +25,7 @@ def constraints_of(
         luminance: held by controllers besides.
     """
     also = [(LUMINANCE, luminance)] if luminance is not None and isinstance(entry, Controller) else []
-    return limits.asked_for(entry.constraints, observer.input.modality, observer.input, recipe, also)
+    return limits.asked_for(entry.constraints, observer.input.kind, observer.input, recipe, also)
 
 
 def luminance_of(pool: NaturalPool) -> limits.Luminance:

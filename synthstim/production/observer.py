@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import Any
 
 from synthstim.errors import InputError
-from synthstim.models import ImageInput, Observer, SoundInput, StimulusInput
-from synthstim.models.opening import asked_for, reopening
+from synthstim.models import Observer
+from synthstim.models.opening import reopening
 from synthstim.observers import open_observer
 from synthstim.stimulus_set import StimulusSet
-from synthstim.verify import CARRIED, NaturalPool, natural_pool, require_shown
+from synthstim.verify import NaturalPool, natural_pool, require_shown
 
 
 def observer_of_set(
@@ -37,9 +37,9 @@ def observer_of_set(
     try:
         name, recorded = str(facts["name"]), str(facts["weights"])
         axes = {str(layer): str(words) for layer, words in dict(facts.get("axes", {})).items()}
-        input = _input(dict(facts["input"]), stimuli.modality)
+        input = stimuli.modality.input_of(dict(facts["input"]))
         # Sets of earlier versions hold no more than the name.
-        opening = reopening(facts.get("opening", {"name": name, "weights": recorded, **asked_for(input)}) or {})
+        opening = reopening(facts.get("opening", {"name": name, "weights": recorded, **input.asked}) or {})
     except (KeyError, TypeError, ValueError) as error:
         raise InputError(f"{stimuli.root}/provenance.json does not describe an observer ({error})") from None
     require_shown(stimuli, input)
@@ -64,17 +64,10 @@ def observer_of_set(
     return made.given(input, name=name, weights=recorded, axes=axes)
 
 
-def _input(facts: dict[str, Any], modality: str) -> StimulusInput:
-    known: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in facts.items()}
-    return SoundInput(**known) if modality == "sound" else ImageInput(**known)
-
-
 def open_second(name: str, stimuli: StimulusSet, **allowed: Any) -> Observer:
     """Another observer, to measure a set's stimuli on: of sounds, at their rate and duration."""
-    first = stimuli.provenance.get("observer", {}).get("input", {})
-    if stimuli.modality == "sound":
-        allowed |= {"seconds": first["samples"] / first["rate"], "rate": first["rate"]}
-    return open_observer(name, **allowed)
+    modality, first = stimuli.modality, stimuli.provenance.get("observer", {}).get("input", {})
+    return open_observer(name, **allowed, **(modality.input_of(first).asked if first and not modality.resizes else {}))
 
 
 def pool_of_set(stimuli: StimulusSet, observer: Observer, folder: str | Path | None = None) -> NaturalPool:
@@ -84,9 +77,9 @@ def pool_of_set(stimuli: StimulusSet, observer: Observer, folder: str | Path | N
         InputError: the set was made with a folder, and none is given.
     """
     source = stimuli.provenance.get("pool", {}).get("source")
-    if folder is None and source not in (None, *CARRIED):
+    if folder is None and source not in (None, stimuli.modality.carried):
         raise InputError(
-            f"{stimuli.root} was made with the natural {stimuli.modality}s of the folder {source!r}: name it with --pool"
+            f"{stimuli.root} was made with the natural {stimuli.modality.plural} of the folder {source!r}: name it with --pool"
         )
     made = stimuli.provenance
     return natural_pool(observer, folder, level_dbfs=made.get("level_dbfs"), channel=made.get("channel"))

@@ -16,11 +16,9 @@ from synthstim.controls import brought_within
 from synthstim.encoding import Fit
 from synthstim.errors import InputError
 from synthstim.files import require_new_folder
-from synthstim.media import DEFAULT_BITS, levels_of
-from synthstim.models import ImageInput, Observer
+from synthstim.models import Observer
 from synthstim.observers import check_device, open_observer
 from synthstim.optimise import Synthesiser
-from synthstim.parametrise import shaped_noise
 from synthstim.production.cases import controls_of
 from synthstim.production.fingerprint import Fingerprint, differences, fingerprint_of
 from synthstim.production.jobs import Job, objective_of, plan_jobs
@@ -176,10 +174,7 @@ def _observer(
         )
     elif device is not None:
         observer = observer.to(device)
-    if isinstance(observer.input, ImageInput) and observer.input.channels not in (1, 3):
-        raise InputError(
-            f"{observer.name} is shown {observer.input.channels} channels, a PNG holds 1 or 3: use Synthesiser and keep the arrays"
-        )
+    observer.input.require_filed(observer.name)
     return observer
 
 
@@ -222,11 +217,11 @@ def _run_phase(
         made.phases = index + 1
         return made
     seeds = [job.items[row].seed for row in rows]
-    start = phase.start if phase.start is not None else made.stimuli[rows] if made else "pink"
-    if isinstance(start, str) and start == "shaped":
+    modality = observer.input.modality
+    start = phase.start if phase.start is not None or made is None else made.stimuli[rows]
+    if isinstance(start, str) and start in modality.shaped_starts:
         assert job.references is not None
-        start = shaped_noise(job.references[rows], [torch.Generator().manual_seed(seed) for seed in seeds])
-    bits = job.items[0].entry.bits or DEFAULT_BITS[observer.input.modality]
+        start = modality.shaped(start, job.references[rows], [torch.Generator().manual_seed(seed) for seed in seeds])
     synthesiser = Synthesiser(
         observer,
         objective_of(job, rows, measurer),
@@ -238,7 +233,7 @@ def _run_phase(
         constraints=job.constraints,
         robustness=phase.robustness,
         levels=phase.levels,
-        file_levels=levels_of(bits, observer.input.modality),
+        file_levels=modality.levels(job.items[0].entry.bits),
     )
     work.restore(number, index, synthesiser)
     for progress in synthesiser:

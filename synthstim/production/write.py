@@ -14,11 +14,11 @@ import torch
 
 from synthstim.goals import GOALS
 from synthstim.goals.aim import Aim
-from synthstim.media import Stimulus, read_stimulus, statistics_of
-from synthstim.models import Observer, SoundInput, StimulusInput
+from synthstim.modalities.base import Stimulus
+from synthstim.models import Observer
 from synthstim.production.cases import Controls, write_controls
 from synthstim.production.fingerprint import Fingerprint
-from synthstim.production.jobs import Job, reference_bits, reference_stem
+from synthstim.production.jobs import Job, reference_stem
 from synthstim.production.work_directory import Made
 from synthstim.recipe import STARTS, Metamer, Recipe
 from synthstim.stimulus_set import COLUMNS, SetWriter
@@ -40,7 +40,8 @@ def write_set(
     """Write a set and its tables; nothing appears under its name until all of it is there."""
     observer = measurer.observer
     measurer.prepare(aim for job in jobs for aim in job.aims)
-    with SetWriter(out, rate=observer.input.rate if isinstance(observer.input, SoundInput) else None) as writer:
+    modality = observer.input.modality
+    with SetWriter(out, modality=modality.name, **modality.writing(observer.input)) as writer:
         rows: dict[str, dict[str, Any]] = {}
         aims: dict[str, Aim] = {}
         nulls: dict[str, dict[str, int]] = {}
@@ -96,14 +97,15 @@ def _add_item(
     item, aim = job.items[at], job.aims[at]
     if item.reference is not None and job.references is not None:
         seen = job.references[at].numpy()
-        bits = reference_bits(item, measurer.observer.input.modality)
+        bits = writer.modality.reference_bits(item.entry.bits)
         row["reference"], row["reference_sha256"] = writer.add_reference(
             seen, reference_stem(item.reference), bits=bits
         )
     path = writer.add(item.stimulus_id, made.stimuli[at].numpy(), bits=item.entry.bits)
     writer.rows[-1].update(row)
-    stimulus, measured = read_stimulus(path), statistics_of(path)
-    reference = None if item.reference is None else read_stimulus(writer.path(row["reference"]))
+    read = writer.modality.read
+    stimulus, measured = read(path), writer.modality.statistics(path)
+    reference = None if item.reference is None else read(writer.path(row["reference"]))
     measured |= GOALS[aim.goal].measure(measurer, stimulus, aim, reference, item.layers or ())
     if reference is not None:
         if (key := f"{row['reference']} {row['layer']}") not in nulls:
@@ -164,13 +166,6 @@ def _add_natural(writer: SetWriter, measurer: Measurer, aims: list[Aim]) -> None
             writer.add_rows("pool_activations.tsv.gz", spread)
 
 
-def _coding(recipe: Recipe, input: StimulusInput) -> dict[str, Any]:
-    if isinstance(input, SoundInput):
-        coding = "full scale from -1 to 1; levels are in dB re full scale"
-        return {"coding": coding, "level_dbfs": recipe.level_dbfs, "channel": recipe.channel}
-    return {"coding": "sRGB (IEC 61966-2-1) display values; luminance and contrast are of decoded, linear light"}
-
-
 def provenance(
     recipe: Recipe,
     observer: Observer,
@@ -192,7 +187,8 @@ def provenance(
             "opening": observer.opening,
         },
         "fit": recipe.fit,
-        **_coding(recipe, shown),
+        "coding": shown.modality.coding,
+        **{name: getattr(recipe, name) for name in shown.modality.reading},
         "match_convention": "dB = -20 log10(|features - reference features| / |reference features|)",
         "criteria": recipe.criteria.model_dump(),
         "pool": measurer.pool.facts(),

@@ -14,8 +14,7 @@ from torch import Tensor
 from synthstim.constraints import Constraint
 from synthstim.encoding import Stimuli
 from synthstim.errors import InputError, nearest
-from synthstim.media import read_for
-from synthstim.models import ImageInput, Observer, load_model
+from synthstim.models import Observer, load_model
 from synthstim.responses import Responses, Window, from_array, read_presentations
 from synthstim.simulate.calibrate import EVALUATIONS, best_images, saturation
 from synthstim.simulate.draw import draw_cortex, draw_fields
@@ -125,7 +124,8 @@ class Animal:
         onsets = shown["onset_time_s"].to_numpy(dtype=np.float64)
         require_apart(onsets, self.window_s, path.name)
         files = list(dict.fromkeys(shown["file"].astype(str)))
-        images = [read_for(path.parent.parent / file, self.cortex.input, fit="exact") for file in files]
+        input = self.cortex.input
+        images = [input.modality.read_for(path.parent.parent / file, input, fit="exact") for file in files]
         expected = self.expected(torch.from_numpy(np.stack(images)))
         each = expected[[files.index(file) for file in shown["file"].astype(str)]]
         random = np.random.default_rng([self.seed, seed])
@@ -195,7 +195,6 @@ def simulated_animal(
     generator = torch.Generator().manual_seed(seed)
     fields = draw_fields(sites, generator)
     cortex = draw_cortex(network, natural, fields, generator)
-    assert isinstance(network.input, ImageInput)
     observer = Observer(cortex, input=network.input, name=f"simulated animal {seed}", weights="default", decision=None)
     found = best_images(
         observer, range(sites), seeds=[seed * 10_000 + site for site in range(sites)], constraints=constraints

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from synthstim.constraints import Constraint
-from synthstim.models import ImageInput, Observer, Unit
+from synthstim.models import Observer, Unit
 from synthstim.objectives import drive
 from synthstim.optimise import LBFGS, Stopping, Synthesiser
 from synthstim.parametrise import Fourier
@@ -37,7 +37,6 @@ def best_images(
         sites: their numbers, one an image.
         seeds: one an image.
     """
-    assert isinstance(observer.input, ImageInput)
     found = []
     for at in range(0, len(sites), AT_ONCE):
         units = [Unit(layer="drive", channel=site) for site in sites[at : at + AT_ONCE]]

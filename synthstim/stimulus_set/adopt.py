@@ -9,13 +9,12 @@ from pathlib import Path
 from synthstim.errors import InputError
 from synthstim.files import sha256_of
 from synthstim.ids import safe_id
-from synthstim.media import MODALITIES, bits_of, modality_of, read_stimulus, statistics_of
-from synthstim.modalities.sound import read_sound
+from synthstim.modalities import MODALITIES, modality_of_file
+from synthstim.modalities.base import Modality
 from synthstim.stimulus_set.read import StimulusSet
 from synthstim.stimulus_set.write import SetWriter
 
 KINDS = ("natural", "control")
-_CODINGS = {"image": "sRGB", "sound": "full scale from -1 to 1; levels are in dB re full scale"}
 
 
 def adopt(folder: str | Path, out: str | Path, *, kind: str = "natural") -> tuple[StimulusSet, list[str]]:
@@ -45,45 +44,38 @@ def adopt(folder: str | Path, out: str | Path, *, kind: str = "natural") -> tupl
         raise InputError(f"{folder} is not a folder: give the folder of your images or sounds")
     files = sorted(path for path in folder.iterdir() if path.is_file())
     modality, chosen = _of_one_modality(folder, files)
-    with SetWriter(out, rate=_rate_of(chosen) if modality == "sound" else None) as writer:
+    with SetWriter(out, modality=modality.name, **modality.writing_of(chosen)) as writer:
         taken: set[str] = set()
         sources = {}
         for path in chosen:
             stimulus_id = _free_id(path, taken)
-            written = writer.add(stimulus_id, read_stimulus(path), bits=bits_of(path), name=stimulus_id, kind=kind)
-            writer.rows[-1].update(statistics_of(written))
+            values, bits = modality.read(path), modality.bits_of(path)
+            written = writer.add(stimulus_id, values, bits=bits, name=stimulus_id, kind=kind)
+            writer.rows[-1].update(modality.statistics(written))
             sources[stimulus_id] = {"file": path.name, "sha256": sha256_of(path)}
         versions = {"python": platform.python_version(), "synthstim": version("synthstim")}
-        facts = {"adopted_from": folder.name, "sources": sources, "coding": _CODINGS[modality], "versions": versions}
+        facts = {"adopted_from": folder.name, "sources": sources, "coding": modality.coding, "versions": versions}
         root = writer.commit(facts)
     return StimulusSet.read(root), [path.name for path in files if path not in chosen]
 
 
-def _of_one_modality(folder: Path, files: list[Path]) -> tuple[str, list[Path]]:
-    found: dict[str, list[Path]] = {}
+def _of_one_modality(folder: Path, files: list[Path]) -> tuple[Modality, list[Path]]:
+    found: dict[Modality, list[Path]] = {}
     for path in files:
-        if (modality := modality_of(path)) is not None:
+        if (modality := modality_of_file(path)) is not None:
             found.setdefault(modality, []).append(path)
     if not found:
-        wanted = ", ".join(suffix for suffixes in MODALITIES.values() for suffix in suffixes)
-        raise InputError(f"{folder} holds no image and no sound: wanted {wanted} files")
+        known = [modality for _, modality in MODALITIES.usable()]
+        wanted = ", ".join(suffix for modality in known for suffix in modality.suffixes)
+        names = " and ".join(f"no {modality.name}" for modality in known)
+        raise InputError(f"{folder} holds {names}: wanted {wanted} files")
     if len(found) > 1:
         names = " and ".join(paths[0].name for paths in found.values())
         raise InputError(
-            f"{folder} holds images and sounds ({names}): a set has one of them, part them into two folders"
+            f"{folder} holds {' and '.join(sorted(modality.plural for modality in found))} ({names}): a set has one of them,"
+            " part them into two folders"
         )
     return found.popitem()
-
-
-def _rate_of(sounds: list[Path]) -> int:
-    """The rate in Hz that all sounds have."""
-    rates = [read_sound(path)[1] for path in sounds]
-    for path, rate in zip(sounds, rates, strict=True):
-        if rate != rates[0]:
-            raise InputError(
-                f"{sounds[0].name} is at {rates[0]} Hz and {path.name} at {rate} Hz: a set is played at one rate, resample one"
-            )
-    return rates[0]
 
 
 def _free_id(path: Path, taken: set[str]) -> str:

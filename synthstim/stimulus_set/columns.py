@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import pandas as pd
+
+from synthstim.modalities import DEFAULT, MODALITIES
 
 SCHEMA_VERSION = 1
 MISSING = "n/a"
@@ -131,12 +134,18 @@ def format_value(value: object) -> str:
     return f"{value:.7g}" if isinstance(value, float) else str(value)
 
 
-def typed(table: pd.DataFrame) -> pd.DataFrame:
+def columns_of(provenance: Mapping[str, object]) -> dict[str, Column]:
+    """The columns of a set's table: those that every set has, and those of its modality alone."""
+    modality = MODALITIES[str(provenance.get("modality", DEFAULT))]
+    return COLUMNS | {name: Column(*about) for name, about in modality.columns.items()}
+
+
+def typed(table: pd.DataFrame, columns: Mapping[str, Column]) -> pd.DataFrame:
     """Give a table of text cells the columns' types; n/a becomes a missing value."""
     out = {}
     for name in table.columns:
         cells = table[name].replace(MISSING, pd.NA)
-        kind = COLUMNS[name].kind if name in COLUMNS else "text"
+        kind = columns[name].kind if name in columns else "text"
         if kind == "flag":
             cells = cells.map({"true": True, "false": False}, na_action="ignore")
         if kind in ("number", "count"):
@@ -145,9 +154,9 @@ def typed(table: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(out)
 
 
-def sidecar() -> dict[str, dict[str, str]]:
+def sidecar(columns: Mapping[str, Column]) -> dict[str, dict[str, str]]:
     """The content of stimuli.json."""
     entries = {}
-    for name, column in COLUMNS.items():
+    for name, column in columns.items():
         entries[name] = {"Description": column.description} | ({"Units": column.units} if column.units else {})
     return entries

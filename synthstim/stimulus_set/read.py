@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import zlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,8 +14,17 @@ import pandas as pd
 from synthstim.errors import InputError
 from synthstim.files import sha256_of
 from synthstim.ids import check_ids
-from synthstim.media import Stimulus, read_stimulus
-from synthstim.stimulus_set.columns import COLUMNS, COMPANION_TEXT, COMPANIONS, MISSING, SCHEMA_VERSION, typed
+from synthstim.modalities import DEFAULT, MODALITIES
+from synthstim.modalities.base import Modality, Stimulus
+from synthstim.stimulus_set.columns import (
+    COMPANION_TEXT,
+    COMPANIONS,
+    MISSING,
+    SCHEMA_VERSION,
+    Column,
+    columns_of,
+    typed,
+)
 from synthstim.stimulus_set.paths import inside
 
 # What the package itself reads of the provenance.
@@ -60,7 +69,7 @@ class StimulusSet:
             raise InputError(
                 f"{root} has schema version {version!r}, this synthstim reads up to {SCHEMA_VERSION}: update it"
             )
-        table = _read_table(root)
+        table = _read_table(root, columns_of(provenance))
         for name in _NEEDED:
             if (empty := table[name].isna()).any():
                 raise InputError(f"{root / 'stimuli.tsv'}: row {int(empty.argmax()) + 1} has no {name}")
@@ -81,13 +90,17 @@ class StimulusSet:
         return inside(self.root, relative)
 
     @property
-    def modality(self) -> str:
-        """``image`` or ``sound``."""
-        return str(self.provenance.get("modality", "image"))
+    def modality(self) -> Modality:
+        """What the stimuli are.
+
+        Raises:
+            InputError: it is of a plug-in that is not installed.
+        """
+        return MODALITIES[self.provenance.get("modality", DEFAULT)]
 
     def stimulus(self, relative: str) -> Stimulus:
         """Read a file of the set: display values (channel, y, x) in [0, 1], or a waveform (time,) at full scale."""
-        return read_stimulus(self.path(relative))
+        return self.modality.read(self.path(relative))
 
     def companion(self, name: str) -> pd.DataFrame:
         """Read a further table of the set (see ``COMPANIONS``); empty, with its columns, where the set has none.
@@ -175,12 +188,12 @@ def _require_columns(table: pd.DataFrame, needed: Iterable[str], name: str) -> N
         raise InputError(f"{name} lacks the column {absent[0]}{hint}")
 
 
-def _read_table(root: Path) -> pd.DataFrame:
+def _read_table(root: Path, columns: Mapping[str, Column]) -> pd.DataFrame:
     text = read_cells(root)
-    for name in COLUMNS:
+    for name in columns:
         if name not in text:
             text[name] = MISSING
     try:
-        return typed(text)
+        return typed(text, columns)
     except (ValueError, TypeError) as error:
         raise InputError(f"{root / 'stimuli.tsv'} has a cell that does not fit its column ({error})") from None

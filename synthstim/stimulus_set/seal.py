@@ -11,7 +11,7 @@ from typing import Any
 import pandas as pd
 
 from synthstim.files import SUMS, files_below, read_sums, sha256_of, write_sums
-from synthstim.stimulus_set.columns import COLUMNS, PAGE, format_value
+from synthstim.stimulus_set.columns import PAGE, columns_of, format_value
 from synthstim.stimulus_set.read import StimulusSet, read_cells
 
 # What file managers leave behind; hidden files are left too.
@@ -21,7 +21,9 @@ _SHOWN = 5
 
 def write_sealed(root: Path, rows: Sequence[Mapping[str, Any]], provenance: Mapping[str, Any]) -> None:
     """Write a set's table and provenance, then the checksums of every file that is there: the last step of writing a set."""
-    table = pd.DataFrame({name: [format_value(row.get(name)) for row in rows] for name in COLUMNS}, dtype=str)
+    table = pd.DataFrame(
+        {name: [format_value(row.get(name)) for row in rows] for name in columns_of(provenance)}, dtype=str
+    )
     table.to_csv(root / "stimuli.tsv", sep="\t", index=False, lineterminator="\n")
     write_json(root / "provenance.json", {**provenance, "table": _digests(table)})
     write_sums(root, leave_out=_outside(root))

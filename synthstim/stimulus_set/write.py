@@ -11,8 +11,9 @@ import pandas as pd
 from synthstim.errors import InputError
 from synthstim.files import Staging, sha256_of
 from synthstim.ids import check_ids, safe_id
-from synthstim.media import DEFAULT_BITS, Stimulus, write_stimulus
-from synthstim.stimulus_set.columns import COLUMNS, COMPANIONS, MISSING, SCHEMA_VERSION, sidecar
+from synthstim.modalities import DEFAULT, MODALITIES
+from synthstim.modalities.base import Stimulus
+from synthstim.stimulus_set.columns import COMPANIONS, MISSING, SCHEMA_VERSION, columns_of, sidecar
 from synthstim.stimulus_set.paths import inside
 from synthstim.stimulus_set.seal import write_json, write_sealed
 
@@ -23,7 +24,8 @@ class SetWriter:
     Args:
         directory: of the set; it must not exist yet.
         description: for people.
-        rate: of sounds, in Hz; None for a set of images.
+        modality: name of the stimuli's modality.
+        writing: what its files need beside values: of sounds their rate in Hz.
 
     Example:
         >>> import numpy as np, tempfile
@@ -35,13 +37,18 @@ class SetWriter:
     """
 
     def __init__(
-        self, directory: str | Path, *, description: str = "Stimuli made with synthstim", rate: int | None = None
+        self,
+        directory: str | Path,
+        *,
+        description: str = "Stimuli made with synthstim",
+        modality: str = DEFAULT,
+        **writing: Any,
     ) -> None:
         self.place = Staging(directory, "a stimulus set is written")
         self.root, self.staging = self.place.root, self.place.path
         self.description = description
-        self.rate = rate
-        self.modality, self.suffix = ("image", ".png") if rate is None else ("sound", ".wav")
+        self.modality, self.writing = MODALITIES[modality], writing
+        self._columns = columns_of({"modality": modality})
         self.rows: list[dict[str, object]] = []
         # By their lower case, in which ids must differ.
         self._ids: dict[str, str] = {}
@@ -66,15 +73,16 @@ class SetWriter:
 
         The same reference is stored once; a colliding stem gains 8 characters of the sha256.
         """
-        temporary = self.staging / "references" / f".new{self.suffix}"
-        write_stimulus(temporary, reference, bits=bits or DEFAULT_BITS[self.modality], rate=self.rate)
+        suffix = self.modality.suffix
+        temporary = self.staging / "references" / f".new{suffix}"
+        self._write(temporary, reference, bits)
         digest = sha256_of(temporary)
         stem = safe_id(stem)
         if self._references.get(stem.lower(), (stem, digest))[1] != digest:
             stem = f"{stem[:55]}_{digest[:8]}"
         stem, _ = self._references.setdefault(stem.lower(), (stem, digest))
-        temporary.replace(self.staging / "references" / f"{stem}{self.suffix}")
-        return f"references/{stem}{self.suffix}", digest
+        temporary.replace(self.staging / "references" / f"{stem}{suffix}")
+        return f"references/{stem}{suffix}", digest
 
     def add(self, stimulus_id: str, stimulus: Stimulus, *, bits: int | None = None, **columns: object) -> Path:
         """Save one stimulus and its row; return the file's path in the hidden directory.
@@ -85,10 +93,10 @@ class SetWriter:
         known = self._ids.get(str(stimulus_id).lower())
         check_ids([stimulus_id] if known is None else [known, stimulus_id])
         self._ids[stimulus_id.lower()] = stimulus_id
-        if unknown := [name for name in columns if name not in COLUMNS]:
+        if unknown := [name for name in columns if name not in self._columns]:
             raise InputError(f"stimuli.tsv has no column {unknown[0]!r}")
-        path = self.staging / "stimuli" / f"{stimulus_id}{self.suffix}"
-        write_stimulus(path, stimulus, bits=bits or DEFAULT_BITS[self.modality], rate=self.rate)
+        path = self.staging / "stimuli" / f"{stimulus_id}{self.modality.suffix}"
+        self._write(path, stimulus, bits)
         self.rows.append(
             {"stimulus_id": stimulus_id, "file": f"stimuli/{path.name}", "sha256": sha256_of(path), **columns}
         )
@@ -100,10 +108,13 @@ class SetWriter:
 
     def add_best_natural(self, stimulus: Stimulus, stem: str) -> tuple[str, str]:
         """Save one of the pool's best stimuli for a unit; return its relative path and sha256."""
-        path = self.staging / "best_natural" / f"{safe_id(stem)}{self.suffix}"
+        path = self.staging / "best_natural" / f"{safe_id(stem)}{self.modality.suffix}"
         path.parent.mkdir(exist_ok=True)
-        write_stimulus(path, stimulus, bits=DEFAULT_BITS[self.modality], rate=self.rate)
+        self._write(path, stimulus, None)
         return f"best_natural/{path.name}", sha256_of(path)
+
+    def _write(self, path: Path, stimulus: Stimulus, bits: int | None) -> None:
+        self.modality.write(path, stimulus, bits=bits or self.modality.default_bits, **self.writing)
 
     def path(self, relative: str) -> Path:
         """The path of a file already added, before the set is committed."""
@@ -111,7 +122,7 @@ class SetWriter:
 
     def commit(self, provenance: dict[str, Any]) -> Path:
         """Write the tables, flush everything to disk and rename the directory into place."""
-        write_json(self.staging / "stimuli.json", sidecar())
+        write_json(self.staging / "stimuli.json", sidecar(self._columns))
         write_json(
             self.staging / "dataset_description.json",
             {"Name": self.description, "BIDSVersion": "1.10.0", "DatasetType": "derivative", "MissingValue": MISSING,
@@ -124,6 +135,6 @@ class SetWriter:
             # mtime 0: the same run writes the same bytes.
             data = gzip.compress(text.encode(), mtime=0) if name.endswith(".gz") else text.encode()
             (self.staging / name).write_bytes(data)
-        facts = {"schema_version": SCHEMA_VERSION, "modality": self.modality, **provenance}
+        facts = {"schema_version": SCHEMA_VERSION, "modality": self.modality.name, **provenance}
         write_sealed(self.staging, self.rows, facts)
         return self.place.commit()

@@ -6,11 +6,10 @@ from synthstim.verify.judging import judge
 from synthstim.verify.measure import Measurer, match_of, profile_of
 from synthstim.verify.natural import natural_pool
 from synthstim.verify.null import Null
-from synthstim.verify.pool import CARRIED, NaturalPool
+from synthstim.verify.pool import NaturalPool
 from synthstim.verify.pool_reading import null_distribution
 
 __all__ = [
-    "CARRIED",
     "Check",
     "Measurer",
     "NaturalPool",

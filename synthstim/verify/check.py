@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
@@ -12,9 +12,8 @@ from synthstim.errors import InputError, nearest
 from synthstim.files import sha256_of
 from synthstim.goals import GOALS
 from synthstim.goals.aim import Aim
-from synthstim.media import statistics_of
-from synthstim.modalities.sound import RESAMPLERS
-from synthstim.models import OUTPUT, ImageInput, Observer
+from synthstim.modalities.base import Modality
+from synthstim.models import OUTPUT, Observer
 from synthstim.stimulus_set import StimulusSet, altered
 from synthstim.verify.consistency import aim_of, disagreements, judged_otherwise, read_aim
 from synthstim.verify.measure import Measured, Measurer, match_of, resampled
@@ -24,9 +23,8 @@ from synthstim.verify.pool import NaturalPool
 DECIBELS = 0.1
 DECIBELS_ELSEWHERE = 0.5
 # Limits on the other figures, in the same proportion: 0.1 dB is 1.2 % of an amplitude.
-_RELATIVE = {"activation": 0.012, "best_natural": 0.012, "pixel_distance": 0.012, "waveform_distance": 0.012}
-_ABSOLUTE = {"pearson": 0.002, "spearman": 0.002, "null_percentile": 0.5, "mean_luminance": 1e-4, "rms_contrast": 1e-3,
-             "rate_hz": 0, "duration_s": 1e-6, "level_dbfs": 0.01, "peak_dbfs": 0.01, "peak_run": 0}  # fmt: skip
+_SHARE = 0.012
+_ABSOLUTE = {"pearson": 0.002, "spearman": 0.002, "null_percentile": 0.5}
 # Columns that sets of earlier versions do not have.
 _ADDED = ("match_db_soxr", "peak_run")
 _FROM_POOL = ("null_percentile", "best_natural")
@@ -68,7 +66,7 @@ def check_set(
         pool: the natural pool it was made with; by default the carried photographs.
         second: measure metamers on this observer too, given the same stimuli.
         second_layer: where.
-        resampler: measure metamers of sounds also after another program's resampler (``synthstim.modalities.sound.RESAMPLERS``).
+        resampler: measure metamers of sounds also after another program's resampler (``Modality.resamplers``).
         watch: called with (measured, total).
 
     Raises:
@@ -79,7 +77,7 @@ def check_set(
         _require_resampled(stimuli, observer, resampler)
     if second is not None and second.input.modality != stimuli.modality:
         raise InputError(
-            f"{second.name} is {second.input.verb} {second.input.modality}s, {stimuli.root} holds {stimuli.modality}s: "
+            f"{second.name} {second.input.modality.is_given}, {stimuli.root} holds {stimuli.modality.plural}: "
             "choose another second observer"
         )
     damaged = {problem.split(" ", 1)[0]: problem for problem in stimuli.damaged() + _damaged_naturals(stimuli)}
@@ -106,7 +104,7 @@ def check_set(
         if row["file"] not in damaged and (pd.isna(row["reference"]) or row["reference"] not in damaged):
             aim = aim_of(stimuli, row) if measurer is not None else None
             again = _measure(stimuli, row, aim, measurer)
-            problems += _differences(row, again, limit, same_pool)
+            problems += _differences(stimuli.modality, row, again, limit, same_pool)
             if aim is not None and same_pool:
                 problems += judged_otherwise(row, aim, again, stimuli.provenance.get("criteria", {}))
             measured += 1
@@ -123,10 +121,11 @@ def check_set(
 
 
 def _require_resampled(stimuli: StimulusSet, observer: Observer | None, resampler: str) -> None:
-    if resampler not in RESAMPLERS:
-        raise InputError(f"no resampler is called {resampler!r}: {nearest(resampler, RESAMPLERS)}")
-    if stimuli.modality != "sound" or observer is None:
-        held = "holds images" if stimuli.modality != "sound" else "was adopted, without an observer"
+    known = stimuli.modality.resamplers
+    if known and resampler not in known:
+        raise InputError(f"no resampler is called {resampler!r}: {nearest(resampler, known)}")
+    if not known or observer is None:
+        held = "was adopted, without an observer" if known else f"holds {stimuli.modality.plural}"
         raise InputError(f"{stimuli.root} {held}, and no match depends on a resampler: leave --resampler out")
 
 
@@ -149,7 +148,7 @@ def _damaged_naturals(stimuli: StimulusSet) -> list[str]:
 
 
 def _measure(stimuli: StimulusSet, row: dict[str, Any], aim: Aim | None, measurer: Measurer | None) -> Measured:
-    measured = statistics_of(stimuli.path(row["file"]))
+    measured = stimuli.modality.statistics(stimuli.path(row["file"]))
     # A control has an aim where it is one unit's; natural stimuli and adopted ones may have none.
     if measurer is None or aim is None:
         return measured
@@ -160,11 +159,15 @@ def _measure(stimuli: StimulusSet, row: dict[str, Any], aim: Aim | None, measure
     return measured | GOALS[aim.goal].measure(measurer, stimuli.stimulus(row["file"]), aim, reference, layers)
 
 
-def _differences(row: dict[str, Any], again: Measured, decibels: float, same_pool: bool) -> list[str]:
+def _differences(
+    modality: Modality, row: dict[str, Any], again: Measured, decibels: float, same_pool: bool
+) -> list[str]:
+    relative = ("activation", "best_natural", modality.distance)
     limits = (
-        {"match_db": decibels, "match_db_soxr": decibels}
+        dict.fromkeys(("match_db", *modality.rematched), decibels)
         | _ABSOLUTE
-        | {name: share * abs(again.get(name) or 0.0) for name, share in _RELATIVE.items()}
+        | dict(modality.tolerances)
+        | {name: _SHARE * abs(again.get(name) or 0.0) for name in relative}
     )
     out = []
     for name, limit in limits.items():
@@ -194,9 +197,6 @@ def _after(resampler: str, stimuli: StimulusSet, row: dict[str, Any], aim: Aim, 
 
 def _elsewhere(stimuli: StimulusSet, row: dict[str, Any], second: Observer, layer: str) -> Measured:
     stimulus, reference = stimuli.stimulus(row["file"]), stimuli.stimulus(row["reference"])
-    shown = second
-    if isinstance(second.input, ImageInput) and second.input.size != stimulus.shape[1:]:
-        size = (stimulus.shape[1], stimulus.shape[2])
-        resized = replace(second.input, size=size, resize=second.input.resize or second.input.size)
-        shown = second.given(resized)
+    resized = second.input.given(stimulus.shape)
+    shown = second if resized is second.input else second.given(resized)
     return {"observer": second.name, "layer": layer, **match_of(shown, stimulus, reference, [layer])}

@@ -9,20 +9,16 @@ import numpy as np
 import pandas as pd
 import torch
 
-from synthstim.errors import InputError
 from synthstim.goals import GOALS
 from synthstim.goals.aim import Aim
-from synthstim.media import Stimulus
-from synthstim.modalities.sound import SECOND, heard_through
-from synthstim.models import Observer, SoundInput, Unit, read_units
+from synthstim.modalities.base import Stimulus
+from synthstim.models import Observer, Unit, read_units
 from synthstim.models.hearing.textures import unmatched
 from synthstim.verify.null import MEASURES, FloatArray, Null, joined, ranks
 from synthstim.verify.pool import NaturalPool
 from synthstim.verify.pool_reading import PoolReading
 
 Measured = dict[str, Any]
-# The column of the distance between a stimulus and its reference, |stimulus - reference| / |reference|.
-DISTANCES = {"image": "pixel_distance", "sound": "waveform_distance"}
 
 
 class Measurer:
@@ -46,7 +42,7 @@ class Measurer:
     ) -> Measured:
         """What ``match_of`` measures, with the percentile in the null and the distance of the stimuli themselves.
 
-        Of sounds also the match after the second resampler.
+        Also the match after another resampler, where the modality has one.
 
         Args:
             each: the layers are statistics of a texture, each of which counts: ``unmatched`` names those that fall short.
@@ -55,9 +51,10 @@ class Measurer:
         measured = _joint(profile)
         if each:
             measured["unmatched"] = unmatched({layer: float(found["match_db"]) for layer, found in profile.items()})
-        if self.observer.input.modality == "sound":
-            heard = resampled(self.observer, SECOND, stimulus, reference)
-            measured["match_db_soxr"] = _joint(profile_of(self.observer, *heard, layers))["match_db"]
+        modality = self.observer.input.modality
+        for column, resampler in modality.rematched.items():
+            heard = resampled(self.observer, resampler, stimulus, reference)
+            measured[column] = _joint(profile_of(self.observer, *heard, layers))["match_db"]
         key = (reference.tobytes(), tuple(layers))
         if key not in self._decisions:
             self._decisions[key] = _decision(self.observer, reference, layers)
@@ -65,8 +62,7 @@ class Measurer:
         leave_out = self.pool.recognise(reference)
         null = self.null(layers)
         ranks = [_percentile(null.values(measure, leave_out), measured[measure]) for measure in MEASURES]
-        distance = np.linalg.norm((stimulus - reference).ravel()) / max(float(np.linalg.norm(reference.ravel())), 1e-12)
-        return measured | {"null_percentile": min(ranks), DISTANCES[self.observer.input.modality]: float(distance)}
+        return measured | {"null_percentile": min(ranks), modality.distance: modality.between(stimulus, reference)}
 
     def controller(self, stimulus: Stimulus, aim: Aim) -> Measured:
         """What the goal judges by, such as the activation of the unit, and the best of the pool in the goal's direction."""
@@ -141,18 +137,13 @@ def match_of(observer: Observer, stimulus: Stimulus, reference: Stimulus, layers
 
 
 def resampled(observer: Observer, resampler: str, stimulus: Stimulus, reference: Stimulus) -> tuple[Stimulus, Stimulus]:
-    """Two sounds as the observer hears them after another program's resampler (``synthstim.modalities.sound.RESAMPLERS``).
+    """Two stimuli as the observer gets them after another program's resampler, one of the modality's ``resamplers``.
 
     Raises:
-        InputError: no resampler has this name, or the observer is of images.
+        InputError: no resampler has this name, or the observer's stimuli are not resampled.
     """
-    given = observer.input
-    if not isinstance(given, SoundInput):
-        raise InputError(f"{observer.name} is shown images, which are not resampled: leave the resampler out")
-    stimulus, reference = (
-        heard_through(resampler, one, given.rate, given.network_rate) for one in (stimulus, reference)
-    )
-    return stimulus, reference
+    through = observer.input.modality.through
+    return through(resampler, stimulus, observer.input), through(resampler, reference, observer.input)
 
 
 def _joint(profile: dict[str, Measured]) -> Measured:

@@ -1,13 +1,17 @@
-"""The natural pool of an observer: crops for one that sees, clips for one that hears."""
+"""The natural pool of an observer: cut as its modality says, or one stimulus a file."""
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 
-from synthstim.models import ImageInput, Observer, SoundInput
-from synthstim.verify.clips import clip_pool
-from synthstim.verify.crops import CROPS, crop_pool
-from synthstim.verify.pool import NaturalPool
+import numpy as np
+
+from synthstim.errors import InputError
+from synthstim.files import sha256_of
+from synthstim.modalities.base import Stimulus
+from synthstim.models import Observer, StimulusInput
+from synthstim.verify.pool import NaturalPool, files_in
 
 
 def natural_pool(
@@ -38,7 +42,26 @@ def natural_pool(
         (576, 16)
     """
     path = None if folder is None else Path(folder)
-    if isinstance(observer.input, ImageInput):
-        return crop_pool(observer.input, path, count=count or CROPS, seed=seed)
-    assert isinstance(observer.input, SoundInput)
-    return clip_pool(observer.input, path, level_dbfs=level_dbfs, channel=channel)
+    part = observer.input.modality.part("natural")
+    if part is None:
+        return _whole_files(observer.input, path)
+    cut: NaturalPool = part.cut_pool(
+        observer.input, path, level_dbfs=level_dbfs, channel=channel, count=count, seed=seed
+    )
+    return cut
+
+
+def _whole_files(input: StimulusInput, folder: Path | None) -> NaturalPool:
+    """Each file of a folder as it is."""
+    modality = input.modality
+    if folder is None:
+        raise InputError(f"no package carries {modality.naturals}: give a folder of them as pool")
+    paths = files_in(folder, modality)
+    stored = np.stack([modality.read_for(path, input, fit=modality.fits[0]) for path in paths])
+
+    def recognise(stimulus: Stimulus) -> set[int]:
+        return {number for number, one in enumerate(stored) if np.allclose(one, stimulus, rtol=1e-5)}
+
+    sha256 = hashlib.sha256("".join(map(sha256_of, paths)).encode()).hexdigest()
+    names = tuple(path.name for path in paths)
+    return NaturalPool(stored, np.arange(len(paths)), names, folder.name, sha256, modality, recognise)

@@ -1,4 +1,4 @@
-"""The natural pool: crops of photographs, or clips of recordings, that stimuli are compared with."""
+"""The natural pool: natural stimuli, cut from photographs or recordings, that stimuli are compared with."""
 
 from __future__ import annotations
 
@@ -12,15 +12,13 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from synthstim.errors import InputError
-from synthstim.media import MODALITIES, Stimulus
+from synthstim.modalities.base import Modality, Stimulus
 from synthstim.models import Observer
 
 MOST_ORIGINS = 2000
 FEWEST_ORIGINS = 4
-CARRIED = ("scikit-image and scikit-learn", "recordings of installed packages")
 # Memory of a layer's activations beyond 32 MiB is asked from the system each time, which doubles the time of a pass.
 _FAST_BYTES = 24 * 2**20
-NOUNS = {"image": "photographs", "sound": "recordings"}
 
 
 @dataclass(frozen=True, repr=False)
@@ -33,7 +31,7 @@ class NaturalPool:
         names: of the photographs or recordings.
         source: where they come from.
         sha256: over the files' bytes.
-        modality: ``image`` or ``sound``.
+        modality: of the stimuli.
         recognise: a stimulus -> numbers of the photographs or recordings that it is cut from.
     """
 
@@ -42,14 +40,14 @@ class NaturalPool:
     names: tuple[str, ...]
     source: str
     sha256: str
-    modality: str
+    modality: Modality
     recognise: Callable[[Stimulus], set[int]] = field(compare=False)
 
     def __len__(self) -> int:
         return len(self.stored)
 
     def __repr__(self) -> str:
-        return f"NaturalPool({len(self)} cut from {len(self.names)} {NOUNS[self.modality]}, {self.source})"
+        return f"NaturalPool({len(self)} cut from {len(self.names)} {self.modality.naturals}, {self.source})"
 
     def facts(self) -> dict[str, object]:
         """What the provenance says of the pool."""
@@ -85,19 +83,19 @@ def batch_size(observer: Observer) -> int:
     return max(1, min(16, _FAST_BYTES // (observer.dtype.itemsize * largest)))
 
 
-def files_in(folder: Path, modality: str) -> list[Path]:
+def files_in(folder: Path, modality: Modality) -> list[Path]:
     """The files of a folder that a pool can be cut from.
 
     Raises:
         InputError: the folder is none, or holds too few of them.
     """
-    noun = NOUNS[modality]
+    noun = modality.naturals
     if not folder.is_dir():
         raise InputError(f"the pool {folder} is not a folder: give a folder of {noun}")
-    paths = sorted(path for path in folder.iterdir() if path.suffix.lower() in MODALITIES[modality])
+    paths = sorted(path for path in folder.iterdir() if path.suffix.lower() in modality.suffixes)
     if len(paths) < FEWEST_ORIGINS:
         raise InputError(
-            f"the pool {folder} holds {len(paths)} {modality}s: at least {FEWEST_ORIGINS} {noun} are wanted"
+            f"the pool {folder} holds {len(paths)} {modality.plural}: at least {FEWEST_ORIGINS} {noun} are wanted"
         )
     return paths[:MOST_ORIGINS]
 

@@ -1,4 +1,4 @@
-"""Images as files and as arrays: float32, (channel, y, x), display values in [0, 1]."""
+"""Images: (channel, y, x) float32, display values in [0, 1]; files, arrays, light, what observers are shown."""
 
 from synthstim.modalities.image.arrays import FITS, FloatImage, as_image, fit_image, resize
 from synthstim.modalities.image.input import ImageInput
@@ -9,12 +9,16 @@ from synthstim.modalities.image.light import (
     luminance,
     luminance_statistics,
 )
+from synthstim.modalities.image.modality import Images
 from synthstim.modalities.image.png import write_png
 from synthstim.modalities.image.reading import MAX_PIXELS, SUFFIXES, bit_depth, read_image
+
+MODALITY = Images()
 
 __all__ = [
     "FITS",
     "MAX_PIXELS",
+    "MODALITY",
     "SUFFIXES",
     "FloatImage",
     "ImageInput",

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import ClassVar
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -34,8 +34,7 @@ class ImageInput(StimulusInput):
     std: tuple[float, ...] = (1.0,)
     resize: tuple[int, int] | None = None
     order: str = "RGB"
-    modality: ClassVar[str] = "image"
-    verb: ClassVar[str] = "shown"
+    kind: ClassVar[str] = "image"
     axes: ClassVar[str] = "channel, y, x"
     remedy: ClassVar[str] = "resize or crop it"
     rest: ClassVar[float] = 0.5
@@ -68,6 +67,28 @@ class ImageInput(StimulusInput):
     def aspect(self) -> float:
         """Height over width."""
         return self.size[0] / self.size[1]
+
+    @property
+    def asked(self) -> dict[str, Any]:
+        """The size, for ``load_model``."""
+        return {"size": self.size}
+
+    @property
+    def unprocessed(self) -> ImageInput:
+        """Images of the same size, shown to a network as they are."""
+        return ImageInput(size=self.size, channels=self.channels)
+
+    def given(self, shape: tuple[int, ...]) -> ImageInput:
+        """Images (channel, y, x) of another size, resized to what the network takes."""
+        size = (shape[1], shape[2])
+        return self if size == self.size else replace(self, size=size, resize=self.resize or self.size)
+
+    def require_filed(self, name: str) -> None:
+        """Raise InputError unless a PNG can hold the channels."""
+        if self.channels not in (1, 3):
+            raise InputError(
+                f"{name} is shown {self.channels} channels, a PNG holds 1 or 3: use Synthesiser and keep the arrays"
+            )
 
     def halves(self) -> Tensor:
         """(5, channel, y, x): an image of noise; with its upper, its lower, its left, its right half replaced by another's."""

@@ -1,4 +1,4 @@
-"""Sounds as files and as arrays: float32, (time,), full scale [-1, 1], at a rate in Hz."""
+"""Sounds: (time,) float32, full scale [-1, 1], at a rate in Hz; files, arrays, recordings, what observers are played."""
 
 from synthstim.modalities.sound.files import (
     CHANNELS,
@@ -11,6 +11,8 @@ from synthstim.modalities.sound.files import (
 )
 from synthstim.modalities.sound.fitting import FITS, fit_sound
 from synthstim.modalities.sound.input import PLAYED_RATE, SoundInput
+from synthstim.modalities.sound.modality import Sounds
+from synthstim.modalities.sound.noise import shaped_noise
 from synthstim.modalities.sound.resamplers import RESAMPLERS, SECOND, heard_through
 from synthstim.modalities.sound.resampling import (
     MAX_RATE,
@@ -30,12 +32,15 @@ from synthstim.modalities.sound.waveforms import (
     peak_run,
 )
 
+MODALITY = Sounds()
+
 __all__ = [
     "CHANNELS",
     "CODINGS",
     "FITS",
     "MAX_RATE",
     "MIN_RATE",
+    "MODALITY",
     "PLAYED_RATE",
     "RESAMPLERS",
     "SECOND",
@@ -56,6 +61,7 @@ __all__ = [
     "raise_rate",
     "read_sound",
     "resample",
+    "shaped_noise",
     "within_full_scale",
     "write_wav",
 ]

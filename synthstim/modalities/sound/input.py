@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
@@ -33,8 +33,7 @@ class SoundInput(StimulusInput):
     rate: int
     samples: int
     network_rate: int
-    modality: ClassVar[str] = "sound"
-    verb: ClassVar[str] = "played"
+    kind: ClassVar[str] = "sound"
     axes: ClassVar[str] = "time"
     remedy: ClassVar[str] = "resample it or cut it"
     rest: ClassVar[float] = 0.0
@@ -80,6 +79,16 @@ class SoundInput(StimulusInput):
     def words(self) -> str:
         """The shape in words."""
         return f"{self.seconds:g} s at {self.rate} Hz"
+
+    @property
+    def asked(self) -> dict[str, Any]:
+        """Duration and rate, for ``load_model``."""
+        return {"seconds": self.seconds, "rate": self.rate}
+
+    @property
+    def unprocessed(self) -> SoundInput:
+        """The same sounds, heard at the rate they are played at."""
+        return SoundInput(rate=self.rate, samples=self.samples, network_rate=self.rate)
 
     def halves(self) -> Tensor:
         """(5, time): noise; with its lower, its upper frequencies, its first, its second half replaced by another's."""

@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import soxr
@@ -13,10 +14,10 @@ from numpy.typing import NDArray
 
 from synthstim.errors import InputError
 from synthstim.files import sha256_of
-from synthstim.modalities.sound import Waveform, at_level, fit_sound, read_sound
+from synthstim.modalities.base import Modality
+from synthstim.modalities.sound import SoundInput, Waveform, at_level, fit_sound, read_sound
 from synthstim.modalities.sound.recordings import Recording, carried_sounds
-from synthstim.models import SoundInput
-from synthstim.verify.pool import CARRIED, FEWEST_ORIGINS, NaturalPool, files_in
+from synthstim.verify.pool import FEWEST_ORIGINS, NaturalPool, files_in
 
 CLIPS = 192
 # Enough to tell recordings apart.
@@ -27,8 +28,8 @@ _SAME = 0.9
 Read = Callable[[], tuple[Waveform, int]]
 
 
-def clip_pool(
-    input: SoundInput, folder: Path | None, *, level_dbfs: float | None, channel: str | None = None
+def cut_pool(
+    input: SoundInput, folder: Path | None, *, level_dbfs: float | None, channel: str | None = None, **_of_others: Any
 ) -> NaturalPool:
     """Cut the middle of each recording of a folder, or of the recordings that installed packages carry.
 
@@ -39,7 +40,7 @@ def clip_pool(
     Raises:
         InputError: fewer than 4 recordings remain.
     """
-    found = _in_folder(folder, channel) if folder is not None else _carried(input.seconds)
+    found = _in_folder(input.modality, folder, channel) if folder is not None else _carried(input.seconds)
     clips, names, digests, slow = [], [], [], []
     spectra: list[NDArray[np.complex128]] = []
     for name, digest, read in found:
@@ -74,15 +75,15 @@ def clip_pool(
             recognised[key] = {number for number, whole in enumerate(slow) if _likeness(heard, whole) > _SAME}
         return recognised[key]
 
-    source = CARRIED[1] if folder is None else folder.name
+    source = str(input.modality.carried) if folder is None else folder.name
     sha256 = hashlib.sha256("".join(digests).encode()).hexdigest()
     origin = np.arange(len(clips))
-    return NaturalPool(np.stack(clips), origin, tuple(names), source, sha256, "sound", recognise)
+    return NaturalPool(np.stack(clips), origin, tuple(names), source, sha256, input.modality, recognise)
 
 
-def _in_folder(folder: Path, channel: str | None) -> list[tuple[str, str, Read]]:
+def _in_folder(modality: Modality, folder: Path, channel: str | None) -> list[tuple[str, str, Read]]:
     return [
-        (path.name, sha256_of(path), partial(read_sound, path, channel=channel)) for path in files_in(folder, "sound")
+        (path.name, sha256_of(path), partial(read_sound, path, channel=channel)) for path in files_in(folder, modality)
     ]
 
 

@@ -1,4 +1,4 @@
-"""Where synthesis starts: noise from each item's own generator, or an image."""
+"""Noise for sounds to start from: weak, around silence, or with the spectrum of a reference."""
 
 from __future__ import annotations
 
@@ -7,37 +7,18 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from synthstim.errors import InputError
-
-# Standard deviation of the initial noise before the sigmoid: about 2.5 % of the display range around mid-grey.
-# Weak noise reached a match sooner than strong noise (docs/optimiser_study.md).
-AMPLITUDE = 0.1
-# Root mean square of the initial noise of a sound, at full scale.
-SOUND_RMS = 0.02
+# Root mean square of the initial noise, at full scale.
+RMS = 0.02
 
 
 def noise(kind: str, shape: tuple[int, ...], generators: Sequence[torch.Generator]) -> Tensor:
-    """Weak noise, one for each generator: images around mid-grey, or sounds around silence.
-
-    Args:
-        kind: ``pink`` (1/f amplitude in images, 1/sqrt(f) in sounds, as acousticians call it) or ``white``.
-        shape: (channel, y, x) or (time,).
-        generators: CPU generators, so that a seed gives the same noise on every device.
-
-    Returns:
-        (batch, *shape), float64: display values in (0, 1), or full scale.
-    """
-    if kind not in ("pink", "white"):
-        raise InputError(f"start {kind!r} is unknown: choose pink, white or a file")
+    """Noise (batch, time), float64 at full scale: ``pink`` (1/sqrt(f), as acousticians call it) or ``white``."""
     # One by one: a transform of several at once may round differently.
     white = [torch.randn(shape, generator=generator, dtype=torch.float64) for generator in generators]
-    if len(shape) == 1:
-        sounds = torch.stack([_pink_sound(one) if kind == "pink" else one for one in white])
-        return SOUND_RMS * sounds
-    return torch.sigmoid(AMPLITUDE * torch.stack([_pink(one) if kind == "pink" else one for one in white]))
+    return RMS * torch.stack([_pink(one) if kind == "pink" else one for one in white])
 
 
-def _pink_sound(white: Tensor) -> Tensor:
+def _pink(white: Tensor) -> Tensor:
     """White noise (time,) filtered to equal power in every octave, with a standard deviation of 1 and no mean."""
     frequency = torch.fft.rfftfreq(len(white), dtype=torch.float64)
     amplitude = torch.where(frequency > 0, frequency.clamp_min(1e-9) ** -0.5, torch.zeros(()))
@@ -73,13 +54,3 @@ def _tapered(sound: Tensor) -> Tensor:
     ramp = len(sound) // 20
     rise = torch.sin(torch.linspace(0, torch.pi / 2, ramp, dtype=sound.dtype)).square()
     return torch.cat([sound[:ramp] * rise, sound[ramp : len(sound) - ramp], sound[len(sound) - ramp :] * rise.flip(0)])
-
-
-def _pink(white: Tensor) -> Tensor:
-    """White noise (channel, y, x) filtered to 1/f, with a standard deviation of 1 and no mean."""
-    height, width = white.shape[1:]
-    fy, fx = torch.fft.fftfreq(height, dtype=torch.float64), torch.fft.rfftfreq(width, dtype=torch.float64)
-    radius = (fy[:, None] ** 2 + fx[None] ** 2).sqrt()
-    amplitude = torch.where(radius > 0, 1 / radius.clamp_min(1e-9), torch.zeros(()))
-    pink = torch.fft.irfft2(torch.fft.rfft2(white) * amplitude, s=(height, width))
-    return pink / pink.std().clamp_min(1e-12)

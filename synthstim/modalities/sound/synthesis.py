@@ -9,15 +9,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import torch
-
-from synthstim.media import read_for
-from synthstim.models import Observer, SoundInput
+from synthstim.models import Observer
 from synthstim.models.hearing import textures
 from synthstim.optimise import LBFGS, Adam, Optimiser
 from synthstim.parametrise import Spectrogram
-from synthstim.production.phases import CONTROLLER_EVALUATIONS, Phase, optimiser_of, parametrisation_of, stopping_of
-from synthstim.recipe import STARTS, Controller, Metamer, Recipe
+from synthstim.production.phases import Phase, evaluations_of, optimiser_of, parametrisation_of, start_of, stopping_of
+from synthstim.recipe import Controller, Metamer, Recipe
 
 METAMER_EVALUATIONS = 500
 # Of log amplitudes and phases (about 10 % and 6 degrees), and of samples.
@@ -25,7 +22,7 @@ STEP = 0.1
 WAVEFORM_STEP = 0.01
 
 
-def sound_phases_of(
+def phases_of(
     entry: Metamer | Controller,
     recipe: Recipe,
     observer: Observer,
@@ -39,10 +36,7 @@ def sound_phases_of(
         budget: cap on the evaluations of each item.
         texture: whether the classes of a texture's statistics are matched.
     """
-    assert isinstance(observer.input, SoundInput)
-    default = METAMER_EVALUATIONS if isinstance(entry, Metamer) else CONTROLLER_EVALUATIONS
-    default = textures.EVALUATIONS if texture else default
-    evaluations = min(entry.evaluations or default, budget or 10**9)
+    evaluations = evaluations_of(entry, textures.EVALUATIONS if texture else METAMER_EVALUATIONS, budget)
     latents = parametrisation_of(entry, observer, "spectrogram")
     step = STEP if isinstance(latents, Spectrogram) else WAVEFORM_STEP
 
@@ -50,16 +44,8 @@ def sound_phases_of(
         return Adam(step=step)
 
     make = optimiser_of(entry.optimiser) if entry.optimiser is not None else LBFGS if texture else adam
-    stopping, start = stopping_of(entry, evaluations), _start(entry, recipe, observer)
+    stopping, start = stopping_of(entry, evaluations), start_of(entry, recipe, observer)
     if texture:
         stopping = replace(stopping, target=textures.STOP_DB if stopping.target is None else stopping.target)
         start = start if "start" in entry.model_fields_set else "shaped"
     return [Phase(latents, make, repr(make()), stopping, start)]
-
-
-def _start(entry: Metamer | Controller, recipe: Recipe, observer: Observer) -> str | torch.Tensor:
-    if entry.start in STARTS:
-        return entry.start
-    path = recipe.resolve(entry.start)
-    given = read_for(path, observer.input, fit=recipe.fit, level_dbfs=recipe.level_dbfs, channel=recipe.channel)
-    return torch.from_numpy(given)[None]

@@ -7,16 +7,17 @@ import warnings
 from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from synthstim.files import sha256_of
+from synthstim.modalities.base import StimulusInput
 from synthstim.modalities.image import FloatImage, fit_image, read_image, resize
-from synthstim.models import ImageInput
 from synthstim.verify.array_cache import keep, recall
-from synthstim.verify.pool import CARRIED, NaturalPool, files_in
+from synthstim.verify.pool import NaturalPool, files_in
 
 CROPS = 576
 # Photographs and texture photographs that the packages carry; drawings, text and second views of a scene are left out.
@@ -31,15 +32,17 @@ _CARRIED = {
 _SAME = 0.95
 
 
-def crop_pool(input: ImageInput, folder: Path | None, *, count: int = CROPS, seed: int = 0) -> NaturalPool:
+def cut_pool(
+    input: StimulusInput, folder: Path | None, *, count: int | None = None, seed: int = 0, **_of_others: Any
+) -> NaturalPool:
     """Cut crops from a folder's images, or from the photographs that scikit-image and scikit-learn carry.
 
     Every photograph gives its centre crop and random crops of a third to all of its smaller side, the same ones for the
-    same seed; about ``count`` in all, or one a photograph where there are more photographs than that.
+    same seed; about ``count`` in all, by default 576, or one a photograph where there are more photographs than that.
     """
-    paths = files_in(folder, "image") if folder is not None else _carried()
+    paths = files_in(folder, input.modality) if folder is not None else _carried()
     channels, height, width = input.shape
-    each = max(1, round(count / len(paths)))
+    each = max(1, round((count or CROPS) / len(paths)))
     crops, photograph = [], []
     digests = [sha256_of(path) for path in paths]
     for number, image in enumerate(_read_all(paths, folder)):
@@ -55,8 +58,8 @@ def crop_pool(input: ImageInput, folder: Path | None, *, count: int = CROPS, see
         return {int(number) for number in origin[known @ _thumbnails(image[None])[0] > _SAME]}
 
     digest = hashlib.sha256("".join(digests).encode()).hexdigest()
-    source = CARRIED[0] if folder is None else folder.name
-    return NaturalPool(stored, origin, tuple(path.name for path in paths), source, digest, "image", recognise)
+    source = str(input.modality.carried) if folder is None else folder.name
+    return NaturalPool(stored, origin, tuple(path.name for path in paths), source, digest, input.modality, recognise)
 
 
 def _read_all(paths: list[Path], folder: Path | None) -> Iterator[FloatImage]:

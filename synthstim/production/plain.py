@@ -1,0 +1,29 @@
+"""How stimuli are synthesised of a modality that says nothing of it: Adam on its usual parametrisation."""
+
+from __future__ import annotations
+
+from synthstim.models import Observer
+from synthstim.production.phases import Phase, evaluations_of, optimiser_of, parametrisation_of, start_of, stopping_of
+from synthstim.recipe import Controller, Metamer, OptimiserSpec, Recipe
+
+METAMER_EVALUATIONS = 500
+
+
+def phases_of(
+    entry: Metamer | Controller,
+    recipe: Recipe,
+    observer: Observer,
+    budget: int | None = None,
+    *,
+    texture: bool = False,
+) -> list[Phase]:
+    """One phase.
+
+    Args:
+        budget: cap on the evaluations of each item.
+        texture: makes no difference here.
+    """
+    latents = parametrisation_of(entry, observer, observer.input.modality.parametrisations[0])
+    make = optimiser_of(entry.optimiser or OptimiserSpec(name="adam"))
+    stopping = stopping_of(entry, evaluations_of(entry, METAMER_EVALUATIONS, budget))
+    return [Phase(latents, make, repr(make()), stopping, start_of(entry, recipe, observer))]
