@@ -39,6 +39,7 @@ FLOW = [
     ["experiment"],
     ["presented"],
     ["report"],
+    ["modalities.image.report", "modalities.sound.report"],
     ["analysis"],
     ["training"],
     ["simulate"],

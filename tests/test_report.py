@@ -13,7 +13,8 @@ from plotly.graph_objects import Figure
 from report_fixture import PERCENTILES, SCRIPT, make_plain_set, make_set
 
 from synthstim.errors import InputError
-from synthstim.report import figures, pictures, write_report
+from synthstim.modalities.image import report as pictures
+from synthstim.report import figures, write_report
 from synthstim.report.distributions import Distribution, density
 from synthstim.report.numbers import number, percent, text
 from synthstim.report.strips import nice_ticks

@@ -17,12 +17,13 @@ from report_sound_fixture import CLASSES, RATE, STAGES, SoundMaker, at_level, ma
 from test_report import _with_colours, rewrite
 
 from synthstim.errors import InputError
+from synthstim.modalities.sound import report as sounds
 from synthstim.modalities.sound import write_wav
-from synthstim.report import sounds, write_report
+from synthstim.modalities.sound.report import CODINGS, Sounds
+from synthstim.report import write_report
 from synthstim.report.cochleagrams import BANDS, MOST_FRAMES, hear
 from synthstim.report.panels import BOTTOM, LEFT, RIGHT, TOP, WAVE_MIDDLE, make_panel
 from synthstim.report.profiles import profiles
-from synthstim.report.sounds import CODINGS, Sounds
 from synthstim.report.stages import stages_figure
 from synthstim.stimulus_set import SetWriter, StimulusSet
 

@@ -10,7 +10,8 @@ from report_sound_fixture import RATE, STAGES, make_sound_set, vowel
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.ui import WebDriverWait
 
-from synthstim.report import sounds, write_report
+from synthstim.modalities.sound import report as sounds
+from synthstim.report import write_report
 from synthstim.stimulus_set import SetWriter, StimulusSet
 
 pytestmark = MARKS

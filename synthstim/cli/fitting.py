@@ -195,7 +195,7 @@ def _observers(
     from synthstim.models import ImageInput
     from synthstim.observers import open_observer
 
-    seconds = common_duration(sets, responses.stimulus_ids) if sets[0].modality == "sound" else None
+    seconds = common_duration(sets, responses.stimulus_ids) if sets[0].modality.name == "sound" else None
     size = wanted or common_size(sets, responses.stimulus_ids)
     why = "as asked" if wanted else "as the stimuli are" if size else "the stimuli, of several sizes, are brought to it"
     made: list[Observer] = []

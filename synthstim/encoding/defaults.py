@@ -85,7 +85,7 @@ def common_size(sets: Sequence[StimulusSet], ids: Sequence[str]) -> tuple[int, i
     """(height, width) of the images with these ids, if all have the same; None otherwise, and for sounds."""
     sizes = set()
     for part in sets:
-        if part.modality != "image":
+        if part.modality.name != "image":
             return None
         for file in part.table.loc[part.table["stimulus_id"].isin(set(ids)), "file"]:
             try:

@@ -115,8 +115,8 @@ def _write_naturals(
                 f"{source} is a stimulus set, which is shown as it is: leave --count out, or give a folder"
             )
         adopted = StimulusSet.read(source)
-        if adopted.modality != "image":
-            raise InputError(f"{source} holds {adopted.modality}s: the loop shows images")
+        if adopted.modality.name != "image":
+            raise InputError(f"{source} holds {adopted.modality.plural}: the loop shows images")
         adopted.require_intact()
         with appearing(generation.root / "set") as hidden:
             shutil.copytree(source, hidden)

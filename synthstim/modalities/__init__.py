@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from synthstim.registry import OWN, Registry, having
+from synthstim.registry import HERE, Registry, having
 
 if TYPE_CHECKING:
     from synthstim.modalities.base import Modality
@@ -34,4 +34,4 @@ def modality_of_file(path: str | Path) -> Modality | None:
 
 def own_modalities() -> list[Modality]:
     """The modalities that this package brings, whose settings a recipe can hold."""
-    return [MODALITIES[name] for name, entry in MODALITIES.entries.items() if entry.source == OWN]
+    return [MODALITIES[name] for name, entry in MODALITIES.entries.items() if entry.source == HERE]

@@ -6,11 +6,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from synthstim.modalities.base import Modality
 from synthstim.report.media import Media, Medium
 from synthstim.report.numbers import dbfs, known, number, percent, text, yes_no
 from synthstim.report.profiles import MatchProfile
 from synthstim.report.strips import Strip
-from synthstim.report.words import Words
 from synthstim.stimulus_set import StimulusSet
 
 NO_LAYER = "no layer"
@@ -83,8 +83,8 @@ def make_card(row: Row, media: Media, strip: Strip | None = None, profile: Match
         goal=goal,
         badge=GOALS.get(goal, goal) if row["kind"] == "controller" else "",
         medium=media[row["file"]],
-        alt=_alt(row, media.words),
-        facts=tuple(_facts(row, media.words, profile)),
+        alt=_alt(row, media.stimuli.modality),
+        facts=tuple(_facts(row, media.stimuli.modality, profile)),
         note=_note(row),
         reason=text(row["reason"]),
         strip=strip,
@@ -92,13 +92,13 @@ def make_card(row: Row, media: Media, strip: Strip | None = None, profile: Match
     )
 
 
-def _alt(row: Row, words: Words) -> str:
-    kind, name = text(row["kind"], words.one), row["stimulus_id"]
+def _alt(row: Row, modality: Modality) -> str:
+    kind, name = text(row["kind"], modality.name), row["stimulus_id"]
     if kind == "metamer":
         return f"{name}: metamer of {stem(text(row['reference'], 'an unnamed reference'))} at {layer_of(row)}"
     if kind == "controller":
-        return f"{name}: controller {words.one}, {text(row['goal'])} unit {text(row['unit'])} of {layer_of(row)}"
-    return f"{name}: {kind} {words.one}"
+        return f"{name}: controller {modality.name}, {text(row['goal'])} unit {text(row['unit'])} of {layer_of(row)}"
+    return f"{name}: {kind} {modality.name}"
 
 
 def stem(relative: str) -> str:
@@ -115,11 +115,11 @@ def _note(row: Row) -> str:
     return " · ".join(part for part in parts if part)
 
 
-def _facts(row: Row, words: Words, profile: MatchProfile | None) -> Iterator[Fact]:
+def _facts(row: Row, modality: Modality, profile: MatchProfile | None) -> Iterator[Fact]:
     if row["kind"] == "metamer":
-        yield from _match_facts(row, words, profile)
+        yield from _match_facts(row, modality, profile)
     elif row["kind"] == "controller":
-        yield from _activation_facts(row, words)
+        yield from _activation_facts(row, modality)
     else:
         yield from _physical_facts(row)
     if known(row["duration_s"]):
@@ -135,7 +135,7 @@ def _facts(row: Row, words: Words, profile: MatchProfile | None) -> Iterator[Fac
         )
 
 
-def _match_facts(row: Row, words: Words, profile: MatchProfile | None) -> Iterator[Fact]:
+def _match_facts(row: Row, modality: Modality, profile: MatchProfile | None) -> Iterator[Fact]:
     yield Fact(
         "match", decibels(row["match_db"]), "20 log10(|reference features| / |difference|): 20 dB is an error of 10 %"
     )
@@ -146,11 +146,11 @@ def _match_facts(row: Row, words: Words, profile: MatchProfile | None) -> Iterat
     yield Fact("Pearson", number(row["pearson"], ".4f"), "Correlation of the features with the reference's")
     yield Fact("Spearman", number(row["spearman"], ".4f"), "Rank correlation of the features with the reference's")
     yield Fact("null percentile", percent(row["null_percentile"]), "Least of the three measures' percentiles")
-    yield Fact(words.distance_label, number(row[words.distance], ".3f"), words.distance_hint)
+    yield Fact(modality.distance_label, number(row[modality.distance], ".3f"), modality.distance_hint)
     yield Fact("same class", yes_no(row["same_class"]), "The observer's most active output is the reference's")
 
 
-def _activation_facts(row: Row, words: Words) -> Iterator[Fact]:
+def _activation_facts(row: Row, modality: Modality) -> Iterator[Fact]:
     if row["goal"] == "pattern":
         yield Fact("distance", number(row["activation"]), "Root mean square distance from the pattern, in z-scores")
         yield Fact("nearest natural", number(row["best_natural"]), "The least distance over the pool")
@@ -163,7 +163,7 @@ def _activation_facts(row: Row, words: Words) -> Iterator[Fact]:
     else:
         yield Fact("best natural", number(row["best_natural"]), "Most extreme of the pool, in the goal's direction")
     if ratio := _ratio(row):
-        yield Fact("ratio", ratio, f"Activation over the best natural {words.one}'s")
+        yield Fact("ratio", ratio, f"Activation over the best natural {modality.name}'s")
 
 
 def _ratio(row: Row) -> str:

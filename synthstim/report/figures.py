@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from synthstim.modalities.base import Modality
 from synthstim.report.cards import GOALS, Row, layer_of, rows_of, status_of, stem
 from synthstim.report.distributions import Distribution, density, pooled
 from synthstim.report.groups import null_distributions
 from synthstim.report.numbers import known, number, percent, text
-from synthstim.report.words import Words, words_of
 from synthstim.stimulus_set import StimulusSet
 
 Figure = dict[str, Any]
@@ -41,12 +41,12 @@ def null_figures(stimuli: StimulusSet) -> dict[str, Figure]:
         rows = [row for row in metamers if known(row[measure])]
         of_layer = {layer: [null for key, null in nulls.items() if key[1:] == (layer, measure)] for layer in layers}
         if rows and any(of_layer.values()):
-            figures[measure] = _null_figure(rows, layers, of_layer, measure, words_of(stimuli))
+            figures[measure] = _null_figure(rows, layers, of_layer, measure, stimuli.modality)
     return figures
 
 
 def _null_figure(
-    rows: list[Row], layers: list[str], of_layer: dict[str, list[Distribution]], measure: str, words: Words
+    rows: list[Row], layers: list[str], of_layer: dict[str, list[Distribution]], measure: str, modality: Modality
 ) -> Figure:
     values = np.array([float(row[measure]) for row in rows])
     ends = [end for nulls in of_layer.values() for null in nulls for end in (null.value[0], null.value[-1])]
@@ -56,7 +56,7 @@ def _null_figure(
     for index, layer in enumerate(layers):
         base = len(layers) - 1 - index
         if of_layer[layer]:
-            data.append(_ridge(pooled(of_layer[layer]), grid, base, layer, words))
+            data.append(_ridge(pooled(of_layer[layer]), grid, base, layer, modality))
         data += _null_marks([row for row in rows if layer_of(row) == layer], measure, base, layer)
     legend_once(data)
     layout = {
@@ -72,11 +72,11 @@ def _null_figure(
     return {"data": data, "layout": layout}
 
 
-def _ridge(samples: np.ndarray, grid: np.ndarray, base: int, layer: str, words: Words) -> Figure:
+def _ridge(samples: np.ndarray, grid: np.ndarray, base: int, layer: str, modality: Modality) -> Figure:
     line = {"color": "--null-line", "width": 1}
     heights = base + 0.82 * density(samples, grid)
     return {
-        "type": "scatter", "mode": "lines", "name": f"null: pairs of different {words.natural}s", "legendgroup": "null",
+        "type": "scatter", "mode": "lines", "name": f"null: pairs of different {modality.naturals}", "legendgroup": "null",
         "x": [*_short_floats(grid), *_short_floats(grid[::-1])],
         "y": [*_short_floats(heights), *[base] * len(grid)], "fill": "toself", "fillcolor": "--null-fill",
         "line": line, "hoverinfo": "skip", "meta": {"layer": layer},
@@ -121,12 +121,12 @@ def controller_figure(stimuli: StimulusSet) -> Figure | None:
     ]
     if not rows:
         return None
-    words = words_of(stimuli)
+    modality = stimuli.modality
     every = [float(row[name]) for row in rows for name in ("activation", "best_natural")]
     pad = 0.06 * ((max(every) - min(every)) or 1.0)
     low, high = min(every) - pad, max(every) + pad
     data: list[Figure] = [
-        {"type": "scatter", "mode": "lines", "name": f"as the best natural {words.one}", "x": [low, high], "y": [low, high],
+        {"type": "scatter", "mode": "lines", "name": f"as the best natural {modality.name}", "x": [low, high], "y": [low, high],
          "line": {"color": "--muted", "width": 1, "dash": "dot"}, "hoverinfo": "skip", "meta": {}}
     ]  # fmt: skip
     for goal, layer, status in dict.fromkeys((text(row["goal"]), layer_of(row), status_of(row)) for row in rows):
@@ -135,8 +135,16 @@ def controller_figure(stimuli: StimulusSet) -> Figure | None:
     legend_once(data)
     layout = {
         "height": 520,
-        "xaxis": {"title": {"text": f"best natural {words.one}'s activation"}, "range": [low, high], "zeroline": False},
-        "yaxis": {"title": {"text": f"controller {words.one}'s activation"}, "range": [low, high], "zeroline": False},
+        "xaxis": {
+            "title": {"text": f"best natural {modality.name}'s activation"},
+            "range": [low, high],
+            "zeroline": False,
+        },
+        "yaxis": {
+            "title": {"text": f"controller {modality.name}'s activation"},
+            "range": [low, high],
+            "zeroline": False,
+        },
     }
     return {"data": data, "layout": layout}
 

@@ -8,13 +8,13 @@ from typing import TypeVar
 
 import pandas as pd
 
+from synthstim.modalities.base import Modality
 from synthstim.report.cards import GOALS, NO_LAYER, Card, Row, layer_of, make_card, rows_of, status_of, stem
 from synthstim.report.distributions import Distribution
 from synthstim.report.media import Media, Medium
 from synthstim.report.numbers import known, number, text
 from synthstim.report.profiles import profiles
 from synthstim.report.strips import Strip, make_strip
-from synthstim.report.words import Words
 from synthstim.stimulus_set import StimulusSet
 
 NO_UNIT = "no unit"
@@ -120,7 +120,7 @@ def unit_groups(stimuli: StimulusSet, media: Media) -> list[UnitGroup]:
         _of_kind(stimuli, "controller"), lambda row: (text(row["unit"], NO_UNIT), layer_of(row))
     ):
         naturals = _naturals(best.get((unit, layer)), media)
-        strip = _pool_strip(f"unit {unit} of {layer}", rows, pool.get((unit, layer)), media.words)
+        strip = _pool_strip(f"unit {unit} of {layer}", rows, pool.get((unit, layer)), media.stimuli.modality)
         controls = _controls(compared.get((unit, layer)), files, media)
         groups.append(UnitGroup(unit, layer, tuple(make_card(row, media) for row in rows), naturals, strip, controls))
     return groups
@@ -171,7 +171,7 @@ def _null_strip(row: Row, null: Distribution | None) -> Strip | None:
     return make_strip(null, [(value, "synthetic", status_of(row), "")], label=label)
 
 
-def _pool_strip(name: str, rows: list[Row], table: pd.DataFrame | None, words: Words) -> Strip | None:
+def _pool_strip(name: str, rows: list[Row], table: pd.DataFrame | None, modality: Modality) -> Strip | None:
     pool = None if table is None else Distribution.of(table, "activation")
     if pool is None:
         return None
@@ -187,7 +187,7 @@ def _pool_strip(name: str, rows: list[Row], table: pd.DataFrame | None, words: W
         if known(row["activation"]):
             label = f"{row['stimulus_id']}, {goal}: {number(row['activation'])}"
             marks.append((float(row["activation"]), "synthetic", status_of(row), label))
-    label = f"Activations of {name} over the pool, with its controllers and best natural {words.one}s marked"
+    label = f"Activations of {name} over the pool, with its controllers and best natural {modality.name}s marked"
     return make_strip(pool, marks, label=label, width=580, height=112, ticks=7)
 
 

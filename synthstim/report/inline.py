@@ -23,10 +23,10 @@ def asset(name: str) -> str:
     return (HERE / name).read_text(encoding="utf-8")
 
 
-def templates(folder: Path) -> jinja2.Environment:
-    """The templates of a folder: every text is escaped, and a name that is not given is an error."""
+def templates(*folders: Path) -> jinja2.Environment:
+    """The templates of folders, earlier ones first: every text is escaped, and a name that is not given is an error."""
     return jinja2.Environment(
-        loader=jinja2.FileSystemLoader(folder),
+        loader=jinja2.FileSystemLoader(folders),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,

@@ -1,16 +1,49 @@
-"""What a set holds, embedded for the page: pictures or sounds."""
+"""What a set holds, embedded for the page: as its modality shows it, or as a few values."""
 
 from __future__ import annotations
 
-from typing import TypeAlias
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar, Protocol
 
-from synthstim.report.pictures import Picture, Pictures
-from synthstim.report.sounds import Sound, Sounds
-from synthstim.report.words import SOUNDS, words_of
+from synthstim.errors import InputError
+from synthstim.report.inline import HERE
 from synthstim.stimulus_set import StimulusSet
 
-Medium: TypeAlias = Picture | Sound
-Media: TypeAlias = Pictures | Sounds
+# A page beyond this opens slowly; above it, reduced copies stand in for the files.
+BUDGET_BYTES = 32 << 20
+MOST_VALUES = 12
+
+
+class Medium(Protocol):
+    """One stimulus as the page shows it: what the macro ``medium`` of ``medium.html.j2`` draws."""
+
+    @property
+    def about(self) -> str:
+        """What is said of a reference."""
+
+    @property
+    def depth(self) -> str:
+        """How the file is coded, in words."""
+
+
+class Media(Protocol):
+    """The stimuli of a set, by their paths in it."""
+
+    @property
+    def home(self) -> Path:
+        """The folder of the template ``medium.html.j2``."""
+
+    @property
+    def stimuli(self) -> StimulusSet:
+        """The set."""
+
+    @property
+    def previews(self) -> str:
+        """What the page says where it does not hold the files themselves."""
+
+    def __getitem__(self, relative: str) -> Medium:
+        """One of them; what cannot be shown says why."""
 
 
 def media_of(stimuli: StimulusSet, files: set[str]) -> Media:
@@ -19,4 +52,39 @@ def media_of(stimuli: StimulusSet, files: set[str]) -> Media:
     Raises:
         InputError: a path leaves the set, passes a link, or has no file.
     """
-    return Sounds.of(stimuli, files) if words_of(stimuli) is SOUNDS else Pictures.of(stimuli, files)
+    part = stimuli.modality.part("report")
+    if part is None:
+        return Values(stimuli)
+    media: Media = part.media_of(stimuli, files)
+    return media
+
+
+@dataclass(frozen=True)
+class Vector:
+    """A stimulus as its first values, or why there are none."""
+
+    file: str
+    shown: str = ""
+    about: str = ""
+    problem: str = ""
+    depth: str = ""
+    # The files themselves are not in the page.
+    uri: str = ""
+
+
+@dataclass(frozen=True)
+class Values:
+    """Stimuli of a modality that has no way of its own to be shown."""
+
+    home: ClassVar[Path] = HERE
+    stimuli: StimulusSet
+    previews: str = ""
+
+    def __getitem__(self, relative: str) -> Vector:
+        try:
+            values = self.stimuli.stimulus(relative).ravel()
+        except InputError as error:
+            return Vector(relative, problem=str(error))
+        more = ", …" if len(values) > MOST_VALUES else ""
+        shown = ", ".join(f"{value:.3g}" for value in values[:MOST_VALUES])
+        return Vector(relative, shown + more, f"{len(values)} values")

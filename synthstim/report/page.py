@@ -7,7 +7,7 @@ from pathlib import Path
 from plotly.offline import get_plotlyjs
 
 from synthstim.errors import InputError
-from synthstim.report import figures, groups, panels
+from synthstim.report import figures, groups
 from synthstim.report.cards import layer_of, rows_of, status_of
 from synthstim.report.inline import HERE, as_script, asset, plain, policy, require_page, templates, write_text
 from synthstim.report.media import Media, media_of
@@ -53,7 +53,7 @@ def render(stimuli: StimulusSet) -> str:
     media = media_of(stimuli, groups.files_shown(stimuli))
     plotly, script = as_script(get_plotlyjs()), as_script(asset("plots.js") + asset("report.js"))
     return (
-        templates(HERE)
+        templates(media.home, HERE)
         .get_template("report.html.j2")
         .render(
             summary=summarise(stimuli),
@@ -62,8 +62,7 @@ def render(stimuli: StimulusSet) -> str:
             galleries=groups.galleries(stimuli, media),
             table=make_table(stimuli),
             filters=_filters(stimuli),
-            words=media.words,
-            size=panels,
+            modality=stimuli.modality,
             previews=media.previews,
             depths=_depths(media, stimuli),
             figures=plain(_figures(stimuli)),

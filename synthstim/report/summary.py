@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from synthstim.files import sha256_of
+from synthstim.modalities.base import Modality
 from synthstim.report.cards import Row, layer_of, rows_of, status_of, stem
 from synthstim.report.numbers import known, number, text
-from synthstim.report.words import Words, words_of
 from synthstim.stimulus_set import StimulusSet
 
 # Shown in this order, under these words; what else provenance.json holds follows under its own.
@@ -80,13 +80,13 @@ class Summary:
 
 def summarise(stimuli: StimulusSet) -> Summary:
     """Read the head of the page off the table and the provenance."""
-    rows, words = list(rows_of(stimuli)), words_of(stimuli)
+    rows, modality = list(rows_of(stimuli)), stimuli.modality
     kinds = Counter(text(row["kind"], "unknown") for row in rows)
     recipe = stimuli.provenance.get("recipe", "")
     return Summary(
         title=stimuli.root.resolve().name,
-        line=", ".join(f"{count} {words.noun(count, kind)}" for kind, count in kinds.items()) or "no stimuli",
-        tallies=tuple(_tally(kind, rows, words) for kind in kinds),
+        line=", ".join(f"{count} {modality.noun(count, kind)}" for kind, count in kinds.items()) or "no stimuli",
+        tallies=tuple(_tally(kind, rows, modality) for kind in kinds),
         statuses=tuple(Counter(map(status_of, rows)).most_common()),
         failures=tuple(_failure(row) for row in rows if status_of(row) == "failed"),
         damaged=tuple(damage(stimuli)),
@@ -106,10 +106,10 @@ def damage(stimuli: StimulusSet) -> Iterator[str]:
             yield f"{relative} has changed since it was made (sha256 {found[:12]}..., recorded {wanted[:12]}...)"
 
 
-def _tally(kind: str, rows: list[Row], words: Words) -> Tally:
+def _tally(kind: str, rows: list[Row], modality: Modality) -> Tally:
     statuses = Counter(status_of(row) for row in rows if text(row["kind"], "unknown") == kind)
     count = sum(statuses.values())
-    return Tally(words.noun(count, kind), count, tuple(statuses.most_common()))
+    return Tally(modality.noun(count, kind), count, tuple(statuses.most_common()))
 
 
 def _failure(row: Row) -> Failure:

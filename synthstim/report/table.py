@@ -7,7 +7,8 @@ from typing import Any
 
 from synthstim.report.cards import Row, layer_of, rows_of, status_of, stem
 from synthstim.report.numbers import DASH, known, number, percent, text, yes_no
-from synthstim.stimulus_set import COLUMNS, StimulusSet
+from synthstim.stimulus_set import StimulusSet
+from synthstim.stimulus_set.columns import Column, columns_of
 
 # Column: heading and, for numbers, format.
 _SHOWN: dict[str, tuple[str, str]] = {
@@ -79,32 +80,35 @@ class Table:
 
 def make_table(stimuli: StimulusSet) -> Table:
     """The set's table as the page shows it."""
-    names = [name for name in _SHOWN if stimuli.table[name].notna().any()]
-    headings = tuple(Heading(_SHOWN[name][0], _hint(name), COLUMNS[name].kind in ("number", "count")) for name in names)
+    columns = columns_of(stimuli.provenance)
+    shown = _SHOWN | {name: (name.replace("_", " "), ".4g") for name in stimuli.modality.columns}
+    names = [name for name in shown if stimuli.table[name].notna().any()]
+    headings = tuple(
+        Heading(shown[name][0], _hint(columns[name]), columns[name].kind in ("number", "count")) for name in names
+    )
     rows = tuple(
         TableRow(
             row["stimulus_id"], text(row["kind"], "unknown"), layer_of(row), status_of(row),
-            tuple(_cell(name, row) for name in names),
+            tuple(_cell(name, row, columns[name].kind, shown[name][1]) for name in names),
         )
         for row in rows_of(stimuli)
     )  # fmt: skip
     return Table(headings, rows)
 
 
-def _hint(name: str) -> str:
-    column = COLUMNS[name]
+def _hint(column: Column) -> str:
     return f"{column.description} ({column.units})" if column.units else column.description
 
 
-def _cell(name: str, row: Row) -> Cell:
+def _cell(name: str, row: Row, kind: str, form: str) -> Cell:
     value: Any = row[name]
     if not known(value):
         return Cell(DASH, "")
-    if COLUMNS[name].kind == "flag":
+    if kind == "flag":
         return Cell(yes_no(value), yes_no(value))
     if name == "null_percentile":
         return Cell(percent(value), repr(float(value)))
-    if COLUMNS[name].kind == "number":
-        return Cell(number(value, _SHOWN[name][1]), repr(float(value)))
+    if kind == "number":
+        return Cell(number(value, form), repr(float(value)))
     words = stem(text(value)) if name == "reference" else text(value)
     return Cell(words, words)

@@ -9,11 +9,11 @@ from synthstim.modalities.image.light import (
     luminance,
     luminance_statistics,
 )
-from synthstim.modalities.image.modality import Images
+from synthstim.modalities.image.modality import ImageModality
 from synthstim.modalities.image.png import write_png
 from synthstim.modalities.image.reading import MAX_PIXELS, SUFFIXES, bit_depth, read_image
 
-MODALITY = Images()
+MODALITY = ImageModality()
 
 __all__ = [
     "FITS",

@@ -19,7 +19,7 @@ from synthstim.modalities.image.png import write_png
 from synthstim.modalities.image.reading import SUFFIXES, bit_depth, read_image
 
 
-class Images(Modality):
+class ImageModality(Modality):
     """Images (channel, y, x), display values in [0, 1], in PNG files of 8 or 16 bits."""
 
     name = "image"

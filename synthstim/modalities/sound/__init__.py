@@ -11,7 +11,7 @@ from synthstim.modalities.sound.files import (
 )
 from synthstim.modalities.sound.fitting import FITS, fit_sound
 from synthstim.modalities.sound.input import PLAYED_RATE, SoundInput
-from synthstim.modalities.sound.modality import Sounds
+from synthstim.modalities.sound.modality import SoundModality
 from synthstim.modalities.sound.noise import shaped_noise
 from synthstim.modalities.sound.resamplers import RESAMPLERS, SECOND, heard_through
 from synthstim.modalities.sound.resampling import (
@@ -32,7 +32,7 @@ from synthstim.modalities.sound.waveforms import (
     peak_run,
 )
 
-MODALITY = Sounds()
+MODALITY = SoundModality()
 
 __all__ = [
     "CHANNELS",

@@ -24,7 +24,7 @@ from synthstim.modalities.sound.waveforms import at_level, level_of, peak_run
 MOST_OF = 0.75
 
 
-class Sounds(Modality):
+class SoundModality(Modality):
     """Sounds (time,) at full scale from -1 to 1, in WAV files of 16 or 24 bits, or of floating point."""
 
     name = "sound"

@@ -6,6 +6,7 @@ import base64
 import io
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import ModuleType
 from typing import ClassVar, NamedTuple
 
 import numpy as np
@@ -14,11 +15,11 @@ import soxr
 
 from synthstim.errors import InputError
 from synthstim.modalities.sound import SoundLevel, Waveform, level_of, read_sound
+from synthstim.report import panels
 from synthstim.report.cochleagrams import hear
+from synthstim.report.media import BUDGET_BYTES
 from synthstim.report.numbers import dbfs
 from synthstim.report.panels import Cochlear, Panel, make_panel
-from synthstim.report.pictures import BUDGET_BYTES
-from synthstim.report.words import SOUNDS, Words
 from synthstim.stimulus_set import StimulusSet
 
 # What browsers play as it is; a file in another coding is embedded as 24-bit WAV.
@@ -51,7 +52,7 @@ class Sound:
         depth: how the file is coded, in words.
     """
 
-    medium: ClassVar[str] = "sound"
+    size: ClassVar[ModuleType] = panels
     file: str
     uri: str = ""
     seconds: float = 0.0
@@ -82,7 +83,7 @@ class Sounds:
     A reference and what was made of it are one family: they are drawn with the same scale of amplitude and of colour.
     """
 
-    words: ClassVar[Words] = SOUNDS
+    home: ClassVar[Path] = Path(__file__).parent
     stimuli: StimulusSet
     coding: PageCoding
     families: dict[str, list[str]]
@@ -177,3 +178,6 @@ def _coded(path: Path, waveform: Waveform, rate: int, coding: PageCoding) -> byt
     # The filter may overshoot full scale by a little: libsndfile stops it there, in this copy only.
     soundfile.write(stream := io.BytesIO(), waveform, to, format="WAV", subtype=f"PCM_{coding.bits or 24}")
     return stream.getvalue()
+
+
+media_of = Sounds.of

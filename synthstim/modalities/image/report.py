@@ -12,11 +12,9 @@ from typing import ClassVar
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from synthstim.modalities.image import MAX_PIXELS
-from synthstim.report.words import IMAGES, Words
+from synthstim.report.media import BUDGET_BYTES
 from synthstim.stimulus_set import StimulusSet
 
-# A page beyond this opens slowly; above it, reduced previews stand in for the files.
-BUDGET_BYTES = 32 << 20
 PREVIEW_EDGE = 384
 SHOWN_EDGE = 208
 THUMB_EDGE = 112
@@ -36,7 +34,6 @@ class Picture:
         shown_width, shown_height: on the page, in CSS pixels; an integer multiple of the file's where it is small.
     """
 
-    medium: ClassVar[str] = "image"
     file: str
     uri: str = ""
     width: int = 0
@@ -69,7 +66,7 @@ class Picture:
 class Pictures:
     """Embeds a set's images: the files' own bytes, or previews where all of them would make too large a page."""
 
-    words: ClassVar[Words] = IMAGES
+    home: ClassVar[Path] = Path(__file__).parent
     stimuli: StimulusSet
     reduced: bool = False
     _known: dict[str, Picture] = field(default_factory=dict)
@@ -142,3 +139,6 @@ def _preview(opened: Image.Image) -> bytes:
     image.thumbnail((PREVIEW_EDGE, PREVIEW_EDGE))
     image.save(stream := io.BytesIO(), "WEBP", quality=88)
     return stream.getvalue()
+
+
+media_of = Pictures.of
