@@ -7,6 +7,7 @@ from functools import lru_cache
 import numpy as np
 import soxr
 import torch
+from numpy.typing import NDArray
 
 from synthstim.modalities.sound import Waveform
 from synthstim.models.hearing.cochleagram import RATE, Cochleagram
@@ -36,12 +37,16 @@ def hear(waveform: Waveform, rate: int) -> Cochlear:
             block = torch.from_numpy(padded[start : start + _BLOCK + 2 * _AROUND])
             parts.append(network(block[None])[0, :, kept].numpy())
     values = np.concatenate(parts, axis=1)[:, :frames]
+    return few_frames(values, BANDS.centre_frequencies, FRAMES.rate)
+
+
+def few_frames(values: NDArray[np.floating], frequencies: NDArray[np.float64], rate: float) -> Cochlear:
+    """A picture (channel, frame) of at most ``MOST_FRAMES`` frames, means of those that come ``rate`` times a second from 0 s."""
+    frames = values.shape[1]
     edges = np.arange(0, frames, -(-frames // MOST_FRAMES))
     means = np.add.reduceat(values, edges, axis=1) / np.diff([*edges, frames])
     # A frame stands for the time around its centre.
-    return Cochlear(
-        means.astype(np.float32), BANDS.centre_frequencies, -0.5 / FRAMES.rate, (frames - 0.5) / FRAMES.rate
-    )
+    return Cochlear(means.astype(np.float32), frequencies, -0.5 / rate, (frames - 0.5) / rate)
 
 
 @lru_cache(maxsize=1)
