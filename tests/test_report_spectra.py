@@ -2,9 +2,14 @@
 
 import numpy as np
 import pytest
+from report_fixture import make_plain_set
+from report_sound_fixture import make_sound_set
 
+from synthstim.errors import InputError
+from synthstim.report import write_report
 from synthstim.report.panels import make_panel
 from synthstim.report.spectra import BLACK, PICTURES
+from synthstim.stimulus_set import StimulusSet
 
 LEVELS = ["mel", "constant-q"]
 
@@ -44,3 +49,20 @@ def test_sounds_of_every_length_are_drawn(name, seconds):
         assert picture.values.min() >= 0
         assert picture.stop - picture.start == pytest.approx(seconds, abs=0.02)
         assert make_panel(sound, seconds, picture, peak=1.0, brightest=1.0).frequencies
+
+
+def test_a_page_draws_sounds_as_asked_and_images_in_no_such_way(tmp_path):
+    stimuli = StimulusSet.read(make_sound_set(tmp_path / "sounds"))
+    assert tuple(PICTURES) == stimuli.modality.drawings
+    pages = {
+        name: write_report(stimuli, tmp_path / f"{name}.html", drawing=name).read_text("utf-8") for name in PICTURES
+    }
+    usual = write_report(stimuli, tmp_path / "usual.html").read_text("utf-8")
+    assert usual == pages["cochleagram"]
+    assert len(set(pages.values())) == len(PICTURES)
+    for name, page in pages.items():
+        assert f"Waveform and {name} of" in page
+    with pytest.raises(InputError, match="sounds are not drawn as 'wavelet': choose cochleagram, mel, constant-q"):
+        write_report(stimuli, tmp_path / "page.html", drawing="wavelet")
+    with pytest.raises(InputError, match="images are not drawn as 'mel': leave the drawing out"):
+        write_report(make_plain_set(tmp_path / "images"), tmp_path / "page.html", drawing="mel")

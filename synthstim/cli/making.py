@@ -160,11 +160,15 @@ def adopt(
 def report(
     stimuli: SetPath,
     out: Annotated[Optional[Path], typer.Option(help="The page; by default SET/report.html")] = None,  # noqa: UP045
+    drawing: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option(help="How sounds are drawn: cochleagram, mel or constant-q"),
+    ] = None,
 ) -> None:
     """Write the page that shows a set: one file, opens offline."""
     from synthstim.report import write_report
 
-    console.print(f"open {escape(str(write_report(stimuli, out)))}", highlight=False, soft_wrap=True)
+    console.print(f"open {escape(str(write_report(stimuli, out, drawing=drawing)))}", highlight=False, soft_wrap=True)
 
 
 def _tell(made: Any) -> None:

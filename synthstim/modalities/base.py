@@ -130,6 +130,7 @@ class Modality:
         resamplers: names for ``through``.
         resizes: whether an observer takes stimuli of any size, resized to what its network was trained at.
         looped: whether closed loops present it.
+        drawings: in which the report can draw it, the usual one first.
         home: the package that holds the parts; "" for none.
     """
 
@@ -162,6 +163,7 @@ class Modality:
     resamplers: tuple[str, ...] = ()
     resizes: bool = False
     looped: bool = False
+    drawings: tuple[str, ...] = ()
     home: str = ""
 
     def __repr__(self) -> str:

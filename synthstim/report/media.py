@@ -46,16 +46,20 @@ class Media(Protocol):
         """One of them; what cannot be shown says why."""
 
 
-def media_of(stimuli: StimulusSet, files: set[str]) -> Media:
+def media_of(stimuli: StimulusSet, files: set[str], drawing: str | None = None) -> Media:
     """Embed the files of a set.
 
     Raises:
-        InputError: a path leaves the set, passes a link, or has no file.
+        InputError: a path leaves the set, passes a link, or has no file; the modality knows no such drawing.
     """
-    part = stimuli.modality.part("report")
+    modality = stimuli.modality
+    if drawing is not None and drawing not in modality.drawings:
+        choice = f"choose {', '.join(modality.drawings)}" if modality.drawings else "leave the drawing out"
+        raise InputError(f"{modality.plural} are not drawn as {drawing!r}: {choice}")
+    part = modality.part("report")
     if part is None:
         return Values(stimuli)
-    media: Media = part.media_of(stimuli, files)
+    media: Media = part.media_of(stimuli, files, *([drawing or modality.drawings[0]] if modality.drawings else []))
     return media
 
 

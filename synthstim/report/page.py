@@ -18,26 +18,29 @@ from synthstim.report.table import make_table
 from synthstim.stimulus_set import PAGE, StimulusSet
 
 
-def write_report(stimulus_set: StimulusSet | str | Path, out: str | Path | None = None) -> Path:
+def write_report(
+    stimulus_set: StimulusSet | str | Path, out: str | Path | None = None, *, drawing: str | None = None
+) -> Path:
     """Write the page of a stimulus set: one HTML file that opens offline.
 
     Args:
         stimulus_set: the set, or its directory.
         out: where the page goes, outside the set; by default ``report.html`` in it. An earlier report is replaced at
             once, and nothing else is.
+        drawing: of sounds: ``cochleagram`` (the default), ``mel`` or ``constant-q``.
 
     Returns:
         The page's path.
 
     Raises:
         InputError: the set cannot be read, a path in it leaves it, passes a link or has no file, something else than a
-            report is in the page's place, or the page cannot be written.
+            report is in the page's place, the page cannot be written, or the stimuli have no such drawing.
 
     Example:
         >>> write_report("demo/set")                                                # doctest: +SKIP
     """
     stimuli = stimulus_set if isinstance(stimulus_set, StimulusSet) else StimulusSet.read(stimulus_set)
-    return write_text(_place(stimuli, out), render(stimuli))
+    return write_text(_place(stimuli, out), render(stimuli, drawing))
 
 
 def _place(stimuli: StimulusSet, out: str | Path | None) -> Path:
@@ -48,9 +51,9 @@ def _place(stimuli: StimulusSet, out: str | Path | None) -> Path:
     return require_page(path, "stimulus set")
 
 
-def render(stimuli: StimulusSet) -> str:
+def render(stimuli: StimulusSet, drawing: str | None = None) -> str:
     """The page's HTML."""
-    media = media_of(stimuli, groups.files_shown(stimuli))
+    media = media_of(stimuli, groups.files_shown(stimuli), drawing)
     plotly, script = as_script(get_plotlyjs()), as_script(asset("plots.js") + asset("report.js"))
     return (
         templates(media.home, HERE)

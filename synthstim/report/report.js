@@ -75,7 +75,7 @@
     body.append(...[...rows].sort((a, b) => (key(a) === "") - (key(b) === "") || (up ? 1 : -1) * order(key(a), key(b))));
   });
 
-  // Players: one sounds at a time, with a line that moves over its waveform and cochleagram. They load as they come
+  // Players: one sounds at a time, with a line that moves over its waveform and picture. They load as they come
   // into view: browsers limit how many a page may hold open.
   const panelOf = (audio) => audio.parentElement.querySelector(".panel");
   function follow(audio) {

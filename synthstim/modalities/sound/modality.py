@@ -54,6 +54,7 @@ class SoundModality(Modality):
     tolerances = {"rate_hz": 0, "duration_s": 1e-6, "level_dbfs": 0.01, "peak_dbfs": 0.01, "peak_run": 0}  # noqa: RUF012 - never changed
     rematched = {"match_db_soxr": SECOND}  # noqa: RUF012 - never changed
     resamplers = tuple(RESAMPLERS)
+    drawings = ("cochleagram", "mel", "constant-q")
     home = "synthstim.modalities.sound"
 
     def read(self, path: str | Path) -> Stimulus:

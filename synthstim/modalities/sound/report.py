@@ -1,4 +1,4 @@
-"""Sounds of a set as players with their waveforms and cochleagrams, so that the page needs no other file."""
+"""Sounds of a set as players with their waveforms and pictures, so that the page needs no other file."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ import soxr
 from synthstim.errors import InputError
 from synthstim.modalities.sound import SoundLevel, Waveform, level_of, read_sound
 from synthstim.report import panels
-from synthstim.report.cochleagrams import hear
 from synthstim.report.media import BUDGET_BYTES
 from synthstim.report.numbers import dbfs
 from synthstim.report.panels import Cochlear, Panel, make_panel
+from synthstim.report.spectra import PICTURES
 from synthstim.stimulus_set import StimulusSet
 
 # What browsers play as it is; a file in another coding is embedded as 24-bit WAV.
@@ -50,6 +50,7 @@ class Sound:
         uri: data URI of the player; empty where the file cannot be played, and ``problem`` says why.
         seconds, rate: of the file; the rate is in Hz.
         depth: how the file is coded, in words.
+        drawing: what ``panel`` shows below the waveform: one of ``PICTURES``.
     """
 
     size: ClassVar[ModuleType] = panels
@@ -60,6 +61,7 @@ class Sound:
     depth: str = ""
     level: SoundLevel | None = None
     panel: Panel | None = None
+    drawing: str = ""
     problem: str = ""
 
     @property
@@ -87,10 +89,11 @@ class Sounds:
     stimuli: StimulusSet
     coding: PageCoding
     families: dict[str, list[str]]
+    drawing: str
     _known: dict[str, Sound] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, stimuli: StimulusSet, files: set[str]) -> Sounds:
+    def of(cls, stimuli: StimulusSet, files: set[str], drawing: str = "cochleagram") -> Sounds:
         """Choose the coding by the bytes that all files take together.
 
         Raises:
@@ -105,6 +108,7 @@ class Sounds:
             stimuli,
             next(fitting, CODINGS[-1]),
             {file: family for family in families.values() for file in family},
+            drawing,
         )
 
     @property
@@ -127,7 +131,7 @@ class Sounds:
             except InputError as error:
                 self._known[file] = Sound(file, problem=str(error))
                 continue
-            heard[file] = _Heard(waveform, rate, hear(waveform, rate))
+            heard[file] = _Heard(waveform, rate, PICTURES[self.drawing](waveform, rate))
         peak = max((float(np.abs(one.waveform).max()) for one in heard.values()), default=1.0)
         brightest = max((float(one.cochlear.values.max()) for one in heard.values() if one.cochlear), default=1.0)
         for file, one in heard.items():
@@ -144,6 +148,7 @@ class Sounds:
             depth=_depth(path),
             level=level_of(heard.waveform),
             panel=make_panel(heard.waveform, seconds, heard.cochlear, peak=peak, brightest=brightest),
+            drawing=self.drawing,
         )
 
 
