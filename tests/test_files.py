@@ -149,6 +149,17 @@ def test_a_file_that_fails_keeps_its_old_content(tmp_path):
     assert list(tmp_path.iterdir()) == [place]
 
 
+def test_a_folder_takes_its_name_whole_and_none_that_is_taken(tmp_path):
+    with written_whole(tmp_path / "fit") as part:
+        part.mkdir()
+        (part / "fit.json").write_text("{}")
+        assert not (tmp_path / "fit").exists()
+    with pytest.raises(OSError), written_whole(tmp_path / "fit") as part:  # noqa: PT012
+        part.mkdir()
+        (part / "other.json").write_text("{}")
+    assert [path.relative_to(tmp_path).as_posix() for path in sorted(tmp_path.rglob("*"))] == ["fit", "fit/fit.json"]
+
+
 @pytest.mark.parametrize("name", ["CON", "aux.txt", "Com1.set", "nul", "trailing.", "blank ", "line\nbreak", "x" * 248])
 def test_names_that_some_system_does_not_take_are_refused_before_any_work(name, tmp_path):
     with pytest.raises(InputError, match="name"):

@@ -19,8 +19,8 @@ from loop_fixture import begin, recorded
 from patience import PATIENCE_S
 
 from synthstim.errors import InputError
-from synthstim.files import locked, read_holder, sha256_of
-from synthstim.loop import LoopSession, deliver, next_step, read_status, watch, whole
+from synthstim.files import locked, read_holder, sha256_of, whole
+from synthstim.loop import LoopSession, deliver, next_step, read_status, watch
 from synthstim.loop.log import Log
 from synthstim.production.work_directory import WorkDirectory
 

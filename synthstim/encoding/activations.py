@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
@@ -18,6 +17,7 @@ from numpy.lib import format as npy
 
 from synthstim.encoding.stimuli import Stimuli
 from synthstim.errors import InputError
+from synthstim.files import written_whole
 from synthstim.models import Observer
 
 _BATCH_BYTES = 128 * 2**20
@@ -86,28 +86,24 @@ def _is_whole(path: Path, shape: tuple[int, ...]) -> bool:
 
 
 def _compute(observer: Observer, stimuli: Stimuli, files: dict[str, Path]) -> None:
+    folder = next(iter(files.values())).parent
     sizes = {layer: 4 * int(np.prod(observer.layers[layer])) for layer in files}
-    _require_space(next(iter(files.values())).parent, len(stimuli) * sum(sizes.values()))
+    _require_space(folder, len(stimuli) * sum(sizes.values()))
     batch = max(1, min(_MAX_BATCH, _BATCH_BYTES // sum(sizes.values())))
-    partial = {layer: path.with_suffix(f".{os.getpid()}.partial") for layer, path in files.items()}
     try:
         with ExitStack() as stack:
-            streams = {layer: stack.enter_context(open(path, "wb")) for layer, path in partial.items()}
+            parts = {layer: stack.enter_context(written_whole(path)) for layer, path in files.items()}
+            streams = {layer: stack.enter_context(open(part, "wb")) for layer, part in parts.items()}
             for layer, stream in streams.items():
                 shape = (len(stimuli), *observer.layers[layer])
                 npy.write_array_header_1_0(stream, {"descr": "<f4", "fortran_order": False, "shape": shape})
             for start in range(0, len(stimuli), batch):
                 _append(observer, stimuli, range(start, min(start + batch, len(stimuli))), streams)
-        for layer, path in partial.items():
-            path.replace(files[layer])
     except OSError as error:
         raise InputError(
-            f"activations could not be kept in {partial[next(iter(partial))].parent} ({error.strerror or error}): free space"
+            f"activations could not be kept in {folder} ({error.strerror or error}): free space"
             " there or give another folder"
         ) from None
-    finally:
-        for path in partial.values():
-            path.unlink(missing_ok=True)
 
 
 def _append(observer: Observer, stimuli: Stimuli, rows: range, streams: Mapping[str, BinaryIO]) -> None:

@@ -5,7 +5,7 @@ from synthstim.files.checksums import SUMS, files_below, read_sums, sha256_of, w
 from synthstim.files.lock import Holder, locked, read_holder
 from synthstim.files.places import is_there, require_absent, require_folder, require_parent, require_replaceable
 from synthstim.files.staging import Staging, require_new_folder, require_ours
-from synthstim.files.whole import write_whole, written_whole
+from synthstim.files.whole import remove, write_whole, written_whole
 
 __all__ = [
     "SUMS",
@@ -17,6 +17,7 @@ __all__ = [
     "locked",
     "read_holder",
     "read_sums",
+    "remove",
     "require_absent",
     "require_folder",
     "require_new_folder",

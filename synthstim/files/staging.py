@@ -11,7 +11,7 @@ from types import TracebackType
 from synthstim.errors import InputError
 from synthstim.files.lock import locked
 from synthstim.files.places import require_absent
-from synthstim.files.whole import flush
+from synthstim.files.whole import flush, remove
 
 # Lies in every folder that is being written and nowhere else: only what holds it is ever removed.
 MARK = ".synthstim-staging"
@@ -67,9 +67,7 @@ class Staging:
 
     def commit(self) -> Path:
         """Flush every file to disk and give the folder its name."""
-        for file in self.path.rglob("*"):
-            if file.is_file() and file.name != MARK:
-                flush(file)
+        flush(self.path)
         require_absent(self.root)
         if os.name != "posix":  # Windows renames no folder with an open file in it.
             self._held.close()
@@ -92,12 +90,8 @@ class Staging:
 
     def _empty(self) -> None:
         for left in self.path.iterdir():
-            if left.name == MARK:
-                continue
-            if left.is_dir() and not left.is_symlink():
-                shutil.rmtree(left)
-            else:
-                left.unlink()
+            if left.name != MARK:
+                remove(left)
 
 
 def require_new_folder(path: str | Path) -> Path:

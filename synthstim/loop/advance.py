@@ -11,7 +11,7 @@ import pandas as pd
 from synthstim.encoding import Stimuli, fit_sites, save_fit
 from synthstim.errors import InputError, advised
 from synthstim.experiment import export_experiment
-from synthstim.files import write_sums
+from synthstim.files import remove, write_sums, written_whole
 from synthstim.loop.assemble import control_rows, join_sets
 from synthstim.loop.delivery import ADVICE
 from synthstim.loop.generation import Generation, read_json
@@ -23,7 +23,7 @@ from synthstim.loop.plan import ALSO, MADE, plan_generation
 from synthstim.loop.report import write_loop_report
 from synthstim.loop.requests import require_sites
 from synthstim.loop.session import LoopSession
-from synthstim.loop.whole import appearing, remove, write_frame
+from synthstim.loop.tables import write_frame
 from synthstim.loop.write_recipe import RECIPE
 from synthstim.production import MakeProgress, make
 from synthstim.recipe import read_recipe
@@ -115,15 +115,15 @@ def export_generation(session: LoopSession, generation: Generation) -> None:
     """Export a generation's experiment, with SHA256SUMS of its files, and open its inbox."""
     asked = session.settings.experiment
     generation.inbox.mkdir(exist_ok=True)
-    with appearing(generation.experiment) as hidden:
+    with written_whole(generation.experiment) as part:
         export_experiment(
             generation.stimuli,
             asked.protocol,
-            out=hidden,
+            out=part,
             rig=None if asked.rig is None else session.root / asked.rig,
             settings=asked.settings,
         )
-        write_sums(hidden)
+        write_sums(part)
 
 
 def _tidy(session: LoopSession) -> None:
@@ -205,8 +205,8 @@ def _fit(session: LoopSession, generation: Generation, tell: Tell, making: Makin
             seed=settings.seed,
             progress=lambda step: tell(f"generation {generation.number}: {step}"),
         )
-    with appearing(generation.root / "fit") as hidden:
-        save_fit(fit, hidden)
+    with written_whole(generation.root / "fit") as part:
+        save_fit(fit, part)
     session.log.add(generation.number, "fitted", repr(fit))
 
 

@@ -11,10 +11,9 @@ from typing import Any
 
 import pandas as pd
 
-from synthstim.files import sha256_of
+from synthstim.files import remove, sha256_of, written_whole
 from synthstim.loop.generation import plan_table
 from synthstim.loop.history import History
-from synthstim.loop.whole import appearing
 from synthstim.loop.write_recipe import path_of
 from synthstim.modalities.base import Stimulus
 from synthstim.stimulus_set import COMPANIONS, SetWriter, StimulusSet, write_sealed
@@ -30,8 +29,10 @@ def write_shown_again(
         again: ids of images of earlier generations.
         natural: id -> display values (channel, y, x).
     """
-    with appearing(path) as hidden:
-        writer = SetWriter(hidden, description="Images shown again, and natural images")
+    # One that a step left which was not finished.
+    remove(path)
+    with written_whole(path) as part:
+        writer = SetWriter(part, description="Images shown again, and natural images")
         for name in again:
             source = path_of(history, name)
             old = history.holder(name).stimuli.table.set_index("stimulus_id").loc[name]
@@ -59,12 +60,12 @@ def join_sets(out: Path, parts: Sequence[StimulusSet], prefix: str) -> dict[str,
     """
     first, *others = parts
     new = {str(name): renamed(str(name), prefix) for name in first.table["stimulus_id"]}
-    with appearing(out) as hidden:
-        shutil.copytree(first.root, hidden)
-        rows = _renamed(hidden, first, new)
+    with written_whole(out) as whole:
+        shutil.copytree(first.root, whole)
+        rows = _renamed(whole, first, new)
         for part in others:
             for row in part.table.to_dict("records"):
-                shutil.copyfile(part.path(row["file"]), hidden / row["file"])
+                shutil.copyfile(part.path(row["file"]), whole / row["file"])
                 rows.append(row)
         facts = dict(first.provenance)
         if "stimuli" in facts:
@@ -72,8 +73,8 @@ def join_sets(out: Path, parts: Sequence[StimulusSet], prefix: str) -> dict[str,
         facts["joined"] = [
             {name: part.provenance[name] for name in sorted(part.provenance) if name != "table"} for part in others
         ]
-        write_sealed(hidden, rows, facts)
-        StimulusSet.read(hidden).require_intact()
+        write_sealed(whole, rows, facts)
+        StimulusSet.read(whole).require_intact()
     return new
 
 

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import contextlib
-import secrets
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
 from synthstim.errors import InputError
-from synthstim.files import sha256_of
+from synthstim.files import sha256_of, write_whole, written_whole
 from synthstim.loop.generation import Generation
 from synthstim.loop.inbox import PRESENTATIONS
 from synthstim.loop.session import LoopSession
-from synthstim.loop.whole import appearing, flush, full
+from synthstim.loop.tables import full
 from synthstim.responses import is_rehearsal
 from synthstim.responses.files import listed, require_file
 
@@ -51,13 +49,16 @@ def deliver(
         raise InputError(f"{imagined[0]} is of a rehearsal, which nobody watched: ask for it as such (--rehearsal)")
     if taken := [path.name for path in paths if _is_there(path, target.inbox)]:
         raise InputError(f"{listed(taken)} is in {target.inbox} already: remove it there, or give yours another name")
-    target.inbox.mkdir(exist_ok=True)
-    for path in paths:
-        if not (target.inbox / path.name).exists():
-            _copy(path, target.inbox / path.name)
-    for path in paths:
-        with appearing(target.inbox / f"{path.name}.sha256") as hidden:
-            hidden.write_text(f"{sha256_of(target.inbox / path.name)}  {path.name}\n", encoding="utf-8", newline="\n")
+    try:
+        target.inbox.mkdir(exist_ok=True)
+        for path in paths:
+            if not (target.inbox / path.name).exists():
+                _copy(path, target.inbox / path.name)
+        for path in paths:
+            line = f"{sha256_of(target.inbox / path.name)}  {path.name}\n"
+            write_whole(target.inbox / f"{path.name}.sha256", line.encode())
+    except OSError as error:
+        raise full(target.inbox, error) from error
     session.log.add(target.number, "delivered", listed(names))
     return [target.inbox / name for name in names]
 
@@ -83,15 +84,7 @@ def _is_there(source: Path, inbox: Path) -> bool:
 
 
 def _copy(source: Path, target: Path) -> None:
-    hidden = target.with_name(f".{target.name}.{secrets.token_hex(4)}.part")
-    try:
-        shutil.copyfile(source, hidden)
-        if sha256_of(hidden) != sha256_of(source):
+    with written_whole(target) as part:
+        shutil.copyfile(source, part)
+        if sha256_of(part) != sha256_of(source):
             raise InputError(f"{source} changed while it was copied: deliver it when it is complete")
-        flush(hidden)
-        hidden.replace(target)
-    except OSError as error:
-        raise full(target, error) from error
-    finally:
-        with contextlib.suppress(OSError):
-            hidden.unlink(missing_ok=True)

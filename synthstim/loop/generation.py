@@ -14,7 +14,7 @@ import pandas as pd
 from synthstim.errors import InputError
 from synthstim.files import sha256_of
 from synthstim.loop.inbox import data_files, signature
-from synthstim.loop.whole import read_frame
+from synthstim.loop.tables import read_frame
 from synthstim.responses import Responses, read_table
 from synthstim.stimulus_set import StimulusSet
 

@@ -10,12 +10,13 @@ from typing import Any
 import pandas as pd
 
 from synthstim.errors import InputError, advised
+from synthstim.files import remove, written_whole
 from synthstim.loop.delivery import ADVICE, read_delivery
 from synthstim.loop.generation import Generation
 from synthstim.loop.inbox import Inbox, copy_checked, recordings
 from synthstim.loop.session import LoopSession
 from synthstim.loop.settings import LoopSettings
-from synthstim.loop.whole import appearing, full, remove, write_frame
+from synthstim.loop.tables import full, write_frame
 from synthstim.responses import (
     Responses,
     join_responses,
@@ -56,8 +57,8 @@ def take_responses(session: LoopSession, generation: Generation, inbox: Inbox) -
             delivered = read_delivery(copies / "data", found, session.settings, generation.name)
             responses = check_responses(delivered, session, generation)
         facts = {"files": files, **_facts(responses), "left_out": sorted({*delivered.sites} - {*responses.sites})}
-        with appearing(generation.root / "taken.json") as hidden:
-            hidden.write_text(json.dumps(facts, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+        with written_whole(generation.root / "taken.json") as part:
+            part.write_text(json.dumps(facts, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
         write_frame(generation.root / "responses.tsv", responses.trials)
     except OSError as error:
         raise full(copies, error) from error

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from synthstim.loop.whole import read_frame
+from synthstim.loop.tables import read_frame
 
 _RECENT = 20
 COLUMNS = ("time", "generation", "event", "detail")

@@ -14,7 +14,7 @@ from synthstim.loop.generation import Generation
 from synthstim.loop.history import History
 from synthstim.loop.requests import merit_of, track_levels
 from synthstim.loop.session import LoopSession
-from synthstim.loop.whole import write_frame
+from synthstim.loop.tables import write_frame
 from synthstim.responses import Responses, mean_responses
 from synthstim.stimulus_set import StimulusSet
 

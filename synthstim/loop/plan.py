@@ -18,7 +18,7 @@ from synthstim.loop.requests import Request, requests_for
 from synthstim.loop.session import LoopSession
 from synthstim.loop.settings import LoopSettings
 from synthstim.loop.shown_again import anchor_rows
-from synthstim.loop.whole import write_frame
+from synthstim.loop.tables import write_frame
 from synthstim.loop.write_recipe import EXPLORE, RECIPE, entries_for, plan_rows, write_recipe, write_starts
 from synthstim.modalities.base import Stimulus
 from synthstim.responses.files import listed

@@ -14,13 +14,13 @@ import pandas as pd
 
 from synthstim.encoding import assign_folds
 from synthstim.errors import InputError
-from synthstim.files import Staging, require_new_folder
+from synthstim.files import Staging, require_new_folder, written_whole
 from synthstim.loop.advance import export_generation
 from synthstim.loop.generation import PLAN, Generation
 from synthstim.loop.session import BEGUN, LoopSession, lasting, open_settings_observer
 from synthstim.loop.settings import LOOP, LoopSettings, read_settings
+from synthstim.loop.tables import read_frame, write_frame
 from synthstim.loop.template import render_settings
-from synthstim.loop.whole import appearing, read_frame, write_frame
 from synthstim.models import Observer
 from synthstim.stimulus_set import SetWriter, StimulusSet
 from synthstim.verify import NaturalPool, natural_pool
@@ -118,8 +118,8 @@ def _write_naturals(
         if adopted.modality.name != "image":
             raise InputError(f"{source} holds {adopted.modality.plural}: the loop shows images")
         adopted.require_intact()
-        with appearing(generation.root / "set") as hidden:
-            shutil.copytree(source, hidden)
+        with written_whole(generation.root / "set") as part:
+            shutil.copytree(source, part)
         _write_plan(generation, _groups(session, generation))
         return
     pooled = session.settings.pool
@@ -130,8 +130,8 @@ def _write_naturals(
     chosen = _spread(pool, wanted, session.settings.seed)
     if len(chosen) < wanted:
         raise InputError(f"{wanted} images came as count, the photographs give {len(chosen)}: ask for fewer")
-    with appearing(generation.root / "set") as hidden:
-        writer = SetWriter(hidden, description="Natural images")
+    with written_whole(generation.root / "set") as part:
+        writer = SetWriter(part, description="Natural images")
         for at, number in enumerate(chosen):
             path = writer.add(f"nat_{at:04d}", pool.stimulus(number), name="natural", kind="natural")
             writer.rows[-1].update(writer.modality.statistics(path))

@@ -13,7 +13,7 @@ from synthstim.loop.generation import Generation
 from synthstim.loop.inbox import read_inbox
 from synthstim.loop.report import summary
 from synthstim.loop.session import LoopSession
-from synthstim.loop.whole import MISSING, shown
+from synthstim.loop.tables import MISSING, shown
 from synthstim.responses.files import listed
 
 TABLE = ("generation", "stimuli", "trials", "sites", "repeats", "score", "r", "gain", "levels", "state")

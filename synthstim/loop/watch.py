@@ -17,7 +17,7 @@ from synthstim.loop.advance import Making, Outcome, Tell, advance
 from synthstim.loop.inbox import signature
 from synthstim.loop.session import LoopSession
 from synthstim.loop.settings import LOOP
-from synthstim.loop.whole import full
+from synthstim.loop.tables import full
 
 EVERY_S = 5.0
 # After an error that no delivery caused, such as a full disk, the step is tried again, ever more rarely.

@@ -11,11 +11,11 @@ import pandas as pd
 import yaml
 
 from synthstim.encoding import Fit
+from synthstim.files import remove, write_whole, written_whole
 from synthstim.loop.generation import Generation, plan_table
 from synthstim.loop.history import History
 from synthstim.loop.requests import Request, warm_starts
 from synthstim.loop.settings import LoopSettings
-from synthstim.loop.whole import appearing, write_text
 from synthstim.recipe import Recipe, expand
 
 RECIPE = "recipe.yaml"
@@ -59,16 +59,18 @@ def write_recipe(
     data |= {"min_score": settings.min_score, "stimuli": entries}
     text = yaml.safe_dump(data, sort_keys=False, allow_unicode=True, width=120)
     recipe = Recipe.from_text(text, generation.root, name=RECIPE)
-    write_text(generation.root / RECIPE, _HEAD.format(number=generation.number, folder=f"../{fit_of.name}/fit") + text)
+    head = _HEAD.format(number=generation.number, folder=f"../{fit_of.name}/fit")
+    write_whole(generation.root / RECIPE, (head + text).encode())
     return recipe
 
 
 def write_starts(generation: Generation, history: History, starts: Sequence[str]) -> None:
     """Copy the images that controllers start from into the generation, so that its recipe stands alone."""
-    with appearing(generation.root / STARTS) as hidden:
-        hidden.mkdir()
+    remove(generation.root / STARTS)
+    with written_whole(generation.root / STARTS) as part:
+        part.mkdir()
         for name in starts:
-            shutil.copyfile(path_of(history, name), hidden / f"{name}.png")
+            shutil.copyfile(path_of(history, name), part / f"{name}.png")
 
 
 def path_of(history: History, stimulus_id: str) -> Path:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from synthstim.errors import InputError
-from synthstim.files import require_absent
+from synthstim.files import require_absent, written_whole
 from synthstim.presented.log import Presented, read_presented
 from synthstim.responses import Clock
 from synthstim.responses.files import library
@@ -80,15 +80,11 @@ def write_nwb(
     onset, offset = run.times(clock, display_delay_s)
     _add_images(content, run, pictures, onset)
     _add_intervals(content, run, onset, offset)
-    temporary = path.with_name(f".{path.stem}.new.nwb")
     try:
-        with pynwb.NWBHDF5IO(str(temporary), "w") as io:
+        with written_whole(path) as part, pynwb.NWBHDF5IO(str(part), "w") as io:
             io.write(content)
-        temporary.replace(path)
     except OSError as error:
         raise InputError(f"{path} cannot be written ({error.strerror or error})") from None
-    finally:
-        temporary.unlink(missing_ok=True)
     return path
 
 
