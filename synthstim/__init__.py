@@ -51,8 +51,6 @@ _PLACES: dict[str, tuple[str, ...]] = {
     "evolve": ("Evolution", "EvolutionFolder"),
     "online": ("TrialServer",),
     "online.client": ("TrialClient",),
-    "training.evaluate": ("evaluate_word_music",),
-    "training.train": ("train_word_music",),
 }
 _get, __all__ = lazily(__name__, _PLACES)
 

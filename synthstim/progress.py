@@ -82,10 +82,6 @@ class ProgressDisplay:
         """Show where ``check`` stands."""
         self.bar.update(self.task, completed=STEPS * done / total, description=f"{done}/{total} measured again")
 
-    def working(self, share: float, what: str) -> None:
-        """Show the share of any other work that is done, and what is being done."""
-        self.bar.update(self.task, completed=STEPS * share, description=escape(what))
-
     @contextmanager
     def _writing(self) -> Iterator[None]:
         try:

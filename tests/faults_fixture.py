@@ -67,7 +67,6 @@ COMMANDS = {
     "evolve status": Command("evolve status IN", "evolution"),
     "serve": Command("serve IN --out OUT", "set", "folder"),
     "convert": Command("convert IN --out OUT", "weights.pth", "file", ".safetensors"),
-    "train": Command("train --out OUT --quiet", None, "file", ".safetensors"),
     "demo": Command("demo image --out OUT --quiet --budget 1", None, "folder"),
 }
 

@@ -41,7 +41,6 @@ FLOW = [
     ["report"],
     ["modalities.image.report", "modalities.sound.report"],
     ["analysis"],
-    ["training"],
     ["simulate"],
     ["evolve", "online"],
     ["loop"],

@@ -25,7 +25,6 @@ COMMANDS = {
     "simulate": "simulate set --out OUT.tsv",
     "fit": "fit trials.tsv --stimuli set --layers blocks.1 --out OUT",
     "convert": "convert weights.pt --out OUT.safetensors",
-    "train": "train --out OUT.safetensors",
     "evolve init": "evolve init OUT --site a --size 64",
     "serve": "serve set --out OUT",
     "loop init": "loop init OUT --layers blocks.1",

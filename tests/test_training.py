@@ -6,14 +6,14 @@ import shutil
 import numpy as np
 import pytest
 import torch
+from word_music import corpora, voices
+from word_music.augment import NONE, Augmentation, Sampler, at_size, coloured, in_room, noise, rms, striped
+from word_music.corpora import SpokenWords, Tracks
+from word_music.evaluate import Accuracy, alone, centred, recognised, tracks_told_apart
+from word_music.train import TrainingSettings, fit, train_word_music
+from word_music.voices import HELD_OUT, TRAINING, Voice, speak, trimmed
 
 from synthstim.errors import InputError
-from synthstim.training import corpora, voices
-from synthstim.training.augment import NONE, Augmentation, Sampler, at_size, coloured, in_room, noise, rms, striped
-from synthstim.training.corpora import SpokenWords, Tracks
-from synthstim.training.evaluate import Accuracy, alone, centred, recognised, tracks_told_apart
-from synthstim.training.train import TrainingSettings, fit, train_word_music
-from synthstim.training.voices import HELD_OUT, TRAINING, Voice, speak, trimmed
 
 RATE = 16_000
 
@@ -260,7 +260,7 @@ def test_the_same_seed_gives_the_same_weights_whatever_torch_drew_before(learnt,
 
 
 def test_where_weights_cannot_go_is_said_before_anything_is_done(tmp_path, monkeypatch):
-    monkeypatch.setattr("synthstim.training.train.spoken_words", pytest.fail)
+    monkeypatch.setattr("word_music.train.spoken_words", pytest.fail)
     (tmp_path / "there.safetensors").write_bytes(b"")
     for out, said in (
         ("there.safetensors", "exists already"),
@@ -272,6 +272,6 @@ def test_where_weights_cannot_go_is_said_before_anything_is_done(tmp_path, monke
 
 
 def test_missing_music_is_one_sentence(tmp_path, monkeypatch):
-    monkeypatch.setattr("synthstim.training.train.carried_sounds", lambda kind: [])
+    monkeypatch.setattr("word_music.train.carried_sounds", lambda kind: [])
     with pytest.raises(InputError, match=r"15 in all.* run 'apt-get install asterisk-moh-opsound-g722"):
         train_word_music(tmp_path / "w.safetensors")

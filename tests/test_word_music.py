@@ -127,7 +127,7 @@ def test_the_weights_are_small_and_in_half_precision():
 
 @pytest.fixture(scope="module")
 def measured():
-    from synthstim.training.evaluate import evaluate_word_music
+    from word_music.evaluate import evaluate_word_music
 
     try:
         return evaluate_word_music()

@@ -1,4 +1,4 @@
-"""Commands beside the daily work: the demonstrations, the converter of checkpoints, training."""
+"""Commands beside the daily work: the demonstrations and the converter of checkpoints."""
 
 from __future__ import annotations
 
@@ -38,23 +38,3 @@ def convert(
         shown = ", ".join(made.left_out[:20]) + (f" and {len(made.left_out) - 20} more" if made.left_out[20:] else "")
         say(f"left out, no weights: {shown}")
     say(f"{made.path}: {len(made.kept)} tensors; give it as weights in a recipe")
-
-
-@app.command()
-def train(
-    out: Annotated[Path, typer.Option(help="The weights file, .safetensors")] = Path("word_music.safetensors"),
-    seed: Annotated[int, typer.Option(help="Of the weights, the batches and the augmentation")] = 0,
-    quiet: Quiet = False,
-) -> None:
-    """Train the word and music network anew: under 40 minutes on two cores, from synthesis voices and carried music."""
-    from synthstim.progress import ProgressDisplay
-    from synthstim.training.evaluate import evaluate_word_music
-    from synthstim.training.train import train_word_music
-
-    with ProgressDisplay(console, quiet=quiet) as display:
-        done = train_word_music(out, seed=seed, watch=display.working)
-    say(f"{done.path}: {done.seconds / 60:.0f} min; held-out voices {done.held_out}; held-out music {done.tracks}")
-    measured = evaluate_word_music(done.path)
-    say(
-        f"recorded words of a voice never heard {measured.words}, in noise {measured.words_in_noise}, tracks {measured.tracks}"
-    )

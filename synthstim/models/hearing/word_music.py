@@ -3,7 +3,7 @@
 Kell et al. 2018 (doi:10.1016/j.neuron.2018.03.044) trained one network for two tasks, with early stages shared. This one
 hears a cochleagram of fewer channels, has narrower stages, and batch normalisation where theirs had local response
 normalisation. Its branches end in a mean over time instead of full layers of a fixed size, so that sounds of any
-duration from 0.5 to 4 s are heard. It was trained by ``synthstim train``; ``docs/word_music_model_card.md`` says on what,
+duration from 0.5 to 4 s are heard. It was trained by ``benchmarks/train_word_music.py``; ``docs/word_music_model_card.md`` says on what,
 and how well it does. Its music task is to tell recorded tracks apart, not genres.
 """
 

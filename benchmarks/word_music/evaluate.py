@@ -14,8 +14,8 @@ from synthstim.modalities.sound import Waveform
 from synthstim.modalities.sound.recordings import carried_sounds
 from synthstim.models.hearing.word_music import RATE, TRACKS, WORDS, network
 from synthstim.models.weights import load_into, read_weights
-from synthstim.training.augment import noise, rms
-from synthstim.training.corpora import SpokenWords, Tracks, recorded_words, tracks
+from word_music.augment import noise, rms
+from word_music.corpora import SpokenWords, Tracks, recorded_words, tracks
 
 SECONDS = 1.0
 LEVEL = 0.05

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from synthstim.modalities.sound import Waveform
-from synthstim.training.corpora import SpokenWords, Tracks
+from word_music.corpora import SpokenWords, Tracks
 
 # No label: the item does not count for that task.
 NONE = -1

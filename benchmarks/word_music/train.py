@@ -1,4 +1,4 @@
-"""``synthstim train``: the word and music network, from synthesis voices and recorded music to a weights file."""
+"""The word and music network, from synthesis voices and recorded music to a weights file."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from synthstim.errors import InputError
 from synthstim.files import require_absent, sha256_of, written_whole
 from synthstim.modalities.sound.recordings import carried_sounds
 from synthstim.models.hearing.word_music import FRAMES, RATE, TRACKS, WORDS, WordMusic
-from synthstim.training.augment import NONE, Augmentation, Batch, Sampler, striped
-from synthstim.training.corpora import SpokenWords, Tracks, spoken_words, tracks
-from synthstim.training.evaluate import SECONDS, Accuracy, alone, recognised, tracks_told_apart
-from synthstim.training.voices import HELD_OUT, TRAINING
+from word_music.augment import NONE, Augmentation, Batch, Sampler, striped
+from word_music.corpora import SpokenWords, Tracks, spoken_words, tracks
+from word_music.evaluate import SECONDS, Accuracy, alone, recognised, tracks_told_apart
+from word_music.voices import HELD_OUT, TRAINING
 
 # The share of the work that is done, 0 to 1, and what is being done.
 Watch = Callable[[float, str], None]

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from synthstim.files import cache_folder, written_whole
 from synthstim.modalities.sound import Waveform
 from synthstim.modalities.sound.recordings import Recording
-from synthstim.training.voices import Voice, speak, trimmed
+from word_music.voices import Voice, speak, trimmed
 
 # Silence between the part of a track that is learnt and the part that tests: nothing may be in both.
 GAP_S = 0.5

@@ -1,0 +1,1 @@
+"""Training the word and music network: from synthesis voices and recorded music to a weights file."""
