@@ -11,8 +11,9 @@ import torch
 from experiment_fixture import write_rig
 from loop_fixture import SETTINGS
 from production_fixture import write_small
+from simulated_listeners import simulate_trials, write_experiment
 
-from synthstim.analysis import Condition, Design, simulate_trials, write_experiment
+from synthstim.analysis import Condition, Design
 from synthstim.evolve import EvolutionFolder
 from synthstim.experiment import export_experiment
 from synthstim.loop import start_loop
@@ -56,6 +57,7 @@ COMMANDS = {
     "analyse": Command("analyse IN --out OUT", "test", "folder"),
     "presented": Command("presented IN --nwb OUT", "experiment", "file", ".nwb"),
     "fit": Command("fit IN --stimuli set --out OUT --layers blocks.0 --folds 2", "trials.tsv", "folder"),
+    "power": Command("power IN --expect natural=0.9 --expect conv1=0.5 --trials 4 --repeats 2", "test"),
     "simulate": Command("simulate IN --out OUT", "set", "file", ".tsv"),
     "loop init": Command("loop init OUT --naturals IN --layers blocks.1 --size 32 --count 12", "photographs", "folder"),
     "loop deliver": Command("loop deliver session IN", "trials.tsv"),

@@ -15,6 +15,8 @@ import pytest
 from analysis_fixture import PARTICIPANTS, PUBLISHED, WORDS, accuracies_of, design_of
 from report_browser import MARKS, open_browser, require_quiet
 from scipy import stats
+from simulated_listeners import simulate_trials, write_experiment
+from typer.testing import CliRunner
 
 from synthstim.analysis import (
     Condition,
@@ -25,18 +27,17 @@ from synthstim.analysis import (
     between,
     plan_participants,
     read_design,
-    simulate_trials,
     student,
     wilson,
     within,
-    write_experiment,
 )
 from synthstim.analysis.figure import places
+from synthstim.analysis.power import population, skills_of
 from synthstim.analysis.proportions import BY_CONDITION, BY_PARTICIPANT
-from synthstim.analysis.simulate import population, skills_of
+from synthstim.cli import app
 from synthstim.errors import InputError
 from synthstim.experiment.protocol import protocols_folder
-from synthstim.experiment.runtime.trials import TRIAL_COLUMNS
+from synthstim.experiment.runtime.trials import PARTS, TRIAL_COLUMNS
 
 SMALL = Design(
     (Condition("natural"), Condition("conv1", "net", "conv1"), Condition("conv2", "net", "conv2")), WORDS[:40], 6, 4
@@ -584,6 +585,25 @@ def test_more_participants_tell_more_apart():
 def test_too_few_to_plan_for_are_refused():
     with pytest.raises(InputError, match="at least 2 participants"):
         plan_participants(SMALL, SHARES, trials=5, participants=(1,))
+
+
+def test_the_command_plans_with_the_design_of_an_exported_test(small_trials, tmp_path):
+    root = write_experiment(SMALL, small_trials, tmp_path / "words")
+    shares = [word for name, share in SHARES.items() for word in ("--expect", f"{name}={share}")]
+    words = ["power", str(root), *shares, "--participants", "4,8", "--repeats", "5"]
+    # Nothing was planned here: the trials have to be said.
+    assert "--trials" in str(CliRunner().invoke(app, words).exception)
+    (root / "conditions").mkdir()
+    rows = "part_number\n" + f"{PARTS.index('main')}\n" * (SMALL.catch_trials + 30)
+    (root / "conditions" / "participant_001.csv").write_text(rows)
+    done = CliRunner().invoke(app, words, env={"COLUMNS": "120"}, catch_exceptions=False)
+    assert "with 10 trials a condition" in done.output
+    assert [line.split()[:2] for line in done.output.splitlines() if "conv1" in line] == [
+        ["4", "conv1"],
+        ["8", "conv1"],
+    ]
+    wrong = CliRunner().invoke(app, ["power", str(root), "--expect", "natural=loud"])
+    assert "--expect natural=loud" in str(wrong.exception)
 
 
 # The figure and the page.

@@ -4,7 +4,6 @@ from synthstim.analysis.analyse import Analysis, analyse_experiment, analyse_tri
 from synthstim.analysis.design import Condition, Design, ListenerCriteria, read_design
 from synthstim.analysis.intervals import between, student, wilson, within
 from synthstim.analysis.power import plan_participants
-from synthstim.analysis.simulate import simulate_trials, write_experiment
 from synthstim.analysis.trials import Trials, read_trials
 
 __all__ = [
@@ -19,9 +18,7 @@ __all__ = [
     "plan_participants",
     "read_design",
     "read_trials",
-    "simulate_trials",
     "student",
     "wilson",
     "within",
-    "write_experiment",
 ]

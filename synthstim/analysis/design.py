@@ -61,6 +61,11 @@ class Design:
         return self.right_answers / len(self.words)
 
     @property
+    def trials(self) -> int | None:
+        """Trials of each participant in each condition, where the plan is there."""
+        return (self.planned[0][1] - self.catch_trials) // len(self.conditions) if self.planned else None
+
+    @property
     def one_in(self) -> str:
         """The same as one in how many answers, for a sentence."""
         return f"{1 / self.chance:.3g}" if self.right_answers != 1 else str(len(self.words))

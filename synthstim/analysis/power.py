@@ -6,12 +6,15 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 from scipy import stats
 
 from synthstim.analysis.design import Design
 from synthstim.analysis.intervals import between
-from synthstim.analysis.simulate import population, skills_of
-from synthstim.errors import InputError
+from synthstim.errors import InputError, nearest
+
+# How far a participant's skill in one condition says that in another.
+_SHARED = 0.5
 
 
 def plan_participants(
@@ -40,10 +43,14 @@ def plan_participants(
         the share of studies in which it differs from the condition before it (paired t test, two-sided, 5 %).
 
     Raises:
-        InputError: as ``simulate_trials``, or fewer than two participants.
+        InputError: a condition has no accuracy or an unknown one has, a value is out of range, or fewer than two participants.
 
     Example:
-        >>> plan_participants(design, {"natural": 0.82, "relu0": 0.79}, trials=20)  # doctest: +SKIP
+        >>> from synthstim.analysis import Condition, Design
+        >>> design = Design((Condition("natural"), Condition("relu0")), ("cat", "dog"), participants=20)
+        >>> shares = {"natural": 0.9, "relu0": 0.6}
+        >>> plan_participants(design, shares, trials=20, participants=(20,), repeats=50)["power"].round(1).tolist()
+        [nan, 1.0]
     """
     means, names = population(design, accuracies), design.names
     if min(participants, default=0) < 2 or trials < 1 or repeats < 1:
@@ -62,6 +69,43 @@ def plan_participants(
             power = _power(shares[:, :, place] - shares[:, :, place - 1]) if place else np.nan
             rows.append((count, name, float(means[place]), float(np.median(ends[:, 1] - ends[:, 0])) / 2, power))
     return pd.DataFrame(rows, columns=["participants", "condition", "proportion", "half_width", "power"])
+
+
+def population(design: Design, accuracies: Mapping[str, float]) -> NDArray[np.float64]:
+    """The accuracies in the design's order, checked: (condition,)."""
+    if unknown := [name for name in accuracies if name not in design.names]:
+        raise InputError(f"the condition {unknown[0]!r} is not in the design: {nearest(unknown[0], design.names)}")
+    if absent := [name for name in design.names if name not in accuracies]:
+        raise InputError(
+            f"the condition {absent[0]!r} has no accuracy: give a proportion from 0 to 1 for each condition"
+        )
+    values = np.array([accuracies[name] for name in design.names], float)
+    if not ((values >= 0) & (values <= 1)).all():
+        raise InputError("an accuracy is out of range: give proportions from 0 to 1")
+    return values
+
+
+def skills_of(
+    accuracies: NDArray[np.float64], participants: int, *, spread: float, generator: np.random.Generator
+) -> NDArray[np.float64]:
+    """Each participant's proportion in each condition, (participant, condition): beta distributed around the population's.
+
+    Participants who are good in one condition tend to be good in another (a Gaussian copula with correlation 0.5).
+    """
+    if participants < 1 or not 0 <= spread < 0.5:
+        raise InputError(
+            f"{participants} participants with a spread of {spread:g} came: at least 1, and 0 to 0.5, were wanted"
+        )
+    if spread == 0:
+        return np.tile(accuracies, (participants, 1))
+    shared = generator.normal(size=(participants, 1))
+    own = generator.normal(size=(participants, len(accuracies)))
+    place = stats.norm.cdf(np.sqrt(_SHARED) * shared + np.sqrt(1 - _SHARED) * own)
+    # A beta distribution's variance is m (1 - m) / (k + 1): spread**2 at m = 0.5.
+    strength = 0.25 / spread**2 - 1
+    inner = np.clip(accuracies, 1e-9, 1 - 1e-9)
+    drawn = stats.beta.ppf(place, inner * strength, (1 - inner) * strength)
+    return np.where((accuracies > 0) & (accuracies < 1), drawn, accuracies)
 
 
 def _power(differences: np.ndarray) -> float:

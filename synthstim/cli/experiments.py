@@ -7,8 +7,9 @@ from typing import Annotated, Optional
 
 import typer
 
-from synthstim.cli.app import app, say
-from synthstim.cli.options import read_settings_of
+from synthstim.cli.app import app, as_table, console, say
+from synthstim.cli.options import read_names, read_settings_of
+from synthstim.errors import InputError
 
 
 @app.command()
@@ -84,3 +85,39 @@ def analyse(
     say(found.summary)
     for path in found.files:
         say(f"written {path}")
+
+
+@app.command()
+def power(
+    experiment: Annotated[Path, typer.Argument(help="An exported listening test")],
+    expect: Annotated[
+        list[str],
+        typer.Option(metavar="CONDITION=PROPORTION", help="What people are assumed to recognise in a condition"),
+    ],
+    participants: Annotated[str, typer.Option(help="Numbers of participants to try")] = "10,15,20,30",
+    trials: Annotated[
+        Optional[int],  # noqa: UP045 - typer on 3.10
+        typer.Option(min=1, help="Of each participant in each condition; by default as the test plans"),
+    ] = None,
+    spread: Annotated[float, typer.Option(help="Standard deviation between participants at a proportion of 0.5")] = 0.1,
+    repeats: Annotated[int, typer.Option(min=1, help="Simulated studies for each number")] = 500,
+    seed: Annotated[int, typer.Option(help="Of the simulation")] = 0,
+) -> None:
+    """How many participants a listening test needs: the precision and power of simulated studies."""
+    from synthstim.analysis import plan_participants, read_design
+
+    design = read_design(experiment)
+    if (each := trials or design.trials) is None:
+        raise InputError(f"{experiment} has no plan of its trials: say how many with --trials")
+    numbers = [int(number) if number.isdigit() else 0 for number in read_names(participants) or ()]
+    shares = read_settings_of(expect, "--expect")
+    if wrong := [name for name, share in shares.items() if not isinstance(share, int | float)]:
+        raise InputError(f"--expect {wrong[0]}={shares[wrong[0]]} given; expected a proportion from 0 to 1")
+    table = plan_participants(
+        design, shares, trials=each, participants=numbers, spread=spread, repeats=repeats, seed=seed
+    )
+    console.print(as_table(table))
+    say(
+        f"half_width: of the 95 % interval, with {each} trials a condition; power: how often a condition is told from the one"
+        " before it"
+    )

@@ -51,17 +51,17 @@ def read_lines(path: Path | None) -> list[str] | None:
         raise InputError(f"{path} cannot be read as names, one a line ({error})") from None
 
 
-def read_settings_of(pairs: list[str] | None) -> dict[str, Any]:
-    """``KEY=VALUE`` of each ``--set``, its value read as YAML."""
+def read_settings_of(pairs: list[str] | None, option: str = "--set") -> dict[str, Any]:
+    """``KEY=VALUE`` of each time that an option is given, its value read as YAML."""
     import yaml
 
     out: dict[str, Any] = {}
     for pair in pairs or ():
         key, equals, value = pair.partition("=")
         if not equals or not key:
-            raise InputError(f"--set {pair!r} came, KEY=VALUE was wanted, such as on_ms=100")
+            raise InputError(f"{option} {pair!r} came, KEY=VALUE was wanted, such as on_ms=100")
         if key in out:
-            raise InputError(f"--set {key} came twice: give it one value")
+            raise InputError(f"{option} {key} came twice: give it one value")
         try:
             out[key] = yaml.safe_load(value)
         except yaml.YAMLError:

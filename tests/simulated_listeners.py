@@ -1,7 +1,4 @@
-"""Simulated participants: the same trial tables as a listening test writes, from assumed accuracies.
-
-To plan a study, to rehearse an analysis before the data are there, and to test the analysis itself.
-"""
+"""Simulated listeners: the trial tables that a listening test writes, from assumed accuracies."""
 
 from __future__ import annotations
 
@@ -13,16 +10,14 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy import stats
 
 from synthstim.analysis.design import NATURAL, PROTOCOL, Design
+from synthstim.analysis.power import population, skills_of
 from synthstim.analysis.tables import as_tsv
-from synthstim.errors import InputError, nearest
+from synthstim.errors import InputError
 from synthstim.experiment.runtime.trials import TRIAL_COLUMNS
 from synthstim.experiment.sounds.balance import balanced_conditions, order_of, with_catch
 
-# How far a participant's skill in one condition says that in another.
-_SHARED = 0.5
 _KNOWS_CATCH, _HEARS_TONES, _GUESSES_TONES = 0.98, 0.99, 1 / 3
 Counts = NDArray[np.int64]
 
@@ -53,10 +48,6 @@ def simulate_trials(
 
     Raises:
         InputError: a condition has no accuracy or an unknown one has, or a value is out of range.
-
-    Example:
-        >>> design = Design((Condition("natural"), Condition("conv1")), ("cat", "dog"), 4)  # doctest: +SKIP
-        >>> simulate_trials(design, {"natural": 0.9, "conv1": 0.5}, trials=20)            # doctest: +SKIP
     """
     count = design.participants if participants is None else participants
     generator = np.random.default_rng(seed)
@@ -74,43 +65,6 @@ def simulate_trials(
         parts.append(_main(design, number, np.array(plan), skills[number - 1], poor, seed, generator))
     table = pd.concat([part for part in parts if len(part)], ignore_index=True)
     return table.astype({"catch": "boolean", "correct": "boolean"})
-
-
-def population(design: Design, accuracies: Mapping[str, float]) -> NDArray[np.float64]:
-    """The accuracies in the design's order, checked: (condition,)."""
-    if unknown := [name for name in accuracies if name not in design.names]:
-        raise InputError(f"the condition {unknown[0]!r} is not in the design: {nearest(unknown[0], design.names)}")
-    if absent := [name for name in design.names if name not in accuracies]:
-        raise InputError(
-            f"the condition {absent[0]!r} has no accuracy: give a proportion from 0 to 1 for each condition"
-        )
-    values = np.array([accuracies[name] for name in design.names], float)
-    if not ((values >= 0) & (values <= 1)).all():
-        raise InputError("an accuracy is out of range: give proportions from 0 to 1")
-    return values
-
-
-def skills_of(
-    accuracies: NDArray[np.float64], participants: int, *, spread: float, generator: np.random.Generator
-) -> NDArray[np.float64]:
-    """Each participant's proportion in each condition, (participant, condition): beta distributed around the population's.
-
-    Participants who are good in one condition tend to be good in another (a Gaussian copula with correlation 0.5).
-    """
-    if participants < 1 or not 0 <= spread < 0.5:
-        raise InputError(
-            f"{participants} participants with a spread of {spread:g} came: at least 1, and 0 to 0.5, were wanted"
-        )
-    if spread == 0:
-        return np.tile(accuracies, (participants, 1))
-    shared = generator.normal(size=(participants, 1))
-    own = generator.normal(size=(participants, len(accuracies)))
-    place = stats.norm.cdf(np.sqrt(_SHARED) * shared + np.sqrt(1 - _SHARED) * own)
-    # A beta distribution's variance is m (1 - m) / (k + 1): spread**2 at m = 0.5.
-    strength = 0.25 / spread**2 - 1
-    inner = np.clip(accuracies, 1e-9, 1 - 1e-9)
-    drawn = stats.beta.ppf(place, inner * strength, (1 - inner) * strength)
-    return np.where((accuracies > 0) & (accuracies < 1), drawn, accuracies)
 
 
 def _main(
