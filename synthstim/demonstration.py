@@ -14,7 +14,8 @@ from synthstim.errors import InputError
 from synthstim.experiment import export_experiment, rehearsal_lacks, run_experiment
 from synthstim.experiment.runtime.simulate import REHEARSAL
 from synthstim.files import is_there, require_absent, require_folder
-from synthstim.production import demo_image, demo_sound, make, observer_of_set, pool_of_set
+from synthstim.modalities import MODALITIES, own_names
+from synthstim.production import make, observer_of_set, pool_of_set
 from synthstim.progress import ProgressDisplay
 from synthstim.recipe import read_recipe
 from synthstim.report import write_report
@@ -40,32 +41,23 @@ class Demonstration:
     settings: Mapping[str, Any] = field(default_factory=dict)
 
 
-DEMONSTRATIONS = {
-    "image": Demonstration(
-        "demo", {"set": demo_image.RECIPE}, demo_image.write_references, "passive_fixation", demo_image.EXPERIMENT
-    ),
-    "sound": Demonstration(
-        "demo-sound", demo_sound.RECIPES, demo_sound.write_references, "word_listening", demo_sound.EXPERIMENT
-    ),
-}
-
-
 def demonstrate(
     kind: str, out: Path | None, console: Console, *, budget: int | None = None, quiet: bool = False
 ) -> None:
     """Make, check, report, export and rehearse; what is there already and unchanged is kept.
 
     Args:
-        kind: ``image`` or ``sound``.
+        kind: name of a modality.
         out: gets the recipes, the sets and ``experiment``; None takes the demonstration's own name.
         budget: cap on the evaluations of each stimulus.
 
     Raises:
         InputError: what is at ``out`` is not this demonstration's, or the recordings are not installed.
     """
-    if kind not in DEMONSTRATIONS:
-        raise InputError(f"the demonstration {kind!r} is unknown: choose {' or '.join(DEMONSTRATIONS)}")
-    shown = DEMONSTRATIONS[kind]
+    part = MODALITIES[kind].part("demonstration") if kind in MODALITIES else None
+    if part is None:
+        raise InputError(f"the demonstration {kind!r} is unknown: choose {' or '.join(own_names())}")
+    shown: Demonstration = part.DEMONSTRATION
     out = Path(shown.out) if out is None else out
     _check_place(out, shown)
     require_folder(out)

@@ -17,9 +17,9 @@ from typer.testing import CliRunner
 
 from synthstim.cli import app
 from synthstim.encoding import load_fit, suggest_layers
-from synthstim.encoding.defaults import common_size, shown_at
 from synthstim.errors import InputError
 from synthstim.modalities.image import write_png
+from synthstim.modalities.image.encoding import common_size, shown_at
 from synthstim.models import ImageInput, Observer, load_model
 from synthstim.recipe import read_recipe
 from synthstim.responses import Responses, from_array, read_all, screen_sites, write_table

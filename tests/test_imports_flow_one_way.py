@@ -25,6 +25,7 @@ FLOW = [
     ["stimulus_set"],
     ["responses"],
     ["encoding"],
+    ["modalities.image.encoding", "modalities.sound.encoding"],
     ["observers"],
     ["objectives", "parametrise", "constraints", "robustness"],
     ["recipe.constraints", "recipe.making", "recipe.stimuli", "recipe.units"],
@@ -46,6 +47,7 @@ FLOW = [
     ["loop"],
     ["progress"],
     ["demonstration"],
+    ["modalities.image.demonstration", "modalities.sound.demonstration"],
     ["cli"],
 ]
 PLACE = {name: place for place, names in enumerate(FLOW) for name in names}

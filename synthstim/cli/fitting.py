@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Optional
 
@@ -191,24 +192,13 @@ def _observers(
     allowed: dict[str, Any],
 ) -> list[Observer]:
     """The observers, shown the stimuli at the size wanted, or at theirs, or at that of the first of them; says which."""
-    from synthstim.encoding.defaults import common_duration, common_size, shown_at
-    from synthstim.models import ImageInput
+    from synthstim.encoding.defaults import given_alike
     from synthstim.observers import open_observer
 
-    seconds = common_duration(sets, responses.stimulus_ids) if sets[0].modality.name == "sound" else None
-    size = wanted or common_size(sets, responses.stimulus_ids)
-    why = "as asked" if wanted else "as the stimuli are" if size else "the stimuli, of several sizes, are brought to it"
+    openers = [partial(open_observer, name, **allowed) for name in names]
     made: list[Observer] = []
-    for name in names:
-        opened = open_observer(name, seconds=seconds, **allowed)
-        if isinstance(opened.input, ImageInput):
-            size = size or opened.input.size
-            opened = shown_at(opened, size)
-            inside = getattr(opened.input, "resize", None)
-            said = f"{why}; it resizes them to {inside[0]} x {inside[1]}" if inside else why
-        else:
-            said = "as the stimuli are" if seconds else "the stimuli are brought to it"
-        say(f"{opened.name} is {opened.input.verb} {opened.input.words}, {said}")
+    for opened, why in given_alike(openers, sets, responses.stimulus_ids, wanted):
+        say(f"{opened.name} is {opened.input.verb} {opened.input.words}, {why}")
         made.append(opened)
     return made
 

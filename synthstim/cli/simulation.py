@@ -26,9 +26,9 @@ def simulate(
     session: Annotated[str, typer.Option(help="Name of the session in the table")] = "1",
 ) -> None:
     """Answer as a simulated animal does: a table of trials of a set, or spikes and markers of an experiment."""
-    from synthstim.encoding.defaults import common_size
     from synthstim.experiment.runtime.simulate import DATA, REHEARSAL
     from synthstim.files import require_absent
+    from synthstim.modalities.image.encoding import common_size
     from synthstim.presented import find_log
     from synthstim.responses import write_table
     from synthstim.simulate import simulated_animal

@@ -8,11 +8,12 @@ from typing import Annotated, Optional
 import typer
 
 from synthstim.cli.app import Quiet, app, console, say
+from synthstim.modalities import DEFAULT
 
 
 @app.command()
 def demo(
-    kind: Annotated[str, typer.Argument(help="image or sound")] = "image",
+    kind: Annotated[str, typer.Argument(help="image or sound")] = DEFAULT,
     out: Annotated[Optional[Path], typer.Option(help="Where it goes; by default demo or demo-sound")] = None,  # noqa: UP045
     budget: Annotated[Optional[int], typer.Option(min=1, help="Cap on the evaluations of each stimulus")] = None,  # noqa: UP045
     quiet: Quiet = False,

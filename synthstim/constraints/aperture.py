@@ -65,7 +65,7 @@ class Aperture:
 
     shape: str = "circular"
     size: float = 1.0
-    axes: ClassVar[int] = 3
+    modality: ClassVar[str] = "image"
 
     def check(self, shape: tuple[int, ...]) -> None:
         """The window must show something."""

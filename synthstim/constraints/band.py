@@ -49,7 +49,7 @@ class Band:
     low: float
     high: float
     rate: int
-    axes: ClassVar[int] = 1
+    modality: ClassVar[str] = "sound"
 
     def check(self, shape: tuple[int, ...]) -> None:
         """The band must hold a frequency of the spectrum."""

@@ -11,6 +11,8 @@ from torch import Tensor
 
 from synthstim.errors import InputError
 from synthstim.kinds import CONSTRAINTS
+from synthstim.modalities import MODALITIES
+from synthstim.modalities.base import Modality
 from synthstim.recipe.fields import Section
 
 # Several constraints are met in turn this often: then they stand within a level of an 8-bit file of one another.
@@ -25,10 +27,10 @@ class Constraint(Protocol):
     """The contract: ``project`` maps stimuli (batch, *shape) in range to stimuli that satisfy the constraint.
 
     Attributes:
-        axes: of the stimuli that it is for: 3 of images (channel, y, x), 1 of sounds (time).
+        modality: name of the modality whose stimuli it is for.
     """
 
-    axes: ClassVar[int]
+    modality: ClassVar[str]
 
     def check(self, shape: tuple[int, ...]) -> None:
         """Raise InputError if no stimulus of this shape can satisfy it."""
@@ -89,12 +91,20 @@ def asked_for(
     return [constraint for _, constraint in sorted(out, key=lambda one: one[0])]
 
 
-def check_all(constraints: Sequence[Constraint], shape: tuple[int, ...]) -> None:
-    """Raise InputError, before any work, if a constraint cannot be met by a stimulus of this shape, alone or with the rest."""
+def check_all(constraints: Sequence[Constraint], shape: tuple[int, ...], modality: Modality | None = None) -> None:
+    """Raise InputError, before any work, if a constraint cannot be met by a stimulus of this shape, alone or with the rest.
+
+    Args:
+        modality: of the stimuli, if constraints for those of another are to be refused.
+    """
     for constraint in constraints:
-        if constraint.axes != len(shape):
-            kinds = ("images", "sounds") if constraint.axes == 3 else ("sounds", "images")
-            raise InputError(f"{type(constraint).__name__} limits {kinds[0]}, the stimuli are {kinds[1]}: remove it")
+        if modality is not None and constraint.modality != modality.name:
+            limited = MODALITIES[constraint.modality].plural
+            raise InputError(
+                f"{type(constraint).__name__} limits {limited}, the stimuli are {modality.plural}",
+                "remove it",
+                code="mismatch",
+            )
         constraint.check(shape)
     # In range for stimuli and sounds alike.
     probe = project_all(constraints, torch.rand((2, *shape), generator=torch.Generator().manual_seed(0)))
@@ -115,16 +125,6 @@ def project_all(constraints: Sequence[Constraint], stimuli: Tensor) -> Tensor:
 
 
 def violations(constraints: Sequence[Constraint], stimuli: Tensor) -> list[float]:
-    """How far stimuli are from each constraint: what projecting the worst one changes.
-
-    Of images the largest change, in display values; of sounds, which may be as quiet as they like, the root mean square
-    of the change relative to that of the sound.
-    """
+    """How far stimuli are from each constraint: what projecting the worst one changes, as ``Modality.off`` has it."""
     stimuli = stimuli.detach()
-    return [_size(constraint.project(stimuli) - stimuli, stimuli) for constraint in constraints]
-
-
-def _size(change: Tensor, stimuli: Tensor) -> float:
-    if stimuli.ndim > 2:
-        return float(change.abs().max())
-    return float((change.norm(dim=-1) / stimuli.norm(dim=-1).clamp_min(1e-12)).max())
+    return [MODALITIES[one.modality].off(one.project(stimuli) - stimuli, stimuli) for one in constraints]

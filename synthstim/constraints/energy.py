@@ -28,7 +28,7 @@ class Energy:
     """Root-mean-square deviation from mid-grey, in display values, held at or below ``most``."""
 
     most: float
-    axes: ClassVar[int] = 3
+    modality: ClassVar[str] = "image"
 
     def check(self, shape: tuple[int, ...]) -> None:
         """No display value is further than 0.5 from mid-grey."""

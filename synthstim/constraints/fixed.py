@@ -48,7 +48,7 @@ class Fixed:
 
     image: Tensor
     mask: Tensor
-    axes: ClassVar[int] = 3
+    modality: ClassVar[str] = "image"
 
     def check(self, shape: tuple[int, ...]) -> None:
         """Image and mask must have the stimulus's size, and leave something free."""

@@ -34,7 +34,7 @@ class Level:
     """
 
     rms_dbfs: float
-    axes: ClassVar[int] = 1
+    modality: ClassVar[str] = "sound"
 
     def check(self, shape: tuple[int, ...]) -> None:
         """No waveform within full scale has more than 0 dB."""

@@ -69,7 +69,7 @@ class Luminance:
     mean: float | None = None
     rms_contrast: float | None = None
     colours: str = "cut"
-    axes: ClassVar[int] = 3
+    modality: ClassVar[str] = "image"
 
     def check(self, shape: tuple[int, ...]) -> None:
         """Bounded values in [0, 1] with mean m have a contrast of at most sqrt((1 - m) / m)."""

@@ -36,7 +36,7 @@ class Peak:
     """
 
     most_dbfs: float = -0.1
-    axes: ClassVar[int] = 1
+    modality: ClassVar[str] = "sound"
 
     def check(self, shape: tuple[int, ...]) -> None:
         """Full scale is 0 dB."""

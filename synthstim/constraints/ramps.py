@@ -39,7 +39,7 @@ class Ramps:
 
     seconds: float
     rate: int
-    axes: ClassVar[int] = 1
+    modality: ClassVar[str] = "sound"
 
     def check(self, shape: tuple[int, ...]) -> None:
         """Half of the sound must be left between the ramps: its peak is taken there."""

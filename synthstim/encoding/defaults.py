@@ -1,23 +1,20 @@
-"""What a fit takes where nobody chose: layers of the observer, and the size at which it is shown the stimuli."""
+"""What a fit takes where nobody chose: layers of the observer, and how it is given the stimuli."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
-from PIL import Image
 from torch import nn
 
 from synthstim.errors import InputError
-from synthstim.models import OUTPUT, Axes, ImageInput, Observer
+from synthstim.models import OUTPUT, Axes, Observer
 from synthstim.stimulus_set import StimulusSet
 
 MOST_LAYERS = 5
 # Of one stimulus: larger layers cost memory and time, and hold little beyond the pixels.
 MOST_VALUES = 160_000
-# A network runs on images of up to so many times the side that it was trained at.
-MOST_TIMES = 2
+BROUGHT = "the stimuli are brought to it"
 _WEIGHTED = (nn.Conv1d, nn.Conv2d, nn.Linear)
 _FEWEST_BLOCKS = 3
 
@@ -49,64 +46,25 @@ def suggest_layers(observer: Observer) -> tuple[str, ...]:
     return _spread(list(last.values()))
 
 
-def shown_at(observer: Observer, size: tuple[int, int]) -> Observer:
-    """The observer shown images of a size: its network runs at that size, or else resizes them to its own.
-
-    It resizes where the network takes one size only, as transformers do, and where the images are so large that running at
-    their size would take long.
+def given_alike(
+    openers: Sequence[Callable[..., Observer]],
+    sets: Sequence[StimulusSet],
+    ids: Sequence[str],
+    wanted: tuple[int, int] | None = None,
+) -> Iterator[tuple[Observer, str]]:
+    """Observers, each given the stimuli of sets as they are where it can be, and in words why it is given them so.
 
     Args:
-        observer: of images.
-        size: (height, width) in pixels.
-
-    Raises:
-        InputError: it can be shown neither.
+        openers: what opens each observer; takes what ``load_model`` does, such as ``seconds``.
+        sets: all of one modality.
+        ids: of the stimuli that count.
+        wanted: (height, width) to show images at.
     """
-    own = observer.input
-    assert isinstance(own, ImageInput)
-    if size == own.size:
-        return observer
-    # Of the same shape as the images, and of the side that the network was trained at.
-    scale = max(own.size) / max(size)
-    smaller = (max(1, round(size[0] * scale)), max(1, round(size[1] * scale)))
-    tried = [None, smaller] if max(size) <= MOST_TIMES * max(own.size) else [smaller]
-    for inside in tried:
-        made = observer.given(replace(own, size=size, resize=own.resize or inside))
-        try:
-            made.layers  # noqa: B018 - runs the network once
-            return made
-        except InputError as error:
-            if error.code != "does-not-run":
-                raise
-    return observer.given(replace(own, size=size, resize=own.resize or own.size))
-
-
-def common_size(sets: Sequence[StimulusSet], ids: Sequence[str]) -> tuple[int, int] | None:
-    """(height, width) of the images with these ids, if all have the same; None otherwise, and for sounds."""
-    sizes = set()
-    for part in sets:
-        if part.modality.name != "image":
-            return None
-        for file in part.table.loc[part.table["stimulus_id"].isin(set(ids)), "file"]:
-            try:
-                with Image.open(part.path(file)) as opened:
-                    sizes.add(opened.size)
-            except OSError as error:
-                raise InputError(f"{part.path(file)} cannot be read ({error}): restore it from a copy") from None
-    if len(sizes) != 1:
-        return None
-    width, height = sizes.pop()
-    return (height, width)
-
-
-def common_duration(sets: Sequence[StimulusSet], ids: Sequence[str]) -> float | None:
-    """Seconds of the sounds with these ids, if all have the same; None otherwise, and for images."""
-    seconds = {
-        float(value)
-        for part in sets
-        for value in part.table.loc[part.table["stimulus_id"].isin(set(ids)), "duration_s"].dropna()
-    }
-    return seconds.pop() if len(seconds) == 1 else None
+    part = sets[0].modality.part("encoding")
+    if part is None:
+        yield from ((open_one(), BROUGHT) for open_one in openers)
+    else:
+        yield from part.given_alike(openers, sets, ids, wanted)
 
 
 def _blocks(observer: Observer, deepest: int) -> list[str]:

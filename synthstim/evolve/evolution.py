@@ -18,6 +18,7 @@ from synthstim.constraints import Constraint, check_all, project_all
 from synthstim.errors import InputError
 from synthstim.evolve.archive import Archive, Values
 from synthstim.evolve.code import Code, LowFrequencies
+from synthstim.modalities.image import MODALITY
 
 GOALS = ("drive", "suppress", "level")
 # Beyond this a full covariance has more entries than a session has presentations: only its diagonal is learnt.
@@ -102,7 +103,7 @@ class Evolution:
     ) -> None:
         spread = spread if spread is not None else FROM_GREY if start is None else FROM_IMAGE
         _check(goal, level, population, again, spread)
-        check_all(constraints, shape)
+        check_all(constraints, shape, MODALITY)
         self.code: Code = code or LowFrequencies(shape, cutoff, base=start)
         if tuple(self.code.shape) != tuple(shape):
             raise InputError(f"the code renders {tuple(self.code.shape)}, the images are {tuple(shape)}: use one shape")

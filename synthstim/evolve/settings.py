@@ -14,6 +14,7 @@ from typing_extensions import Self
 from synthstim.constraints import Constraint, asked_for
 from synthstim.errors import InputError
 from synthstim.ids import NAME_RULE, is_name
+from synthstim.modalities.image import MODALITY
 from synthstim.recipe.constraints import Constraints, Limits
 from synthstim.recipe.expected import Expected
 from synthstim.recipe.fields import Section, in_a_list
@@ -104,7 +105,7 @@ class EvolveSettings(Section):
     @property
     def projections(self) -> list[Constraint]:
         """The constraints as projections, the ones that must hold best last."""
-        return asked_for(self.constraints, "image")
+        return asked_for(self.constraints, MODALITY.name)
 
     def require_same_versions(self, root: Path) -> None:
         """Raise InputError, once replaying has failed, with the versions that would not have."""

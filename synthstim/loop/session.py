@@ -14,7 +14,7 @@ from synthstim.errors import InputError
 from synthstim.loop.generation import Generation, read_json
 from synthstim.loop.log import Log
 from synthstim.loop.settings import LOOP, LoopSettings, read_settings
-from synthstim.models import ImageInput, Observer
+from synthstim.models import Observer
 from synthstim.observers import open_observer
 
 # What the settings said when the session began, as far as it must stay so.
@@ -123,8 +123,10 @@ def open_settings_observer(settings: LoopSettings, folder: Path, opening: Mappin
     asked = settings.observer
     weights = asked.weights if asked.weights in ("default", "random") else folder / asked.weights
     observer = open_observer(asked.name, weights=weights, size=asked.size, axes=asked.axes, **opening)
-    if not isinstance(observer.input, ImageInput):
-        raise InputError(f"{observer.name} is played sounds: the loop shows images, name an observer that sees")
+    if not observer.input.modality.looped:
+        raise InputError(
+            f"{observer.name} {observer.input.modality.is_given}: the loop shows images, name an observer that sees"
+        )
     try:
         observer.require(settings.layers)
     except InputError as error:

@@ -115,7 +115,7 @@ def _write_naturals(
                 f"{source} is a stimulus set, which is shown as it is: leave --count out, or give a folder"
             )
         adopted = StimulusSet.read(source)
-        if adopted.modality.name != "image":
+        if not adopted.modality.looped:
             raise InputError(f"{source} holds {adopted.modality.plural}: the loop shows images")
         adopted.require_intact()
         with written_whole(generation.root / "set") as part:

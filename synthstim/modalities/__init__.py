@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from synthstim.registry import HERE, Registry, having
+from synthstim.registry import Registry, having
 
 if TYPE_CHECKING:
     from synthstim.modalities.base import Modality
@@ -32,6 +32,11 @@ def modality_of_file(path: str | Path) -> Modality | None:
     return next((modality for _, modality in MODALITIES.usable() if suffix in modality.suffixes), None)
 
 
+def own_names() -> list[str]:
+    """The names of the modalities that this package brings."""
+    return [name for name in MODALITIES if not MODALITIES.plugged(name)]
+
+
 def own_modalities() -> list[Modality]:
     """The modalities that this package brings, whose settings a recipe can hold."""
-    return [MODALITIES[name] for name, entry in MODALITIES.entries.items() if entry.source == HERE]
+    return [MODALITIES[name] for name in own_names()]

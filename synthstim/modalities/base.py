@@ -98,7 +98,7 @@ class Modality:
 
     The defaults suit vectors of values in [0, 1], each a file with one row of a table. What later rooms need lies in
     modules beside the modality, its *parts*, which they find by name: ``natural`` (the natural pool), ``synthesis``
-    (phases), ``fitting`` (observers for recorded responses), ``report`` and ``experiment``; a room has a default
+    (phases), ``encoding`` (observers for recorded responses), ``report`` and ``demonstration``; a room has a default
     for a modality without that part.
 
     Attributes:
@@ -273,6 +273,10 @@ class Modality:
         """The distance between a stimulus and its reference, |stimulus - reference| / |reference|."""
         length = max(float(np.linalg.norm(reference.ravel())), 1e-12)
         return float(np.linalg.norm((stimulus - reference).ravel()) / length)
+
+    def off(self, change: Tensor, stimuli: Tensor) -> float:
+        """How much a change (batch, *shape) does to the stimulus that it changes most: the largest change of a value."""
+        return float(change.abs().max())
 
     def noise(self, kind: str, shape: tuple[int, ...], generators: Sequence[torch.Generator]) -> Tensor:
         """Weak noise for synthesis to start from, one for each generator: (batch, *shape), float64, in range.

@@ -130,7 +130,7 @@ class Synthesiser:
             raise InputError(
                 f"{self.optimiser} needs the same score for the same stimulus: with robustness, choose adam"
             )
-        check_all(constraints, parametrisation.shape)
+        check_all(constraints, parametrisation.shape, observer.input.modality)
         self.generators = [torch.Generator().manual_seed(seed) for seed in seeds]
         self.scorer = objective.bind(observer, len(seeds))
         observer.require_gradient(self.scorer.layers)

@@ -98,7 +98,7 @@ def plan_jobs(
         entry = group[0][0].entry
         try:
             held = constraints_of(entry, recipe, observer, luminance)
-            limits.check_all(held, observer.input.shape)
+            limits.check_all(held, observer.input.shape, modality)
             texture = observer.names_groups(group[0][0].layers or ())
             synthesis = modality.part("synthesis") or plain
             phases = synthesis.phases_of(entry, recipe, observer, budget, texture=texture)

@@ -21,7 +21,7 @@ from synthstim.production.fingerprint import Fingerprint
 from synthstim.production.jobs import Job, reference_stem
 from synthstim.production.work_directory import Made
 from synthstim.recipe import STARTS, Metamer, Recipe
-from synthstim.stimulus_set import COLUMNS, SetWriter
+from synthstim.stimulus_set import SetWriter
 from synthstim.verify import Measurer, judge, profile_of
 
 BEST_SHOWN = 4
@@ -117,7 +117,7 @@ def _add_item(
     if measured["status"] == "failed" and made.still[at]:
         measured["reason"] += f"; {STILL}"
     row.update(measured)
-    writer.rows[-1].update({name: value for name, value in measured.items() if name in COLUMNS})
+    writer.rows[-1].update({name: value for name, value in measured.items() if name in writer.columns})
 
 
 def _add_profile(

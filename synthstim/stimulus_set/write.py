@@ -48,7 +48,7 @@ class SetWriter:
         self.root, self.staging = self.place.root, self.place.path
         self.description = description
         self.modality, self.writing = MODALITIES[modality], writing
-        self._columns = columns_of({"modality": modality})
+        self.columns = columns_of({"modality": modality})
         self.rows: list[dict[str, object]] = []
         # By their lower case, in which ids must differ.
         self._ids: dict[str, str] = {}
@@ -93,7 +93,7 @@ class SetWriter:
         known = self._ids.get(str(stimulus_id).lower())
         check_ids([stimulus_id] if known is None else [known, stimulus_id])
         self._ids[stimulus_id.lower()] = stimulus_id
-        if unknown := [name for name in columns if name not in self._columns]:
+        if unknown := [name for name in columns if name not in self.columns]:
             raise InputError(f"stimuli.tsv has no column {unknown[0]!r}")
         path = self.staging / "stimuli" / f"{stimulus_id}{self.modality.suffix}"
         self._write(path, stimulus, bits)
@@ -122,7 +122,7 @@ class SetWriter:
 
     def commit(self, provenance: dict[str, Any]) -> Path:
         """Write the tables, flush everything to disk and rename the directory into place."""
-        write_json(self.staging / "stimuli.json", sidecar(self._columns))
+        write_json(self.staging / "stimuli.json", sidecar(self.columns))
         write_json(
             self.staging / "dataset_description.json",
             {"Name": self.description, "BIDSVersion": "1.10.0", "DatasetType": "derivative", "MissingValue": MISSING,

@@ -129,6 +129,10 @@ class SoundModality(Modality):
             "peak_run": peak_run(waveform, 2.0 ** -(min(lossless_bits(path), 24) - 1)),
         }
 
+    def off(self, change: Tensor, stimuli: Tensor) -> float:
+        """The root mean square of the change relative to that of the sound, which may be as quiet as it likes."""
+        return float((change.norm(dim=-1) / stimuli.norm(dim=-1).clamp_min(1e-12)).max())
+
     def noise(self, kind: str, shape: tuple[int, ...], generators: Sequence[torch.Generator]) -> Tensor:
         """Weak noise around silence."""
         self.require_start(kind)

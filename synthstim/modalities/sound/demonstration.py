@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from synthstim.demonstration import Demonstration
 from synthstim.modalities.sound import write_wav
 from synthstim.modalities.sound.recordings import carried
 
@@ -26,7 +27,6 @@ RECIPES = {
     # One stage in each branch: a metamer of the word branch leaves the music branch unmatched, and the reverse.
     "word_music": _HEAD.format(observer="word-music", name="wm", layers="cochleagram, relu2, word.relu5, music.relu5"),
 }
-EXPERIMENT = {"participants": 2, "check_headphones": False}
 
 
 def write_references(folder: Path) -> None:
@@ -34,3 +34,8 @@ def write_references(folder: Path) -> None:
     for stem, name in RECORDINGS.items():
         waveform, rate = carried(name).read()
         write_wav(folder / f"{stem}.wav", waveform, rate)
+
+
+DEMONSTRATION = Demonstration(
+    "demo-sound", RECIPES, write_references, "word_listening", {"participants": 2, "check_headphones": False}
+)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import skimage.io
 
+from synthstim.demonstration import Demonstration
 from synthstim.modalities.image import write_png
 
 PHOTOGRAPHS = {"cat": "chelsea.png", "coffee": "coffee.png", "motorcycle": "motorcycle_left.png"}
@@ -29,8 +30,6 @@ stimuli:
     others: {layer: blocks.4, channels: [1, 2, 3, 5, 8]}
     evaluations: 150
 """
-# One pass through the images, so that the rehearsal is short.
-EXPERIMENT = {"blocks": 1, "repeats_per_block": 1, "wait_for_start": True}
 
 
 def write_references(folder: Path) -> None:
@@ -38,3 +37,13 @@ def write_references(folder: Path) -> None:
     for name, photograph in PHOTOGRAPHS.items():
         values = skimage.io.imread(str(files("skimage.data") / photograph))
         write_png(folder / f"{name}.png", (values[..., :3].transpose(2, 0, 1) / 255).astype("float32"))
+
+
+# One pass through the images, so that the rehearsal is short.
+DEMONSTRATION = Demonstration(
+    "demo",
+    {"set": RECIPE},
+    write_references,
+    "passive_fixation",
+    {"blocks": 1, "repeats_per_block": 1, "wait_for_start": True},
+)
