@@ -9,8 +9,8 @@ import torch
 from encoding_fixture import maps_of, planted, recorded, small, stimuli
 from engine_fixture import photograph
 
-from synthstim.constraints import Luminance
-from synthstim.controls import Gabors, brought_within, phase_scrambled
+from synthstim.constraints import Luminance, brought_within
+from synthstim.controls import Gabors, phase_scrambled
 from synthstim.controls.cases import met
 from synthstim.encoding import Fit, fit_sites
 from synthstim.errors import InputError

@@ -2,7 +2,17 @@
 
 from synthstim.constraints.aperture import Aperture
 from synthstim.constraints.band import Band
-from synthstim.constraints.base import TOLERANCE, Constraint, Limit, asked_for, check_all, project_all, violations
+from synthstim.constraints.base import (
+    TOLERANCE,
+    Constraint,
+    Limit,
+    as_kept,
+    asked_for,
+    brought_within,
+    check_all,
+    project_all,
+    violations,
+)
 from synthstim.constraints.energy import Energy
 from synthstim.constraints.fixed import Fixed
 from synthstim.constraints.level import Level
@@ -22,7 +32,9 @@ __all__ = [
     "Luminance",
     "Peak",
     "Ramps",
+    "as_kept",
     "asked_for",
+    "brought_within",
     "check_all",
     "project_all",
     "violations",

@@ -19,6 +19,10 @@ from synthstim.recipe.fields import Section
 TOGETHER = 8
 # The violation at which constraints are said to be impossible.
 TOLERANCE = 0.02
+# How often constraints are met at most: limits on luminance and contrast settle slowly where the range cuts values.
+SETTLING = 20
+# Less than this changes no 8-bit level of an image, nor a sound that can be heard.
+SETTLED = 1e-4
 GREY = 0.5
 SILENCE = 1e-9
 
@@ -121,6 +125,22 @@ def project_all(constraints: Sequence[Constraint], stimuli: Tensor) -> Tensor:
     for _ in range(TOGETHER if len(constraints) > 1 else 1):
         for constraint in constraints:
             stimuli = constraint.project(stimuli)
+    return stimuli
+
+
+def brought_within(stimuli: Tensor, constraints: Sequence[Constraint]) -> Tensor:
+    """Stimuli (batch, *shape) that meet the constraints of the controllers they are compared with, or of their own."""
+    for _ in range(SETTLING if constraints else 0):
+        before, stimuli = stimuli, project_all(constraints, stimuli)
+        if bool((stimuli - before).abs().max() < SETTLED):
+            break
+    return stimuli
+
+
+def as_kept(stimuli: Tensor, constraints: Sequence[Constraint]) -> Tensor:
+    """Stimuli as a set keeps them: a step of synthesis comes near its limits, some of which all are to stand on."""
+    if any(getattr(limit, "settles", False) for limit in constraints):
+        return brought_within(stimuli.double(), constraints).to(stimuli.dtype)
     return stimuli
 
 

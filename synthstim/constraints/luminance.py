@@ -71,6 +71,11 @@ class Luminance:
     colours: str = "cut"
     modality: ClassVar[str] = "image"
 
+    @property
+    def settles(self) -> bool:
+        """Whether all stimuli of a set are to stand on it: images that fade can."""
+        return self.colours == "fade"
+
     def check(self, shape: tuple[int, ...]) -> None:
         """Bounded values in [0, 1] with mean m have a contrast of at most sqrt((1 - m) / m)."""
         if self.colours not in ("cut", "fade"):

@@ -1,6 +1,6 @@
 """Controls: the stimuli that controllers are compared with, so that an effect can be told from its lesser causes."""
 
-from synthstim.controls.cases import Case, Control, Use, brought_within
+from synthstim.controls.cases import Case, Control, Use
 from synthstim.controls.gabor import Gabors
 from synthstim.controls.make import make_controls
 from synthstim.controls.natural import best_natural
@@ -13,7 +13,6 @@ __all__ = [
     "Gabors",
     "Use",
     "best_natural",
-    "brought_within",
     "make_controls",
     "other_site",
     "phase_scrambled",

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from synthstim.constraints import Constraint, Luminance, project_all
+from synthstim.constraints import Constraint, Luminance
 from synthstim.goals.aim import Aim
 from synthstim.modalities.base import Stimulus
 from synthstim.modalities.image import luminance
@@ -20,10 +20,6 @@ from synthstim.models import Observer
 from synthstim.objectives import Objective, Scorer
 
 MAX_ID = 64
-# How often constraints are met at most: limits on luminance and contrast settle slowly where the range cuts values.
-SETTLING = 20
-# Less than this changes no 8-bit level of an image, nor a sound that can be heard.
-SETTLED = 1e-4
 OFF = 0.02
 
 
@@ -91,15 +87,6 @@ def by_constraints(cases: Sequence[Case]) -> list[list[Case]]:
     for case in cases:
         groups.setdefault(repr(case.constraints), []).append(case)
     return list(groups.values())
-
-
-def brought_within(stimuli: Tensor, constraints: Sequence[Constraint]) -> Tensor:
-    """Stimuli (batch, *shape) that meet the constraints of the controllers they are compared with."""
-    for _ in range(SETTLING if constraints else 0):
-        before, stimuli = stimuli, project_all(constraints, stimuli)
-        if bool((stimuli - before).abs().max() < SETTLED):
-            break
-    return stimuli
 
 
 def met(stimuli: Tensor, constraints: Sequence[Constraint]) -> Tensor:

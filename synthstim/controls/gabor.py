@@ -11,7 +11,8 @@ from itertools import product
 import torch
 from torch import Tensor
 
-from synthstim.controls.cases import Case, Control, Use, as_filed, brought_within, by_constraints, control_id, scores
+from synthstim.constraints import brought_within
+from synthstim.controls.cases import Case, Control, Use, as_filed, by_constraints, control_id, scores
 from synthstim.errors import InputError
 from synthstim.models import Observer
 from synthstim.optimise import Adam

@@ -8,7 +8,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from synthstim.controls.cases import Case, Control, Use, as_filed, brought_within, by_constraints, met, scores
+from synthstim.constraints import brought_within
+from synthstim.controls.cases import Case, Control, Use, as_filed, by_constraints, met, scores
 from synthstim.modalities.base import Stimulus
 from synthstim.models import Observer
 from synthstim.verify import NaturalPool

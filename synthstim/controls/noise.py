@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from synthstim.constraints import Luminance
-from synthstim.controls.cases import Case, Control, Use, as_filed, brought_within, control_id, seed_of
+from synthstim.constraints import Luminance, brought_within
+from synthstim.controls.cases import Case, Control, Use, as_filed, control_id, seed_of
 from synthstim.modalities.image import display_values, linear_light, luminance
 from synthstim.models import Observer
 

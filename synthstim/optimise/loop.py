@@ -17,7 +17,7 @@ from synthstim.optimise.ascent import Adam
 from synthstim.optimise.base import Optimiser
 from synthstim.optimise.evaluate import Evaluation, Evaluator
 from synthstim.optimise.stopping import Stopping
-from synthstim.parametrise import Parametrisation
+from synthstim.parametrise import Parametrisation, first_latents, latents_of
 from synthstim.robustness import Robustness
 
 SYNC = 10
@@ -181,10 +181,8 @@ class Synthesiser:
     def _first(self, start: str | Tensor | None, latents: bool) -> Tensor:
         parametrisation = self.evaluator.parametrisation
         if start is None or isinstance(start, str):
-            # One by one, so that an item starts from the very same latents whoever shares the batch.
-            modality, shape = self.evaluator.observer.input.modality, parametrisation.shape
-            drawn = (modality.noise(start or modality.starts[0], shape, [own]) for own in self.generators)
-            return torch.cat([parametrisation.invert(one) for one in drawn])
+            modality = self.evaluator.observer.input.modality
+            return first_latents(parametrisation, start or modality.starts[0], modality, self.generators)
         if start.shape[0] not in (1, len(self.generators)):
             raise InputError(
                 f"{start.shape[0]} starts came for {len(self.generators)} items: give one for all or one for each"
@@ -193,7 +191,7 @@ class Synthesiser:
         if tuple(start.shape[1:]) != tuple(wanted) or not torch.isfinite(start).all():
             raise InputError(f"the start is {tuple(start.shape[1:])}: wanted {tuple(wanted)}, all finite")
         start = start.expand(len(self.generators), *start.shape[1:])
-        return start if latents else parametrisation.invert(start)
+        return start if latents else latents_of(parametrisation, start)
 
     def _evaluate_some(self) -> str:
         """Run up to the next synchronisation with the host."""

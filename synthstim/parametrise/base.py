@@ -1,12 +1,23 @@
 """What every parametrisation keeps to: latents that an optimiser moves render to stimuli."""
 
-from typing import Protocol
+from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Protocol, runtime_checkable
+
+import torch
 from torch import Tensor
+
+from synthstim.errors import InputError
+from synthstim.modalities.base import Modality
 
 
 class Parametrisation(Protocol):
-    """The contract: ``render`` is differentiable, ``invert`` undoes it, ``project`` keeps latents renderable."""
+    """The contract: ``render`` is differentiable, ``project`` keeps latents renderable.
+
+    One that has ``invert`` too is ``Invertible``: synthesis can start from a stimulus, and go on from that of another
+    parametrisation. The latents of one that has not, such as those of a generator, are kept with the stimuli of a set.
+    """
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -19,8 +30,45 @@ class Parametrisation(Protocol):
     def render(self, latents: Tensor) -> Tensor:
         """Latents (batch, ...) -> stimuli (batch, *shape), display values in [0, 1] or full scale in [-1, 1]."""
 
+    def project(self, latents: Tensor) -> Tensor:
+        """Bring latents back to where they render in range, in place."""
+
+
+@runtime_checkable
+class Invertible(Parametrisation, Protocol):
+    """A parametrisation that reaches every stimulus."""
+
     def invert(self, stimuli: Tensor) -> Tensor:
         """Latents that render to these stimuli."""
 
-    def project(self, latents: Tensor) -> Tensor:
-        """Bring latents back to where they render in range, in place."""
+
+def latents_of(parametrisation: Parametrisation, stimuli: Tensor) -> Tensor:
+    """The latents of stimuli (batch, *shape).
+
+    Raises:
+        InputError: the parametrisation cannot be inverted.
+    """
+    if not isinstance(parametrisation, Invertible):
+        raise InputError(
+            f"{type(parametrisation).__name__} has no invert: its latents cannot be found from a stimulus",
+            "start from pink or white noise",
+            code="mismatch",
+        )
+    return parametrisation.invert(stimuli)
+
+
+def first_latents(
+    parametrisation: Parametrisation, start: str, modality: Modality, generators: Sequence[torch.Generator]
+) -> Tensor:
+    """Where synthesis starts: the latents of weak noise; or, where they cannot be found, independent normal numbers.
+
+    Args:
+        start: of the modality's noise.
+        generators: one for each item, on the CPU.
+    """
+    # One by one, so that an item starts from the very same latents whoever shares the batch.
+    if isinstance(parametrisation, Invertible):
+        noise = (modality.noise(start, parametrisation.shape, [own]) for own in generators)
+        return torch.cat([parametrisation.invert(one) for one in noise])
+    shape = parametrisation.latent_shape
+    return torch.stack([torch.randn(shape, generator=own, dtype=torch.float64) for own in generators])

@@ -10,10 +10,10 @@ import torch
 
 from synthstim.goals import GOALS
 from synthstim.kinds import PARAMETRISATIONS
-from synthstim.modalities.base import Stimulus, StimulusInput
+from synthstim.modalities.base import Modality, Stimulus, StimulusInput
 from synthstim.models import Observer
 from synthstim.optimise import LBFGS, Adam, GradientAscent, Optimiser, Stopping
-from synthstim.parametrise import Parametrisation
+from synthstim.parametrise import Parametrisation, latents_of
 from synthstim.recipe import STARTS, Controller, Metamer, OptimiserSpec, Recipe
 from synthstim.robustness import Robustness
 
@@ -71,10 +71,17 @@ def parametrisation_of(
 ) -> Parametrisation:
     """What an entry asks to be optimised, or the one of this name; ``defaults`` are settings where the recipe has none."""
     asked = entry.parametrisation
-    given = {name: value for name, value in defaults.items() if value is not None}
-    offer = PARAMETRISATIONS[asked.kind if asked is not None else default]
+    kind = asked.kind if asked is not None else default
+    given = {name: value for name, value in defaults.items() if value is not None and kind == default}
+    offer = PARAMETRISATIONS[kind]
     made: Parametrisation = offer.build(observer.input, asked, **given)
     return made
+
+
+def require_start(parametrisation: Parametrisation, start: str | torch.Tensor, modality: Modality) -> None:
+    """Raise InputError if synthesis is to start from a stimulus whose latents cannot be found."""
+    if not isinstance(start, str) or start in modality.shaped_starts:
+        latents_of(parametrisation, torch.zeros((1, *parametrisation.shape)))
 
 
 def read_given(path: str, recipe: Recipe, input: StimulusInput) -> Stimulus:

@@ -3,7 +3,15 @@
 from __future__ import annotations
 
 from synthstim.models import Observer
-from synthstim.production.phases import Phase, evaluations_of, optimiser_of, parametrisation_of, start_of, stopping_of
+from synthstim.production.phases import (
+    Phase,
+    evaluations_of,
+    optimiser_of,
+    parametrisation_of,
+    require_start,
+    start_of,
+    stopping_of,
+)
 from synthstim.recipe import Controller, Metamer, OptimiserSpec, Recipe
 
 METAMER_EVALUATIONS = 500
@@ -26,4 +34,6 @@ def phases_of(
     latents = parametrisation_of(entry, observer, observer.input.modality.parametrisations[0])
     make = optimiser_of(entry.optimiser or OptimiserSpec(name="adam"))
     stopping = stopping_of(entry, evaluations_of(entry, METAMER_EVALUATIONS, budget))
-    return [Phase(latents, make, repr(make()), stopping, start_of(entry, recipe, observer))]
+    start = start_of(entry, recipe, observer)
+    require_start(latents, start, observer.input.modality)
+    return [Phase(latents, make, repr(make()), stopping, start)]

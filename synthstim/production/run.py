@@ -11,14 +11,14 @@ from typing import Any
 
 import torch
 
-from synthstim.constraints import Luminance
-from synthstim.controls import brought_within
+from synthstim.constraints import as_kept
 from synthstim.encoding import Fit
 from synthstim.errors import InputError
 from synthstim.files import require_new_folder
 from synthstim.models import Observer
 from synthstim.observers import check_device, open_observer
 from synthstim.optimise import Synthesiser
+from synthstim.parametrise import Invertible
 from synthstim.production.cases import controls_of
 from synthstim.production.fingerprint import Fingerprint, differences, fingerprint_of
 from synthstim.production.jobs import Job, objective_of, plan_jobs
@@ -187,9 +187,7 @@ def _run_jobs(jobs: list[Job], measurer: Measurer, work: WorkDirectory, watch: W
             made = _run_phase(number, job, index, made, measurer, work, tracker)
             work.save_made(number, made)
         assert made is not None
-        if any(isinstance(limit, Luminance) and limit.colours == "fade" for limit in job.constraints):
-            # A step of synthesis comes near the limit; all stimuli of a set are to stand on it.
-            made.stimuli = brought_within(made.stimuli.double(), job.constraints).float()
+        made.stimuli = as_kept(made.stimuli, job.constraints)
         results.append(made)
         tracker.finish(job)
     return results
@@ -245,11 +243,12 @@ def _run_phase(
 def _joined(made: Made | None, rows: list[int], synthesiser: Synthesiser, index: int) -> Made:
     """The results of all phases up to now."""
     result = synthesiser.result()
+    invertible = isinstance(synthesiser.evaluator.parametrisation, Invertible)
     if made is None:
         taken = [[index] for _ in rows]
         return Made(
             result.stimuli.float(), result.scores, result.evaluations, result.converged, result.still, result.curves,
-            taken, index + 1, synthesiser.elapsed,
+            taken, index + 1, synthesiser.elapsed, None if invertible else result.latents,
         )  # fmt: skip
     made.stimuli[rows] = result.stimuli.float()
     for at, row in enumerate(rows):

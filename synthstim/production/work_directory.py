@@ -37,6 +37,7 @@ class Made:
         seconds: that these phases took.
         taken: the phases that each item went through.
         phases: how many phases are done.
+        latents: behind the stimuli, where they cannot be found from them.
     """
 
     stimuli: Tensor
@@ -48,6 +49,7 @@ class Made:
     taken: list[list[int]]
     phases: int = 0
     seconds: float = 0.0
+    latents: Tensor | None = None
 
 
 class WorkDirectory:
@@ -108,15 +110,19 @@ class WorkDirectory:
         with _undamaged(path), safe_open(path, framework="pt") as stored:
             facts = json.loads(stored.metadata()["facts"])
             facts["curves"] = [[(step, score) for step, score in curve] for curve in facts["curves"]]
-            made = Made(stimuli=stored.get_tensor("stimuli"), **facts)
+            tensors = {name: stored.get_tensor(name) for name in stored.keys()}  # noqa: SIM118 - no mapping
+            made = Made(**tensors, **facts)
             if {len(made.stimuli), len(made.curves), len(made.taken)} != {items} or made.stimuli.shape[1:] != shape:
                 raise ValueError(f"it holds {tuple(made.stimuli.shape)} stimuli")
         return made
 
     def save_made(self, job: int, made: Made) -> None:
         """Keep what a job's finished phases made; the running phase's checkpoint is then of no use."""
-        facts = {name: value for name, value in vars(made).items() if name != "stimuli"}
-        data = safetensors.torch.save({"stimuli": made.stimuli.contiguous()}, metadata={"facts": json.dumps(facts)})
+        tensors = {name: value for name, value in vars(made).items() if isinstance(value, Tensor)}
+        facts = {name: value for name, value in vars(made).items() if name not in tensors}
+        data = safetensors.torch.save(
+            {name: value.contiguous() for name, value in tensors.items()}, metadata={"facts": json.dumps(facts)}
+        )
         write_whole(self._made(job), data)
         for path in self.path.glob(f"job-{job:04d}-running-*"):
             path.unlink()

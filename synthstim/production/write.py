@@ -103,6 +103,8 @@ def _add_item(
         )
     path = writer.add(item.stimulus_id, made.stimuli[at].numpy(), bits=item.entry.bits)
     writer.rows[-1].update(row)
+    if made.latents is not None:
+        writer.add_latents(item.stimulus_id, made.latents[at].numpy())
     read = writer.modality.read
     stimulus, measured = read(path), writer.modality.statistics(path)
     reference = None if item.reference is None else read(writer.path(row["reference"]))

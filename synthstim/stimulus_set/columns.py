@@ -13,6 +13,8 @@ SCHEMA_VERSION = 1
 MISSING = "n/a"
 # The report's name in a set: made of the set, and no part of it.
 PAGE = "report.html"
+# Folder of what stimuli were rendered from, an array each.
+LATENTS = "latents"
 
 
 class Column(NamedTuple):

@@ -9,9 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
-from synthstim.errors import InputError
+from synthstim.errors import InputError, said_by
 from synthstim.files import sha256_of
 from synthstim.ids import check_ids
 from synthstim.modalities import DEFAULT, MODALITIES
@@ -19,6 +21,7 @@ from synthstim.modalities.base import Modality, Stimulus
 from synthstim.stimulus_set.columns import (
     COMPANION_TEXT,
     COMPANIONS,
+    LATENTS,
     MISSING,
     SCHEMA_VERSION,
     Column,
@@ -101,6 +104,24 @@ class StimulusSet:
     def stimulus(self, relative: str) -> Stimulus:
         """Read a file of the set: display values (channel, y, x) in [0, 1], or a waveform (time,) at full scale."""
         return self.modality.read(self.path(relative))
+
+    def latents(self, stimulus_id: str) -> NDArray[np.float64] | None:
+        """What a stimulus was rendered from, where the set keeps it.
+
+        Raises:
+            InputError: the file is no array of numbers.
+        """
+        relative = f"{LATENTS}/{stimulus_id}.npy"
+        if not (self.root / relative).exists():
+            return None
+        try:
+            return np.asarray(np.load(inside(self.root, relative), allow_pickle=False), dtype=np.float64)
+        except (ValueError, OSError, EOFError) as error:
+            raise InputError(
+                f"{relative} of {self.root.name} cannot be read ({said_by(error)})",
+                "make the set anew",
+                code="unreadable",
+            ) from None
 
     def companion(self, name: str) -> pd.DataFrame:
         """Read a further table of the set (see ``COMPANIONS``); empty, with its columns, where the set has none.

@@ -6,14 +6,16 @@ import gzip
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from synthstim.errors import InputError
 from synthstim.files import Staging, sha256_of
 from synthstim.ids import check_ids, safe_id
 from synthstim.modalities import DEFAULT, MODALITIES
 from synthstim.modalities.base import Stimulus
-from synthstim.stimulus_set.columns import COMPANIONS, MISSING, SCHEMA_VERSION, columns_of, sidecar
+from synthstim.stimulus_set.columns import COMPANIONS, LATENTS, MISSING, SCHEMA_VERSION, columns_of, sidecar
 from synthstim.stimulus_set.paths import inside
 from synthstim.stimulus_set.seal import write_json, write_sealed
 
@@ -115,6 +117,12 @@ class SetWriter:
 
     def _write(self, path: Path, stimulus: Stimulus, bits: int | None) -> None:
         self.modality.write(path, stimulus, bits=bits or self.modality.default_bits, **self.writing)
+
+    def add_latents(self, stimulus_id: str, latents: NDArray[np.floating[Any]]) -> None:
+        """Save what a stimulus was rendered from, where it cannot be found from the stimulus."""
+        path = self.staging / LATENTS / f"{stimulus_id}.npy"
+        path.parent.mkdir(exist_ok=True)
+        np.save(path, latents, allow_pickle=False)
 
     def path(self, relative: str) -> Path:
         """The path of a file already added, before the set is committed."""

@@ -16,6 +16,7 @@ from synthstim.modalities.base import Modality
 from synthstim.models import OUTPUT, Observer
 from synthstim.stimulus_set import StimulusSet, altered
 from synthstim.verify.consistency import aim_of, disagreements, judged_otherwise, read_aim
+from synthstim.verify.latents import rendered_otherwise
 from synthstim.verify.measure import Measured, Measurer, match_of, resampled
 from synthstim.verify.natural import natural_pool
 from synthstim.verify.pool import NaturalPool
@@ -114,6 +115,8 @@ def check_set(
                 elsewhere.append(_after(resampler, stimuli, row, aim, observer))
         if watch is not None:
             watch(number + 1, len(rows))
+    if observer is not None:
+        problems += rendered_otherwise(stimuli, observer)
     failed = stimuli.table[stimuli.table["status"] == "failed"]
     return Check(
         problems, list(zip(failed["stimulus_id"], failed["reason"], strict=True)), measured, pd.DataFrame(elsewhere)

@@ -12,8 +12,16 @@ import math
 from synthstim.errors import InputError
 from synthstim.models import Observer
 from synthstim.optimise import LBFGS, Adam, Optimiser
-from synthstim.parametrise import Pixels
-from synthstim.production.phases import Phase, evaluations_of, optimiser_of, parametrisation_of, start_of, stopping_of
+from synthstim.parametrise import Invertible, Pixels
+from synthstim.production.phases import (
+    Phase,
+    evaluations_of,
+    optimiser_of,
+    parametrisation_of,
+    require_start,
+    start_of,
+    stopping_of,
+)
 from synthstim.recipe import Controller, Metamer, OptimiserSpec, Recipe
 from synthstim.robustness import Robustness
 
@@ -54,7 +62,10 @@ def phases_of(
     parametrisation = parametrisation_of(entry, observer, "fourier", decay=decay)
     start = start_of(entry, recipe, observer)
     robustness = _robustness(entry, shape[1:]) if isinstance(entry, Controller) else None
-    if entry.optimiser is not None or isinstance(entry, Controller) or entry.metric != "l2":
+    require_start(parametrisation, start, observer.input.modality)
+    alone = entry.optimiser is not None or isinstance(entry, Controller) or entry.metric != "l2"
+    # What a generator cannot make, free pixels would.
+    if alone or not isinstance(parametrisation, Invertible):
         make = optimiser_of(entry.optimiser or OptimiserSpec(name="lbfgs" if isinstance(entry, Metamer) else "adam"))
         if robustness is not None and not make().stochastic:
             if isinstance(entry, Controller) and entry.robustness is not None:

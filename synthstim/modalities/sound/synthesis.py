@@ -13,7 +13,15 @@ from synthstim.models import Observer
 from synthstim.models.hearing import textures
 from synthstim.optimise import LBFGS, Adam, Optimiser
 from synthstim.parametrise import Spectrogram
-from synthstim.production.phases import Phase, evaluations_of, optimiser_of, parametrisation_of, start_of, stopping_of
+from synthstim.production.phases import (
+    Phase,
+    evaluations_of,
+    optimiser_of,
+    parametrisation_of,
+    require_start,
+    start_of,
+    stopping_of,
+)
 from synthstim.recipe import Controller, Metamer, Recipe
 
 METAMER_EVALUATIONS = 500
@@ -48,4 +56,5 @@ def phases_of(
     if texture:
         stopping = replace(stopping, target=textures.STOP_DB if stopping.target is None else stopping.target)
         start = start if "start" in entry.model_fields_set else "shaped"
+    require_start(latents, start, observer.input.modality)
     return [Phase(latents, make, repr(make()), stopping, start)]
