@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from synthstim.goals.aim import Aim
 from synthstim.goals.card import ACTIVATION, BEST_NATURAL, CardLine
@@ -55,12 +55,12 @@ class Goal:
         lines: what a card of the report says, a line each.
     """
 
-    name: ClassVar[str]
-    section: ClassVar[type[StimulusSpec]]
-    label: ClassVar[str]
-    symbol: ClassVar[str] = "circle"
-    higher: ClassVar[bool] = True
-    lines: ClassVar[tuple[CardLine, ...]] = (ACTIVATION, BEST_NATURAL)
+    name: str
+    section: type[StimulusSpec]
+    label: str
+    symbol: str = "circle"
+    higher: bool = True
+    lines: tuple[CardLine, ...] = (ACTIVATION, BEST_NATURAL)
 
     def __repr__(self) -> str:
         return f"<goal {self.name}>"
@@ -145,4 +145,4 @@ class Goal:
 
     def best_naturals(self, noun: str) -> str:
         """What the report calls the natural images, or sounds, that do best."""
-        return f"best natural {noun}s, {self.name}"
+        return f"best natural {noun}s, {self.name}" if self.name else f"best natural {noun}s"

@@ -13,7 +13,7 @@ class CardLine:
         label: in front of the value.
         column: of the set's table, or ``ratio``, ``least matched`` or ``distance``, which the report works out.
         hint: what it means; ``{stimulus}`` stands for image or sound.
-        style: a format of numbers, with ``dB`` after it for decibels, or ``percent`` or ``yes or no``.
+        style: a format of numbers, or ``dB``, ``percent`` or ``yes or no``.
         optional: whether it is left out where the table has no value.
     """
 
@@ -26,5 +26,5 @@ class CardLine:
 
 ACTIVATION = CardLine("activation", "activation", "Of the unit, in the saved file")
 BEST_NATURAL = CardLine("best natural", "best_natural", "Most extreme of the pool, in the goal's direction")
-# It says something only where both are positive and more is wanted.
+# It says something only where more is wanted.
 RATIO = CardLine("ratio", "ratio", "Activation over the best natural {stimulus}'s", optional=True)

@@ -28,9 +28,7 @@ class MatchGoal(Goal):
     section = Metamer
     label = "match"
     lines = (
-        CardLine(
-            "match", "match_db", "20 log10(|reference features| / |difference|): 20 dB is an error of 10 %", ".1f dB"
-        ),
+        CardLine("match", "match_db", "20 log10(|reference features| / |difference|): 20 dB is an error of 10 %", "dB"),
         CardLine("least matched", "least matched", "The lowest of the stages it matches", optional=True),
         CardLine("Pearson", "pearson", "Correlation of the features with the reference's", ".4f"),
         CardLine("Spearman", "spearman", "Rank correlation of the features with the reference's", ".4f"),

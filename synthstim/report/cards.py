@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from synthstim.goals.card import CardLine
+from synthstim.goals.shown import goal_shown
 from synthstim.modalities.base import Modality
 from synthstim.report.media import Media, Medium
 from synthstim.report.numbers import dbfs, known, number, percent, text, yes_no
@@ -15,14 +17,6 @@ from synthstim.stimulus_set import StimulusSet
 
 NO_LAYER = "no layer"
 NOT_JUDGED = "not judged"
-GOALS = {
-    "drive": "drive ↑",
-    "suppress": "suppress ↓",
-    "level": "level",
-    "one_hot": "one hot",
-    "pattern": "pattern",
-    "match": "match",
-}
 
 
 @dataclass(frozen=True)
@@ -81,7 +75,7 @@ def make_card(row: Row, media: Media, strip: Strip | None = None, profile: Match
         layer=layer_of(row),
         status=status_of(row),
         goal=goal,
-        badge=GOALS.get(goal, goal) if row["kind"] == "controller" else "",
+        badge=goal_shown(goal).label if row["kind"] == "controller" else "",
         medium=media[row["file"]],
         alt=_alt(row, media.stimuli.modality),
         facts=tuple(_facts(row, media.stimuli.modality, profile)),
@@ -116,10 +110,8 @@ def _note(row: Row) -> str:
 
 
 def _facts(row: Row, modality: Modality, profile: MatchProfile | None) -> Iterator[Fact]:
-    if row["kind"] == "metamer":
-        yield from _match_facts(row, modality, profile)
-    elif row["kind"] == "controller":
-        yield from _activation_facts(row, modality)
+    if row["kind"] in ("metamer", "controller"):
+        yield from _goal_facts(row, modality, profile)
     else:
         yield from _physical_facts(row)
     if known(row["duration_s"]):
@@ -135,40 +127,32 @@ def _facts(row: Row, modality: Modality, profile: MatchProfile | None) -> Iterat
         )
 
 
-def _match_facts(row: Row, modality: Modality, profile: MatchProfile | None) -> Iterator[Fact]:
-    yield Fact(
-        "match", decibels(row["match_db"]), "20 log10(|reference features| / |difference|): 20 dB is an error of 10 %"
-    )
-    if profile and (least := profile.least):
-        yield Fact(
-            "least matched", f"{decibels(least.match_db)} at {least.layer}", "The lowest of the stages it matches"
-        )
-    yield Fact("Pearson", number(row["pearson"], ".4f"), "Correlation of the features with the reference's")
-    yield Fact("Spearman", number(row["spearman"], ".4f"), "Rank correlation of the features with the reference's")
-    yield Fact("null percentile", percent(row["null_percentile"]), "Least of the three measures' percentiles")
-    yield Fact(modality.distance_label, number(row[modality.distance], ".3f"), modality.distance_hint)
-    yield Fact("same class", yes_no(row["same_class"]), "The observer's most active output is the reference's")
+def _goal_facts(row: Row, modality: Modality, profile: MatchProfile | None) -> Iterator[Fact]:
+    for line in goal_shown(text(row["goal"]), row["kind"]).lines:
+        label, hint = line.label, line.hint.format(stimulus=modality.name)
+        if line.column == "distance":
+            label, hint = modality.distance_label, modality.distance_hint
+        if (value := _value(line, row, modality, profile)) or not line.optional:
+            yield Fact(label, value, hint)
 
 
-def _activation_facts(row: Row, modality: Modality) -> Iterator[Fact]:
-    if row["goal"] == "pattern":
-        yield Fact("distance", number(row["activation"]), "Root mean square distance from the pattern, in z-scores")
-        yield Fact("nearest natural", number(row["best_natural"]), "The least distance over the pool")
-        return
-    yield Fact("activation", number(row["activation"]), "Of the unit, in the saved file")
-    if known(row["level"]):
-        yield Fact("level asked", number(row["level"]))
-    if row["goal"] == "level":
-        yield Fact("nearest natural", number(row["best_natural"]), "Of the pool's, the one nearest to the level")
-    else:
-        yield Fact("best natural", number(row["best_natural"]), "Most extreme of the pool, in the goal's direction")
-    if ratio := _ratio(row):
-        yield Fact("ratio", ratio, f"Activation over the best natural {modality.name}'s")
+def _value(line: CardLine, row: Row, modality: Modality, profile: MatchProfile | None) -> str:
+    if line.column == "ratio":
+        return _ratio(row)
+    if line.column == "least matched":
+        least = profile.least if profile else None
+        return f"{decibels(least.match_db)} at {least.layer}" if least else ""
+    value = row.get(modality.distance if line.column == "distance" else line.column)
+    if line.optional and not known(value):
+        return ""
+    if line.style in _STYLES:
+        return _STYLES[line.style](value)
+    return number(value, line.style)
 
 
 def _ratio(row: Row) -> str:
-    # A ratio says something only where both are positive and more is wanted.
-    if row["goal"] not in ("drive", "one_hot") or not known(row["activation"]) or not known(row["best_natural"]):
+    # A ratio says something only where both are positive.
+    if not known(row["activation"]) or not known(row["best_natural"]):
         return ""
     ours, natural = float(row["activation"]), float(row["best_natural"])
     return f"{ours / natural:.2f} ×" if ours > 0 and natural > 0 else ""
@@ -186,3 +170,6 @@ def _physical_facts(row: Row) -> Iterator[Fact]:
 def decibels(value: Any) -> str:
     """A match in dB with one decimal."""
     return f"{number(value, '.1f')} dB" if known(value) else number(value)
+
+
+_STYLES = {"dB": decibels, "percent": percent, "yes or no": yes_no}

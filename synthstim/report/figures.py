@@ -11,8 +11,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from synthstim.goals.shown import goal_shown
 from synthstim.modalities.base import Modality
-from synthstim.report.cards import GOALS, Row, layer_of, rows_of, status_of, stem
+from synthstim.report.cards import Row, layer_of, rows_of, status_of, stem
 from synthstim.report.distributions import Distribution, density, pooled
 from synthstim.report.groups import null_distributions
 from synthstim.report.numbers import known, number, percent, text
@@ -22,13 +23,6 @@ Figure = dict[str, Any]
 MEASURES = {"match_db": "match, dB (20 log10)", "pearson": "Pearson correlation", "spearman": "Spearman correlation"}
 PALETTE = 8
 _CURVE_POINTS = 120
-_SYMBOLS = {
-    "drive": "triangle-up",
-    "suppress": "triangle-down",
-    "level": "diamond",
-    "one_hot": "star",
-    "pattern": "cross",
-}
 
 
 def null_figures(stimuli: StimulusSet) -> dict[str, Figure]:
@@ -150,7 +144,7 @@ def controller_figure(stimuli: StimulusSet) -> Figure | None:
 
 
 def _controller_marks(rows: list[Row], goal: str, layer: str, status: str) -> Figure:
-    name = f"{safe(GOALS.get(goal, goal))}, {safe(status)}"
+    name = f"{safe(goal_shown(goal).label)}, {safe(status)}"
     return {
         "type": "scatter", "mode": "markers", "name": name, "legendgroup": name,
         "x": [float(row["best_natural"]) for row in rows], "y": [float(row["activation"]) for row in rows],
@@ -159,7 +153,7 @@ def _controller_marks(rows: list[Row], goal: str, layer: str, status: str) -> Fi
             f"{number(row['activation'])}, best natural {number(row['best_natural'])}"
             for row in rows
         ],
-        "hovertemplate": "%{text}<extra></extra>", "marker": _marker(status, _SYMBOLS.get(goal, "circle"), 11),
+        "hovertemplate": "%{text}<extra></extra>", "marker": _marker(status, goal_shown(goal).symbol, 11),
         "meta": {"kind": "controller", "layer": layer, "status": status},
     }  # fmt: skip
 
@@ -213,7 +207,7 @@ def _panels(goals: list[str]) -> Figure:
         layout[f"xaxis{axis}"] = {"title": {"text": "evaluations"}, "rangemode": "tozero", "zeroline": False}
         layout[f"yaxis{axis}"] = {"title": {"text": "score"} if index % columns == 0 else {}, "zeroline": False}
         layout["annotations"].append(
-            {"text": f"<b>{safe(GOALS.get(goal, goal))}</b>", "xref": f"x{axis} domain", "yref": f"y{axis} domain",
+            {"text": f"<b>{safe(goal_shown(goal).label)}</b>", "xref": f"x{axis} domain", "yref": f"y{axis} domain",
              "x": 0, "y": 1.0, "xanchor": "left", "yanchor": "bottom", "showarrow": False}
         )  # fmt: skip
     return layout

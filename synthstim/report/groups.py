@@ -8,8 +8,9 @@ from typing import TypeVar
 
 import pandas as pd
 
+from synthstim.goals.shown import goal_shown
 from synthstim.modalities.base import Modality
-from synthstim.report.cards import GOALS, NO_LAYER, Card, Row, layer_of, make_card, rows_of, status_of, stem
+from synthstim.report.cards import NO_LAYER, Card, Row, layer_of, make_card, rows_of, status_of, stem
 from synthstim.report.distributions import Distribution
 from synthstim.report.media import Media, Medium
 from synthstim.report.numbers import known, number, text
@@ -68,7 +69,7 @@ class UnitGroup:
     unit: str
     layer: str
     cards: tuple[Card, ...]
-    naturals: tuple[tuple[str, tuple[Natural, ...]], ...]
+    naturals: tuple[tuple[str, str, tuple[Natural, ...]], ...]
     strip: Strip | None
     controls: tuple[tuple[str, tuple[Compared, ...]], ...] = ()
 
@@ -177,7 +178,7 @@ def _pool_strip(name: str, rows: list[Row], table: pd.DataFrame | None, modality
         return None
     marks = []
     for row in rows:
-        goal = GOALS.get(text(row["goal"]), text(row["goal"]))
+        goal = goal_shown(text(row["goal"])).label
         if known(row["level"]):
             marks.append((float(row["level"]), "level", "", f"level asked: {number(row['level'])}"))
         if known(row["best_natural"]):
@@ -191,12 +192,14 @@ def _pool_strip(name: str, rows: list[Row], table: pd.DataFrame | None, modality
     return make_strip(pool, marks, label=label, width=580, height=112, ticks=7)
 
 
-def _naturals(table: pd.DataFrame | None, media: Media) -> tuple[tuple[str, tuple[Natural, ...]], ...]:
+def _naturals(table: pd.DataFrame | None, media: Media) -> tuple[tuple[str, str, tuple[Natural, ...]], ...]:
+    """The best natural stimuli of a unit: goal, heading, and stimuli."""
     if table is None:
         return ()
     return tuple(
         (
             text(goal),
+            goal_shown(text(goal)).best_naturals(media.stimuli.modality.name),
             tuple(
                 Natural(media[str(row.file)], text(row.rank), number(row.activation), text(row.photograph))
                 for row in rows.sort_values("rank").itertuples(index=False)
