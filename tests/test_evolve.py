@@ -171,7 +171,7 @@ def test_the_latents_of_a_parametrisation_evolve():
 @pytest.mark.parametrize(
     ("wrong", "sentence"),
     [
-        ({"goal": "dive"}, "the goal 'dive' is unknown: choose drive, suppress, level"),
+        ({"goal": "dive"}, "the goal 'dive' is unknown: choose drive, level, suppress"),
         ({"goal": "level"}, "level goes with the goal level"),
         ({"level": 3.0}, "level goes with the goal level"),
         ({"population": 3}, "a population of 3 came: wanted 4 to 1000"),

@@ -7,6 +7,7 @@ import shutil
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -28,12 +29,13 @@ from loop_fixture import (
 
 from synthstim.errors import InputError
 from synthstim.files import sha256_of
+from synthstim.goals import GOALS
+from synthstim.goals.wish import Want
 from synthstim.loop import LoopSession, deliver, next_step, read_settings, read_status, start_loop
 from synthstim.loop.exploration import RIDGE, most_informative
 from synthstim.loop.generation import PLAN, STEPS
-from synthstim.loop.goals import GOALS, best, merit
 from synthstim.loop.history import History
-from synthstim.loop.requests import site_stems
+from synthstim.loop.requests import best, merit_of, site_stems
 from synthstim.loop.settings import LoopSettings
 from synthstim.loop.template import render_settings
 from synthstim.production import make
@@ -87,8 +89,8 @@ def test_settings_are_written_with_comments_and_read_back_the_same(tmp_path: Pat
     [
         ({"sites": "some"}, "sites is 'some', wanted 'all', 'selected' or a list of sites"),
         ({"window_s": [0.2, 0.1]}, "a window that ends after it starts"),
-        ({"goals": [{"name": "up", "goal": "raise"}]}, r"goals\[0\].goal: came 'raise'.*wanted 'drive', 'suppress'"),
-        ({"goals": [{"name": "up", "goal": "level"}]}, "needs levels: give the responses"),
+        ({"goals": [{"name": "up", "goal": "raise"}]}, r"goals\[0\].goal: came 'raise'.*wanted 'drive', 'level'"),
+        ({"goals": [{"name": "up", "goal": "level"}]}, r"goals\[0\].levels is missing: wanted a list of responses"),
         ({"goals": [{"name": "up", "goal": "drive", "levels": [1]}]}, "goes with goal 'level', but the goal here is 'drive'"),
         ({"goals": [{"name": "up", "goal": "drive", "copies": 1, "warm": 2}]}, "is 2, more than the 1 copies"),
         ({"goals": [{"name": "up", "goal": "drive"}, {"name": "Up", "goal": "drive"}]}, "another goal is called"),
@@ -109,13 +111,17 @@ def test_a_mistake_in_the_settings_is_one_sentence(changes: dict, said: str) -> 
 
 def test_merit_is_highest_for_what_does_what_the_goal_asks() -> None:
     z = np.array([[2.0, 2.0], [1.5, -1.0], [-2.0, 0.0], [np.nan, 1.0]])
-    winners = {goal: best(merit(goal, z, 0, level=1.4, pattern=np.array([-2.0, 0.1])), range(4), 4) for goal in GOALS}
+    history = SimpleNamespace(z=z, means=SimpleNamespace(sites=("a", "b")), scale={"a": (0.0, 1.0)})
+    wants = {"level": Want(("a",), level=1.4), "pattern": Want(("a", "b"), pattern=(-2.0, 0.1))}
+    pursued = [name for name, goal in GOALS.usable() if goal.wish is not None]
+    winners = {goal: best(merit_of(goal, wants.get(goal, Want(("a",))), history), range(4), 4) for goal in pursued}
     assert {goal: rows[0] for goal, rows in winners.items()} == {
         "drive": 0, "suppress": 2, "one_hot": 1, "level": 1, "pattern": 2,
     }  # fmt: skip
     # What was not measured is never chosen.
     assert all(len(rows) == 3 for rows in winners.values())
-    assert merit("one_hot", z[:, :1], 0)[0] == 2
+    history.z, history.means.sites = z[:, :1], ("a",)
+    assert merit_of("one_hot", Want(("a",)), history)[0] == 2
 
 
 def test_images_that_teach_most_lower_the_variance_of_predictions_most() -> None:

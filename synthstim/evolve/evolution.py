@@ -18,9 +18,11 @@ from synthstim.constraints import Constraint, check_all, project_all
 from synthstim.errors import InputError
 from synthstim.evolve.archive import Archive, Values
 from synthstim.evolve.code import Code, LowFrequencies
+from synthstim.goals import GOALS
+from synthstim.goals.aim import Aim
+from synthstim.goals.followed import followed
 from synthstim.modalities.image import MODALITY
 
-GOALS = ("drive", "suppress", "level")
 # Beyond this a full covariance has more entries than a session has presentations: only its diagonal is learnt.
 FULL_COVARIANCE = 60
 # Spreads of the first generation. One as wide as noise would bury an image that it starts from.
@@ -58,7 +60,7 @@ class Evolution:
 
     Args:
         shape: (channel, y, x) of an image.
-        goal: ``drive``, ``suppress`` or ``level``.
+        goal: ``drive``, ``suppress``, ``level`` or another that responses alone can follow.
         level: the response that ``level`` asks for, in the unit in which responses are told.
         site: its name, for messages.
         population: new images of a generation.
@@ -168,7 +170,7 @@ class Evolution:
         new = self.population
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            self._strategy.tell(list(self._asked[:new]), self._losses(means[:new]).tolist())
+            self._strategy.tell(list(self._asked[:new]), (-self.merits(means[:new])).tolist())
         self.generation += 1
         first = len(self._asked) - len(self._shown_again)
         self._archive.add(self._asked[:first], self.generation)
@@ -212,12 +214,12 @@ class Evolution:
 
     def _ranked(self) -> list[int]:
         """Numbers of all images shown so far, best mean first."""
-        return np.argsort(self._losses(self._archive.means), kind="stable").tolist()
+        return np.argsort(-self.merits(self._archive.means), kind="stable").tolist()
 
-    def _losses(self, means: Values) -> Values:
-        if self.goal == "level":
-            return np.abs(means - (self.level or 0.0))
-        return -means if self.goal == "drive" else means
+    def merits(self, means: Values) -> Values:
+        """How well mean responses (image,) do what the goal asks, higher is better."""
+        merits: Values = GOALS[self.goal].merit(means, Aim(goal=self.goal, level=self.level))
+        return merits
 
     def _means(self, responses: Any, counts: Any) -> tuple[Values, NDArray[np.int64]]:
         assert self._asked is not None
@@ -237,10 +239,11 @@ class Evolution:
 
 
 def _check(goal: str, level: float | None, population: int, again: int, spread: float) -> None:
-    if goal not in GOALS:
-        raise InputError(f"the goal {goal!r} is unknown: choose {', '.join(GOALS)}")
-    if (goal == "level") != (level is not None):
-        raise InputError("level goes with the goal level, and with no other: give both or neither")
+    if goal not in (known := followed()):
+        raise InputError(f"the goal {goal!r} is unknown: choose {', '.join(known)}")
+    if GOALS[goal].levelled != (level is not None):
+        levelled = " or ".join(name for name in known if GOALS[name].levelled)
+        raise InputError(f"level goes with the goal {levelled}, and with no other: give both or neither")
     if level is not None and not math.isfinite(level):
         raise InputError(f"the level {level} came: wanted a response")
     if not 4 <= population <= 1000:

@@ -179,11 +179,9 @@ class EvolutionFolder:
             new, middle = mean[roles == "new"], mean[roles == "centre"]
             evolution.tell(mean, counts=count)
             best = evolution.best
-            extreme = {"drive": new.max(), "suppress": new.min()}
-            nearest = new[np.abs(new - (self.settings.level or 0.0)).argmin()]
             self._rows.append(
                 {"generation": generation, "site": site, "new_mean": new.mean(),
-                 "new_best": extreme.get(self.settings.goal, nearest), "centre": middle[0] if len(middle) else None,
+                 "new_best": new[evolution.merits(new).argmax()], "centre": middle[0] if len(middle) else None,
                  "best": best.response, "best_presentations": best.presentations, "step": evolution.step}
             )  # fmt: skip
 

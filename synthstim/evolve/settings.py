@@ -13,10 +13,11 @@ from typing_extensions import Self
 
 from synthstim.constraints import Constraint, asked_for
 from synthstim.errors import InputError
+from synthstim.goals.followed import followed
 from synthstim.ids import NAME_RULE, is_name
 from synthstim.modalities.image import MODALITY
 from synthstim.recipe.constraints import Constraints, Limits
-from synthstim.recipe.expected import Expected
+from synthstim.recipe.expected import Expected, listed
 from synthstim.recipe.fields import Section, in_a_list
 from synthstim.recipe.problems import problem, raise_problems, validate
 from synthstim.recipe.yaml_source import Source
@@ -32,6 +33,12 @@ def _sequence(value: Any) -> Any:
 def _site(value: str) -> str:
     if not is_name(value):
         raise problem(f"is {value[:80]!r}, wanted the name of a site: {NAME_RULE}")
+    return value
+
+
+def _goal(value: str) -> str:
+    if value not in (known := followed()):
+        raise problem(f"is {value[:80]!r}, wanted {listed(list(map(repr, known)), 'or')}")
     return value
 
 
@@ -56,7 +63,7 @@ class EvolveSettings(Section):
     sites: Annotated[tuple[SiteName, ...], BeforeValidator(_sequence), Field(min_length=1), Expected("names of sites")]
     size: Annotated[tuple[Side, Side], BeforeValidator(_sequence), Expected("two whole numbers, height and width")]
     channels: Literal[1, 3] = 3
-    goal: Literal["drive", "suppress", "level"] = "drive"
+    goal: Annotated[str, AfterValidator(_goal)] = "drive"
     level: float | None = None
     population: int = Field(default=20, ge=4, le=1000)
     again: int = Field(default=1, ge=0)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 from synthstim.goals.aim import Aim
 from synthstim.goals.card import ACTIVATION, BEST_NATURAL, CardLine
+from synthstim.goals.wish import Want, Wish
 from synthstim.recipe.stimuli import Item, StimulusSpec, Variant
 from synthstim.recipe.yaml_source import Location
 
@@ -50,16 +51,22 @@ class Goal:
     Attributes:
         name: as recipes have it.
         section: schema of an entry with this goal, a subclass of ``Metamer`` or of ``Controller``.
+        wish: schema of an entry of loop.yaml; None for a goal that no closed loop pursues.
         label, symbol: in the report; the symbol is plotly's.
-        higher: whether a response that does better is a higher one.
+        higher: whether a higher response does better; ``merit`` says more where this is not all.
+        levelled: whether it asks for a level.
+        followed: whether it can be followed by responses to single units alone, without a model.
         lines: what a card of the report says, a line each.
     """
 
     name: str
     section: type[StimulusSpec]
+    wish: type[Wish] | None = None
     label: str
     symbol: str = "circle"
     higher: bool = True
+    levelled: bool = False
+    followed: bool = False
     lines: tuple[CardLine, ...] = (ACTIVATION, BEST_NATURAL)
 
     def __repr__(self) -> str:
@@ -140,6 +147,44 @@ class Goal:
         activation, natural = measured["activation"], measured["best_natural"]
         if self.merit(activation, aim) <= self.merit(natural, aim):
             yield f"the activation {activation:.3g} does not go beyond the best natural {natural:.3g}"
+
+    # What a closed loop makes of it.
+
+    def wants(self, wish: Any, sites: Sequence[str], scale: Mapping[str, tuple[float, float]]) -> Iterator[Want]:
+        """What images are to be made for: by default, for each of the sites by itself.
+
+        Args:
+            sites: that are fitted and were recorded, which ``all`` stands for.
+            scale: mean and standard deviation of each site's responses in generation 0.
+        """
+        for site in sites if isinstance(wish.sites, str) else wish.sites:
+            yield Want((site,))
+
+    def asked(self, wish: Any, want: Want, as_fitted: Callable[[float, str], float]) -> dict[str, Any]:
+        """Keys of the recipe's entry that asks for it.
+
+        Args:
+            as_fitted: a z-score of generation 0, and the site, -> z-score of the fit's responses.
+        """
+        (site,) = want.sites
+        return {"unit": {"site": site}} | self.passed_on(wish)
+
+    def passed_on(self, wish: Wish, *but: str) -> dict[str, Any]:
+        """What a wish says by keys that a recipe's entry has, too; but for some."""
+        own = {"name", "goal", "copies", *but}
+        shared = [key for key in type(wish).model_fields if key in self.section.model_fields and key not in own]
+        return {key: value for key in shared if (value := getattr(wish, key)) is not None}
+
+    def standing(self, z: Values, columns: Sequence[int], aim: Aim) -> Values:
+        """How well images did (image,), higher is better, by measured responses; NaN where something was not measured.
+
+        Args:
+            z: (image, site) mean responses in standard deviations about each site's mean.
+            columns: of the sites that are controlled.
+            aim: in these z-scores.
+        """
+        merits: Values = self.merit(self.values(z[:, list(columns)], aim), aim)
+        return merits
 
     # How the report puts it.
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from synthstim.goals.aim import Aim
 from synthstim.goals.base import Measured
 from synthstim.goals.card import ACTIVATION, BEST_NATURAL, RATIO
-from synthstim.goals.unit import CautiousController, UnitGoal
+from synthstim.goals.unit import CautiousController, CautiousWish, UnitGoal
 
 if TYPE_CHECKING:
     from synthstim.models import Unit
@@ -21,12 +21,20 @@ class DriveEntry(CautiousController):
     goal: Literal["drive"]
 
 
+class DriveWish(CautiousWish):
+    """Images that drive sites."""
+
+    goal: Literal["drive"]
+
+
 class DriveGoal(UnitGoal):
     """The highest activation."""
 
     name = "drive"
     section = DriveEntry
+    wish = DriveWish
     label = "drive ↑"
+    followed = True
     symbol = "triangle-up"
     lines = (ACTIVATION, BEST_NATURAL, RATIO)
 

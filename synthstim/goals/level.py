@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field
@@ -10,7 +10,8 @@ from pydantic import AfterValidator, Field
 from synthstim.goals.aim import Aim
 from synthstim.goals.base import Measured, Measuring
 from synthstim.goals.card import ACTIVATION, CardLine
-from synthstim.goals.unit import CautiousController, UnitGoal
+from synthstim.goals.unit import CautiousController, CautiousWish, UnitGoal
+from synthstim.goals.wish import Want
 from synthstim.ids import id_part
 from synthstim.recipe.expected import Expected
 from synthstim.recipe.fields import Activation, check_different
@@ -54,11 +55,32 @@ class LevelEntry(CautiousController):
                     yield (key,), "does not go with levels: remove it"
 
 
+class LevelWish(CautiousWish):
+    """Images that bring sites to levels.
+
+    Attributes:
+        levels: responses asked for.
+        scale: ``recorded``, in the units of the recording, or ``z``, in standard deviations about the mean of the first
+            generation's responses.
+    """
+
+    goal: Literal["level"]
+    levels: Annotated[
+        tuple[float, ...],
+        Field(min_length=1, strict=False),
+        AfterValidator(check_different),
+        Expected("a list of responses"),
+    ]
+    scale: Literal["recorded", "z"] = "recorded"
+
+
 class LevelGoal(UnitGoal):
     """The activation nearest to the level."""
 
     name = "level"
     section = LevelEntry
+    wish = LevelWish
+    levelled = followed = True
     label = "level"
     symbol = "diamond"
     lines = (
@@ -114,6 +136,19 @@ class LevelGoal(UnitGoal):
         activation, tolerance = measured["activation"], measured["tolerance"]
         if aim.level is not None and abs(activation - aim.level) > tolerance:
             yield f"the activation {activation:.3g} is not within {tolerance:.2g} of the level {aim.level:.3g}"
+
+    def wants(self, wish: Any, sites: Sequence[str], scale: Mapping[str, tuple[float, float]]) -> Iterator[Want]:
+        """Each level of each site, as recorded."""
+        for want in super().wants(wish, sites, scale):
+            for number, level in enumerate(wish.levels):
+                mean, spread = scale[want.sites[0]]
+                asked = float(level) if wish.scale == "recorded" else round(mean + level * spread, 4)
+                yield Want(want.sites, level=asked, part=f"l{number}")
+
+    def asked(self, wish: Any, want: Want, as_fitted: Callable[[float, str], float]) -> dict[str, Any]:
+        """One of the levels."""
+        (site,) = want.sites
+        return {"unit": {"site": site}, "level": want.level} | self.passed_on(wish, "levels")
 
     def best_naturals(self, noun: str) -> str:
         """What the report calls the natural images, or sounds, that do best."""

@@ -12,6 +12,7 @@ from synthstim.goals.aim import Aim
 from synthstim.goals.base import Measured, Measuring
 from synthstim.goals.card import ACTIVATION, BEST_NATURAL, RATIO
 from synthstim.goals.unit import UnitController, UnitGoal, site_unit, sites_in, unit_of
+from synthstim.goals.wish import Wish
 from synthstim.recipe.stimuli import Item
 from synthstim.recipe.units import SITES, OthersSpec
 from synthstim.recipe.yaml_source import Location
@@ -72,11 +73,23 @@ class OneHotEntry(UnitController):
                 return
 
 
+class OneHotWish(Wish):
+    """Images that drive one site alone.
+
+    Attributes:
+        temperature: of the softmax; None takes the recipe's default.
+    """
+
+    goal: Literal["one_hot"]
+    temperature: float | None = Field(default=None, gt=0)
+
+
 class OneHotGoal(UnitGoal):
     """The highest activation above the others'."""
 
     name = "one_hot"
     section = OneHotEntry
+    wish = OneHotWish
     label = "one hot"
     symbol = "star"
     lines = (ACTIVATION, BEST_NATURAL, RATIO)
@@ -145,6 +158,16 @@ class OneHotGoal(UnitGoal):
             fitted = aim.unit is not None and in_z_scores([aim.unit]) is not None
             compared = "in z-scores" if fitted else "z-scored over the pool"
             yield f"the target is not the most driven unit of its set ({compared if aim.zscore else 'in activations'})"
+
+    def standing(self, z: NDArray[np.float64], columns: Sequence[int], aim: Aim) -> NDArray[np.float64]:
+        """The response above that of the most driven other site."""
+        import numpy as np
+
+        (column,) = columns
+        others = np.delete(z, column, axis=1)
+        highest = np.where(np.isnan(others), -np.inf, others).max(1, initial=-np.inf)
+        above: NDArray[np.float64] = z[:, column] - np.where(np.isfinite(highest), highest, 0.0)
+        return above
 
 
 def in_z_scores(units: Sequence[Unit]) -> tuple[Unit, ...] | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Field
@@ -11,6 +11,7 @@ from synthstim.goals.aim import Aim
 from synthstim.goals.base import Goal, Measured, Measuring
 from synthstim.goals.card import CardLine
 from synthstim.goals.unit import site_unit
+from synthstim.goals.wish import Want, Wish
 from synthstim.recipe.expected import Expected
 from synthstim.recipe.fields import Activation, Text
 from synthstim.recipe.stimuli import Controller, Item
@@ -62,14 +63,35 @@ class PatternEntry(Controller):
         yield from ((("pattern", site), site) for site in self.pattern)
 
 
+class PatternWish(Wish):
+    """Images that bring sites to a pattern, together.
+
+    Attributes:
+        pattern: z-score of each site, on the scale of generation 0.
+    """
+
+    goal: Literal["pattern"] = "pattern"
+    pattern: ZScores
+
+    @property
+    def says_which(self) -> str:
+        """The key that names sites."""
+        return "pattern"
+
+    @property
+    def named(self) -> tuple[str, ...]:
+        """The sites of the pattern."""
+        return tuple(self.pattern)
+
+
 class PatternGoal(Goal):
     """The least distance from the pattern."""
 
     name = "pattern"
     section = PatternEntry
+    wish = PatternWish
     label = "pattern"
     symbol = "cross"
-    higher = False
     lines = (
         CardLine("distance", "activation", "Root mean square distance from the pattern, in z-scores"),
         CardLine("nearest natural", "best_natural", "The least distance over the pool"),
@@ -115,6 +137,10 @@ class PatternGoal(Goal):
         distance: NDArray[np.float64] = ((activations - aim.pattern) ** 2).mean(1) ** 0.5
         return distance
 
+    def merit(self, values: Any, aim: Aim) -> Any:
+        """Minus the distance."""
+        return -values
+
     def reasons(
         self, aim: Aim, measured: Measured, criteria: Mapping[str, Any], target_db: float | None = None
     ) -> Iterator[str]:
@@ -122,6 +148,19 @@ class PatternGoal(Goal):
         distance, natural = measured["activation"], measured["best_natural"]
         if distance >= natural:
             yield f"the distance {distance:.3g} from the pattern is not below the nearest natural's {natural:.3g}"
+
+    def wants(self, wish: Any, sites: Sequence[str], scale: Mapping[str, tuple[float, float]]) -> Iterator[Want]:
+        """The pattern, once."""
+        yield Want(tuple(wish.pattern), pattern=tuple(wish.pattern.values()), alone=False)
+
+    def asked(self, wish: Any, want: Want, as_fitted: Callable[[float, str], float]) -> dict[str, Any]:
+        """The pattern in the fit's z-scores."""
+        pattern = {site: as_fitted(z, site) for site, z in zip(want.sites, want.pattern, strict=True)}
+        return {"pattern": pattern} | self.passed_on(wish, "pattern")
+
+    def standing(self, z: NDArray[np.float64], columns: Sequence[int], aim: Aim) -> NDArray[np.float64]:
+        """Minus the distance from the pattern; not a number where none is asked."""
+        return super().standing(z, columns, aim) if aim.pattern else z.mean(1) * float("nan")
 
 
 GOAL = PatternGoal()

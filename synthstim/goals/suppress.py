@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from synthstim.goals.aim import Aim
 from synthstim.goals.base import Measured
-from synthstim.goals.unit import CautiousController, UnitGoal
+from synthstim.goals.unit import CautiousController, CautiousWish, UnitGoal
 
 if TYPE_CHECKING:
     from synthstim.models import Unit
@@ -20,12 +20,20 @@ class SuppressEntry(CautiousController):
     goal: Literal["suppress"]
 
 
+class SuppressWish(CautiousWish):
+    """Images that suppress sites."""
+
+    goal: Literal["suppress"]
+
+
 class SuppressGoal(UnitGoal):
     """The lowest activation."""
 
     name = "suppress"
     section = SuppressEntry
+    wish = SuppressWish
     label = "suppress ↓"
+    followed = True
     symbol = "triangle-down"
     higher = False
 

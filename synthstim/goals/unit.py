@@ -6,8 +6,11 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Any
 
+from pydantic import Field
+
 from synthstim.goals.aim import Aim
 from synthstim.goals.base import Goal, Measuring
+from synthstim.goals.wish import Wish
 from synthstim.ids import distinct_part
 from synthstim.recipe.expected import Expected
 from synthstim.recipe.fields import Weight
@@ -73,6 +76,16 @@ class CautiousController(UnitController):
         """The spread that caution reads, where the fit has none."""
         if self.caution and not spread():
             yield ("caution",), f"wants the spread of an ensemble, but {observer} is one fit: fit an ensemble"
+
+
+class CautiousWish(Wish):
+    """A wish for sites that may be held where the members of an ensemble of fits agree.
+
+    Attributes:
+        caution: standard deviations over the ensemble that are taken from the score.
+    """
+
+    caution: float | None = Field(default=None, ge=0)
 
 
 class UnitGoal(Goal):

@@ -10,6 +10,8 @@ import torch
 from scipy.stats import false_discovery_control, mannwhitneyu
 
 from synthstim.encoding import MEMBERS, Fit, Stimuli
+from synthstim.goals import GOALS
+from synthstim.goals.wish import Want
 from synthstim.loop.generation import Generation
 from synthstim.loop.history import History
 from synthstim.loop.requests import merit_of, track_levels
@@ -70,7 +72,7 @@ def gains(history: History, generation: Generation) -> pd.DataFrame:
 
     ``made``, ``natural`` and ``control`` (noise, Gabors and the model's choice of natural images, if the settings ask for
     them) are mean responses of the controlled site, as recorded; ``gain`` is the ratio of the first two. ``merit_...``
-    are in standard deviations of generation 0 (see ``goals.merit``). ``p`` is of a one-sided Mann-Whitney test over
+    are in standard deviations of generation 0 (see ``requests.merit_of``). ``p`` is of a one-sided Mann-Whitney test over
     images and trials, in the goal's direction; ``q`` is corrected over the sites of the goal (Benjamini-Hochberg).
     """
     own = History([*history.generations[:1], generation], generation.responses, history.plan)
@@ -126,7 +128,7 @@ def _gain(
     row.pop("q")
     if target not in own.means.sites:
         return row
-    merits = dict(zip(own.means.stimulus_ids, merit_of(kind, target, own), strict=True))
+    merits = dict(zip(own.means.stimulus_ids, merit_of(kind, Want((target,)), own), strict=True))
     at = trials[trials["site"] == target]
     tested = (shown["made"], shown["natural"])
     groups = [at.loc[at["stimulus_id"].isin(names), "response"].to_numpy(dtype=float) for names in tested]
@@ -139,7 +141,7 @@ def _gain(
             row[f"merit_{noun}"] = float(np.mean(kept)) if kept else np.nan
     row["gain"] = row["made"] / row["natural"] if row["natural"] > 0 else np.nan
     if all(len(values) for values in groups):
-        direction = "less" if kind == "suppress" else "greater"
+        direction = "greater" if GOALS[kind].higher else "less"
         row["p"] = float(mannwhitneyu(*groups, alternative=direction).pvalue)
     return row
 

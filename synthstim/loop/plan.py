@@ -9,10 +9,11 @@ import pandas as pd
 
 from synthstim.encoding import Fit, Stimuli
 from synthstim.errors import InputError
+from synthstim.goals.pattern import GOAL as PATTERN
+from synthstim.goals.pattern import PatternWish
 from synthstim.loop.assemble import write_shown_again
 from synthstim.loop.exploration import layer_features, most_informative, random_pattern
 from synthstim.loop.generation import Generation, plan_table
-from synthstim.loop.goals import Wish
 from synthstim.loop.history import History
 from synthstim.loop.requests import Request, requests_for
 from synthstim.loop.session import LoopSession
@@ -84,7 +85,7 @@ def poor_sites(fit: Fit, sites: Sequence[str], least: float) -> dict[str, float]
 
 def _explore_counts(settings: LoopSettings, requests: Sequence[Request]) -> tuple[int, int]:
     """How many natural images and how many patterns explore."""
-    made = sum(request.goal.copies for request in requests)
+    made = sum(request.wish.copies for request in requests)
     share = settings.explore.share
     count = max(settings.explore.at_least, round(made * share / (1 - share)))
     patterns = {"natural": 0, "pattern": count, "both": count // 2}[settings.explore.kind]
@@ -96,10 +97,9 @@ def _patterns(settings: LoopSettings, number: int, sites: Sequence[str], count: 
     out = []
     for at in range(count):
         pattern = random_pattern(sites, generator)
-        goal = Wish(
-            name=EXPLORE, goal="pattern", pattern=pattern, copies=1, warm=0, evaluations=settings.explore.evaluations
-        )
-        out.append(Request(goal, None, f"g{number}_{EXPLORE}_{at:03d}", pattern=pattern))
+        wish = PatternWish(name=EXPLORE, pattern=pattern, copies=1, warm=0, evaluations=settings.explore.evaluations)
+        (want,) = PATTERN.wants(wish, sites, {})
+        out.append(Request(wish, want, f"g{number}_{EXPLORE}_{at:03d}"))
     return out
 
 

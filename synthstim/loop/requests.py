@@ -5,14 +5,17 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from synthstim.errors import InputError, nearest
-from synthstim.loop.goals import Values, Wish, best, merit
-from synthstim.loop.history import History
+from synthstim.goals import GOALS
+from synthstim.goals.aim import Aim
+from synthstim.goals.wish import Want, Wish
+from synthstim.loop.history import History, Values
 from synthstim.loop.settings import LoopSettings
 
 LEVELS = ("generation", "goal", "target", "level", "measured", "images", "tolerance", "status")
@@ -23,46 +26,37 @@ class Request:
     """One thing that images are made for.
 
     Attributes:
-        goal: the settings' goal.
-        site: that is controlled; None for a pattern.
+        wish: the settings' goal.
+        want: what of it.
         name: of the images, without the number of the copy.
-        level: that ``level`` asks for, as recorded.
-        pattern: site -> z-score on the scale of generation 0, for a pattern.
     """
 
-    goal: Wish
-    site: str | None
+    wish: Wish
+    want: Want
     name: str
-    level: float | None = None
-    pattern: dict[str, float] = field(default_factory=dict)
 
     @property
     def target(self) -> str:
         """How tables call what is controlled."""
-        return self.site if self.site is not None else " ".join(self.pattern)
+        return " ".join(self.want.sites)
 
     def merits(self, history: History) -> Values:
         """(image,) how well each image that was shown did this."""
-        return merit_of(self.goal.goal, self.site, history, level=self.level, pattern=self.pattern)
+        return merit_of(self.wish.goal, self.want, history)
 
 
-def merit_of(
-    goal: str,
-    site: str | None,
-    history: History,
-    *,
-    level: float | None = None,
-    pattern: dict[str, float] | None = None,
-) -> Values:
-    """(image,) how well each image that was shown did something; see ``merit``."""
+def merit_of(goal: str, want: Want, history: History) -> Values:
+    """(image,) how well each image that was shown did something, higher is better; -inf where it was not measured."""
     sites = list(history.means.sites)
-    asked = np.array([(pattern or {}).get(name, np.nan) for name in sites])
-    at = sites.index(site) if site is not None else 0
-    z = None
-    if level is not None and site is not None:
-        mean, spread = history.scale[site]
-        z = (level - mean) / spread
-    return merit(goal, history.z, at, level=z, pattern=asked)
+    known = [site in sites for site in want.sites]
+    columns = [sites.index(site) for site, there in zip(want.sites, known, strict=True) if there]
+    level = None
+    if want.level is not None:
+        mean, spread = history.scale[want.sites[0]]
+        level = (want.level - mean) / spread
+    pattern = tuple(z for z, there in zip(want.pattern, known, strict=False) if there)
+    standing = GOALS[goal].standing(history.z, columns, Aim(goal=goal, level=level, pattern=pattern))
+    return np.where(np.isnan(standing), -np.inf, standing)
 
 
 def requests_for(
@@ -79,26 +73,15 @@ def requests_for(
     """
     require_sites(settings, number, sites)
     stems, out = site_stems(sites), []
-    for goal in settings.goals:
-        if not goal.active(number):
+    for wish in settings.goals:
+        if not wish.active(number):
             continue
-        if goal.goal == "pattern":
-            pattern = dict(goal.pattern or {})
-            if not set(pattern) & set(poor):
-                out.append(Request(goal, None, f"g{number}_{goal.name}", pattern=pattern))
-            continue
-        targets = list(sites) if isinstance(goal.sites, str) else list(goal.sites)
-        for site in targets:
-            if site in poor:
+        reached = levels_reached(history, wish)
+        for want in GOALS[wish.goal].wants(wish, sites, history.scale):
+            if set(want.sites) & set(poor) or (want.sites[0], want.level) in reached:
                 continue
-            name = f"g{number}_{goal.name}_{stems[site]}"
-            if goal.goal != "level":
-                out.append(Request(goal, site, name))
-                continue
-            reached = levels_reached(history, goal, site)
-            for at, level in enumerate(levels_of(goal, site, history)):
-                if level not in reached:
-                    out.append(Request(goal, site, f"{name}_l{at}", level=level))
+            parts = [f"g{number}_{wish.name}", *([stems[want.sites[0]]] if want.alone else []), want.part]
+            out.append(Request(wish, want, "_".join(part for part in parts if part)))
     return out
 
 
@@ -112,22 +95,14 @@ def require_sites(settings: LoopSettings, number: int, sites: Sequence[str]) -> 
             )
 
 
-def levels_of(goal: Wish, site: str, history: History) -> list[float]:
-    """The responses that a goal asks of a site, as recorded."""
-    mean, spread = history.scale[site]
-    if goal.scale == "recorded":
-        return [float(level) for level in goal.levels or ()]
-    return [round(mean + level * spread, 4) for level in goal.levels or ()]
-
-
-def levels_reached(history: History, goal: Wish, site: str) -> set[float]:
-    """Those that some generation reached."""
-    out: set[float] = set()
+def levels_reached(history: History, wish: Wish) -> set[tuple[str, float]]:
+    """The levels of a goal, each with its site, that some generation reached."""
+    out: set[tuple[str, float]] = set()
     for generation in history.generations:
         table = generation.table("levels.tsv")
         if len(table):
-            own = table[(table["goal"] == goal.name) & (table["target"] == site) & (table["status"] == "reached")]
-            out.update(float(level) for level in own["level"])
+            own = table[(table["goal"] == wish.name) & (table["status"] == "reached")]
+            out.update((str(row["target"]), float(row["level"])) for _, row in own.iterrows())
     return out
 
 
@@ -158,7 +133,17 @@ def track_levels(settings: LoopSettings, history: History) -> pd.DataFrame:
 def warm_starts(request: Request, history: History) -> list[str]:
     """Ids of the images that did best what is asked for, among all that were shown, the best first."""
     merits = request.merits(history)
-    return [history.means.stimulus_ids[row] for row in best(merits, range(len(merits)), request.goal.warm)]
+    return [history.means.stimulus_ids[row] for row in best(merits, range(len(merits)), request.wish.warm)]
+
+
+def best(values: Values, among: Sequence[int] | NDArray[np.int64], most: int) -> list[int]:
+    """The rows with the highest values, the best first; rows that were not measured are none.
+
+    >>> best(np.array([1.0, 3.0, -np.inf, 2.0]), [0, 1, 2], 2)
+    [1, 0]
+    """
+    rows = [int(row) for row in among if np.isfinite(values[row])]
+    return sorted(rows, key=lambda row: -values[row])[:most]
 
 
 def site_stems(sites: Sequence[str]) -> dict[str, str]:

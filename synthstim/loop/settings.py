@@ -9,10 +9,12 @@ from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, mod
 from typing_extensions import Self
 
 from synthstim.errors import InputError, nearest
-from synthstim.loop.goals import Wish
+from synthstim.goals import GOALS
+from synthstim.goals.wish import Wish
 from synthstim.recipe import Expected, ObserverSpec, problem, raise_problems, read_yaml, validate
 from synthstim.recipe.controls import ControlsSpec
 from synthstim.recipe.fields import FileOrFolderPath, FilePath, LayerName, Section, Text, check_different, check_whole
+from synthstim.recipe.keyed import Keyed
 from synthstim.recipe.schema import by_name
 from synthstim.responses.seconds import require_window
 
@@ -52,6 +54,10 @@ Window = Annotated[
     Field(strict=False),
     AfterValidator(_window),
     Expected("[start, end] in seconds from stimulus onset"),
+]
+
+GoalWish = Annotated[
+    Wish, Keyed("goal", GOALS, lambda goal: goal.wish, "a mapping with name, goal and what the goal needs")
 ]
 
 
@@ -190,7 +196,7 @@ class LoopSettings(Section):
     min_share: float = Field(default=0.9, gt=0, le=1)
     reading: Reading = Reading()
     fitting: Fitting = Fitting()
-    goals: Annotated[tuple[Wish, ...], Field(strict=False), Expected("a list of goals")] = ()
+    goals: Annotated[tuple[GoalWish, ...], Field(strict=False), Expected("a list of goals")] = ()
     controls: ControlsSpec = ControlsSpec()
     anchors: Anchors = Anchors()
     explore: Explore = Explore()
@@ -207,7 +213,7 @@ class LoopSettings(Section):
             if name in names[:index]
         )
         raise_problems(
-            (("goals", index, "sites" if goal.pattern is None else "pattern"), f"names {site!r}, which {why}")
+            (("goals", index, goal.says_which), f"names {site!r}, which {why}")
             for index, goal in enumerate(self.goals)
             for site in goal.named
             if (why := self._unknown(site))

@@ -8,9 +8,8 @@ import numpy as np
 import pandas as pd
 
 from synthstim.loop.generation import plan_table
-from synthstim.loop.goals import best
 from synthstim.loop.history import History
-from synthstim.loop.requests import Request
+from synthstim.loop.requests import Request, best
 from synthstim.loop.settings import LoopSettings
 
 
@@ -24,16 +23,16 @@ def anchor_rows(settings: LoopSettings, history: History, requests: Sequence[Req
     rows: list[tuple[object, ...]] = []
     seen = set()
     for request in requests:
-        key = (request.goal.name, request.target)
-        if request.goal.goal == "level" or key in seen:
+        key = (request.wish.name, request.target)
+        if request.want.level is not None or key in seen:
             continue
         seen.add(key)
         merits = request.merits(history)
-        made = history.rows(role="exploit", goal=request.goal.name, target=request.target)
+        made = history.rows(role="exploit", goal=request.wish.name, target=request.target)
         for among, most in ((history.natural(), settings.anchors.natural), (made, settings.anchors.earlier)):
             for row in best(merits, among, most):
                 name = history.means.stimulus_ids[row]
-                rows.append((name, "anchor", key[0], request.goal.goal, key[1], None, history.groups[name], None))
+                rows.append((name, "anchor", key[0], request.wish.goal, key[1], None, history.groups[name], None))
     first = [str(name) for name in history.generations[0].plan["stimulus_id"]]
     for at in sorted(np.random.default_rng(settings.seed).permutation(len(first))[: settings.anchors.random]):
         rows.append((first[at], "anchor", None, None, None, None, history.groups[first[at]], None))

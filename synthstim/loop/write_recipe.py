@@ -12,11 +12,13 @@ import yaml
 
 from synthstim.encoding import Fit
 from synthstim.files import remove, write_whole, written_whole
+from synthstim.goals import GOALS
 from synthstim.loop.generation import Generation, plan_table
 from synthstim.loop.history import History
 from synthstim.loop.requests import Request, warm_starts
 from synthstim.loop.settings import LoopSettings
 from synthstim.recipe import Recipe, expand
+from synthstim.recipe.expected import values_of
 
 RECIPE = "recipe.yaml"
 STARTS = "starts"
@@ -33,7 +35,7 @@ def entries_for(
     entries, of = [], {}
     for request in requests:
         starts = warm_starts(request, history)
-        if cold := request.goal.copies - len(starts):
+        if cold := request.wish.copies - len(starts):
             entries.append(_entry(request, request.name, cold, fit, history))
             of[request.name] = (request, "")
         for at, start in enumerate(starts):
@@ -86,11 +88,11 @@ def plan_rows(
     rows = []
     for item in expand(recipe, sites):
         request, start = of[item.entry.name]
-        role = "explore" if request.goal.name == EXPLORE else "exploit"
+        role = "explore" if request.wish.name == EXPLORE else "exploit"
         # One that starts from an image stays near it: it must not be predicted by a model fitted to that image.
-        group = history.groups[start] if start else f"{request.goal.name} {request.target}"
-        goal = request.goal
-        rows.append((item.stimulus_id, role, goal.name, goal.goal, request.target, request.level, group, start or None))
+        group = history.groups[start] if start else f"{request.wish.name} {request.target}"
+        wish, want = request.wish, request.want
+        rows.append((item.stimulus_id, role, wish.name, wish.goal, request.target, want.level, group, start or None))
     return plan_table(rows)
 
 
@@ -99,18 +101,11 @@ EXPLORE = "explore"
 
 
 def _entry(request: Request, name: str, copies: int, fit: Fit, history: History) -> dict[str, Any]:
-    goal = request.goal
-    entry: dict[str, Any] = {"name": name, "kind": "controller", "goal": goal.goal, "copies": copies}
-    if goal.goal == "pattern":
-        entry["pattern"] = {site: _rescaled(z, site, fit, history) for site, z in request.pattern.items()}
-    else:
-        entry["unit"] = {"site": request.site}
-    if goal.goal == "level":
-        entry["level"] = request.level
-    for key in ("temperature", "evaluations", "caution"):
-        if (value := getattr(goal, key)) is not None:
-            entry[key] = value
-    return entry
+    wish = request.wish
+    goal = GOALS[wish.goal]
+    (kind,) = values_of(goal.section, "kind")
+    entry = {"name": name, "kind": kind, "goal": wish.goal, "copies": copies}
+    return entry | goal.asked(wish, request.want, lambda z, site: _rescaled(z, site, fit, history))
 
 
 def _rescaled(z: float, site: str, fit: Fit, history: History) -> float:

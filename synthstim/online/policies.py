@@ -8,11 +8,12 @@ from typing import Protocol
 import numpy as np
 
 from synthstim.errors import InputError
+from synthstim.goals import GOALS
+from synthstim.goals.aim import Aim
+from synthstim.goals.followed import followed
 from synthstim.ids import check_names
 from synthstim.online.trial import Trial
 from synthstim.stimulus_set import StimulusSet
-
-GOALS = ("drive", "suppress")
 
 
 class Policy(Protocol):
@@ -154,7 +155,7 @@ class Bandit:
 
     Args:
         site: whose response counts.
-        goal: ``drive`` looks for the highest mean, ``suppress`` for the lowest.
+        goal: that asks for no level: ``drive`` looks for the highest mean, ``suppress`` for the lowest.
         trials: after which it ends.
         width: how curious it is; 0 always shows the best mean.
     """
@@ -162,8 +163,8 @@ class Bandit:
     def __init__(
         self, stimulus_ids: Sequence[str], *, site: str, goal: str = "drive", trials: int = 500, width: float = 1.0
     ) -> None:
-        if goal not in GOALS:
-            raise InputError(f"the goal {goal!r} is unknown to a bandit: choose {' or '.join(GOALS)}")
+        if goal not in (known := followed(levelled=False)):
+            raise InputError(f"the goal {goal!r} is unknown to a bandit: choose {' or '.join(known)}")
         if not 0 <= width <= 100:
             raise InputError(f"a width of {width:g} came: wanted 0 to 100")
         check_names([site], "site")
@@ -200,8 +201,8 @@ class Bandit:
         self._squares[place] += value**2
 
     def _gain(self) -> np.ndarray:
-        means = self._sum / self._count
-        return means if self.goal == "drive" else -means
+        merits: np.ndarray = GOALS[self.goal].merit(self._sum / self._count, Aim(goal=self.goal))
+        return merits
 
 
 def levels_of_set(stimuli: StimulusSet) -> dict[float, list[str]]:
