@@ -263,3 +263,12 @@ def test_an_input_that_the_stimuli_do_not_have_is_one_sentence_before_a_model_is
     path.write_text(json.dumps(facts))
     with pytest.raises(InputError, match=r"provenance\.json (describes stimuli of|does not describe an observer)"):
         observer_of_set(StimulusSet.read(root))
+
+
+def test_another_likeness_to_the_reference_is_found(root, network):
+    table = pd.read_csv(root / "stimuli.tsv", sep="\t", dtype=str, keep_default_na=False)
+    metamers = table["kind"] == "metamer"
+    assert (table.loc[~metamers, "ssim"] == "n/a").all()
+    table.loc[metamers, "ssim"] = "0.99"
+    table.to_csv(root / "stimuli.tsv", sep="\t", index=False)
+    assert sum(": ssim is" in problem for problem in found(root, network)) == metamers.sum()

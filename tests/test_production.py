@@ -19,6 +19,7 @@ from torch import nn
 from synthstim import ImageInput, InputError, Observer, Recipe, StimulusSet, check_set, load_model, make, read_recipe
 from synthstim.files import sha256_of
 from synthstim.modalities.image import bit_depth, read_image, write_png
+from synthstim.modalities.image.likeness import structural_similarity
 from synthstim.production.fingerprint import structure_of
 from synthstim.production.jobs import plan_jobs
 from synthstim.stimulus_set import COLUMNS
@@ -74,6 +75,7 @@ def test_copies_differ_and_say_how_far_they_are_from_the_reference(made):
     reference = made.stimulus(made.table["reference"].iloc[2])
     distance = np.linalg.norm(one - reference) / np.linalg.norm(reference)
     assert made.table["pixel_distance"].iloc[2] == pytest.approx(distance, rel=1e-5)
+    assert made.table["ssim"].iloc[2] == pytest.approx(structural_similarity(one, reference), abs=1e-5)
 
 
 def test_provenance_and_companions(made):

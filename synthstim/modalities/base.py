@@ -125,7 +125,7 @@ class Modality:
         shaped_starts: those of them that take after a metamer's reference.
         columns: of the table of a set, that are for this modality alone and not among those that every table has:
             name -> (``number`` or ``count`` or ``text``, what it means, units).
-        tolerances: by how much a figure of ``statistics`` may differ when it is measured again.
+        tolerances: by how much a figure of ``statistics``, or of ``between`` beside the distance, may differ when it is measured again.
         rematched: column -> the resampler after which a match is measured again.
         resamplers: names for ``through``.
         resizes: whether an observer takes stimuli of any size, resized to what its network was trained at.
@@ -269,10 +269,10 @@ class Modality:
         """What the table says of every file, by column."""
         return {}
 
-    def between(self, stimulus: Stimulus, reference: Stimulus) -> float:
-        """The distance between a stimulus and its reference, |stimulus - reference| / |reference|."""
+    def between(self, stimulus: Stimulus, reference: Stimulus) -> dict[str, float]:
+        """What the table says of a stimulus beside its reference: the distance |stimulus - reference| / |reference|."""
         length = max(float(np.linalg.norm(reference.ravel())), 1e-12)
-        return float(np.linalg.norm((stimulus - reference).ravel()) / length)
+        return {self.distance: float(np.linalg.norm((stimulus - reference).ravel()) / length)}
 
     def off(self, change: Tensor, stimuli: Tensor) -> float:
         """How much a change (batch, *shape) does to the stimulus that it changes most: the largest change of a value."""

@@ -27,7 +27,7 @@ DECIBELS_ELSEWHERE = 0.5
 _SHARE = 0.012
 _ABSOLUTE = {"pearson": 0.002, "spearman": 0.002, "null_percentile": 0.5}
 # Columns that sets of earlier versions do not have.
-_ADDED = ("match_db_soxr", "peak_run")
+_ADDED = ("match_db_soxr", "peak_run", "ssim")
 _FROM_POOL = ("null_percentile", "best_natural")
 
 

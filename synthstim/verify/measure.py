@@ -55,14 +55,15 @@ class Measurer:
         for column, resampler in modality.rematched.items():
             heard = resampled(self.observer, resampler, stimulus, reference)
             measured[column] = _joint(profile_of(self.observer, *heard, layers))["match_db"]
-        key = (reference.tobytes(), tuple(layers))
+        # A layer decides whatever is matched; an observer with several outputs decides by those that the layers serve.
+        key = (reference.tobytes(), tuple(layers) if callable(self.observer.decision) else ())
         if key not in self._decisions:
             self._decisions[key] = _decision(self.observer, reference, layers)
         measured["same_class"] = _same(_decision(self.observer, stimulus, layers), self._decisions[key])
         leave_out = self.pool.recognise(reference)
         null = self.null(layers)
-        ranks = [_percentile(null.values(measure, leave_out), measured[measure]) for measure in MEASURES]
-        return measured | {"null_percentile": min(ranks), modality.distance: modality.between(stimulus, reference)}
+        percentiles = [_percentile(null.values(measure, leave_out), measured[measure]) for measure in MEASURES]
+        return measured | {"null_percentile": min(percentiles)} | modality.between(stimulus, reference)
 
     def controller(self, stimulus: Stimulus, aim: Aim) -> Measured:
         """What the goal judges by, such as the activation of the unit, and the best of the pool in the goal's direction."""

@@ -14,6 +14,7 @@ from synthstim.modalities.base import Modality, Stimulus, StimulusInput
 from synthstim.modalities.image.arrays import FITS, fit_image
 from synthstim.modalities.image.input import ImageInput
 from synthstim.modalities.image.light import luminance_statistics
+from synthstim.modalities.image.likeness import structural_similarity
 from synthstim.modalities.image.noise import noise
 from synthstim.modalities.image.png import write_png
 from synthstim.modalities.image.reading import SUFFIXES, bit_depth, read_image
@@ -43,8 +44,10 @@ class ImageModality(Modality):
     parametrisations = ("fourier", "pixels")
     controls = ("noise", "gabor")
     starts = ("pink", "white")
-    columns: Mapping[str, tuple[str, str, str]] = {}
-    tolerances = {"mean_luminance": 1e-4, "rms_contrast": 1e-3}  # noqa: RUF012 - never changed
+    columns: Mapping[str, tuple[str, str, str]] = {
+        "ssim": ("number", "Structural similarity to the reference (Wang et al. 2004), in display values, of the saved file", "-1 to 1")
+    }  # fmt: skip
+    tolerances = {"mean_luminance": 1e-4, "rms_contrast": 1e-3, "ssim": 2e-3}  # noqa: RUF012 - never changed
     resizes = True
     looped = True
     home = "synthstim.modalities.image"
@@ -83,6 +86,10 @@ class ImageModality(Modality):
         """Luminance and contrast."""
         mean, contrast = luminance_statistics(read_image(path))
         return {"mean_luminance": mean, "rms_contrast": contrast}
+
+    def between(self, stimulus: Stimulus, reference: Stimulus) -> dict[str, float]:
+        """Distance and structural similarity."""
+        return super().between(stimulus, reference) | {"ssim": structural_similarity(stimulus, reference)}
 
     def noise(self, kind: str, shape: tuple[int, ...], generators: Sequence[torch.Generator]) -> Tensor:
         """Weak noise around mid-grey."""

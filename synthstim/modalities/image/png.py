@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import cv2
 import numpy as np
 
 from synthstim.errors import InputError
@@ -17,6 +16,8 @@ def write_png(path: str | Path, image: FloatImage, *, bits: int = 8) -> None:
     Raises:
         InputError: a value is NaN or outside [0, 1], or the channels are not 1 or 3.
     """
+    import cv2  # Slow to import, and a check writes nothing.
+
     image = as_image(image, Path(path).name)
     dtype, top = {8: (np.uint8, 255), 16: (np.uint16, 65535)}[bits]
     levels = np.rint(image.astype(np.float64) * top).astype(dtype).transpose(1, 2, 0)

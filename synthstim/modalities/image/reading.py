@@ -6,7 +6,6 @@ import warnings
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
@@ -142,6 +141,8 @@ def _deep_colour(path: Path, opened: Image.Image) -> tuple[NDArray[Any], bool]:
         raise InputError(
             f"{path.name} is turned by an orientation tag, which is not applied to 16-bit colour: save it upright"
         )
+    import cv2  # Slow to import, and few images have 16 bits.
+
     # From memory: OpenCV cannot open every name on Windows.
     values = cv2.imdecode(np.fromfile(path, np.uint8), cv2.IMREAD_UNCHANGED)
     if values is None or values.ndim != 3 or values.shape[2] not in (3, 4) or values.dtype != np.uint16:
