@@ -17,7 +17,7 @@ from torch import Tensor
 from synthstim.models import Observer, load_model
 from synthstim.objectives import match
 from synthstim.optimise import LBFGS, Adam, Optimiser, Stopping, Synthesiser
-from synthstim.parametrise import Fourier, Pixels, noise
+from synthstim.parametrise import Fourier, Pixels
 
 LAYER, STAGE = "blocks.2", 2
 # The loop comes up for air every ten evaluations; the bare loop is timed over as many.
@@ -120,7 +120,7 @@ def _block(name: str, observer: Observer, batch: int) -> Block:
         steps = iter(run)
         return lambda: next(steps)
     generators = [torch.Generator().manual_seed(item) for item in range(batch)]
-    stimuli = noise("pink", observer.input.shape, generators).to(observer.dtype)
+    stimuli = observer.input.modality.noise("pink", observer.input.shape, generators).to(observer.dtype)
     with torch.no_grad():
         target = _to_layer(observer, references)
     return lambda: _bare(observer, stimuli, target, whole=name == WHOLE)

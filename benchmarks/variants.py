@@ -10,12 +10,12 @@ from typing import Any
 import torch
 from climb import climb, lasting, shipped_phases
 from material import PHOTOGRAPHS, photographs, show
-from synthstim.parametrise.start import AMPLITUDE
 
+from synthstim.modalities.image.noise import AMPLITUDE, noise
 from synthstim.modalities.image.synthesis import FINISH_STEP, METAMER_EVALUATIONS
 from synthstim.models import Observer, load_model
 from synthstim.optimise import LBFGS, Adam
-from synthstim.parametrise import Fourier, noise
+from synthstim.parametrise import Fourier
 from synthstim.production.phases import Phase
 
 Change = Callable[[list[Phase]], list[Phase]]

@@ -20,9 +20,9 @@ from synthstim.errors import InputError
 from synthstim.modalities.sound import report as sounds
 from synthstim.modalities.sound import write_wav
 from synthstim.modalities.sound.report import CODINGS, Sounds
+from synthstim.modalities.sound.report.cochleagrams import BANDS, MOST_FRAMES, hear
+from synthstim.modalities.sound.report.panels import BOTTOM, LEFT, RIGHT, TOP, WAVE_MIDDLE, make_panel
 from synthstim.report import write_report
-from synthstim.report.cochleagrams import BANDS, MOST_FRAMES, hear
-from synthstim.report.panels import BOTTOM, LEFT, RIGHT, TOP, WAVE_MIDDLE, make_panel
 from synthstim.report.profiles import profiles
 from synthstim.report.stages import stages_figure
 from synthstim.stimulus_set import SetWriter, StimulusSet

@@ -6,9 +6,9 @@ from report_fixture import make_plain_set
 from report_sound_fixture import make_sound_set
 
 from synthstim.errors import InputError
+from synthstim.modalities.sound.report.panels import make_panel
+from synthstim.modalities.sound.report.spectra import BLACK, PICTURES
 from synthstim.report import write_report
-from synthstim.report.panels import make_panel
-from synthstim.report.spectra import BLACK, PICTURES
 from synthstim.stimulus_set import StimulusSet
 
 LEVELS = ["mel", "constant-q"]

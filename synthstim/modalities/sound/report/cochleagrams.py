@@ -10,10 +10,10 @@ import torch
 from numpy.typing import NDArray
 
 from synthstim.modalities.sound import Waveform
+from synthstim.modalities.sound.report.panels import Cochlear
 from synthstim.models.hearing.cochleagram import RATE, Cochleagram
 from synthstim.models.hearing.erb import ErbBands
 from synthstim.models.hearing.frames import Frames
-from synthstim.report.panels import Cochlear
 
 # Half the overlap of feather2023: an eye sees no difference, and the page is half as large.
 BANDS = ErbBands(50, 50, 10_000, 2, lowpass=False, highpass=False)

@@ -15,11 +15,11 @@ import soxr
 
 from synthstim.errors import InputError
 from synthstim.modalities.sound import SoundLevel, Waveform, level_of, read_sound
-from synthstim.report import panels
+from synthstim.modalities.sound.report import panels
+from synthstim.modalities.sound.report.panels import Cochlear, Panel, make_panel
+from synthstim.modalities.sound.report.spectra import PICTURES
 from synthstim.report.media import BUDGET_BYTES
 from synthstim.report.numbers import dbfs
-from synthstim.report.panels import Cochlear, Panel, make_panel
-from synthstim.report.spectra import PICTURES
 from synthstim.stimulus_set import StimulusSet
 
 # What browsers play as it is; a file in another coding is embedded as 24-bit WAV.

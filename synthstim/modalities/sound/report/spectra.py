@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from synthstim.modalities.sound import Waveform
-from synthstim.report.cochleagrams import few_frames, hear
-from synthstim.report.panels import Cochlear
+from synthstim.modalities.sound.report.cochleagrams import few_frames, hear
+from synthstim.modalities.sound.report.panels import Cochlear
 
 FRAMES = 200.0
 HIGHEST = 10_000.0
