@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 import pynwb
 import pytest
-from experiment_fixture import SIZES, make_set, write_rig
+from experiment_fixture import make_set, write_rig
 from PIL import Image
 from responses_fixture import write_text
 from typer.testing import CliRunner
@@ -88,7 +88,7 @@ def record(log: Path, folder: Path) -> dict[str, Path]:
     """Spikes and markers of a recording with a clock of its own: each site fires at 90 ms, as often as the image's place."""
     shown = pd.read_csv(log, sep="\t")
     seen = OFFSET + (1 + DRIFT) * shown["onset_time_s"]
-    place = {name: number for number, name in enumerate(SIZES)}
+    place = {name: number for number, name in enumerate(dict.fromkeys(shown["stimulus_id"]))}
     spikes = [
         (site, time + 0.09 + 0.001 * spike)
         for name, time in zip(shown["stimulus_id"], seen, strict=True)

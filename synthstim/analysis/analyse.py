@@ -95,7 +95,8 @@ def analyse_experiment(directory: str | Path, out: str | Path | None = None, *, 
             after the exclusions. A participant whose table is damaged or of another experiment is left out, and said.
 
     Example:
-        >>> analyse_experiment("words").by_condition[["condition", "proportion", "low", "high"]]  # doctest: +SKIP
+        >>> analyse_experiment("words").by_condition[["condition", "n", "participants"]].values.tolist()
+        [['natural', 16, 4], ['conv1', 16, 4]]
     """
     root = Path(directory)
     design = read_design(root)

@@ -43,9 +43,10 @@ def layer_activations(
         InputError: a layer is unknown, the disk is too small, or a stimulus cannot be read.
 
     Example:
-        >>> with layer_activations(observer, stimuli, ["blocks.2"], cache="cache") as found:  # doctest: +SKIP
+        >>> shown = Stimuli.of_sets(stimuli, observer.input)
+        >>> with layer_activations(observer, shown, ["blocks.2"], cache="cache") as found:
         ...     found["blocks.2"].shape
-        (640, 40, 14, 14)
+        (24, 40, 8, 8)
     """
     observer.require(layers)
     with ExitStack() as stack:

@@ -35,8 +35,10 @@ def ensemble(fits: Sequence[Fit]) -> Fit:
         InputError: there is one fit or none, the sites differ, or the observers are shown different stimuli.
 
     Example:
-        >>> both = ensemble([fit_on_one_network, fit_on_another])  # doctest: +SKIP
-        >>> both.predict(StimulusSet.read("tonight"))  # doctest: +SKIP
+        >>> other = fit_sites(observer, responses, stimuli, ["blocks.2"], folds=3)
+        >>> both = ensemble([fit, other])
+        >>> list(both.predict(StimulusSet.read("tonight")))
+        ['stimulus_id', 'site', 'predicted', 'spread']
     """
     fits = list(fits)
     if len(fits) < 2:

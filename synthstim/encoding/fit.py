@@ -70,9 +70,10 @@ def fit_sites(
             would stand on both sides of a fold, or a layer or method does not exist.
 
     Example:
-        >>> fit = fit_sites(observer, responses, StimulusSet.read("natural"), ["blocks.1", "blocks.2"])  # doctest: +SKIP
-        >>> fit.table[["site", "layer", "score"]]  # doctest: +SKIP
-        >>> images = Synthesiser(fit.observer, drive(fit.unit("v4_12")), ...)  # doctest: +SKIP
+        >>> fit = fit_sites(observer, responses, StimulusSet.read("natural"), ["blocks.1", "blocks.2"], folds=3)
+        >>> list(fit.table["site"])
+        ['a', 'b', 'c']
+        >>> drive(fit.unit("a"))
     """
     if members not in (None, *MEMBERS_OVER):
         raise InputError(f"members {members!r} is unknown: say {' or '.join(map(repr, MEMBERS_OVER))}, or nothing")

@@ -94,7 +94,8 @@ class Fit:
             InputError: a stimulus cannot be read or is not as the observer takes it.
 
         Example:
-            >>> fit.predict(StimulusSet.read("tonight"))  # doctest: +SKIP
+            >>> list(fit.predict(StimulusSet.read("tonight")))
+            ['stimulus_id', 'site', 'predicted']
         """
         shown = stimuli if isinstance(stimuli, Stimuli) else Stimuli.of_sets(stimuli, self.observer.input)
         wanted = {"predicted": SITES} | ({"spread": SPREAD} if self.members > 1 else {})

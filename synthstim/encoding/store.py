@@ -87,8 +87,8 @@ def load_fit(
         InputError: the folder is no fit or damaged, or an observer has other weights or another input.
 
     Example:
-        >>> load_fit("tonight_fit").observer.layers["sites"]  # doctest: +SKIP
-        (40,)
+        >>> load_fit("tonight_fit").observer.layers["sites"]
+        (3,)
     """
     root = Path(path)
     facts = read_facts(root)

@@ -45,10 +45,12 @@ class EvolutionFolder:
         InputError: there is no such folder, a file of it is damaged, or other versions of packages give other codes.
 
     Example:
-        >>> folder = EvolutionFolder.begin("tonight", {"sites": ["v4_01"], "size": [112, 112]})  # doctest: +SKIP
-        >>> folder.stimuli.root.name                                                  # doctest: +SKIP
+        >>> folder = EvolutionFolder.begin("evolution", {"sites": ["v4_01"], "size": [32, 32], "population": 4})
+        >>> folder.stimuli.root.name
         'g001'
-        >>> folder.tell(read_responses("g001.tsv")).root.name                         # doctest: +SKIP
+        >>> shown = [str(name) for name in folder.stimuli.table["stimulus_id"]]
+        >>> rates = from_array(np.ones((2, len(shown), 1)), stimulus_ids=shown, sites=["v4_01"], window_s=(0.07, 0.17))
+        >>> folder.tell(rates).root.name
         'g002'
     """
 

@@ -63,8 +63,10 @@ def export_experiment(
         InputError: an argument, the set or the rig cannot be used; nothing is left behind.
 
     Example:
-        >>> export_experiment("my_set", out="tonight", settings={"x_deg": 3, "y_deg": -2})  # doctest: +SKIP
-        >>> export_experiment("my_sounds", "word_listening", out="test", answers="words.txt")  # doctest: +SKIP
+        >>> export_experiment("my_set", out="shown", settings={"x_deg": 3, "y_deg": -2}).name
+        'shown'
+        >>> export_experiment(None, "headphone_check", out="headphones").name
+        'headphones'
     """
     chosen = read_protocol(protocol)
     values = chosen.resolve(settings or {})

@@ -77,7 +77,8 @@ def read_protocol(name: str | Path) -> Protocol:
         InputError: there is no such protocol, or its file is wrong.
 
     Example:
-        >>> read_protocol("./my_protocol")  # doctest: +SKIP
+        >>> read_protocol("./my_protocol").name
+        'my_protocol'
     """
     if isinstance(name, Path) or "/" in name or "\\" in name:
         return read_folder(Path(name))

@@ -35,7 +35,8 @@ def deliver(
             a log is of a rehearsal.
 
     Example:
-        >>> deliver(LoopSession.read("monkey_b"), ["day2.tsv"])  # doctest: +SKIP
+        >>> [path.name for path in deliver(LoopSession.read("monkey_b"), ["tonight.tsv"])]
+        ['tonight.tsv']
     """
     target = _target(session, generation)
     paths = [require_file(path) for path in files]

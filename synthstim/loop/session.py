@@ -32,7 +32,7 @@ class LoopSession:
         opening: how the observer is opened: ``device``, ``allow_code``, ``allow_download``.
 
     Example:
-        >>> LoopSession.read("monkey_b").newest.lacks  # doctest: +SKIP
+        >>> LoopSession.read("monkey_b").newest.lacks
         'responses.tsv'
     """
 

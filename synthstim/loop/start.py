@@ -56,7 +56,7 @@ def start_loop(
 
     Example:
         >>> start_loop("monkey_b", {"observer": "efficientnet-lite0", "layers": ["blocks.2", "blocks.3"],
-        ...     "goals": [{"name": "stretch", "goal": "drive"}]})  # doctest: +SKIP
+        ...     "goals": [{"name": "stretch", "goal": "drive"}]})  # half a minute  # doctest: +SKIP
     """
     root = require_new_folder(directory)
     folder, given = _settings(settings)

@@ -42,8 +42,8 @@ def next_step(
         InputError: another process works on the session, responses are refused, or a step cannot be done.
 
     Example:
-        >>> next_step("monkey_b").words  # doctest: +SKIP
-        'generation 1 waits for responses to monkey_b/generation-001/experiment: ...'
+        >>> next_step("monkey_b").words
+        'generation 0 waits for responses to monkey_b/generation-000/experiment: ...'
     """
     session = LoopSession.read(directory, **opening)
     with _working(session, "next"):

@@ -61,8 +61,8 @@ def convert_checkpoint(checkpoint: str | Path | Sequence[str | Path], out: str |
             ``out`` exists or cannot be written.
 
     Example:
-        >>> done = convert_checkpoint("kell2018_wsn_word.pt", "cochcnn9.safetensors")  # doctest: +SKIP
-        >>> done.left_out[:2]  # doctest: +SKIP
+        >>> done = convert_checkpoint("network.pt", "network.safetensors")
+        >>> done.left_out[:2]
         ('epoch', 'optimizer')
     """
     paths = [Path(checkpoint)] if isinstance(checkpoint, str | Path) else [Path(path) for path in checkpoint]

@@ -122,7 +122,8 @@ def read_units(observer: Observer, stimuli: Tensor, units: Sequence[Unit]) -> Te
     """Activations (batch, unit) of units of one observer, without gradients.
 
     Example:
-        >>> read_units(observer, images, [Unit(layer="blocks.4", channel=42)])  # doctest: +SKIP
+        >>> read_units(observer, images, [Unit(layer="blocks.4", channel=42)]).shape
+        torch.Size([4, 1])
     """
     layers = list(dict.fromkeys(unit.layer for unit in units))
     with torch.no_grad():

@@ -58,9 +58,10 @@ class TrialServer(Endpoint):
         InputError: the session cannot be gone on with, or the address cannot be listened at.
 
     Example:
-        >>> with TrialServer(StimulusSet.read("tonight"), Blocks(ids), out="tonight_trials") as server:  # doctest: +SKIP
-        ...     print(server.host, server.port)
-        ...     server.serve()
+        >>> ids = list(stimuli.table["stimulus_id"])
+        >>> with TrialServer(StimulusSet.read("tonight"), Blocks(ids), out="tonight_trials") as server:
+        ...     print(server.host)  # then: server.serve()
+        127.0.0.1
     """
 
     def __init__(

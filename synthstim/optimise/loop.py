@@ -90,10 +90,10 @@ class Synthesiser:
         InputError: anything that cannot work is said here, before the first evaluation.
 
     Example:
-        >>> observer = load_model("efficientnet-lite0")                                         # doctest: +SKIP
         >>> run = Synthesiser(observer, drive(Unit(layer="blocks.4", channel=42)),
-        ...                   Fourier(observer.input.shape), seeds=[1, 2, 3])                    # doctest: +SKIP
-        >>> images = run.result().stimuli                                                       # doctest: +SKIP
+        ...                   Fourier(observer.input.shape), seeds=[1, 2, 3], stopping=Stopping(evaluations=3))
+        >>> run.result().stimuli.shape
+        torch.Size([3, 3, 64, 64])
     """
 
     def __init__(

@@ -73,7 +73,7 @@ def write_bids_events(
         InputError: there is no run yet, it still runs, a file is half-written, or the events are there already.
 
     Example:
-        >>> write_bids_events("tonight_experiment", "bids/sub-01/beh", entities={"sub": "01"})  # doctest: +SKIP
+        >>> write_bids_events("tonight_experiment", "bids/sub-01/beh", entities={"sub": "01"})
     """
     run = presentations if isinstance(presentations, Presented) else read_presented(presentations)
     path = Path(out) / f"{_stem(run, entities)}_events.tsv"

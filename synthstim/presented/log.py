@@ -136,8 +136,8 @@ def read_presented(path: str | Path, *, rehearsal: bool = False) -> Presented:
         InputError: there is no run yet, it still runs, it was a rehearsal, or a file is half-written or missing.
 
     Example:
-        >>> read_presented("tonight_experiment")  # doctest: +SKIP
-        Presented(passive_fixation_2025: 400 presentations of 40 stimuli, 2 not as planned, completed)
+        >>> read_presented("tonight_experiment")
+        Presented(passive_2026: 72 presentations of 24 stimuli, 1 not as planned, completed)
     """
     log = find_log(path, folders=(REHEARSAL if rehearsal else DATA,))
     root, stem = log.parent.parent, log.name.removesuffix(_PRESENTATIONS)

@@ -62,7 +62,8 @@ def write_nwb(
         InputError: there is no run yet, it still runs, a file is half-written or has changed, or ``out`` exists.
 
     Example:
-        >>> write_nwb("tonight_experiment", "tonight_stimuli.nwb")  # doctest: +SKIP
+        >>> write_nwb("tonight_experiment", "tonight_stimuli.nwb").name
+        'tonight_stimuli.nwb'
     """
     pynwb = library("pynwb", "recordings")
     path = require_absent(out)

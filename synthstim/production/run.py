@@ -88,8 +88,8 @@ def make(
 
     Example:
         >>> make({"observer": "efficientnet-lite0", "stimuli": [{"name": "unit42", "kind": "controller", "goal": "drive",
-        ...       "unit": {"layer": "blocks.4", "channel": 42}}]}, "my_set")  # doctest: +SKIP
-        StimulusSet('my_set': 1 controller)
+        ...       "unit": {"layer": "blocks.4", "channel": 42}}]}, "unit_42")  # half a minute  # doctest: +SKIP
+        StimulusSet('unit_42': 1 controller)
     """
     recipe = recipe if isinstance(recipe, Recipe) else Recipe.from_dict(recipe)
     out = Path(out)

@@ -52,6 +52,6 @@ def read_recipe(path: str | Path) -> Recipe:
             of the file, what came and what was wanted.
 
     Example:
-        >>> recipe = read_recipe("recipe.yaml")  # doctest: +SKIP
+        >>> recipe = read_recipe("recipe.yaml")
     """
     return Recipe.from_source(read_yaml(path))

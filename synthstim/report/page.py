@@ -37,7 +37,8 @@ def write_report(
             report is in the page's place, the page cannot be written, or the stimuli have no such drawing.
 
     Example:
-        >>> write_report("demo/set")                                                # doctest: +SKIP
+        >>> write_report("my_set").name
+        'report.html'
     """
     stimuli = stimulus_set if isinstance(stimulus_set, StimulusSet) else StimulusSet.read(stimulus_set)
     return write_text(_place(stimuli, out), render(stimuli, drawing))

@@ -58,8 +58,8 @@ def read_experiment(
         InputError: a file is half-written, the markers do not match, or the clocks cannot be brought together.
 
     Example:
-        >>> responses = read_experiment("session/data/a_presentations.tsv", "spikes.tsv", "markers.tsv",
-        ...                             window_s=(0.07, 0.17))  # doctest: +SKIP
+        >>> responses = read_experiment("tonight_experiment/data/passive_2026_presentations.tsv", "spikes.tsv", "markers.tsv",
+        ...                             window_s=(0.07, 0.17))
     """
     if incomplete not in INCOMPLETE:
         raise InputError(

@@ -33,7 +33,8 @@ def join_responses(parts: Sequence[Responses], *, max_drift: float | None = MAX_
         InputError: a trial stands twice, under one session's name or two, or two sessions are not in one unit.
 
     Example:
-        >>> join_responses([read_responses("monday.tsv"), read_responses("tuesday.tsv")])  # doctest: +SKIP
+        >>> join_responses([read_responses("monday.tsv"), read_responses("tuesday.tsv")]).sessions
+        ('monday', 'tuesday')
     """
     if not parts:
         raise InputError("no responses came: give at least one recording")

@@ -39,7 +39,7 @@ def require_match(responses: Responses, stimuli: pd.DataFrame | Iterable[pd.Data
     """Raise InputError, listing what does not match, unless every trial is of a stimulus of these tables.
 
     Example:
-        >>> require_match(responses, synthstim.StimulusSet.read("tonight").table)  # doctest: +SKIP
+        >>> require_match(responses, StimulusSet.read("tonight").table)
     """
     table = stimuli if isinstance(stimuli, pd.DataFrame) else pd.concat(list(stimuli), ignore_index=True)
     problems = unmatched(responses, table)

@@ -55,8 +55,8 @@ def mean_responses(responses: Responses, stimulus_ids: Sequence[str] | None = No
         InputError: the responses have several windows.
 
     Example:
-        >>> mean_responses(responses).mean.shape  # doctest: +SKIP
-        (640, 40)
+        >>> mean_responses(responses).mean.shape
+        (24, 3)
     """
     _ = responses.window
     ids = tuple(stimulus_ids) if stimulus_ids is not None else responses.stimulus_ids

@@ -61,7 +61,7 @@ def read_nwb(
         InputError: the file is damaged, links to another file, lacks units or presentations, or its times cannot be seconds.
 
     Example:
-        >>> responses = read_nwb("tonight.nwb", window_s=(0.07, 0.17))  # doctest: +SKIP
+        >>> responses = read_nwb("tonight.nwb", window_s=(0.07, 0.17))  # of your recording  # doctest: +SKIP
     """
     path = require_file(path)
     window_s = require_window(window_s, path.name)

@@ -38,7 +38,8 @@ def read_responses(path: str | Path, **options: Any) -> Responses:
         InputError: the suffix or an option is unknown, an option is missing, or the reader refuses the file.
 
     Example:
-        >>> read_responses("tonight.nwb", window_s=(0.07, 0.17))  # doctest: +SKIP
+        >>> read_responses("tonight.tsv")
+        Responses(432 trials: 24 stimuli x 3 sites, 1 session, window 0.07 to 0.17 s)
     """
     name, reader = Path(path).name, reader_of(path)
     if reader is None:
@@ -81,7 +82,8 @@ def read_all(
         InputError: a file is refused, no reader knows an option, or the files do not go together.
 
     Example:
-        >>> read_all(["monday.tsv", "tuesday.npz"])  # doctest: +SKIP
+        >>> read_all(["monday.tsv", "tuesday.tsv"]).sessions
+        ('monday', 'tuesday')
     """
     given = {name: value for name, value in options.items() if value is not None}
     own = [options_for(path, given) for path in paths]

@@ -33,7 +33,7 @@ def read_spikes(path: str | Path, *, sites: Sequence[str] | None = None) -> dict
         InputError: the file is half-written or no spike file, or names a site that was not recorded.
 
     Example:
-        >>> spikes = read_spikes("tonight_spikes.tsv")  # doctest: +SKIP
+        >>> spikes = read_spikes("spikes.tsv")
     """
     frame = read_text_table(path, text=("site",), needed=("site", "time_s"))
     name = Path(path).name

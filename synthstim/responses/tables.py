@@ -33,7 +33,7 @@ def read_table(path: str | Path, *, session: str | None = None, window_s: Window
         InputError: the file is missing, half-written or no such table, or a trial breaks a rule of ``Responses``.
 
     Example:
-        >>> responses = read_table("tonight.tsv")  # doctest: +SKIP
+        >>> responses = read_table("tonight.tsv")
     """
     frame = read_text_table(path, text=("stimulus_id", "session", "site", "sha256"))
     if session is not None and "session" not in frame:

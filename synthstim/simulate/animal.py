@@ -91,7 +91,7 @@ class Animal:
             InputError: the images have another size.
 
         Example:
-            >>> animal.answer(StimulusSet.read("tonight"), repeats=10)  # doctest: +SKIP
+            >>> animal.answer(StimulusSet.read("tonight"), repeats=10)  # minutes  # doctest: +SKIP
             Responses(4,000 trials: 10 stimuli x 40 sites, 1 session, window 0.07 to 0.17 s)
         """
         if repeats < 1:
@@ -181,7 +181,7 @@ def simulated_animal(
         InputError: the package with SqueezeNet's weights is missing, or a setting cannot be.
 
     Example:
-        >>> simulated_animal(seed=1, sites=8)  # doctest: +SKIP
+        >>> simulated_animal(seed=1, sites=8)  # minutes  # doctest: +SKIP
         Animal(8 sites, poisson, seed 1; its own gradient gains 1.72 times)
     """
     require_noise(noise)

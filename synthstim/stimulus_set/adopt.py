@@ -35,7 +35,7 @@ def adopt(folder: str | Path, out: str | Path, *, kind: str = "natural") -> tupl
             rate; nothing is written then.
 
     Example:
-        >>> stimuli, left_out = adopt("my_gratings", "gratings_set", kind="control")  # doctest: +SKIP
+        >>> stimuli, left_out = adopt("my_gratings", "gratings_set", kind="control")
     """
     if kind not in KINDS:
         raise InputError(f"kind {kind!r} is unknown: choose {' or '.join(KINDS)}")

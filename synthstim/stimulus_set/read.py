@@ -50,8 +50,9 @@ class StimulusSet:
         provenance: the recipe, observer, versions, seeds and device the set was made with.
 
     Example:
-        >>> stimuli = StimulusSet.read("demo/set")                                   # doctest: +SKIP
-        >>> stimuli.table.loc[stimuli.table.kind == "metamer", ["stimulus_id", "match_db"]]  # doctest: +SKIP
+        >>> stimuli = StimulusSet.read("my_set")
+        >>> len(stimuli.table[stimuli.table["kind"] == "natural"])
+        24
     """
 
     root: Path

@@ -37,8 +37,8 @@ def natural_pool(
         InputError: too few files, or one that cannot be read.
 
     Example:
-        >>> pool = natural_pool(load_model())                      # doctest: +SKIP
-        >>> len(pool), len(pool.names)                             # doctest: +SKIP
+        >>> pool = natural_pool(observer)
+        >>> len(pool), len(pool.names)
         (576, 16)
     """
     path = None if folder is None else Path(folder)

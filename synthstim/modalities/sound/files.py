@@ -37,7 +37,7 @@ def read_sound(path: str | Path, *, channel: str | None = None) -> tuple[Wavefor
             which none is chosen, declares too long a sound, or holds NaN or values beyond full scale.
 
     Example:
-        >>> waveform, rate = read_sound("word.wav")  # doctest: +SKIP
+        >>> waveform, rate = read_sound("word.wav")
     """
     path = Path(path)
     if channel not in (None, *CHANNELS):

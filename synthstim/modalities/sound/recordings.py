@@ -117,7 +117,7 @@ def carried_sounds(kind: str | None = None, *, root: str | Path = "/usr/share") 
         InputError: the kind is unknown, or no package that carries such sounds is installed.
 
     Example:
-        >>> [sound.name for sound in carried_sounds("texture")][:2]  # doctest: +SKIP
+        >>> [sound.name for sound in carried_sounds("texture")][:2]  # of packages of the system  # doctest: +SKIP
         ['crackle', 'fire']
     """
     if kind is not None and kind not in KINDS:
@@ -141,7 +141,7 @@ def carried(name: str, *, root: str | Path = "/usr/share") -> Recording:
         InputError: there is none, or its package is not installed.
 
     Example:
-        >>> waveform, rate = carried("fire").read()  # doctest: +SKIP
+        >>> waveform, rate = carried("fire").read()  # of a package of the system  # doctest: +SKIP
     """
     row = next((row for row in _rows() if row["name"] == name), None)
     if row is None:

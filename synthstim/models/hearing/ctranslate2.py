@@ -66,7 +66,7 @@ def read_table(path: str | Path) -> VariableTable:
         InputError: the file is missing, of another version, truncated, or says something false about itself.
 
     Example:
-        >>> read_table("model.bin").variables["encoder/conv1/weight"].shape  # doctest: +SKIP
+        >>> read_table("model.bin").variables["encoder/conv1/weight"].shape  # your file  # doctest: +SKIP
         (384, 80, 3)
     """
     path = _existing(path)
@@ -81,7 +81,7 @@ def read_variables(path: str | Path, wanted: Callable[[str], bool] = lambda name
         InputError: as ``read_table``.
 
     Example:
-        >>> read_variables("model.bin", lambda name: name.startswith("encoder/conv1"))  # doctest: +SKIP
+        >>> read_variables("model.bin", lambda name: name.startswith("encoder/conv1"))  # your file  # doctest: +SKIP
     """
     path = _existing(path)
     with path.open("rb") as file:

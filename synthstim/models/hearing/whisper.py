@@ -104,8 +104,8 @@ class WhisperEncoder(nn.Module):
         source: where its decoder can be had, for ``transcribe``.
 
     Example:
-        >>> model = network(16000)                                                              # doctest: +SKIP
-        >>> model(torch.randn(2, 16000)).shape                                                  # doctest: +SKIP
+        >>> model = network(16000)  # loads for ten seconds  # doctest: +SKIP
+        >>> model(torch.randn(2, 16000)).shape  # loads for ten seconds  # doctest: +SKIP
         torch.Size([2, 384, 50])
     """
 
@@ -175,7 +175,7 @@ def transcribe(model: WhisperEncoder, waveforms: Tensor) -> list[str]:
         InputError: the model has random weights, or the sounds are too short or too long.
 
     Example:
-        >>> transcribe(network(16000), waveforms)                                               # doctest: +SKIP
+        >>> transcribe(network(16000), waveforms)  # loads for ten seconds  # doctest: +SKIP
         ['Thank you.']
     """
     require_length(waveforms.shape[-1])
