@@ -18,7 +18,8 @@ from synthstim.encoding import fit_sites, load_fit, save_fit
 from synthstim.experiment import new_protocol
 from synthstim.modalities.image import write_png
 from synthstim.modalities.sound import write_wav
-from synthstim.responses import write_table
+from synthstim.online import Blocks
+from synthstim.responses import from_array, write_table
 from synthstim.stimulus_set import StimulusSet
 
 COUNT = 24
@@ -64,6 +65,8 @@ def names(desk: Path) -> dict[str, Any]:
         "fit": load_fit(desk / "tonight_fit"),
         "images": images,
         "observer": network(),
+        "Blocks": Blocks,
+        "from_array": from_array,
         "responses": answer(stimuli),
         "stimuli": stimuli,
         "torch": torch,

@@ -9,49 +9,11 @@ from importlib.util import resolve_name
 from pathlib import Path
 
 import pytest
+from flow import PLACE, contributing
 
 import synthstim
 
 ROOT = Path(synthstim.__file__).parent
-# Rooms of one line may not import one another; a room within a room stands where its own name does.
-FLOW = [
-    ["errors", "lazily"],
-    ["ids", "catalogue", "registry"],
-    ["kinds"],
-    ["recipe.expected", "recipe.fields", "recipe.problems", "recipe.registered", "recipe.yaml_source"],
-    ["configuration", "files"],
-    ["modalities"],
-    ["models"],
-    ["stimulus_set"],
-    ["responses"],
-    ["encoding"],
-    ["modalities.image.encoding", "modalities.sound.encoding"],
-    ["observers"],
-    ["objectives", "parametrise", "constraints", "robustness"],
-    ["recipe.constraints", "recipe.making", "recipe.stimuli", "recipe.units"],
-    ["goals"],
-    ["recipe"],
-    ["optimise"],
-    ["verify"],
-    ["modalities.image.natural", "modalities.sound.natural"],
-    ["controls"],
-    ["production"],
-    ["modalities.image.synthesis", "modalities.sound.synthesis"],
-    ["experiment"],
-    ["presented"],
-    ["report"],
-    ["modalities.image.report", "modalities.sound.report"],
-    ["analysis"],
-    ["simulate"],
-    ["evolve", "online"],
-    ["loop"],
-    ["progress"],
-    ["demonstration"],
-    ["modalities.image.demonstration", "modalities.sound.demonstration"],
-    ["cli"],
-]
-PLACE = {name: place for place, names in enumerate(FLOW) for name in names}
-
 # Copied into exported experiments, which run where synthstim is not installed.
 STANDALONE = "synthstim.experiment.runtime"
 
@@ -105,6 +67,11 @@ def test_a_module_imports_only_from_what_stands_before_it(name):
         noun = room(other)
         together = noun is not None and PLACE[noun] == PLACE[own] and noun.split(".")[0] == own.split(".")[0]
         assert together or (noun is not None and PLACE[noun] < PLACE[own]), f"{name} imports {other}"
+
+
+def test_contributing_shows_the_rooms_in_their_order():
+    there, wanted = contributing()
+    assert there == wanted, "write it anew with: python tests/flow.py"
 
 
 def test_nothing_imports_in_a_circle():

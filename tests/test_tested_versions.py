@@ -28,3 +28,7 @@ def test_every_requirement_is_pinned_within_its_range(python: str) -> None:
     assert missing == [], "run make lock"
     outside = [str(wanted) for wanted in WANTED if pins[canonicalize_name(wanted.name)] not in wanted.specifier]
     assert outside == [], "run make lock"
+
+
+def test_what_to_cite_is_this_version() -> None:
+    assert f"version: {PROJECT['version']}\n" in (ROOT / "CITATION.cff").read_text(encoding="utf-8")

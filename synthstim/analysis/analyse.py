@@ -95,8 +95,8 @@ def analyse_experiment(directory: str | Path, out: str | Path | None = None, *, 
             after the exclusions. A participant whose table is damaged or of another experiment is left out, and said.
 
     Example:
-        >>> analyse_experiment("words").by_condition[["condition", "n", "participants"]].values.tolist()
-        [['natural', 16, 4], ['conv1', 16, 4]]
+        >>> analyse_experiment("words").by_condition["condition"].tolist()
+        ['natural', 'conv1']
     """
     root = Path(directory)
     design = read_design(root)

@@ -74,6 +74,7 @@ def fit_sites(
         >>> list(fit.table["site"])
         ['a', 'b', 'c']
         >>> drive(fit.unit("a"))
+        drive(a)
     """
     if members not in (None, *MEMBERS_OVER):
         raise InputError(f"members {members!r} is unknown: say {' or '.join(map(repr, MEMBERS_OVER))}, or nothing")

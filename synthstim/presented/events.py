@@ -73,7 +73,8 @@ def write_bids_events(
         InputError: there is no run yet, it still runs, a file is half-written, or the events are there already.
 
     Example:
-        >>> write_bids_events("tonight_experiment", "bids/sub-01/beh", entities={"sub": "01"})
+        >>> write_bids_events("tonight_experiment", "bids/sub-01/beh", entities={"sub": "01"}).name
+        'sub-01_task-passivefixation_events.tsv'
     """
     run = presentations if isinstance(presentations, Presented) else read_presented(presentations)
     path = Path(out) / f"{_stem(run, entities)}_events.tsv"

@@ -59,7 +59,7 @@ def read_experiment(
 
     Example:
         >>> responses = read_experiment("tonight_experiment/data/passive_2026_presentations.tsv", "spikes.tsv", "markers.tsv",
-        ...                             window_s=(0.07, 0.17))
+        ...                             window_s=(0.07, 0.17), incomplete="keep")
     """
     if incomplete not in INCOMPLETE:
         raise InputError(
