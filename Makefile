@@ -2,6 +2,7 @@
 # make demo-sound  the same for sounds: recordings, metamers at stages of two models, a listening test
 # make test        all tests but the minutes-long ones
 # make test-slow   the minutes-long ones
+# make coverage    make test, and the lines that no test reaches
 # make test-latest make test with the newest versions that pyproject.toml allows
 # make test-oldest make test with the oldest ones
 # make lock        write the newest versions into constraints/, which the others install from
@@ -21,7 +22,7 @@ TESTED := constraints/python-$(VERSION).txt
 RESOLVE := $(UV) pip compile --quiet --no-annotate --python-platform linux --extra test pyproject.toml
 FAST := -m pytest -q -m "not slow" -n 2 --dist loadfile
 
-.PHONY: demo demo-sound test test-slow test-latest test-oldest lock lint bench system clean
+.PHONY: demo demo-sound test test-slow coverage test-latest test-oldest lock lint bench system clean
 
 demo: $(READY) system
 	@$(BIN)/synthstim demo image --out demo
@@ -34,6 +35,9 @@ test: $(READY) system
 
 test-slow: $(READY) system
 	$(BIN)/python -m pytest -q -m slow
+
+coverage: $(READY) system
+	$(BIN)/python $(FAST) --cov --cov-report=term
 
 test-latest: system
 	@PYTHON=$(PYTHON) .ci/install .venv-latest --upgrade --upgrade-strategy eager

@@ -18,7 +18,7 @@ from synthstim.errors import InputError
 from synthstim.models import load_model
 from synthstim.models.hearing.cochleagram import PRESETS, Cochleagram, network
 from synthstim.models.hearing.compression import Compress, Compression, Rectify
-from synthstim.models.hearing.erb import ErbBands, Subbands, erb_to_hz, filter_bank, hz_to_erb
+from synthstim.models.hearing.erb import ErbBands, FilterBank, erb_to_hz, filter_bank, hz_to_erb
 from synthstim.models.hearing.frames import Frames
 from synthstim.models.hearing.picture import CochleagramPicture
 from synthstim.models.hearing.resampler import Resampler
@@ -116,11 +116,17 @@ def test_erb_scale() -> None:
     )
 
 
+def subbands_of(bank: FilterBank, sound: torch.Tensor) -> torch.Tensor:
+    """Complex analytic subbands (batch, channel, time): the real part is the subband, the magnitude its envelope."""
+    spectra = torch.fft.rfft(sound).unsqueeze(-2)
+    return torch.fft.ifft(spectra * bank.responses * bank.one_sided, n=bank.samples)
+
+
 @pytest.mark.parametrize("samples", [2000, 2001])
 def test_subbands_filtered_again_add_up_to_the_sound(samples: int) -> None:
     bank = filter_bank(ErbBands(30, 20, 10_000, 1), samples=samples, rate=20_000)
     sound = noise(2, samples)
-    subbands = Subbands(bank)(sound)
+    subbands = subbands_of(bank, sound)
     assert subbands.shape == (2, 32, samples)
     again = torch.fft.irfft((torch.fft.rfft(subbands.real) * bank.responses).sum(1), n=samples)
     torch.testing.assert_close(again, sound, atol=1e-6, rtol=0)
@@ -268,7 +274,7 @@ def test_resampling_after_compression_is_scipys() -> None:
     """The toolbox of 2011 resamples as scipy's polyphase filter does, which scales to unit gain besides."""
     sound = noise(1, 10_000)
     bank = filter_bank(PRESETS["mcdermott2011"].bands, samples=10_000, rate=20_000)
-    compressed = Subbands(bank)(sound).abs().numpy() ** 0.3
+    compressed = subbands_of(bank, sound).abs().numpy() ** 0.3
     expected = torch.from_numpy(scipy.signal.resample_poly(compressed, 1, 50, axis=-1).clip(0)).float()
     assert apart(Cochleagram.preset("mcdermott2011", samples=10_000)(sound), expected) < 2e-3
 

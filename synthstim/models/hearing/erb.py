@@ -11,7 +11,7 @@ from functools import cached_property
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import Tensor
 
 from synthstim.errors import InputError
 
@@ -94,7 +94,7 @@ class FilterBank:
     """The filters at the frequencies of a sound's discrete Fourier transform, each on its own support.
 
     Channel ``c`` is ``values[c]`` (real, 0 to 1) at the bins ``starts[c]``, ``starts[c] + 1``, ... of ``rfft``, and 0
-    at all others. ``Subbands`` applies it to waveforms.
+    at all others.
     """
 
     bands: ErbBands
@@ -124,24 +124,6 @@ class FilterBank:
         if self.samples % 2 == 0:
             weights[-1] = 1.0
         return weights
-
-
-class Subbands(nn.Module):
-    """Sounds (batch, time) -> complex analytic subbands (batch, channel, time), at the sounds' own rate.
-
-    The real part is the subband, the magnitude its Hilbert envelope. The ends of a sound meet: filtering is circular.
-    """
-
-    def __init__(self, bank: FilterBank) -> None:
-        super().__init__()
-        self.bank = bank
-        self.weights: Tensor
-        self.register_buffer("weights", bank.responses * bank.one_sided, persistent=False)
-
-    def forward(self, waveforms: Tensor) -> Tensor:
-        """Return the subbands."""
-        spectra = torch.fft.rfft(waveforms).unsqueeze(-2)
-        return torch.fft.ifft(spectra * self.weights.to(waveforms), n=self.bank.samples)
 
 
 def filter_bank(bands: ErbBands, *, samples: int, rate: float) -> FilterBank:
