@@ -1,7 +1,8 @@
 """Synthesise stimuli by gradient: controller images, metamers, and the experiments that show them.
 
 Everything public can be reached from here; a name is imported when it is first used, so that this package, and the
-command line, open without waiting for torch.
+command line, open without waiting for torch. What a user calls stands at the top, grouped by what it is for; the pieces
+that stimuli are made of stand in the rooms ``objectives``, ``parametrise``, ``constraints``, ``optimise`` and the others.
 
 Example:
     >>> import synthstim
@@ -12,53 +13,76 @@ Example:
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import Any
 
 from synthstim.lazily import lazily
 
-_PLACES: dict[str, tuple[str, ...]] = {
-    "errors": ("InputError",),
-    "models": ("ImageInput", "Observer", "SoundInput", "Unit", "load_model", "model_names", "read_units"),
-    "models.checkpoints": ("convert_checkpoint",),
-    "modalities.sound": ("read_sound", "write_wav"),
-    "responses": (
-        "Responses",
-        "join_responses",
-        "read_experiment",
-        "read_responses",
-        "reliability",
-        "require_match",
-        "screen_sites",
-        "select_sites",
-        "write_table",
-    ),
-    "encoding": ("Fit", "ensemble", "fit_sites", "load_fit", "save_fit"),
-    "observers": ("open_observer",),
-    "objectives": ("diversity", "drive", "level", "match", "one_hot", "pattern", "smooth", "suppress"),
-    "parametrise": ("Fourier", "Pixels", "Spectrogram", "Waveform"),
-    "constraints": ("Aperture", "Band", "Energy", "Fixed", "Level", "Luminance", "Peak", "Ramps"),
-    "robustness": ("Robustness",),
-    "optimise": ("LBFGS", "Adam", "GradientAscent", "Stopping", "Synthesiser"),
-    "recipe": ("Recipe", "read_recipe"),
-    "stimulus_set": ("SetWriter", "StimulusSet", "adopt"),
-    "verify": ("NaturalPool", "check_set", "natural_pool"),
-    "production": ("make",),
-    "experiment": ("export_experiment", "list_protocols", "read_rig", "run_experiment"),
-    "presented": ("read_presented", "write_bids_events", "write_nwb"),
-    "report": ("write_report",),
-    "analysis": ("analyse_experiment",),
-    "simulate": ("Animal", "simulated_animal"),
-    "evolve": ("Evolution", "EvolutionFolder"),
-    "online": ("TrialServer",),
-    "online.client": ("TrialClient",),
+# What a user does -> where the names for it are.
+GROUPS: dict[str, dict[str, tuple[str, ...]]] = {
+    "Stimuli in one call": {"production": ("control", "metamer")},
+    "Observers": {
+        "models": ("ImageInput", "Observer", "SoundInput", "Unit", "load_model"),
+        "observers": ("open_observer",),
+    },
+    "Stimulus sets": {
+        "recipe": ("Recipe", "read_recipe"),
+        "production": ("make",),
+        "stimulus_set": ("SetWriter", "StimulusSet", "adopt"),
+        "verify": ("check_set", "natural_pool"),
+        "report": ("write_report",),
+        "modalities.image": ("read_image",),
+        "modalities.sound": ("read_sound",),
+    },
+    "Experiments": {
+        "experiment": ("export_experiment", "list_protocols", "read_rig", "run_experiment"),
+        "analysis": ("analyse_experiment",),
+        "presented": ("read_presented", "write_bids_events", "write_nwb"),
+    },
+    "Recordings and recorded sites": {
+        "responses": (
+            "Responses",
+            "join_responses",
+            "read_experiment",
+            "read_responses",
+            "reliability",
+            "require_match",
+            "select_sites",
+            "write_table",
+        ),
+        "encoding": ("Fit", "ensemble", "fit_sites", "load_fit", "save_fit"),
+    },
+    "Closed loops": {
+        "evolve": ("Evolution", "EvolutionFolder"),
+        "online": ("TrialServer",),
+        "online.client": ("TrialClient",),
+        "simulate": ("Animal", "simulated_animal"),
+    },
+    "Pieces of your own": {
+        "optimise": ("Synthesiser",),
+        "objectives": ("Objective", "Scorer"),
+        "parametrise": ("Parametrisation",),
+        "constraints": ("Constraint",),
+        "goals.base": ("Goal",),
+        "modalities.base": ("Modality",),
+        "production": ("Phase",),
+        "errors": ("InputError",),
+    },
 }
-_get, __all__ = lazily(__name__, _PLACES)
+ROOMS = ("constraints", "encoding", "evolve", "goals", "modalities", "models", "objectives", "online", "optimise",
+         "parametrise", "responses", "robustness", "simulate", "verify")  # fmt: skip
+_PLACES: dict[str, tuple[str, ...]] = {}
+for _group in GROUPS.values():
+    for _place, _names in _group.items():
+        _PLACES[_place] = (*_PLACES.get(_place, ()), *_names)
+_get, _flat = lazily(__name__, _PLACES)
+__all__ = sorted([*_flat, *ROOMS])
 
 __version__ = "0.1.0"
 
 
 def __getattr__(name: str) -> Any:
-    return _get(name)
+    return import_module(f"{__name__}.{name}") if name in ROOMS else _get(name)
 
 
 def __dir__() -> list[str]:

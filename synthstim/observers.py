@@ -4,11 +4,33 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from synthstim.errors import InputError, said_by
 from synthstim.models import Observer
 from synthstim.models.functions import require_asked
 from synthstim.models.opening import open_model
+
+
+def as_observer(given: Any) -> Observer:
+    """The observer that an object stands for.
+
+    Args:
+        given: an Observer; a Fit of recorded sites; the name of a model (``open_observer``); or a network that says itself
+            what it is shown, as those of timm do.
+
+    Raises:
+        InputError: it is none of them, or a network that does not say what it is shown.
+
+    Example:
+        >>> import timm
+        >>> as_observer(timm.create_model("mobilenetv3_small_050")).input.size
+        (224, 224)
+    """
+    if isinstance(given, str | Observer):
+        return open_observer(given) if isinstance(given, str) else given
+    observer = getattr(given, "observer", given)
+    return observer if isinstance(observer, Observer) else Observer(observer)
 
 
 def open_observer(

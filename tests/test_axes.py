@@ -11,11 +11,11 @@ from torchvision.models.convnext import CNBlockConfig, ConvNeXt
 from torchvision.models.swin_transformer import SwinTransformer
 from typer.testing import CliRunner
 
-from synthstim import ImageInput, InputError, Observer, SoundInput, Unit, read_units
+from synthstim import ImageInput, InputError, Observer, SoundInput, Unit
 from synthstim.cli import app
 from synthstim.encoding.descent import Factorised
 from synthstim.encoding.features import Features
-from synthstim.models import Axes, load_model
+from synthstim.models import Axes, load_model, read_units
 from synthstim.production import make, observer_of_set
 from synthstim.recipe import Recipe
 

@@ -31,7 +31,8 @@ def test_examples_give_what_they_say(path, desk, known, monkeypatch, tmp_path):
     monkeypatch.chdir(shutil.copytree(desk, tmp_path / "desk"))
     parts = path.relative_to(ROOT).with_suffix("").parts
     module = import_module(".".join(("synthstim", *(part for part in parts if part != "__init__"))))
-    everything = {name: getattr(synthstim, name) for name in synthstim.__all__}
+    rooms = [getattr(synthstim, room) for room in synthstim.ROOMS]
+    everything = {name: getattr(room, name) for room in [*rooms, synthstim] for name in getattr(room, "__all__", ())}
     ran = doctest.testmod(module, globs=everything | known | vars(module), optionflags=doctest.ELLIPSIS)
     assert ran.failed == 0
 

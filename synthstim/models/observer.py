@@ -15,6 +15,7 @@ from synthstim.modalities.base import StimulusInput
 from synthstim.models.adoption import adopted, move, real_dtype
 from synthstim.models.axes import Axes
 from synthstim.models.capture import OUTPUT, read_layers
+from synthstim.models.known_inputs import input_of
 from synthstim.models.layer_axes import LayerAxes
 from synthstim.models.survey import Survey, survey
 from synthstim.models.weights import checksum
@@ -39,7 +40,7 @@ class Observer:
     Args:
         module: any ``nn.Module`` that takes (batch, channel, y, x), or (batch, time) for sounds. Of what torch.compile or
             DataParallel made, the network inside is taken; of TorchScript, only ``output`` can be read.
-        input: what it is shown or played, and how it preprocesses.
+        input: what it is shown or played, and how it preprocesses; None for a network that says so itself (``input_of``).
         name: how tables and messages call it.
         weights: where the weights come from, for the provenance.
         decision: (observer, stimuli, layers) -> what it takes each stimulus for, as far as those layers serve it;
@@ -64,7 +65,7 @@ class Observer:
         self,
         module: nn.Module,
         *,
-        input: StimulusInput,
+        input: StimulusInput | None = None,
         name: str | None = None,
         weights: str = "as given",
         decision: Decision | str | None = OUTPUT,
@@ -74,7 +75,7 @@ class Observer:
         axes: Mapping[str, str] | None = None,
     ) -> None:
         self.module = adopted(module)
-        self.input = input
+        self.input = input if input is not None else input_of(self.module)
         self.decision = decision
         self.stages = tuple(stages)
         self.groups = dict(groups or {})

@@ -18,6 +18,7 @@ from synthstim.modalities.sound.input import PLAYED_RATE
 from synthstim.models.functions import called
 from synthstim.models.heads import load_checkpoint
 from synthstim.models.hearing import load_hearing
+from synthstim.models.known_inputs import of_timm
 from synthstim.models.observer import Observer
 from synthstim.models.weights import read_weights
 
@@ -178,11 +179,7 @@ def _timm(name: str, *, trained: bool) -> tuple[nn.Module, ImageInput]:
         if not trained:
             raise
         raise _no_download(name, error) from None
-    config: dict = network.pretrained_cfg  # type: ignore[assignment]
-    channels, height, width = config["input_size"]
-    return network, ImageInput(
-        size=(height, width), channels=channels, mean=tuple(config["mean"]), std=tuple(config["std"])
-    )
+    return network, of_timm(network.pretrained_cfg)  # type: ignore[arg-type]
 
 
 def _no_download(name: str, error: Exception) -> InputError:

@@ -15,6 +15,7 @@ from synthstim.models import Observer
 from synthstim.objectives import Objective
 from synthstim.optimise.ascent import Adam
 from synthstim.optimise.base import Optimiser
+from synthstim.optimise.defaults import usual
 from synthstim.optimise.evaluate import Evaluation, Evaluator
 from synthstim.optimise.stopping import Stopping
 from synthstim.parametrise import Parametrisation, first_latents, latents_of
@@ -75,10 +76,10 @@ class Synthesiser:
     Args:
         observer: the model to synthesise on.
         objective: what to maximise.
-        parametrisation: latents behind the stimuli.
+        parametrisation: latents behind the stimuli; None takes those of the study (``optimise.defaults``).
         seeds: one for each item; an item's seed alone decides its noise and its jitter.
         start: noise by its name, by default the first of the modality's, stimuli (batch, *shape), or ready latents with ``latents=True``.
-        optimiser: by default Adam with a cosine schedule.
+        optimiser: None takes that of the study: of images L-BFGS to match and Adam to control, of sounds Adam.
         stopping: target, plateau and budgets, per item.
         constraints: projections applied to every stimulus, in order.
         robustness: random movement before each evaluation.
@@ -91,7 +92,7 @@ class Synthesiser:
 
     Example:
         >>> run = Synthesiser(observer, drive(Unit(layer="blocks.4", channel=42)),
-        ...                   Fourier(observer.input.shape), seeds=[1, 2, 3], stopping=Stopping(evaluations=3))
+        ...                   seeds=[1, 2, 3], stopping=Stopping(evaluations=3))
         >>> run.result().stimuli.shape
         torch.Size([3, 3, 64, 64])
     """
@@ -100,7 +101,7 @@ class Synthesiser:
         self,
         observer: Observer,
         objective: Objective,
-        parametrisation: Parametrisation,
+        parametrisation: Parametrisation | None = None,
         *,
         seeds: Sequence[int],
         start: str | Tensor | None = None,
@@ -114,6 +115,9 @@ class Synthesiser:
     ) -> None:
         if not seeds:
             raise InputError("no seed came: give one for each item")
+        self.scorer = objective.bind(observer, len(seeds))
+        searched, climb = usual(observer, matching=self.scorer.decibels)
+        parametrisation = parametrisation or searched
         if tuple(parametrisation.shape) != observer.input.shape:
             raise InputError(
                 f"the parametrisation makes {parametrisation.shape}, {observer.name} is {observer.input.verb} {observer.input.shape}"
@@ -124,7 +128,8 @@ class Synthesiser:
                     f"robustness moves images, {observer.name} {observer.input.modality.is_given}: leave it out"
                 )
             robustness.check(observer.input.shape[1:])
-        self.optimiser = optimiser or Adam()
+        # A match that moves at random has no fixed loss, which L-BFGS needs.
+        self.optimiser = optimiser or (Adam() if robustness is not None else climb)
         self.stopping = stopping or Stopping()
         if robustness is not None and not self.optimiser.stochastic:
             raise InputError(
@@ -132,7 +137,6 @@ class Synthesiser:
             )
         check_all(constraints, parametrisation.shape, observer.input.modality)
         self.generators = [torch.Generator().manual_seed(seed) for seed in seeds]
-        self.scorer = objective.bind(observer, len(seeds))
         observer.require_gradient(self.scorer.layers)
         self.file_levels = file_levels
         self.evaluator = Evaluator(observer, self.scorer, parametrisation, constraints, robustness, levels)

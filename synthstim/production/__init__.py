@@ -6,10 +6,19 @@ from synthstim.lazily import lazily
 
 if TYPE_CHECKING:
     from synthstim.production.observer import observer_of_set, open_second, pool_of_set
+    from synthstim.production.one_call import Synthesised, control, metamer
+    from synthstim.production.phases import Phase
     from synthstim.production.run import MakeProgress, make
 
-__all__ = ["MakeProgress", "make", "observer_of_set", "open_second", "pool_of_set"]
+__all__ = ["MakeProgress", "Phase", "Synthesised", "control", "make", "metamer", "observer_of_set", "open_second",
+           "pool_of_set"]  # fmt: skip
 # A check needs nothing of what makes stimuli.
 __getattr__, _ = lazily(
-    __name__, {"observer": ("observer_of_set", "open_second", "pool_of_set"), "run": ("MakeProgress", "make")}
+    __name__,
+    {
+        "observer": ("observer_of_set", "open_second", "pool_of_set"),
+        "one_call": ("Synthesised", "control", "metamer"),
+        "phases": ("Phase",),
+        "run": ("MakeProgress", "make"),
+    },
 )

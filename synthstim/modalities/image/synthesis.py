@@ -10,9 +10,10 @@ from __future__ import annotations
 import math
 
 from synthstim.errors import InputError
+from synthstim.modalities.base import StimulusInput
 from synthstim.models import Observer
 from synthstim.optimise import LBFGS, Adam, Optimiser
-from synthstim.parametrise import Invertible, Pixels
+from synthstim.parametrise import Fourier, Invertible, Parametrisation, Pixels
 from synthstim.production.phases import (
     Phase,
     evaluations_of,
@@ -41,6 +42,11 @@ FINISH_STEP = 4 / 255
 SITES_DECAY = 1.5
 # Bashivan et al. 2019 moved 299-pixel images by up to 19 pixels; less keeps fine structure.
 JITTER = 4
+
+
+def usual(input: StimulusInput, *, matching: bool) -> tuple[Parametrisation, Optimiser]:
+    """What a search for images begins with: see ``optimise.defaults``."""
+    return (Fourier(input.shape, decay=SEARCH_DECAY), LBFGS()) if matching else (Fourier(input.shape), Adam())
 
 
 def phases_of(

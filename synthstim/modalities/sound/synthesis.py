@@ -9,10 +9,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from synthstim.modalities.sound.input import SoundInput
 from synthstim.models import Observer
 from synthstim.models.hearing import textures
 from synthstim.optimise import LBFGS, Adam, Optimiser
-from synthstim.parametrise import Spectrogram
+from synthstim.parametrise import Parametrisation, Spectrogram
 from synthstim.production.phases import (
     Phase,
     evaluations_of,
@@ -28,6 +29,11 @@ METAMER_EVALUATIONS = 500
 # Of log amplitudes and phases (about 10 % and 6 degrees), and of samples.
 STEP = 0.1
 WAVEFORM_STEP = 0.01
+
+
+def usual(input: SoundInput, *, matching: bool) -> tuple[Parametrisation, Optimiser]:
+    """What a search for sounds begins with: see ``optimise.defaults``."""
+    return Spectrogram(input), Adam(step=STEP)
 
 
 def phases_of(

@@ -1,0 +1,124 @@
+"""One call makes stimuli as a recipe of one entry does, from whatever a user has at hand."""
+
+import numpy as np
+import PIL.Image
+import pytest
+import skimage.data
+import timm
+import torch
+from engine_fixture import small_network
+
+import synthstim
+from synthstim.errors import InputError
+from synthstim.production.one_call import Synthesised
+
+SIDE = 64
+
+
+@pytest.fixture(scope="module")
+def observer():
+    return synthstim.load_model(size=(SIDE, SIDE))
+
+
+@pytest.fixture(scope="module")
+def photograph():
+    return skimage.data.chelsea()[100 : 100 + SIDE, 120 : 120 + SIDE]
+
+
+@pytest.fixture
+def references(photograph, tmp_path):
+    values = np.float32(photograph.transpose(2, 0, 1) / 255)
+    PIL.Image.fromarray(photograph).save(tmp_path / "cat.png")
+    return {
+        "array": values,
+        "tensor": torch.from_numpy(values),
+        "picture": PIL.Image.fromarray(photograph),
+        "path": tmp_path / "cat.png",
+        "text": str(tmp_path / "cat.png"),
+    }
+
+
+def test_a_reference_may_be_an_array_a_tensor_a_picture_or_a_file(observer, references):
+    made = {
+        name: synthstim.metamer(observer, reference, "blocks.0", evaluations=4, seed=3, pool=None)
+        for name, reference in references.items()
+    }
+    for name, one in made.items():
+        assert isinstance(one, Synthesised)
+        assert torch.allclose(one.reference, made["array"].reference, atol=1e-6), name
+        assert one.table["match_db"][0] == pytest.approx(made["array"].table["match_db"][0], abs=0.2), name
+
+
+def test_copies_and_layers_are_rows_and_the_same_seed_gives_the_same(observer, photograph):
+    asked = {"copies": 2, "seed": 5, "evaluations": 3}
+    one = synthstim.metamer(observer, PIL.Image.fromarray(photograph), ["blocks.0", ["blocks.1", "blocks.2"]], **asked)
+    two = synthstim.metamer(observer, PIL.Image.fromarray(photograph), ["blocks.0", ["blocks.1", "blocks.2"]], **asked)
+    assert list(one.table["layer"]) == ["blocks.0", "blocks.0", "blocks.1+blocks.2", "blocks.1+blocks.2"]
+    assert torch.equal(one.stimuli, two.stimuli)
+    assert len({stimulus.numpy().tobytes() for stimulus in one.stimuli}) == 4
+
+
+def test_control_makes_what_a_recipe_makes_and_keeps_the_set(observer, tmp_path):
+    unit = synthstim.Unit(layer="blocks.1", channel=3)
+    made = synthstim.control(observer, "drive", unit=unit, copies=2, evaluations=8, seed=1, out=tmp_path / "kept")
+    kept = synthstim.StimulusSet.read(tmp_path / "kept")
+    assert list(kept.table["stimulus_id"]) == list(made.table["stimulus_id"])
+    assert np.array_equal(kept.stimulus(kept.table["file"][1]), made.stimuli[1].numpy())
+    entry = {"name": "controller", "kind": "controller", "goal": "drive", "unit": {"layer": "blocks.1", "channel": 3}}
+    recipe = {"observer": "x", "seed": 1, "stimuli": [entry | {"copies": 2, "evaluations": 8}]}
+    again = synthstim.make(recipe, tmp_path / "recipe", observer=observer)
+    assert list(again.table["sha256"]) == list(kept.table["sha256"])
+
+
+def test_the_observer_may_be_a_network_that_says_what_it_is_shown():
+    network = timm.create_model("mobilenetv3_small_050")
+    observer = synthstim.Observer(network)
+    assert observer.input.size == (224, 224)
+    assert observer.input.mean == network.pretrained_cfg["mean"]
+    with pytest.raises(InputError, match="does not say which images it is shown") as refused:
+        synthstim.metamer(torch.nn.Conv2d(3, 4, 3), "x.png", "output")
+    assert refused.value.code == "missing"
+
+
+def test_sounds_keep_the_level_of_the_array(tmp_path):
+    observer = synthstim.load_model("cochleagram", seconds=0.3, rate=20_000)
+    rng = np.random.default_rng(0)
+    noise = 0.05 * rng.standard_normal(observer.input.shape)
+    sound = np.float32(noise - noise.mean())
+    made = synthstim.metamer(observer, sound, "cochleagram", evaluations=2)
+    assert made.table["status"].isin(["passed", "failed"]).all()
+    assert np.abs(made.reference.numpy() - sound).max() < 1e-5
+
+
+@pytest.mark.parametrize(
+    ("call", "code", "value"),
+    [
+        (lambda o: synthstim.metamer(o, np.zeros((3, 5, 5)), "blocks.0"), "mismatch", None),
+        (lambda o: synthstim.metamer(o, np.full((3, SIDE, SIDE), 7.0), "blocks.0"), "value", None),
+        (lambda o: synthstim.metamer(o, np.zeros((3, SIDE, SIDE)), "bloks.0"), "unknown", "bloks.0"),
+        (lambda o: synthstim.control(o, "drive"), "value", None),
+        (lambda o: synthstim.control(o, "drive", unit={"layer": "blocks.0", "channel": 999}), "value", None),
+    ],
+)
+def test_mistakes_are_said_before_long_work(observer, call, code, value):
+    with pytest.raises(InputError) as refused:
+        call(observer)
+    assert (refused.value.code, refused.value.value) == (code, value)
+
+
+def test_a_unit_that_is_a_function_is_for_the_synthesiser(observer):
+    unit = synthstim.Unit(layer="blocks.0", reader=lambda read: read.flatten(1).mean(1), label="all")
+    with pytest.raises(InputError, match="use Synthesiser"):
+        synthstim.control(observer, "drive", unit=unit)
+
+
+def test_the_defaults_of_synthesis_are_those_of_the_study():
+    observer = small_network()
+    reference = torch.rand(1, *observer.input.shape, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    matching = synthstim.Synthesiser(observer, synthstim.objectives.match(reference, ["2"]), seeds=[0])
+    assert type(matching.optimiser).__name__ == "LBFGS"
+    assert type(matching.evaluator.parametrisation).__name__ == "Fourier"
+    driving = synthstim.Synthesiser(
+        observer, synthstim.objectives.drive(synthstim.Unit(layer="2", channel=0)), seeds=[0]
+    )
+    assert type(driving.optimiser).__name__ == "Adam"
