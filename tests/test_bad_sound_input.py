@@ -83,7 +83,7 @@ RECIPES = {
     "channel out of range": (HEAD + DRIVE.replace("80", "211") + "}", "which has 211 channels: 0 to 210"),
     "frame out of range": (HEAD + DRIVE.replace("80", "80, position: [400]") + "}", "position (400,) is outside cochleagram"),
     "position of an image": (HEAD + DRIVE.replace("80", "80, position: [4, 4]") + "}", "position (4, 4) is outside"),
-    "bits 8": (HEAD + METAMER + ", bits: 8}", "word: bits 8 does not go with sounds: choose one of 16, 24, 32"),
+    "bits 8": (HEAD + METAMER + ", bits: 8}", ", line 4: word: bits 8 does not go with sounds: choose one of 16, 24, 32"),
     "stretched": ("fit: stretch\n" + HEAD + METAMER + "}", "fit 'stretch' does not go with sounds"),
     "aperture": (HEAD + METAMER + ", constraints: {aperture: {shape: circular, diameter: 0.5}}}", "the constraint aperture came"),
     "luminance": (HEAD + METAMER + ", constraints: {mean_luminance: 0.5}}", "the constraint mean_luminance came"),

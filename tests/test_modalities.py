@@ -133,11 +133,11 @@ def test_statistics_and_distance_are_columns_of_the_table(input, tmp_path):
     path = write_folder(tmp_path / "files", input, 1) / f"one_0{modality.suffix}"
     found = modality.statistics(path)
     assert all(np.isfinite(value) for value in found.values())
-    assert found.keys() == modality.tolerances.keys()
-    assert {modality.distance, *found, *modality.rematched} <= columns.keys()
     one, other = stimuli(input, 1, 2)
-    assert modality.between(one, one) == 0
-    assert modality.between(one, other) > 0
+    compared = modality.between(one, other)
+    assert found.keys() | compared.keys() == modality.tolerances.keys() | {modality.distance}
+    assert {*compared, *found, *modality.rematched} <= columns.keys()
+    assert modality.between(one, one)[modality.distance] == 0 < compared[modality.distance]
 
 
 def test_an_input_comes_back_from_the_provenance(input):

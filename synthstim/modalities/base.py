@@ -203,7 +203,9 @@ class Modality:
         try:
             return np.loadtxt(path, delimiter="\t", dtype=np.float32, ndmin=1)
         except (OSError, ValueError) as error:
-            raise InputError(f"{Path(path).name} cannot be read as {self.article} {self.name} ({error})") from None
+            raise InputError(
+                f"{Path(path).name} cannot be read as {self.article} {self.name} ({error})", code="unreadable"
+            ) from None
 
     def read_for(self, path: str | Path, input: StimulusInput, *, fit: str = "crop", **how: Any) -> Stimulus:
         """Read a file as an observer is given it.
@@ -220,7 +222,9 @@ class Modality:
         came = modality_of_file(path)
         if came is not None and came is not self:
             raise InputError(
-                f"{Path(path).name} is {came.article} {came.name}, the observer {self.is_given}: give one of those"
+                f"{Path(path).name} is {came.article} {came.name}, the observer {self.is_given}",
+                "give one of those",
+                code="mismatch",
             )
         return self.fitted(Path(path), input, fit, {key: how.get(key) for key in self.reading})
 
@@ -229,7 +233,9 @@ class Modality:
         values = self.read(path)
         if values.shape != input.shape:
             sides = " x ".join(map(str, values.shape))
-            raise InputError(f"{path.name} has {sides} values, the observer takes {input.words}: {input.remedy}")
+            raise InputError(
+                f"{path.name} has {sides} values, the observer takes {input.words}", input.remedy, code="mismatch"
+            )
         return values
 
     def writing(self, input: StimulusInput) -> dict[str, Any]:
@@ -294,12 +300,12 @@ class Modality:
 
     def shaped(self, kind: str, references: Tensor, generators: Sequence[torch.Generator]) -> Tensor:
         """Noise after references (batch, *shape), of one of ``shaped_starts``."""
-        raise InputError(f"start {kind!r} is unknown: choose {self._choices}")
+        raise InputError(f"start {kind!r} is unknown", f"choose {self._choices}", code="unknown", value=kind)
 
     def require_start(self, kind: str) -> None:
         """Raise InputError unless this is noise that needs no reference."""
         if kind not in self.starts or kind in self.shaped_starts:
-            raise InputError(f"start {kind!r} is unknown: choose {self._choices}")
+            raise InputError(f"start {kind!r} is unknown", f"choose {self._choices}", code="unknown", value=kind)
 
     @property
     def _choices(self) -> str:
@@ -307,4 +313,4 @@ class Modality:
 
     def through(self, resampler: str, stimulus: Stimulus, input: StimulusInput) -> Stimulus:
         """A stimulus as an observer gets it after another program's resampler, one of ``resamplers``."""
-        raise InputError(f"{self.plural} are not resampled: leave the resampler out")
+        raise InputError(f"{self.plural} are not resampled", "leave the resampler out", code="mismatch")

@@ -10,24 +10,22 @@ from synthstim.modalities import own_modalities
 from synthstim.modalities.base import Modality
 from synthstim.models import StimulusInput
 from synthstim.recipe import STARTS, Controller, Metamer, Recipe
+from synthstim.recipe.yaml_source import Location
 
 
 def check_modality(recipe: Recipe, input: StimulusInput) -> None:
-    """Raise InputError for the first setting that does not go with the modality of the observer.
+    """Raise InputError for the settings that do not go with the modality of the observer.
 
     Raises:
-        InputError: the setting, what came, and what goes with the modality.
+        InputError: a line for each: where it stands, what came, and what goes with the modality.
     """
     modality = input.modality
-    if "fit" in recipe.model_fields_set and recipe.fit not in modality.fits:
-        raise InputError(
-            f"fit {recipe.fit!r} does not go with {modality.plural}: choose one of {', '.join(modality.fits)}"
-        )
-    for problem in _of_others(recipe, modality):
-        raise InputError(problem)
-    for entry in recipe.stimuli:
-        for problem in (*_problems(entry, modality), *_of_others_in(entry, modality)):
-            raise InputError(f"{entry.name}: {problem}")
+    found = [*_of_recipe(recipe, modality)]
+    for number, entry in enumerate(recipe.stimuli):
+        for place, problem in (*_of_entry(entry, modality), *_for_others(entry, modality)):
+            found.append((("stimuli", number, *place), f"{entry.name}: {problem}"))
+    if found:
+        raise InputError("\n".join(f"{recipe.at(place)}: {problem}" for place, problem in found), code="mismatch")
 
 
 def _others(modality: Modality, names: Callable[[Modality], tuple[str, ...]]) -> Iterator[tuple[str, Modality]]:
@@ -36,36 +34,45 @@ def _others(modality: Modality, names: Callable[[Modality], tuple[str, ...]]) ->
         yield from ((name, other) for name in names(other) if name not in names(modality))
 
 
-def _of_others(recipe: Recipe, modality: Modality) -> Iterator[str]:
-    """Settings of the recipe that are for other modalities alone."""
-    set_here = {name for name in recipe.model_fields_set if getattr(recipe, name) is not False}
-    controls = {f"controls.{name}" for name in recipe.controls.asked()}
-    for name, other in _others(modality, lambda one: (*one.settings, *(f"controls.{name}" for name in one.controls))):
-        if name in set_here | controls:
-            yield f"{name} is for {other.plural}, the observer {modality.is_given}: remove it"
-
-
-def _of_others_in(entry: Metamer | Controller, modality: Modality) -> Iterator[str]:
-    """Settings of an entry that are for other modalities alone."""
-    others = [limit for _, limit in CONSTRAINTS.usable() if limit.modality != modality.name]
-    for name in (key for limit in others for key in limit.keys_in(entry.constraints)):
-        yield f"the constraint {name} came, but the observer {modality.is_given}: remove it"
+def _of_recipe(recipe: Recipe, modality: Modality) -> Iterator[tuple[Location, str]]:
+    """What the recipe sets for all its stimuli."""
+    if "fit" in recipe.model_fields_set and recipe.fit not in modality.fits:
+        choices = ", ".join(modality.fits)
+        yield ("fit",), f"fit {recipe.fit!r} does not go with {modality.plural}: choose one of {choices}"
     for name, other in _others(modality, lambda one: one.settings):
-        if getattr(entry, name, None):
-            yield f"{name} is for {other.plural}, but the observer {modality.is_given}: remove it"
+        if name in recipe.model_fields_set and getattr(recipe, name) is not False:
+            yield (name,), f"{name} is for {other.plural}, the observer {modality.is_given}: remove it"
+    for name, other in _others(modality, lambda one: one.controls):
+        if name in recipe.controls.asked():
+            place = ("controls", name)
+            yield place, f"controls.{name} is for {other.plural}, the observer {modality.is_given}: remove it"
 
 
-def _problems(entry: Metamer | Controller, modality: Modality) -> Iterator[str]:
+def _of_entry(entry: Metamer | Controller, modality: Modality) -> Iterator[tuple[Location, str]]:
     if entry.bits is not None and entry.bits not in modality.bits:
-        yield f"bits {entry.bits} does not go with {modality.plural}: choose one of {', '.join(map(str, modality.bits))}"
+        choices = ", ".join(map(str, modality.bits))
+        yield ("bits",), f"bits {entry.bits} does not go with {modality.plural}: choose one of {choices}"
     asked = entry.parametrisation
     if asked is not None and not _suits(asked.kind, modality):
         choices = " or ".join(name for name, _ in PARAMETRISATIONS.usable() if _suits(name, modality))
-        yield f"parametrisation {asked.kind!r} came, but the observer {modality.is_given}: choose {choices}"
+        what = f"parametrisation {asked.kind!r} came, but the observer {modality.is_given}"
+        yield ("parametrisation",), f"{what}: choose {choices}"
     free = [name for name in modality.starts if name not in modality.shaped_starts]
     suit = modality.starts if isinstance(entry, Metamer) else free
     if "start" in entry.model_fields_set and entry.start in STARTS and entry.start not in suit:
-        yield f"start {entry.start!r} takes the spectrum of a metamer's sound: choose {' or '.join(free)}"
+        what = f"start {entry.start!r} takes the spectrum of a metamer's sound"
+        yield ("start",), f"{what}: choose {' or '.join(free)}"
+
+
+def _for_others(entry: Metamer | Controller, modality: Modality) -> Iterator[tuple[Location, str]]:
+    """What an entry sets that is for other modalities alone."""
+    limits = [limit for _, limit in CONSTRAINTS.usable() if limit.modality != modality.name]
+    for name in (key for limit in limits for key in limit.keys_in(entry.constraints)):
+        what = f"the constraint {name} came, but the observer {modality.is_given}"
+        yield ("constraints", name), f"{what}: remove it"
+    for name, other in _others(modality, lambda one: one.settings):
+        if getattr(entry, name, None):
+            yield (name,), f"{name} is for {other.plural}, but the observer {modality.is_given}: remove it"
 
 
 def _suits(parametrisation: str, modality: Modality) -> bool:

@@ -55,7 +55,7 @@ def _whole_files(input: StimulusInput, folder: Path | None) -> NaturalPool:
     """Each file of a folder as it is."""
     modality = input.modality
     if folder is None:
-        raise InputError(f"no package carries {modality.naturals}: give a folder of them as pool")
+        raise InputError(f"no package carries {modality.naturals}", "give a folder of them as pool", code="missing")
     paths = files_in(folder, modality)
     stored = np.stack([modality.read_for(path, input, fit=modality.fits[0]) for path in paths])
 

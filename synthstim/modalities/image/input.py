@@ -87,7 +87,9 @@ class ImageInput(StimulusInput):
         """Raise InputError unless a PNG can hold the channels."""
         if self.channels not in (1, 3):
             raise InputError(
-                f"{name} is shown {self.channels} channels, a PNG holds 1 or 3: use Synthesiser and keep the arrays"
+                f"{name} is shown {self.channels} channels, a PNG holds 1 or 3",
+                "use Synthesiser and keep the arrays",
+                code="mismatch",
             )
 
     def halves(self) -> Tensor:
