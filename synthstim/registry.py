@@ -32,12 +32,14 @@ class Entry(Generic[Kind]):
         about: a line on what it is.
         source: the distribution that it comes from, with its version unless it is this package.
         load: imports it.
+        module: that a plug-in's is in.
     """
 
     name: str
     about: str
     source: str
     load: Callable[[], Kind]
+    module: str = HERE
 
 
 class Registry(Generic[Kind]):
@@ -158,7 +160,7 @@ class Registry(Generic[Kind]):
                     f"the {self.noun} {point.name!r} of {source} cannot be used ({said_by(error)}): update or uninstall it"
                 ) from error
 
-        return Entry(point.name, about, source, load)
+        return Entry(point.name, about, source, load, point.module)
 
     def _taken(self, name: str, found: Any) -> Kind:
         """The entry that a plug-in's object is, after a look at it."""
@@ -172,7 +174,12 @@ def _entry_says(file: Path, attribute: str) -> str | None:
     tree = ast.parse(file.read_text(encoding="utf-8"))
     if attribute not in _defined(tree):
         return None
-    return (ast.get_docstring(tree) or "").partition("\n\n")[0].replace("\n", " ").partition(". ")[0].rstrip(".")
+    return said_of(ast.get_docstring(tree))
+
+
+def said_of(docstring: str | None) -> str:
+    """The first sentence of a docstring."""
+    return (docstring or "").partition("\n\n")[0].replace("\n", " ").partition(". ")[0].rstrip(".")
 
 
 def _defined(tree: ast.Module) -> Iterator[str]:

@@ -47,7 +47,8 @@ def export(
     )
     for note in read_manifest(made, Experiment).notes:
         say(f"note: {note}")
-    say(f"read {made / 'README.md'}, then: synthstim run {made}")
+    script = any(made.glob("*.psyexp"))
+    say(f"read {made / 'README.md'}" + (f", then: synthstim run {made}" if script else ""))
 
 
 @app.command()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any, Optional
@@ -13,10 +14,12 @@ from rich.table import Column, Table
 
 from synthstim.cli.app import app, complaints, console, say
 from synthstim.errors import InputError
-from synthstim.registry import Registry
+from synthstim.registry import Registry, said_of
 
 # What each is for, and where its list is.
 LISTS = {
+    "goals": ("what stimuli can be made to do", "synthstim.goals:GOALS"),
+    "modalities": ("the kinds of stimuli", "synthstim.modalities:MODALITIES"),
     "parametrisations": ("what can be optimised", "synthstim.kinds:PARAMETRISATIONS"),
     "constraints": ("what stimuli can be held to", "synthstim.kinds:CONSTRAINTS"),
     "readers": ("the files of responses that can be read", "synthstim.kinds:READERS"),
@@ -48,6 +51,7 @@ def tell(registry: Registry[Any], search: str = "") -> int:
         if registry.plugged(name):
             try:
                 registry[name]
+                about = said_of(sys.modules[entry.module].__doc__) or about
             except InputError as error:
                 about = str(error)
         table.add_row(escape(name), escape(about), escape(entry.source))

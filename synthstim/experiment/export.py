@@ -14,6 +14,7 @@ import yaml
 
 from synthstim.experiment.builder.experiment import build_experiment, write_experiment
 from synthstim.experiment.builder.pieces import Setup
+from synthstim.experiment.device import prepare_files
 from synthstim.experiment.images.viewing import prepare_viewing
 from synthstim.experiment.marker_codes import CODES
 from synthstim.experiment.prepared import ExportRequest, Prepared
@@ -29,7 +30,7 @@ from synthstim.files import Staging
 from synthstim.stimulus_set import StimulusSet
 
 # What a protocol's ``stimuli`` may name: who prepares them.
-KINDS = {"images": prepare_viewing, "sounds": prepare_listening, "tones": prepare_listening}
+KINDS = {"images": prepare_viewing, "sounds": prepare_listening, "tones": prepare_listening, "files": prepare_files}
 
 
 def export_experiment(
@@ -74,7 +75,8 @@ def export_experiment(
     frames = {name: described.frames(values[name], name) for name in chosen.durations}
     source = StimulusSet.read(stimulus_set) if isinstance(stimulus_set, (str, Path)) else stimulus_set
     request = ExportRequest(source, chosen, Setup(described, values, frames), labels, answers)
-    require_psychopy_home()
+    if chosen.flow:
+        require_psychopy_home()
     with Staging(out, "export") as staging:
         _fill(staging.path, request, default_rig=rig is None)
         return staging.commit()
@@ -89,9 +91,10 @@ def _fill(directory: Path, request: ExportRequest, *, default_rig: bool) -> None
     (directory / "rig.yaml").write_text(
         yaml.safe_dump(setup.rig.model_dump(mode="json"), sort_keys=False, allow_unicode=True), encoding="utf-8"
     )
-    _copy_runtime(directory)
-    experiment = build_experiment(protocol, setup, background=prepared.background, blocks=prepared.blocks)
-    write_experiment(experiment, directory, protocol.name)
+    if protocol.flow:
+        _copy_runtime(directory)
+        experiment = build_experiment(protocol, setup, background=prepared.background, blocks=prepared.blocks)
+        write_experiment(experiment, directory, protocol.name)
     set_name = request.source.root.name if request.source is not None else "no set"
     page = {**facts, **prepared.page, "notes": prepared.notes}
     write_readme(directory / "README.md", protocol, setup, page, set_name=set_name, default_rig=default_rig)

@@ -26,7 +26,8 @@ class Groups(RootModel[dict[Identifier, dict[Identifier, Setting]]]):
 class Protocol(ProtocolPart):
     """A protocol as protocol.yaml describes it.
 
-    ``stimuli`` and ``plan`` name what prepares the files and what orders the presentations; ``shared`` names groups of
+    ``stimuli`` and ``plan`` name what prepares the files and what orders the presentations (``files`` are presented by a
+    device of the lab's, without a flow); ``shared`` names groups of
     settings of protocols/settings.yaml, which ``read_folder`` adds to its own.
 
     Example:
@@ -39,13 +40,13 @@ class Protocol(ProtocolPart):
     title: str
     summary: str
     warnings: tuple[str, ...] = ()
-    stimuli: Literal["images", "sounds", "tones"]
+    stimuli: Literal["images", "sounds", "tones", "files"]
     plan: Literal["randomised_blocks", "balanced_conditions", "participants"]
     shared: tuple[str, ...] = ()
     settings: dict[Identifier, Setting] = Field(default_factory=dict)
     texts: dict[Identifier, str] = Field(default_factory=dict)
     routines: dict[Identifier, Routine] = Field(default_factory=dict)
-    flow: tuple[Step, ...]
+    flow: tuple[Step, ...] = ()
 
     _home: Path = PrivateAttr(default=Path("."))
 
@@ -104,6 +105,9 @@ def read_folder(folder: Path) -> Protocol:
         raise InputError(f"{path.name} of {folder.name} calls itself {protocol.name!r}: give both the same name")
     protocol = _with_settings(_with_parts(protocol))
     _check_references(protocol)
+    if bool(protocol.flow) == (protocol.stimuli == "files"):
+        does = "presents files with a device of the lab's: leave flow out" if protocol.flow else "has no flow: give one"
+        raise InputError(f"{protocol.name} {does}")
     check_pieces(protocol.name, protocol.stimuli, protocol.routines, protocol.flow)
     protocol._home = folder
     return protocol

@@ -16,6 +16,8 @@ from synthstim.experiment.marker_codes import CODES, FIRST_STIMULUS
 from synthstim.experiment.protocol import README, Protocol, protocols_folder
 from synthstim.experiment.texts import filled
 
+_SHARED = {"images": "rig_readme.md.j2", "files": "device_readme.md.j2"}
+
 
 def write_readme(
     path: Path, protocol: Protocol, setup: Setup, page: Mapping[str, Any], *, set_name: str, default_rig: bool
@@ -39,7 +41,7 @@ def write_readme(
     )
     environment.filters["plain"] = plain
     rig = setup.rig
-    shared = "rig_readme.md.j2" if protocol.stimuli == "images" else "listening_readme.md.j2"
+    shared = _SHARED.get(protocol.stimuli, "listening_readme.md.j2")
     try:
         text = environment.select_template([README, shared]).render(
             page,

@@ -68,6 +68,8 @@ def run_experiment(
     """
     root = Path(directory).resolve()
     experiment = read_manifest(root, Experiment)
+    if not (root / f"{experiment.protocol}.py").is_file():
+        raise InputError(f"a device of the lab's presents {root.name}, as its README.md says: there is nothing to run")
     require_psychopy_home()
     data = _data_folder(root, simulate)
     before = set(data.glob("*_session.json"))

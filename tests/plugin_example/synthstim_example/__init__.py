@@ -1,0 +1,5 @@
+"""One plug-in of each kind; the names are in pyproject.toml."""
+
+from pathlib import Path
+
+SNIFFING = Path(__file__).with_name("sniffing")
