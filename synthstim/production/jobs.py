@@ -110,7 +110,8 @@ def plan_jobs(
             stacked = references.stack(items) if isinstance(entry, Metamer) else None
             jobs.append(Job(items, aims, phases, held, stacked))
     if recipe.controls.other_site:
-        check_other_sites(jobs)
+        with recipe.placing(("controls", "other_site")):
+            check_other_sites(jobs)
     return jobs
 
 

@@ -144,7 +144,8 @@ def _plan(
     sites = controlled_sites(recipe, opened.sites, scores_for(recipe, observer))
     jobs = plan_jobs(recipe, opened, sites=sites, budget=budget, at_once=at_once)
     folder = recipe.resolve(recipe.pool) if recipe.pool else None
-    pool = natural_pool(opened, folder, level_dbfs=recipe.level_dbfs, channel=recipe.channel)
+    with recipe.placing(("pool",)):
+        pool = natural_pool(opened, folder, level_dbfs=recipe.level_dbfs, channel=recipe.channel)
     measurer = Measurer(opened, pool)
     if recipe.match_luminance:
         matched = luminance_of(measurer.pool)
@@ -161,17 +162,18 @@ def _observer(
     if observer is None:
         asked = recipe.observer
         weights = asked.weights if asked.weights in ("default", "random") else recipe.resolve(asked.weights)
-        observer = open_observer(
-            asked.name,
-            weights=weights,
-            size=asked.size,
-            seconds=asked.duration_s,
-            rate=asked.rate_hz if "rate_hz" in asked.model_fields_set else None,
-            axes=asked.axes,
-            device=device,
-            allow_code=allow_code,
-            allow_download=allow_download,
-        )
+        with recipe.placing(("observer",)):
+            observer = open_observer(
+                asked.name,
+                weights=weights,
+                size=asked.size,
+                seconds=asked.duration_s,
+                rate=asked.rate_hz if "rate_hz" in asked.model_fields_set else None,
+                axes=asked.axes,
+                device=device,
+                allow_code=allow_code,
+                allow_download=allow_download,
+            )
     elif device is not None:
         observer = observer.to(device)
     observer.input.require_filed(observer.name)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -233,6 +234,14 @@ class Recipe(Section):
     def at(self, place: Location) -> str:
         """The words that an error about a location starts with: the file, and the line where there is one."""
         return self._places.source.at(place)
+
+    @contextmanager
+    def placing(self, place: Location) -> Iterator[None]:
+        """Mistakes of the block stand at a location of the recipe: the file, and the line where there is one."""
+        try:
+            yield
+        except InputError as error:
+            raise error.within(self.at(place)) from error.__cause__
 
     def resolve(self, path: str | Path) -> Path:
         """The place of a path that the recipe names."""

@@ -16,6 +16,7 @@ def structural_similarity(image: FloatImage, reference: FloatImage) -> float:
     The mean over pixels and channels; the window is smaller where the images are. doi:10.1109/TIP.2003.819861
 
     Example:
+        >>> import numpy as np
         >>> image = np.random.default_rng(0).random((1, 32, 32), np.float32)
         >>> round(structural_similarity(image, image), 3), structural_similarity(image, 1 - image) < 0
         (1.0, True)
