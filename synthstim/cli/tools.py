@@ -25,6 +25,24 @@ def demo(
 
 
 @app.command()
+def split(
+    source: Annotated[Path, typer.Argument(help="A long recording, or a folder of them")],
+    out: Annotated[Path, typer.Option(help="Folder of the clips; it must not exist yet")],
+    seconds: Annotated[
+        Optional[float],  # noqa: UP045
+        typer.Option(help="Duration of each clip, in s; by default, from one silence to the next"),
+    ] = None,
+    quiet_db: Annotated[float, typer.Option(help="Silence is so many dB below the loudest")] = 40.0,
+    channel: Annotated[Optional[str], typer.Option(help="Of several: left, right or mean")] = None,  # noqa: UP045
+) -> None:
+    """Cut recordings at their silences into clips, for a natural pool or to match."""
+    from synthstim.modalities.sound import splitting
+
+    count = splitting.split(source, out, seconds=seconds, quiet_db=quiet_db, channel=channel)
+    say(f"{out}: {count} clips, and clips.tsv, which says where each is from")
+
+
+@app.command()
 def convert(
     checkpoints: Annotated[
         list[Path], typer.Argument(help="A checkpoint of torch.save or numpy.save, or several parts of one")

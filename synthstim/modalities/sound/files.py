@@ -22,12 +22,13 @@ CHANNELS = ("left", "right", "mean")
 MAX_SECONDS = 300.0
 
 
-def read_sound(path: str | Path, *, channel: str | None = None) -> tuple[Waveform, int]:
+def read_sound(path: str | Path, *, channel: str | None = None, longest_s: float = MAX_SECONDS) -> tuple[Waveform, int]:
     """Read a sound file as one channel.
 
     Args:
         path: a WAV, FLAC, OGG, AIFF, MP3 or G.722 file.
         channel: of a file with several: ``left``, ``right`` or their ``mean``; None wants a mono file.
+        longest_s: a file that declares more is refused.
 
     Returns:
         The waveform, (time,) float32 at full scale, and its rate in Hz.
@@ -49,7 +50,7 @@ def read_sound(path: str | Path, *, channel: str | None = None) -> tuple[Wavefor
             with open(path, "rb") as stream:
                 require_whole(stream, path.name)
         with _opened(path) as opened:
-            _check_header(opened, path.name, channel)
+            _check_header(opened, path.name, channel, longest_s)
             # A header may declare more than the file holds: only what is there is read, block by block.
             blocks = list(opened.blocks(blocksize=1 << 16, dtype="float32", always_2d=True))
             declared, rate = opened.frames, opened.samplerate
@@ -77,7 +78,7 @@ def _opened(path: Path) -> soundfile.SoundFile:
     return soundfile.SoundFile(pcm, samplerate=G722_RATE, channels=1, format="RAW", subtype="PCM_16", endian="LITTLE")
 
 
-def _check_header(opened: soundfile.SoundFile, name: str, channel: str | None) -> None:
+def _check_header(opened: soundfile.SoundFile, name: str, channel: str | None, longest_s: float) -> None:
     if opened.channels != 1 and channel is None:
         raise InputError(
             f"{name} has {opened.channels} channels: a mono sound is wanted, choose one in the recipe (channel: left, right "
@@ -87,10 +88,10 @@ def _check_header(opened: soundfile.SoundFile, name: str, channel: str | None) -
         raise InputError(f"{name} has {opened.channels} channels, none of them the {channel} one: choose channel mean")
     if not MIN_RATE <= opened.samplerate <= MAX_RATE:
         raise InputError(f"{name} is at {opened.samplerate} Hz: wanted {MIN_RATE} to {MAX_RATE} Hz")
-    if opened.frames > MAX_SECONDS * opened.samplerate:
+    if opened.frames > longest_s * opened.samplerate:
         raise InputError(
-            f"{name} declares {opened.frames / opened.samplerate:,.0f} s of sound, more than the {MAX_SECONDS:.0f} s that "
-            "are read: cut out the part that you need"
+            f"{name} declares {opened.frames / opened.samplerate:,.0f} s of sound, more than the {longest_s:.0f} s that "
+            "are read: cut out the part that you need, or all that sounds with synthstim split"
         )
 
 
