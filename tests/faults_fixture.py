@@ -18,6 +18,7 @@ from synthstim.evolve import EvolutionFolder
 from synthstim.experiment import export_experiment
 from synthstim.loop import start_loop
 from synthstim.modalities.image import write_png
+from synthstim.modalities.sound import write_wav
 from synthstim.stimulus_set import SetWriter, StimulusSet
 
 RECIPE = """\
@@ -69,6 +70,7 @@ COMMANDS = {
     "evolve status": Command("evolve status IN", "evolution"),
     "serve": Command("serve IN --out OUT", "set", "folder"),
     "convert": Command("convert IN --out OUT", "weights.pth", "file", ".safetensors"),
+    "split": Command("split IN --out OUT", "tone.wav", "folder"),
     "demo": Command("demo image --out OUT --quiet --budget 1", None, "folder"),
 }
 
@@ -93,6 +95,7 @@ def lay_desk(desk: Path) -> Path:
         write_png(desk / "photographs" / f"{number}.png", values)
     start_loop(desk / "session", SETTINGS | {"observer": {"name": "efficientnet-lite0", "size": 32}}, count=12)
     EvolutionFolder.begin(desk / "evolution", {"sites": ["a"], "size": [32, 32], "population": 4, "cutoff": 3})
+    write_wav(desk / "tone.wav", 0.1 * np.sin(np.arange(8_000, dtype=np.float32)), 8_000)
     torch.save({"weight": torch.zeros(64, 64)}, desk / "weights.pth")
     return desk
 

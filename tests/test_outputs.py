@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from synthstim.modalities.image import write_png
+from synthstim.modalities.sound import write_wav
 from synthstim.stimulus_set import adopt
 
 RECIPE = """\
@@ -25,6 +26,7 @@ COMMANDS = {
     "simulate": "simulate set --out OUT.tsv",
     "fit": "fit trials.tsv --stimuli set --layers blocks.1 --out OUT",
     "convert": "convert weights.pt --out OUT.safetensors",
+    "split": "split tone.wav --out OUT",
     "evolve init": "evolve init OUT --site a --size 64",
     "serve": "serve set --out OUT",
     "loop init": "loop init OUT --layers blocks.1",
@@ -42,6 +44,7 @@ def folder(tmp_path_factory):
     adopt(place / "mine", place / "set")
     (place / "recipe.yaml").write_text(RECIPE)
     (place / "trials.tsv").write_text(TRIALS)
+    write_wav(place / "tone.wav", 0.1 * np.sin(np.arange(8_000, dtype=np.float32)), 8_000)
     torch.save({"weight": torch.zeros(1)}, place / "weights.pt")
     return place
 

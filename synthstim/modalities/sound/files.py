@@ -109,13 +109,15 @@ def write_wav(path: str | Path, waveform: Waveform, rate: int, *, coding: str = 
     if coding not in CODINGS:
         raise InputError(f"coding {coding!r} is unknown: choose {', '.join(CODINGS)}")
     waveform = as_sound(waveform, Path(path).name)
-    if coding == "float32":
-        soundfile.write(str(path), waveform, rate, subtype="FLOAT", format="WAV")
-        return
-    bits = int(coding[3:])
-    # Whole steps, so that every reader finds the same values; +1 has no step of its own and takes the one below.
-    steps = np.minimum(np.rint(waveform.astype(np.float64) * 2 ** (bits - 1)), 2 ** (bits - 1) - 1)
-    soundfile.write(str(path), steps.astype(np.int32) << (32 - bits), rate, subtype=CODINGS[coding], format="WAV")
+    values = waveform
+    if coding != "float32":
+        bits = int(coding[3:])
+        # Whole steps, so that every reader finds the same values; +1 has no step of its own and takes the one below.
+        steps = np.minimum(np.rint(waveform.astype(np.float64) * 2 ** (bits - 1)), 2 ** (bits - 1) - 1)
+        values = steps.astype(np.int32) << (32 - bits)
+    # In memory first: of a full disk libsndfile says no more than "system error".
+    soundfile.write(stream := io.BytesIO(), values, rate, subtype=CODINGS[coding], format="WAV")
+    Path(path).write_bytes(stream.getvalue())
 
 
 def coding_of(path: str | Path) -> str:
