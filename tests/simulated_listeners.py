@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from synthstim.analysis.design import NATURAL, PROTOCOL, Design
 from synthstim.analysis.power import population, skills_of
-from synthstim.analysis.tables import as_tsv
+from synthstim.analysis.tables import table_text
 from synthstim.errors import InputError
 from synthstim.experiment.runtime.trials import TRIAL_COLUMNS
 from synthstim.experiment.sounds.balance import balanced_conditions, order_of, with_catch
@@ -136,5 +136,5 @@ def write_experiment(design: Design, trials: pd.DataFrame, out: str | Path) -> P
     (root / "manifest.json").write_text(json.dumps(manifest, indent=2) + "\n", encoding="utf-8")
     for number, own in trials.groupby("participant"):
         path = root / "data" / f"{PROTOCOL}_participant_{number:03d}_trials.tsv"
-        path.write_text(as_tsv(own[[*TRIAL_COLUMNS]]), encoding="utf-8", newline="\n")
+        path.write_text(table_text(own[[*TRIAL_COLUMNS]]), encoding="utf-8", newline="\n")
     return root

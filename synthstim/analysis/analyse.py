@@ -11,7 +11,7 @@ from synthstim.analysis import figure, page
 from synthstim.analysis.design import Design, read_design
 from synthstim.analysis.participants import list_participants
 from synthstim.analysis.proportions import BY_CONDITION, by_condition, by_participant, confusions
-from synthstim.analysis.tables import as_tsv
+from synthstim.analysis.tables import table_text
 from synthstim.analysis.trials import Trials, check_trials, read_trials
 from synthstim.errors import InputError
 from synthstim.files import require_absent, require_folder
@@ -104,11 +104,11 @@ def analyse_experiment(directory: str | Path, out: str | Path | None = None, *, 
     folder = root / ("analysis_of_rehearsal" if rehearsal else "analysis") if out is None else Path(out)
     require_folder(folder)
     contents = {
-        "by_condition.tsv": as_tsv(analysis.by_condition),
-        "by_participant.tsv": as_tsv(analysis.by_participant),
-        "participants.tsv": as_tsv(analysis.participants),
-        "confusions.tsv": as_tsv(analysis.confusions),
-        "columns.tsv": as_tsv(pd.DataFrame(BY_CONDITION.items(), columns=["column", "meaning"])),
+        "by_condition.tsv": table_text(analysis.by_condition),
+        "by_participant.tsv": table_text(analysis.by_participant),
+        "participants.tsv": table_text(analysis.participants),
+        "confusions.tsv": table_text(analysis.confusions),
+        "columns.tsv": table_text(pd.DataFrame(BY_CONDITION.items(), columns=["column", "meaning"])),
         "summary.txt": analysis.summary + "\n",
         "recognised.svg": analysis.svg(),
         "analysis.html": analysis.html(),

@@ -6,13 +6,13 @@ from typing import Any
 
 import pandas as pd
 
-from synthstim.experiment.runtime.tables import MISSING
+from synthstim.files import as_tsv
 
 
-def as_tsv(table: pd.DataFrame) -> str:
+def table_text(table: pd.DataFrame) -> str:
     """A table as the package writes them, with a header and a line a row."""
     written = table.astype(object).map(_cell)
-    return str(written.to_csv(sep="\t", index=False, lineterminator="\n", na_rep=MISSING))
+    return as_tsv(written).decode()
 
 
 def _cell(value: Any) -> Any:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -18,7 +17,7 @@ from synthstim.encoding.members import MEMBERS, Member, observer_with_members
 from synthstim.encoding.readouts import FactorisedReadout, GaussianReadout, LinearReadout
 from synthstim.encoding.result import Fit, scores_of
 from synthstim.errors import InputError
-from synthstim.files import Staging
+from synthstim.files import Staging, as_json, as_tsv
 from synthstim.models import Axes, Observer
 from synthstim.models.weights import read_weights
 
@@ -57,13 +56,9 @@ def save_fit(fit: Fit, path: str | Path) -> Path:
         (staging.path / _TENSORS).write_bytes(
             safetensors.torch.save({name: value.contiguous() for name, value in tensors.items()})
         )
-        (staging.path / FACTS).write_text(
-            json.dumps(_facts(fit), indent=2, ensure_ascii=False) + "\n", encoding="utf-8"
-        )
+        (staging.path / FACTS).write_bytes(as_json(_facts(fit)))
         for name, table in ((_SITES, fit.table), (_LAYERS, fit.layers)):
-            table.to_csv(
-                staging.path / name, sep="\t", index=False, na_rep="n/a", lineterminator="\n", float_format="%.9g"
-            )
+            (staging.path / name).write_bytes(as_tsv(table, float_format="%.9g"))
         return staging.commit()
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import json
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -19,7 +18,7 @@ from synthstim.evolve.archive import Values
 from synthstim.evolve.evolution import Evolution
 from synthstim.evolve.generation import keep_image, name_of, write_set
 from synthstim.evolve.settings import EvolveSettings, versions
-from synthstim.files import Staging, sha256_of, write_whole
+from synthstim.files import Staging, as_json, as_tsv, sha256_of, write_whole
 from synthstim.modalities.image import fit_image, read_image
 from synthstim.recipe.problems import validate
 from synthstim.recipe.yaml_source import read_yaml
@@ -93,8 +92,7 @@ class EvolutionFolder:
             (staging.path / "told").mkdir()
             held = {site: keep_image(staging.path / "starts", image) for site, image in images.items()}
             checked = EvolveSettings.from_dict(checked.facts() | {"made_with": versions(), "starts": held})
-            text = json.dumps(checked.facts(), indent=2, ensure_ascii=False)
-            write_whole(staging.path / SETTINGS, text.encode() + b"\n")
+            write_whole(staging.path / SETTINGS, as_json(checked.facts()))
             _ = cls(staging.path).stimuli
             return cls(staging.commit())
 
@@ -212,8 +210,7 @@ class EvolutionFolder:
         return self.root / "told" / f"{name_of(generation)}.npz"
 
     def _write_progress(self) -> None:
-        text = self.progress().to_csv(sep="\t", index=False, float_format="%.7g", na_rep="n/a", lineterminator="\n")
-        write_whole(self.root / "generations.tsv", text.encode())
+        write_whole(self.root / "generations.tsv", as_tsv(self.progress(), float_format="%.7g"))
 
 
 def _evolutions(settings: EvolveSettings, starts: Mapping[str, Tensor]) -> dict[str, Evolution]:

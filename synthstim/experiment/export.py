@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import platform
 import shutil
 from collections.abc import Mapping
@@ -26,7 +25,7 @@ from synthstim.experiment.running.psychopy_home import require_psychopy_home
 from synthstim.experiment.sounds.labels import Labels
 from synthstim.experiment.sounds.listening import prepare_listening
 from synthstim.experiment.texts import fill_texts
-from synthstim.files import Staging
+from synthstim.files import Staging, as_json
 from synthstim.stimulus_set import StimulusSet
 
 # What a protocol's ``stimuli`` may name: who prepares them.
@@ -86,8 +85,8 @@ def _fill(directory: Path, request: ExportRequest, *, default_rig: bool) -> None
     protocol, setup = request.protocol, request.setup
     prepared = KINDS[protocol.stimuli](request, directory)
     facts = {"title": protocol.title, **prepared.facts}
-    _write_json(directory / "manifest.json", _manifest(request, prepared, facts))
-    _write_json(directory / "settings.json", _settings(setup.rig, prepared))
+    (directory / "manifest.json").write_bytes(as_json(_manifest(request, prepared, facts)))
+    (directory / "settings.json").write_bytes(as_json(_settings(setup.rig, prepared)))
     (directory / "rig.yaml").write_text(
         yaml.safe_dump(setup.rig.model_dump(mode="json"), sort_keys=False, allow_unicode=True), encoding="utf-8"
     )
@@ -149,7 +148,3 @@ def _copy_runtime(directory: Path) -> None:
     (directory / "runtime").mkdir()
     for path in sorted((Path(__file__).parent / "runtime").glob("*.py")):
         shutil.copyfile(path, directory / "runtime" / path.name)
-
-
-def _write_json(path: Path, content: dict[str, Any]) -> None:
-    path.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8", newline="\n")

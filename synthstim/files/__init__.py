@@ -5,12 +5,16 @@ from synthstim.files.checksums import SUMS, files_below, read_sums, sha256_of, w
 from synthstim.files.lock import Holder, locked, read_holder
 from synthstim.files.places import is_there, require_absent, require_folder, require_parent, require_replaceable
 from synthstim.files.staging import Staging, require_new_folder, require_ours
+from synthstim.files.text import MISSING, as_json, as_tsv
 from synthstim.files.whole import remove, write_whole, written_whole
 
 __all__ = [
+    "MISSING",
     "SUMS",
     "Holder",
     "Staging",
+    "as_json",
+    "as_tsv",
     "cache_folder",
     "files_below",
     "is_there",

@@ -11,13 +11,12 @@ from typing import Any
 
 import pandas as pd
 
-from synthstim.files import remove, sha256_of, written_whole
+from synthstim.files import as_tsv, remove, sha256_of, written_whole
 from synthstim.loop.generation import plan_table
 from synthstim.loop.history import History
 from synthstim.loop.write_recipe import path_of
 from synthstim.modalities.base import Stimulus
 from synthstim.stimulus_set import COMPANIONS, SetWriter, StimulusSet, write_sealed
-from synthstim.stimulus_set.columns import MISSING
 
 
 def write_shown_again(
@@ -114,6 +113,6 @@ def _renamed(root: Path, stimuli: StimulusSet, new: Mapping[str, str]) -> list[d
         if "stimulus_id" in columns and (root / name).exists():
             table = pd.read_csv(root / name, sep="\t", dtype=str, keep_default_na=False)
             table["stimulus_id"] = [new.get(one, one) for one in table["stimulus_id"]]
-            text = table.to_csv(sep="\t", index=False, lineterminator="\n", na_rep=MISSING).encode()
+            text = as_tsv(table)
             (root / name).write_bytes(gzip.compress(text, mtime=0) if name.endswith(".gz") else text)
     return rows

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from dataclasses import replace
 from typing import Any
@@ -10,7 +9,7 @@ from typing import Any
 import pandas as pd
 
 from synthstim.errors import InputError, advised
-from synthstim.files import remove, written_whole
+from synthstim.files import as_json, remove, write_whole
 from synthstim.loop.delivery import ADVICE, read_delivery
 from synthstim.loop.generation import Generation
 from synthstim.loop.inbox import Inbox, copy_checked, recordings
@@ -57,8 +56,7 @@ def take_responses(session: LoopSession, generation: Generation, inbox: Inbox) -
             delivered = read_delivery(copies / "data", found, session.settings, generation.name)
             responses = check_responses(delivered, session, generation)
         facts = {"files": files, **_facts(responses), "left_out": sorted({*delivered.sites} - {*responses.sites})}
-        with written_whole(generation.root / "taken.json") as part:
-            part.write_text(json.dumps(facts, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+        write_whole(generation.root / "taken.json", as_json(facts))
         write_frame(generation.root / "responses.tsv", responses.trials)
     except OSError as error:
         raise full(copies, error) from error

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from collections.abc import Callable, Mapping
 from importlib.metadata import version
@@ -14,7 +13,7 @@ import pandas as pd
 
 from synthstim.encoding import assign_folds
 from synthstim.errors import InputError
-from synthstim.files import Staging, require_new_folder, written_whole
+from synthstim.files import Staging, as_json, require_new_folder, written_whole
 from synthstim.loop.advance import export_generation
 from synthstim.loop.generation import PLAN, Generation
 from synthstim.loop.session import BEGUN, LoopSession, lasting, open_settings_observer
@@ -67,7 +66,7 @@ def start_loop(
         (hidden / LOOP).write_text(render_settings(kept), encoding="utf-8", newline="\n")
         session = LoopSession.read(hidden, **opening)
         first = session.begin(0)
-        (hidden / BEGUN).write_text(json.dumps(lasting(kept), indent=2) + "\n", encoding="utf-8")
+        (hidden / BEGUN).write_bytes(as_json(lasting(kept)))
         tell("generation 0: natural images")
         _write_naturals(first, session, observer, naturals, count)
         _check_folds(first, session.settings)

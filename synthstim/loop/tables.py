@@ -9,15 +9,12 @@ from typing import Any
 import pandas as pd
 
 from synthstim.errors import InputError
-from synthstim.files import written_whole
-
-MISSING = "n/a"
+from synthstim.files import MISSING, as_tsv, write_whole
 
 
 def write_frame(path: Path, table: pd.DataFrame) -> Path:
     """Write a table as TSV, whole; missing cells are ``n/a``."""
-    with written_whole(path) as part:
-        table.to_csv(part, sep="\t", index=False, na_rep=MISSING, lineterminator="\n")
+    write_whole(path, as_tsv(table))
     return path
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from synthstim.errors import InputError
-from synthstim.files import require_folder, write_whole
+from synthstim.files import as_json, require_folder, write_whole
 from synthstim.online.messages import Hello
 from synthstim.online.trial import Shown, Trial
 
@@ -106,8 +106,7 @@ class Record:
         if not path.exists():
             if any(self.folder.iterdir()):
                 raise InputError(f"{self.folder} holds other things than a session: choose a new folder")
-            text = json.dumps(self.facts, indent=2, ensure_ascii=False)
-            return write_whole(path, text.encode() + b"\n")
+            return write_whole(path, as_json(self.facts))
         try:
             known = dict(json.loads(path.read_text(encoding="utf-8")))
         except (ValueError, TypeError):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 from collections.abc import Mapping
@@ -12,7 +11,7 @@ from typing import Any
 import pandas as pd
 
 from synthstim.errors import InputError
-from synthstim.files import require_folder, write_whole
+from synthstim.files import as_json, as_tsv, require_folder, write_whole
 from synthstim.presented.log import Presented, read_presented
 from synthstim.responses import Clock
 
@@ -85,11 +84,8 @@ def write_bids_events(
     zero = zero_s if zero_s is not None else (run.first_frame_s if clock is None else 0.0)
     facts = _sidecar(run, clock, zero, display_delay_s)
     # The table last: whoever finds it finds what explains it.
-    _write(sidecar, json.dumps(facts, indent=2, ensure_ascii=False) + "\n")
-    _write(
-        path,
-        _events(run, clock, zero, display_delay_s).to_csv(sep="\t", index=False, na_rep="n/a", lineterminator="\n"),
-    )
+    _write(sidecar, as_json(facts))
+    _write(path, as_tsv(_events(run, clock, zero, display_delay_s)))
     return path
 
 
@@ -150,8 +146,8 @@ def _label(text: str) -> str:
     return re.sub(r"[^a-zA-Z0-9]", "", text)
 
 
-def _write(path: Path, text: str) -> None:
+def _write(path: Path, data: bytes) -> None:
     try:
-        write_whole(path, text.encode())
+        write_whole(path, data)
     except OSError as error:
         raise InputError(f"{path} cannot be written ({error.strerror or error}): choose another folder") from None

@@ -10,13 +10,12 @@ from typing import Any
 import pandas as pd
 
 from synthstim.errors import InputError
-from synthstim.files import written_whole
+from synthstim.files import MISSING, as_tsv, write_whole
 from synthstim.responses.files import Reader, require_file, require_whole_lines, unreadable
 from synthstim.responses.seconds import Window, require_window
 from synthstim.responses.trials import COLUMNS, OPTIONAL, Responses
 
 SEPARATORS = {".tsv": "\t", ".csv": ","}
-MISSING = "n/a"
 # Before its third version, pandas may miss the last digit of a number unless it is told not to.
 _EXACT: dict[str, Any] = {"float_precision": "round_trip"} if pd.__version__ < "3" else {}
 
@@ -51,8 +50,7 @@ def write_table(responses: Responses, path: str | Path) -> Path:
     path = Path(path)
     if path.suffix != ".tsv":
         raise InputError(f"{path.name}: trials are written as .tsv")
-    with written_whole(path) as part:
-        responses.trials.to_csv(part, sep="\t", index=False, na_rep=MISSING, lineterminator="\n")
+    write_whole(path, as_tsv(responses.trials))
     return path
 
 

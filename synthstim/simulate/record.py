@@ -11,7 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from synthstim.errors import InputError
-from synthstim.files import require_folder
+from synthstim.files import as_tsv, require_folder
 from synthstim.responses import Window
 from synthstim.simulate.noise import Counts, Rates
 
@@ -74,5 +74,5 @@ def write_recording(spikes: pd.DataFrame, markers: pd.DataFrame, out: Path) -> P
     """Write ``spikes.tsv`` and ``markers.tsv`` into a folder, on the recording's clock."""
     for name, frame in ((SPIKES, spikes), (MARKERS, markers)):
         on_clock = frame.assign(time_s=OFFSET_S + (1 + DRIFT) * frame["time_s"])
-        on_clock.to_csv(out / name, sep="\t", index=False, lineterminator="\n", float_format="%.6f")
+        (out / name).write_bytes(as_tsv(on_clock, float_format="%.6f"))
     return out

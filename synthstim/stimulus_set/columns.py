@@ -7,10 +7,10 @@ from typing import NamedTuple
 
 import pandas as pd
 
+from synthstim.files import MISSING
 from synthstim.modalities import DEFAULT, MODALITIES
 
 SCHEMA_VERSION = 1
-MISSING = "n/a"
 # The report's name in a set: made of the set, and no part of it.
 PAGE = "report.html"
 # Folder of what stimuli were rendered from, an array each.

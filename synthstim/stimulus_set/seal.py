@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from synthstim.files import SUMS, files_below, read_sums, sha256_of, write_sums
+from synthstim.files import SUMS, as_json, as_tsv, files_below, read_sums, sha256_of, write_sums
 from synthstim.stimulus_set.columns import PAGE, columns_of, format_value
 from synthstim.stimulus_set.read import StimulusSet, read_cells
 
@@ -24,14 +23,9 @@ def write_sealed(root: Path, rows: Sequence[Mapping[str, Any]], provenance: Mapp
     table = pd.DataFrame(
         {name: [format_value(row.get(name)) for row in rows] for name in columns_of(provenance)}, dtype=str
     )
-    table.to_csv(root / "stimuli.tsv", sep="\t", index=False, lineterminator="\n")
-    write_json(root / "provenance.json", {**provenance, "table": _digests(table)})
+    (root / "stimuli.tsv").write_bytes(as_tsv(table))
+    (root / "provenance.json").write_bytes(as_json({**provenance, "table": _digests(table)}))
     write_sums(root, leave_out=_outside(root))
-
-
-def write_json(path: Path, content: Mapping[str, Any]) -> None:
-    """Write a JSON file that people can read."""
-    path.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8", newline="\n")
 
 
 def altered(stimuli: StimulusSet) -> list[str]:

@@ -11,13 +11,13 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from synthstim.errors import InputError
-from synthstim.files import Staging, sha256_of
+from synthstim.files import Staging, as_json, as_tsv, sha256_of
 from synthstim.ids import check_ids, safe_id
 from synthstim.modalities import DEFAULT, MODALITIES
 from synthstim.modalities.base import Stimulus
 from synthstim.stimulus_set.columns import COMPANIONS, LATENTS, MISSING, SCHEMA_VERSION, columns_of, sidecar
 from synthstim.stimulus_set.paths import inside
-from synthstim.stimulus_set.seal import write_json, write_sealed
+from synthstim.stimulus_set.seal import write_sealed
 
 
 class SetWriter:
@@ -130,19 +130,17 @@ class SetWriter:
 
     def commit(self, provenance: dict[str, Any]) -> Path:
         """Write the tables, flush everything to disk and rename the directory into place."""
-        write_json(self.staging / "stimuli.json", sidecar(self.columns))
-        write_json(
-            self.staging / "dataset_description.json",
-            {"Name": self.description, "BIDSVersion": "1.10.0", "DatasetType": "derivative", "MissingValue": MISSING,
-             "GeneratedBy": [{"Name": "synthstim", "Version": provenance.get("versions", {}).get("synthstim", "unknown")}]},
-        )  # fmt: skip
+        version = provenance.get("versions", {}).get("synthstim", "unknown")
+        description = {
+            "Name": self.description, "BIDSVersion": "1.10.0", "DatasetType": "derivative", "MissingValue": MISSING,
+            "GeneratedBy": [{"Name": "synthstim", "Version": version}],
+        }  # fmt: skip
+        (self.staging / "stimuli.json").write_bytes(as_json(sidecar(self.columns)))
+        (self.staging / "dataset_description.json").write_bytes(as_json(description))
         for name, parts in self.companions.items():
-            text = pd.concat(parts).to_csv(
-                sep="\t", index=False, lineterminator="\n", float_format="%.7g", na_rep=MISSING
-            )
+            text = as_tsv(pd.concat(parts), float_format="%.7g")
             # mtime 0: the same run writes the same bytes.
-            data = gzip.compress(text.encode(), mtime=0) if name.endswith(".gz") else text.encode()
-            (self.staging / name).write_bytes(data)
+            (self.staging / name).write_bytes(gzip.compress(text, mtime=0) if name.endswith(".gz") else text)
         facts = {"schema_version": SCHEMA_VERSION, "modality": self.modality.name, **provenance}
         write_sealed(self.staging, self.rows, facts)
         return self.place.commit()

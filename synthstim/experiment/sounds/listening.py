@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -21,6 +20,7 @@ from synthstim.experiment.sounds.orders import participants_rows, write_rows
 from synthstim.experiment.sounds.roles import Material, assign_roles
 from synthstim.experiment.sounds.sound_set import measured, read_sound_set
 from synthstim.experiment.sounds.trial_columns import TRIAL_MEANINGS
+from synthstim.files import as_json
 from synthstim.recipe.schema import DEFAULT_LEVEL_DBFS
 
 DEFAULT_RATE_HZ = 48000
@@ -50,7 +50,7 @@ def prepare_listening(request: ExportRequest, directory: Path) -> Prepared:
     conditions = len(material.sound_set.conditions) if material else 1
     participants = values["participants"] or conditions * math.ceil(DEFAULT_PARTICIPANTS / conditions)
     orders = participants_rows(sounds, material, participants=participants, seed=values["seed"])
-    (directory / "trials.json").write_text(json.dumps(TRIAL_MEANINGS, indent=2) + "\n", encoding="utf-8", newline="\n")
+    (directory / "trials.json").write_bytes(as_json(TRIAL_MEANINGS))
     (directory / "conditions").mkdir()
     for number, rows in enumerate(orders, start=1):
         write_rows(directory / "conditions" / f"participant_{number:03d}.csv", rows)
