@@ -1,14 +1,17 @@
-"""A goal as a plug-in has it: bring a unit to so many times what the best natural stimulus does to it."""
+"""Goals as a plug-in has them: bring a unit to so many times what the best natural stimulus does; match loosely."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Literal
 
 from pydantic import Field
 
 from synthstim.goals.aim import Aim
+from synthstim.goals.match import MatchGoal
 from synthstim.goals.unit import UnitController, UnitGoal
 from synthstim.goals.wish import Wish
+from synthstim.recipe.stimuli import Metamer
 
 
 class TimesEntry(UnitController):
@@ -39,5 +42,25 @@ class TimesGoal(UnitGoal):
         return level(units, [float(value * dict(aim.given)["times"]) for value, aim in zip(best, aims, strict=True)])
 
 
+class LooseEntry(Metamer):
+    goal: Literal["loose"]
+    error: float = Field(gt=0, le=1)
+
+
+class LooseGoal(MatchGoal):
+    name = "loose"
+    section = LooseEntry
+    label = "loose match"
+
+    def aim(self, item, observer):
+        return replace(super().aim(item, observer), given=(("error", item.entry.error),))
+
+    def reasons(self, aim, measured, criteria, target_db=None):
+        error = 10 ** (-measured["match_db"] / 20)
+        if error > dict(aim.given)["error"]:
+            yield f"the error is {error:.3g}"
+
+
 GOAL = TimesGoal()
+LOOSE = LooseGoal()
 BROKEN = object()

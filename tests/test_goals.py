@@ -199,11 +199,14 @@ def loop_settings(**goal) -> LoopSettings:
 # Goals of plug-ins.
 
 
+PLUGINS = {"times": "GOAL", "loose": "LOOSE", "torn": "BROKEN"}
+
+
 @pytest.fixture
 def plugged(monkeypatch):
     points = [
         EntryPoint(name, f"goal_plugin:{what}", "synthstim.goals")
-        for name, what in (("times", "GOAL"), ("torn", "BROKEN"))
+        for name, what in (("times", "GOAL"), ("loose", "LOOSE"), ("torn", "BROKEN"))
     ]
     monkeypatch.setattr("synthstim.registry.entry_points", lambda group: points if group == "synthstim.goals" else [])
     _forget()
@@ -217,19 +220,23 @@ def _forget() -> None:
 
 
 TIMES = {"name": "double", "kind": "controller", "goal": "times", "times": 2.0, **UNIT}
+LOOSE = {"name": "near", "kind": "metamer", "goal": "loose", "error": 1e-6, **OWN["match"]}
 
 
-def test_a_goal_of_a_plug_in_goes_from_recipe_to_check_and_report(plugged, folder, tmp_path):
+def test_goals_of_a_plug_in_go_from_recipe_to_check_and_report(plugged, folder, tmp_path):
     observer = small()
-    recipe = recipe_of(folder, TIMES, entry_of("drive", name="up"))
+    recipe = recipe_of(folder, TIMES, entry_of("drive", name="up"), LOOSE, LOOSE | {"name": "far", "error": 1.0})
     made = make(recipe, tmp_path / "set", observer=observer, budget=3)
-    row = made.table.set_index("stimulus_id").loc["double_0"]
-    assert (row["goal"], row["unit"]) == ("times", "channel 3 at centre")
+    rows = made.table.set_index("stimulus_id")
+    assert (rows.loc["double_0", "goal"], rows.loc["double_0", "unit"]) == ("times", "channel 3 at centre")
     assert made.provenance["stimuli"]["double_0"]["given"] == {"times": 2.0}
-    assert row["status"] in ("passed", "failed")
+    assert rows.loc[["near_2_0", "far_2_0"], "goal"].tolist() == ["loose", "loose"]
+    assert (rows.loc["near_2_0", "status"], rows.loc["far_2_0", "status"]) == ("failed", "passed")
+    assert rows.loc["near_2_0", "reason"].startswith("the error is")
     assert not check_set(made, observer).problems
     page = write_report(made, tmp_path / "report.html").read_text(encoding="utf-8")
     assert "times best" in page
+    assert "null percentile" in page
 
 
 def test_keys_of_a_plug_ins_goal_are_its_schemas(plugged, folder):
@@ -262,7 +269,7 @@ def test_a_set_whose_goal_is_not_installed_is_shown_and_its_check_says_what_is_m
     observer = small()
     made = make(recipe_of(folder, TIMES), tmp_path / "set", observer=observer, budget=1)
     GOALS._loaded.pop("times", None)
-    GOALS.__dict__["entries"] = {name: entry for name, entry in GOALS.entries.items() if name not in ("times", "torn")}
+    GOALS.__dict__["entries"] = {name: entry for name, entry in GOALS.entries.items() if name not in PLUGINS}
     assert "times" in write_report(made, tmp_path / "report.html").read_text(encoding="utf-8")
     with pytest.raises(InputError, match="the goal 'times' is unknown"):
         check_set(made, observer)
@@ -272,7 +279,6 @@ def test_a_set_whose_goal_is_not_installed_is_shown_and_its_check_says_what_is_m
 
 # Where goals are listed or compared by name outside their room, and why.
 ALLOWED = {
-    "__init__.py": "public names of objectives",
     "loop/generation.py": "the column of a plan's levels",
     "objectives/__init__.py": "names of objectives",
     "report/groups.py": "a mark of a strip",

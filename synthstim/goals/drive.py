@@ -1,4 +1,7 @@
-"""Drive a unit beyond what any natural stimulus does to it (Bashivan et al. 2019, stretch)."""
+"""Drive a unit beyond what any natural stimulus does to it.
+
+The stretch of Bashivan et al. 2019.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Drive one unit while others stay down: the target's share in a softmax (Bashivan et al. 2019, one-hot population)."""
+"""Drive one unit while others stay down, by its share in a softmax.
+
+The one-hot population of Bashivan et al. 2019.
+"""
 
 from __future__ import annotations
 
