@@ -7,7 +7,19 @@ import numpy as np
 import pytest
 import torch
 from word_music import corpora, voices
-from word_music.augment import NONE, Augmentation, Sampler, at_size, coloured, in_room, noise, rms, striped
+from word_music.augment import (
+    NONE,
+    Augmentation,
+    Sampler,
+    at_height,
+    at_pace,
+    at_size,
+    coloured,
+    in_room,
+    noise,
+    rms,
+    striped,
+)
 from word_music.corpora import SpokenWords, Tracks
 from word_music.evaluate import Accuracy, alone, centred, recognised, tracks_told_apart
 from word_music.train import TrainingSettings, fit, train_word_music
@@ -153,6 +165,37 @@ def test_words_have_the_level_over_their_noise_that_is_asked_for(spoken, music):
     assert (10 * torch.log10(power.amax(1) / power.amin(1)) > 50).all()
     power = Sampler(spoken, music, loud, 0).batch(8).sounds.unfold(1, 1600, 1600).square().mean(2)
     assert (10 * torch.log10(power.amax(1) / power.amin(1)) < 3).all()
+
+
+def pitch(clip):
+    """Where the spectrum of a clip's middle is highest, in Hz."""
+    middle = clip[len(clip) // 4 : 3 * len(clip) // 4]
+    return np.abs(np.fft.rfft(middle * np.hanning(len(middle)), 1 << 16)).argmax() * RATE / (1 << 16)
+
+
+@pytest.mark.parametrize("factor", [0.8, 1.25])
+def test_a_speaker_in_a_hurry_keeps_the_height(factor):
+    clip = at_pace(tone(500, 0.4), factor)
+    assert len(clip) == pytest.approx(0.4 * RATE / factor, abs=2)
+    assert pitch(clip) == pytest.approx(500, rel=0.01)
+
+
+@pytest.mark.parametrize("semitones", [-3.0, 2.5])
+def test_a_higher_speaker_keeps_the_pace(semitones):
+    clip = at_height(tone(500, 0.4), RATE, semitones)
+    assert len(clip) == round(0.4 * RATE)
+    assert pitch(clip) == pytest.approx(500 * 2 ** (semitones / 12), rel=0.01)
+
+
+def test_pace_and_height_vary_what_is_drawn_and_nothing_where_they_are_left_out(spoken, music):
+    usual = Augmentation()
+    plain = Sampler(spoken, music, usual, 3).batch(4).sounds
+    same = dataclasses.replace(usual, pace=(1.0, 1.0), semitones=(0.0, 0.0))
+    assert torch.equal(Sampler(spoken, music, same, 3).batch(4).sounds, plain)
+    for other in ({"pace": (0.8, 1.25)}, {"semitones": (-2.0, 2.0)}):
+        batch = Sampler(spoken, music, dataclasses.replace(usual, **other), 3).batch(4)
+        assert torch.isfinite(batch.sounds).all()
+        assert not torch.equal(batch.sounds, plain)
 
 
 def test_a_smaller_speaker_is_higher_and_quicker():

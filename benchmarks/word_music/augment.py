@@ -12,6 +12,8 @@ from torch import Tensor
 from synthstim.modalities.sound import Waveform
 from word_music.corpora import SpokenWords, Tracks
 
+# Samples that a phase vocoder takes together: 32 ms of speech at 16 kHz.
+WINDOW = 512
 # No label: the item does not count for that task.
 NONE = -1
 
@@ -28,6 +30,8 @@ class Augmentation:
         music_snr_db: of music relative to its noise.
         music_heard_db: accompanying music counts for the music task where the word is at most this far above it.
         size: factors of pace and height together, as of a larger or smaller speaker.
+        pace: factors of pace alone, the height staying; and
+        semitones: of height alone, the pace staying. The shipped network was trained without either.
         colour_db: standard deviation of the random gains, smooth over frequency, that colour each sound.
         reverberant: the share of words that are given a room.
         level_dbfs: root mean square of the whole.
@@ -40,6 +44,8 @@ class Augmentation:
     music_snr_db: tuple[float, float] = (0.0, 30.0)
     music_heard_db: float = 6.0
     size: tuple[float, float] = (0.82, 1.22)
+    pace: tuple[float, float] = (1.0, 1.0)
+    semitones: tuple[float, float] = (0.0, 0.0)
     colour_db: float = 5.0
     reverberant: float = 0.3
     level_dbfs: tuple[float, float] = (-40.0, -14.0)
@@ -110,7 +116,13 @@ class Sampler:
 
     def _clip(self, word: int) -> Waveform:
         clip = self.spoken.clip(int(self.random.choice(self._of_word[word], p=self._chance[word])))
-        return at_size(clip, float(np.exp(self.random.uniform(*np.log(self.augmentation.size)))))
+        clip = at_size(clip, float(np.exp(self.random.uniform(*np.log(self.augmentation.size)))))
+        # Nothing is drawn for what does not vary, so that other draws stay as they are.
+        if self.augmentation.pace != (1.0, 1.0):
+            clip = at_pace(clip, float(np.exp(self.random.uniform(*np.log(self.augmentation.pace)))))
+        if self.augmentation.semitones != (0.0, 0.0):
+            clip = at_height(clip, self.spoken.rate, float(self.random.uniform(*self.augmentation.semitones)))
+        return clip
 
     def _placed(self, clip: Waveform) -> Waveform:
         placed = np.zeros(self.samples, np.float32)
@@ -156,6 +168,23 @@ def rms(waveform: NDArray[np.floating]) -> float:
 def at_size(clip: Waveform, factor: float) -> Waveform:
     """A clip at ``factor`` times its pace, height and formants: above 1 a smaller, quicker speaker."""
     return np.interp(np.arange(0, len(clip) - 1, factor), np.arange(len(clip)), clip).astype(np.float32)
+
+
+def at_pace(clip: Waveform, factor: float) -> Waveform:
+    """A clip at ``factor`` times its pace, at its own height: above 1 the same speaker, in a hurry."""
+    import librosa  # Takes a second.
+
+    window = 1 << int(np.log2(min(WINDOW, len(clip))))
+    return librosa.effects.time_stretch(clip, rate=factor, n_fft=window).astype(np.float32)
+
+
+def at_height(clip: Waveform, rate: int, semitones: float) -> Waveform:
+    """A clip at its own pace, so many semitones higher, formants and all."""
+    import librosa
+
+    window = 1 << int(np.log2(min(WINDOW, len(clip))))
+    shifted = librosa.effects.pitch_shift(clip, sr=rate, n_steps=semitones, n_fft=window, res_type="soxr_hq")
+    return shifted.astype(np.float32)
 
 
 def noise(samples: int, slope: float, random: np.random.Generator) -> Waveform:
