@@ -1,7 +1,8 @@
-"""Random jitter, scale and rotation, so that a controller's effect does not hang on a pixel."""
+"""Random jitter, scale, rotation and blur, so that a controller's effect does not hang on a pixel."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -19,18 +20,21 @@ class Robustness:
         jitter: largest shift along each axis, in pixels (Bashivan et al. 2019 used 19 of 299).
         scale: largest relative change of size, 0.1 for 0.9 to 1.1.
         rotation: largest rotation, in degrees.
+        blur: largest standard deviation of a Gaussian blur, in pixels, as eyes differ in focus.
         settled: share of the budget at the end that is run without moving; the amounts fall towards it.
     """
 
     jitter: int = 0
     scale: float = 0.0
     rotation: float = 0.0
+    blur: float = 0.0
     settled: float = 0.1
 
     def __post_init__(self) -> None:
-        if self.jitter < 0 or not 0 <= self.scale < 1 or not 0 <= self.rotation <= 180 or not 0 < self.settled <= 1:
+        scaled = 0 <= self.scale < 1 and 0 <= self.rotation <= 180
+        if min(self.jitter, self.blur) < 0 or not scaled or not 0 < self.settled <= 1:
             raise InputError(
-                f"{self} is out of range: jitter from 0, scale 0 to 1, rotation 0 to 180 degrees, settled 0 to 1"
+                f"{self} is out of range: jitter from 0, blur from 0, scale 0 to 1, rotation 0 to 180 degrees, settled 0 to 1"
             )
 
     def check(self, size: tuple[int, ...]) -> None:
@@ -41,10 +45,14 @@ class Robustness:
                 f"a jitter of {self.jitter} pixels came for images of {size[0]} x {size[1]}: wanted at most {most}, half the "
                 "smaller side"
             )
+        if (widest := math.ceil(3 * self.blur)) >= min(size):
+            raise InputError(
+                f"a blur of {self.blur:g} pixels reaches {widest} pixels, as far as images of {size[0]} x {size[1]} go: give less"
+            )
 
     def moving(self, fraction: float) -> bool:
         """Whether images still move when this fraction of the budget is spent."""
-        return fraction < 1 - self.settled and bool(self.jitter or self.scale or self.rotation)
+        return fraction < 1 - self.settled and bool(self.jitter or self.scale or self.rotation or self.blur)
 
     def move(self, images: Tensor, generators: Sequence[torch.Generator], fraction: float) -> Tensor:
         """Move each image (batch, channel, y, x) at random; the border is reflected."""
@@ -61,4 +69,13 @@ class Robustness:
         matrix = matrix + torch.nn.functional.pad(
             (shift if self.scale or self.rotation else shift.round())[..., None], (2, 0)
         )
-        return geometry.warp_affine(images, matrix, (height, width), padding_mode="reflection", align_corners=True)
+        moved = geometry.warp_affine(images, matrix, (height, width), padding_mode="reflection", align_corners=True)
+        return self._blurred(moved, generators, fraction) if self.blur else moved
+
+    def _blurred(self, images: Tensor, generators: Sequence[torch.Generator], fraction: float) -> Tensor:
+        from kornia.filters import gaussian_blur2d
+
+        draws = torch.cat([torch.rand(1, generator=generator) for generator in generators]).to(images)
+        # A blur of a tenth of a pixel is none.
+        widths = (self.blur * draws * (1 - fraction / (1 - self.settled))).clamp_min(0.1)
+        return gaussian_blur2d(images, 2 * math.ceil(3 * self.blur) + 1, widths[:, None].expand(-1, 2))

@@ -12,7 +12,8 @@ MOVES = {
     "jitter": Robustness(jitter=5),
     "scale": Robustness(scale=0.2),
     "rotation": Robustness(rotation=20),
-    "all": Robustness(jitter=3, scale=0.1, rotation=10),
+    "blur": Robustness(blur=3.0),
+    "all": Robustness(jitter=3, scale=0.1, rotation=10, blur=1.0),
 }
 
 
@@ -70,7 +71,24 @@ def test_the_movement_falls_and_ends(settled):
         assert late <= early
 
 
-@pytest.mark.parametrize("settings", [dict(jitter=-1), dict(scale=1.0), dict(rotation=181), dict(jitter=1, settled=0)])
+@pytest.mark.parametrize(
+    "settings", [dict(jitter=-1), dict(blur=-1.0), dict(scale=1.0), dict(rotation=181), dict(jitter=1, settled=0)]
+)
 def test_settings_out_of_range(settings):
     with pytest.raises(InputError, match="is out of range: jitter from 0"):
         Robustness(**settings)
+
+
+def test_blur_takes_fine_detail_and_leaves_the_mean_and_other_draws():
+    sharp = Robustness(jitter=4, rotation=10).move(IMAGES, generators(1, 2, 3), 0.2)
+    blurred = Robustness(jitter=4, rotation=10, blur=4.0).move(IMAGES, generators(1, 2, 3), 0.2)
+
+    def detail(images):
+        return images.diff(dim=-1).abs().mean((1, 2, 3))
+
+    # One of them may draw a blur of next to nothing.
+    assert (detail(blurred) <= detail(sharp) + 1e-9).all()
+    assert detail(blurred).mean() < 0.9 * detail(sharp).mean()
+    torch.testing.assert_close(blurred.mean((2, 3)), sharp.mean((2, 3)), rtol=0, atol=0.03)
+    with pytest.raises(InputError, match="a blur of 20 pixels reaches 60 pixels"):
+        Robustness(blur=20).check((33, 40))

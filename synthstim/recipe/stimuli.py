@@ -110,11 +110,13 @@ class RobustnessSpec(Section):
         jitter: the largest shift, in pixels.
         scale: the largest change of size, as a fraction.
         rotation: the largest turn, in degrees.
+        blur: the largest standard deviation of a Gaussian blur, in pixels.
     """
 
     jitter: int = Field(default=0, ge=0, le=4096)
     scale: float = Field(default=0.0, ge=0, le=0.9)
     rotation: float = Field(default=0.0, ge=0, le=180)
+    blur: float = Field(default=0.0, ge=0, le=256)
 
 
 class Controller(StimulusSpec):

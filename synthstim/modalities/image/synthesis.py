@@ -113,6 +113,6 @@ def _robustness(entry: Controller, size: tuple[int, ...]) -> Robustness | None:
     asked = entry.robustness
     if asked is None:
         return Robustness(jitter=min(JITTER, min(size) // 2))
-    moves = Robustness(jitter=asked.jitter, scale=asked.scale, rotation=asked.rotation)
+    moves = Robustness(jitter=asked.jitter, scale=asked.scale, rotation=asked.rotation, blur=asked.blur)
     moves.check(size)
-    return moves if asked.jitter or asked.scale or asked.rotation else None
+    return moves if moves.moving(0.0) else None
