@@ -21,6 +21,9 @@ CONSTRAINTS: Registry[Any] = Registry(
 READERS: Registry[Any] = Registry(
     "reader", "synthstim.responses", "READER", "synthstim.readers", having("suffixes", "read")
 )
+READOUTS: Registry[Any] = Registry(
+    "read-out", "synthstim.encoding", "READOUT", "synthstim.readouts", having("name", "module", "cross_validate", "fit")
+)
 
 
 class _Models(Registry[Any]):

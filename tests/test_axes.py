@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 
 from synthstim import ImageInput, InputError, Observer, SoundInput, Unit
 from synthstim.cli import app
-from synthstim.encoding.descent import Factorised
+from synthstim.encoding.factorised import Factorised
 from synthstim.encoding.features import Features
 from synthstim.models import Axes, load_model, read_units
 from synthstim.production import make, observer_of_set

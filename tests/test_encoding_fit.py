@@ -15,7 +15,6 @@ from encoding_fixture import PHOTOGRAPHS, crops, maps_of, names, planted, record
 from torch import nn
 
 from synthstim.encoding import (
-    METHODS,
     PLS,
     Factorised,
     Fit,
@@ -28,6 +27,7 @@ from synthstim.encoding import (
     shuffle_responses,
 )
 from synthstim.errors import InputError
+from synthstim.kinds import READOUTS
 from synthstim.modalities.image import write_png
 from synthstim.models import OUTPUT, ImageInput, Observer, SoundInput, Unit, load_model, read_units
 from synthstim.objectives import drive, level, match, one_hot, suppress
@@ -76,7 +76,7 @@ def test_sites_planted_on_layers_of_a_trained_network_are_found_on_those_layers(
     assert abs(made.table["r_shuffled"].mean()) < 0.2
 
 
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("method", READOUTS.names)
 def test_every_method_predicts_held_out_responses_and_finds_nothing_in_shuffled_ones(
     method: str, responses: Responses
 ) -> None:
@@ -205,7 +205,7 @@ def test_layers_that_are_overwritten_or_called_twice_are_read_right() -> None:
     assert shown.grad.abs().sum() > 0
 
 
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("method", READOUTS.names)
 def test_gradients_reach_the_image_and_are_those_of_small_steps(method: str, responses: Responses) -> None:
     made = fit_sites(small(), responses, stimuli(COUNT), ["2", "0"], method=QUICK[method], shuffled=False)
     observer = made.observer.to(dtype=torch.float64)
@@ -375,7 +375,7 @@ def test_a_unit_that_was_not_fitted_is_refused(fit: Fit) -> None:
 # On disk.
 
 
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("method", READOUTS.names)
 def test_a_fit_loads_back_to_the_same_predictions(method: str, responses: Responses, tmp_path: Path) -> None:
     observer = small()
     made = fit_sites(observer, responses, stimuli(COUNT), ["0", "2"], method=QUICK[method], shuffled=False)

@@ -2,22 +2,23 @@
 
 from synthstim.encoding.activations import layer_activations
 from synthstim.encoding.defaults import suggest_layers
-from synthstim.encoding.descent import Factorised, Gaussian
 from synthstim.encoding.ensemble import ensemble
+from synthstim.encoding.factorised import Factorised
 from synthstim.encoding.fit import fit_sites, shuffle_responses
 from synthstim.encoding.fitted import SITES, STANDARDISED, FittedSites
 from synthstim.encoding.folds import assign_folds
-from synthstim.encoding.linear import PLS, Ridge
+from synthstim.encoding.gaussian import Gaussian
 from synthstim.encoding.members import MEMBERS, SPREAD, FittedEnsemble
-from synthstim.encoding.methods import METHODS, Method
+from synthstim.encoding.methods import Method
+from synthstim.encoding.pls import PLS
 from synthstim.encoding.readouts import FactorisedReadout, GaussianReadout, LinearReadout
 from synthstim.encoding.result import Fit
+from synthstim.encoding.ridge import Ridge
 from synthstim.encoding.stimuli import Stimuli
 from synthstim.encoding.store import load_fit, save_fit, saved_scores
 
 __all__ = [
     "MEMBERS",
-    "METHODS",
     "PLS",
     "SITES",
     "SPREAD",

@@ -12,8 +12,8 @@ from torch import Tensor, nn
 
 from synthstim.encoding.descent_start import first_guess
 from synthstim.encoding.features import Features, Values
-from synthstim.encoding.maps import Maps, moments, roughness
-from synthstim.encoding.readouts import FactorisedReadout, GaussianReadout, gaussian_mask, read_maps
+from synthstim.encoding.maps import Maps
+from synthstim.encoding.readouts import read_maps
 from synthstim.encoding.scores import FoldScores, score_fold
 from synthstim.errors import InputError
 
@@ -130,72 +130,6 @@ class Descent:
         return Replicas(rows, shape, self.mask(maps, shape), channels, bias, mean, spread)
 
 
-@dataclass(frozen=True, kw_only=True)
-class Factorised(Descent):
-    """Spatial mask times channel weights, Laplacian smoothness and L2 (Bashivan, Kar & DiCarlo 2019).
-
-    Attributes:
-        strengths: of the L2 penalties on mask and channels.
-        smoothness: of the mask's Laplacian, relative to them.
-    """
-
-    strengths: tuple[float, ...] = (3e-4, 1e-3, 3e-3, 1e-2)
-    smoothness: float = 3.0
-    name = "factorised"
-
-    def start(self, maps: Maps, mask: Tensor, channels: Tensor) -> list[Tensor]:
-        """The mask itself, and channel weights of the same norm."""
-        norm = (mask.norm(dim=1) * channels.norm(dim=1)).clamp_min(1e-3).sqrt()[:, None]
-        return [nn.functional.normalize(mask, dim=1) * norm, nn.functional.normalize(channels, dim=1) * norm]
-
-    def mask(self, maps: Maps, shape: list[Tensor]) -> Tensor:
-        """The mask itself."""
-        return shape[0]
-
-    def penalty(self, maps: Maps, mask: Tensor, channels: Tensor) -> Tensor:
-        """L2 of both and the smoothness of the mask."""
-        return mask.square().sum(1) + channels.square().sum(1) + self.smoothness * roughness(mask, maps.grid)
-
-    def readout(self, maps: Maps, fitted: list[Replicas]) -> FactorisedReadout:
-        """As a module on the layer itself."""
-        mask = torch.cat([part.mask for part in fitted])
-        channels, bias = _on_the_layer(maps, mask, fitted)
-        return FactorisedReadout(mask.cpu().unflatten(1, maps.grid), channels, bias, pool=maps.pool, axes=maps.axes)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Gaussian(Descent):
-    """A Gaussian over space times channel weights (after Lurz et al. 2021; see ``GaussianReadout``).
-
-    Attributes:
-        strengths: of the L2 penalty on the channel weights.
-    """
-
-    strengths: tuple[float, ...] = (1e-5, 1e-4, 1e-3)
-    steps: int = 300
-    rate: float = 0.2
-    name = "gaussian"
-
-    def start(self, maps: Maps, mask: Tensor, channels: Tensor) -> list[Tensor]:
-        """Centre and log width from the first mask's moments, and channel weights of the same product."""
-        centre, width = moments(mask, maps.grid)
-        return [centre, width.log(), channels * mask.norm(dim=1, keepdim=True)]
-
-    def mask(self, maps: Maps, shape: list[Tensor]) -> Tensor:
-        """The Gaussian."""
-        return gaussian_mask(shape[0], shape[1].exp(), maps.grid)
-
-    def penalty(self, maps: Maps, mask: Tensor, channels: Tensor) -> Tensor:
-        """L2 of the channel weights."""
-        return channels.square().sum(1)
-
-    def readout(self, maps: Maps, fitted: list[Replicas]) -> GaussianReadout:
-        """As a module on the layer itself."""
-        channels, bias = _on_the_layer(maps, torch.cat([part.mask for part in fitted]), fitted)
-        centre, width = (torch.cat([part.shape[number] for part in fitted]).cpu() for number in (0, 1))
-        return GaussianReadout(centre, width.exp(), channels, bias, grid=maps.grid, pool=maps.pool, axes=maps.axes)
-
-
 @dataclass(frozen=True)
 class Replicas:
     """Fitted replicas: some rows of all that were to be fitted.
@@ -231,7 +165,7 @@ def _standardised(responses: Values, known: NDArray[np.bool_]) -> tuple[Values, 
     return np.where(known, (responses - mean) / spread, 0.0), mean, spread
 
 
-def _on_the_layer(maps: Maps, mask: Tensor, fitted: list[Replicas]) -> tuple[Tensor, Tensor]:
+def on_the_layer(maps: Maps, mask: Tensor, fitted: list[Replicas]) -> tuple[Tensor, Tensor]:
     """Channel weights and biases that give, on the layer's own maps, what the replicas give on ``maps.values``."""
     spread, mean = (torch.from_numpy(np.concatenate([getattr(part, name) for part in fitted])).to(mask) for name in ("spread", "mean"))  # fmt: skip
     channels = torch.cat([part.channels for part in fitted]) / maps.scale * spread[:, None]

@@ -3,24 +3,31 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 from torch import nn
 
-from synthstim.encoding.descent import Descent, Factorised, Gaussian
+from synthstim.encoding.descent import Descent
 from synthstim.encoding.features import Features, Values
-from synthstim.encoding.linear import PLS, Ridge
+from synthstim.encoding.ridge import Ridge
 from synthstim.encoding.scores import FoldScores
-from synthstim.errors import InputError, nearest
+from synthstim.errors import InputError
+from synthstim.kinds import READOUTS
 from synthstim.models import Axes, Observer
 
 
 class Method(Protocol):
-    """How one layer is fitted: candidates are compared on held-out stimuli, then one a site is fitted to all."""
+    """How one layer is fitted: candidates are compared on held-out stimuli, then one a site is fitted to all.
+
+    Attributes:
+        name: as commands have it.
+        module: class of the read-outs it fits; its ``facts`` and its tensors make one again, by ``of``.
+    """
 
     name: str
+    module: ClassVar[Any]
 
     @property
     def candidates(self) -> tuple[float, ...]:
@@ -33,11 +40,6 @@ class Method(Protocol):
         """The read-out (batch, *layer) -> (batch, site)."""
 
 
-METHODS: dict[str, type[Ridge] | type[PLS] | type[Factorised] | type[Gaussian]] = {
-    "ridge": Ridge, "pls": PLS, "factorised": Factorised, "gaussian": Gaussian,
-}  # fmt: skip
-
-
 def resolve_method(method: str | Method, observer: Observer) -> Method:
     """The method of this name, on the observer's device.
 
@@ -46,9 +48,7 @@ def resolve_method(method: str | Method, observer: Observer) -> Method:
     """
     if not isinstance(method, str):
         return method
-    if method not in METHODS:
-        raise InputError(f"method {method!r} is unknown: {nearest(method, METHODS)}")
-    made = METHODS[method]()
+    made: Method = READOUTS[method]()
     return replace(made, device=str(observer.device)) if isinstance(made, Descent) else made
 
 

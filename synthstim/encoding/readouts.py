@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 
@@ -24,6 +27,16 @@ class LinearReadout(nn.Module):
     def forward(self, activations: Tensor) -> Tensor:
         """(batch, *layer) -> (batch, site)."""
         return nn.functional.linear(activations.flatten(1), self.weight, self.bias)
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """What makes it again, with its tensors."""
+        return {}
+
+    @classmethod
+    def of(cls, held: Mapping[str, Tensor], facts: Mapping[str, Any]) -> LinearReadout:
+        """Make it again."""
+        return cls(held["weight"], held["bias"])
 
 
 class FactorisedReadout(nn.Module):
@@ -48,6 +61,16 @@ class FactorisedReadout(nn.Module):
         """(batch, *layer) -> (batch, site)."""
         maps = maps_of(activations, self.axes, self.pool)
         return read_maps(maps.flatten(2), self.mask.flatten(1), self.channels) + self.bias
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """What makes it again, with its tensors."""
+        return {"pool": self.pool, **_plain(self.axes)}
+
+    @classmethod
+    def of(cls, held: Mapping[str, Tensor], facts: Mapping[str, Any]) -> FactorisedReadout:
+        """Make it again."""
+        return cls(held["mask"], held["channels"], held["bias"], pool=int(facts["pool"]), axes=_axes(facts))
 
 
 class GaussianReadout(nn.Module):
@@ -86,6 +109,25 @@ class GaussianReadout(nn.Module):
         maps = maps_of(activations, self.axes, self.pool)
         mask = gaussian_mask(self.centre, self.width, self.grid)
         return read_maps(maps.flatten(2), mask, self.channels) + self.bias
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """What makes it again, with its tensors."""
+        return {"pool": self.pool, **_plain(self.axes), "grid": list(self.grid)}
+
+    @classmethod
+    def of(cls, held: Mapping[str, Tensor], facts: Mapping[str, Any]) -> GaussianReadout:
+        """Make it again."""
+        tensors = (held[name] for name in ("centre", "width", "channels", "bias"))
+        return cls(*tensors, grid=tuple(facts["grid"]), pool=int(facts["pool"]), axes=_axes(facts))
+
+
+def _plain(axes: Axes | None) -> dict[str, str]:
+    return {"axes": str(axes)} if axes else {}
+
+
+def _axes(facts: Mapping[str, Any]) -> Axes | None:
+    return Axes.parse(facts["axes"]) if "axes" in facts else None
 
 
 def axes_of_old(count: int) -> Axes:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,24 +14,14 @@ from synthstim.encoding.ensemble import members_of, networks_of
 from synthstim.encoding.fit_json import FACTS, SCHEMA_VERSION, open_base, read_facts, require_same, same
 from synthstim.encoding.fitted import FittedSites, Sites, Standardised, observer_with_sites
 from synthstim.encoding.members import MEMBERS, Member, observer_with_members
-from synthstim.encoding.readouts import FactorisedReadout, GaussianReadout, LinearReadout
 from synthstim.encoding.result import Fit, scores_of
 from synthstim.errors import InputError
 from synthstim.files import Staging, as_json, as_tsv
-from synthstim.models import Axes, Observer
+from synthstim.kinds import READOUTS
+from synthstim.models import Observer
 from synthstim.models.weights import read_weights
 
 _TENSORS, _SITES, _LAYERS = "sites.safetensors", "sites.tsv", "layers.tsv"
-_BUILDERS: dict[str, Callable[[dict[str, Tensor], dict[str, Any]], nn.Module]] = {
-    "LinearReadout": lambda held, facts: LinearReadout(held["weight"], held["bias"]),
-    "FactorisedReadout": lambda held, facts: FactorisedReadout(
-        held["mask"], held["channels"], held["bias"], pool=int(facts["pool"]), axes=_axes(facts)
-    ),
-    "GaussianReadout": lambda held, facts: GaussianReadout(
-        held["centre"], held["width"], held["channels"], held["bias"], grid=tuple(facts["grid"]), pool=int(facts["pool"]),
-        axes=_axes(facts),
-    ),
-}  # fmt: skip
 
 
 def save_fit(fit: Fit, path: str | Path) -> Path:
@@ -168,20 +158,12 @@ def _sites(tensors: dict[str, Tensor], prefix: str, facts: dict[str, Any]) -> Si
     return Sites(readouts, order)
 
 
-def _describe(readout: nn.Module) -> dict[str, Any]:
-    facts: dict[str, Any] = {"kind": type(readout).__name__}
-    if isinstance(readout, FactorisedReadout | GaussianReadout):
-        facts["pool"] = readout.pool
-        facts |= {"axes": str(readout.axes)} if readout.axes else {}
-    if isinstance(readout, GaussianReadout):
-        facts["grid"] = list(readout.grid)
-    return facts
-
-
-def _axes(facts: dict[str, Any]) -> Axes | None:
-    return Axes.parse(facts["axes"]) if "axes" in facts else None
+def _describe(readout: Any) -> dict[str, Any]:
+    return {"kind": type(readout).__name__, **readout.facts}
 
 
 def _build(tensors: dict[str, Tensor], prefix: str, facts: dict[str, Any]) -> nn.Module:
     held = {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
-    return _BUILDERS[facts["kind"]](held, facts)
+    modules = {method.module.__name__: method.module for _, method in READOUTS.usable()}
+    made: nn.Module = modules[facts["kind"]].of(held, facts)
+    return made

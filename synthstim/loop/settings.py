@@ -94,7 +94,7 @@ class Fitting(Section):
     """How sites are fitted, after each generation, to the responses of all generations.
 
     Attributes:
-        method: of ``synthstim.encoding.METHODS``. Masks times channel weights predict held-out photographs better than ridge
+        method: of ``synthstim readouts``. Masks times channel weights predict held-out photographs better than ridge
             (median score of 40 simulated sites .64 against .56), and images made on them gain more.
         ensemble: ``folds`` averages a read-out for each fold, and predicts each image by one that never saw it; ``layers``
             averages a read-out for each layer, which err on different images: what is made on them carries over better.
