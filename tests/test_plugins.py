@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import numpy as np
 import pandas as pd
@@ -89,9 +90,17 @@ def test_the_example_is_short():
     assert sum(len(path.read_text("utf-8").splitlines()) for path in files) < 200
 
 
+def test_the_page_on_extending_shows_the_example():
+    page = (EXAMPLE.parents[1] / "docs" / "extending.md").read_text("utf-8")
+    blocks = re.findall(r"```\w+\n(.*?)```", page, re.S)
+    texts = [path.read_text("utf-8") for path in EXAMPLE.rglob("*") if path.suffix in (".py", ".toml", ".yaml")]
+    assert len(blocks) == 8
+    assert not [block for block in blocks if not any(block in text for text in texts)]
+
+
 OWN = {
     "models": "efficientnet-lite0", "goals": "drive", "parametrisations": "fourier", "constraints": "energy",
-    "readers": "nwb", "modalities": "image", "protocols": "passive_fixation",
+    "readers": "nwb", "readouts": "ridge", "modalities": "image", "protocols": "passive_fixation",
 }  # fmt: skip
 PLUGGED = {
     "models": "nose", "goals": "exceed", "parametrisations": "gratings", "constraints": "dose", "readers": "counts",
@@ -110,7 +119,8 @@ def lists(folder, path):
 
 def test_lists_say_where_each_comes_from(desk, plugins):
     printed, _ = lists(desk, plugins)
-    for noun, text in printed.items():
+    for noun in PLUGGED:
+        text = printed[noun]
         sources = {
             name: line
             for name in (OWN[noun], PLUGGED[noun])
