@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 import itertools
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,7 +12,7 @@ from plotly.offline import get_plotlyjs
 
 from synthstim.analysis.design import NATURAL, Design
 from synthstim.analysis.figure import TITLE, label_of, places, series
-from synthstim.report.inline import as_script, asset, plain, policy, templates
+from synthstim.report.inline import as_label, as_script, asset, plain, policy, templates
 from synthstim.report.numbers import known, number, text
 
 _PALETTE = 8
@@ -106,7 +105,7 @@ def interactive(design: Design, table: pd.DataFrame, cells: pd.DataFrame) -> dic
             "type": "scatter", "mode": "markers", "name": "participants",
             "x": [at[name] for name in kept["condition"]], "y": kept["proportion"].tolist(),
             "text": [
-                f"participant {row.participant}, {_safe(row.condition)}: {row.correct} of {row.trials}"
+                f"participant {row.participant}, {as_label(row.condition)}: {row.correct} of {row.trials}"
                 for row in kept.itertuples()
             ],
             "hovertemplate": "%{text}<extra></extra>", "marker": {"color": "--other", "size": 6, "opacity": 0.5},
@@ -115,7 +114,7 @@ def interactive(design: Design, table: pd.DataFrame, cells: pd.DataFrame) -> dic
     colours = (f"--c{index % _PALETTE}" for index in itertools.count())
     for name, (_, conditions) in series(design).items():
         colour = "--ink" if name == NATURAL else next(colours)
-        data.append(_series(table[table["condition"].isin(conditions)], at, _safe(name or "stages"), colour))
+        data.append(_series(table[table["condition"].isin(conditions)], at, as_label(name or "stages"), colour))
     right = max(at.values()) + 0.6
     data.append(
         {"type": "scatter", "mode": "lines", "name": f"chance, 1 in {design.one_in}", "x": [-0.6, right],
@@ -124,7 +123,7 @@ def interactive(design: Design, table: pd.DataFrame, cells: pd.DataFrame) -> dic
     layout = {
         "height": 460,
         "xaxis": {
-            "tickvals": list(at.values()), "ticktext": [_safe(label_of(design, name)) for name in at],
+            "tickvals": list(at.values()), "ticktext": [as_label(label_of(design, name)) for name in at],
             "range": [-0.6, right], "zeroline": False, "showgrid": False,
         },
         "yaxis": {"title": {"text": TITLE.lower()}, "range": [-0.03, 1.03], "zeroline": False},
@@ -142,15 +141,10 @@ def _series(rows: pd.DataFrame, at: dict[str, float], name: str, colour: str) ->
             "arrayminus": (rows["proportion"] - rows["low"]).tolist(), "color": colour, "thickness": 1.6, "width": 5,
         },
         "text": [
-            f"<b>{_safe(row.condition)}</b>: {number(row.proportion, '.3f')} ({number(row.low, '.3f')} to "
+            f"<b>{as_label(row.condition)}</b>: {number(row.proportion, '.3f')} ({number(row.low, '.3f')} to "
             f"{number(row.high, '.3f')}), {row.participants} participants, {row.trials} trials"
             for row in rows.itertuples()
         ],
         "hovertemplate": "%{text}<extra></extra>",
         "line": {"color": colour, "width": 2}, "marker": {"color": colour, "size": 9},
     }  # fmt: skip
-
-
-def _safe(words: object) -> str:
-    # %{ would be read as a template's variable.
-    return html.escape(str(words), quote=False).replace("%{", "%&#123;")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +11,7 @@ from plotly.offline import get_plotlyjs
 from synthstim.loop.generation import ROLES, Generation
 from synthstim.loop.measure import FDR
 from synthstim.loop.session import LoopSession
-from synthstim.report.inline import as_script, asset, plain, policy, templates, write_text
+from synthstim.report.inline import as_label, as_script, asset, plain, policy, templates, write_text
 from synthstim.report.numbers import number, text
 
 # Points of a scatter; more of them are drawn at random.
@@ -86,7 +85,7 @@ def scatter(generation: Generation) -> dict[str, Any]:
                 {
                     "type": "scatter", "mode": "markers", "name": f"{role}: {ROLES[role]}",
                     "x": part["predicted"].round(4).tolist(), "y": part["measured"].round(4).tolist(),
-                    "text": [f"{_safe(row.stimulus_id)}, {_safe(row.site)}" for row in part.itertuples()],
+                    "text": [f"{as_label(row.stimulus_id)}, {as_label(row.site)}" for row in part.itertuples()],
                     "hovertemplate": "%{text}<br>predicted %{x:.3g}, measured %{y:.3g}<extra></extra>",
                     "marker": {"color": colour, "size": 6, "opacity": 0.6},
                 }
@@ -120,7 +119,7 @@ def gain_figure(generations: list[Generation]) -> dict[str, Any]:
         colour = f"--c{at % 8}"
         data.append(
             {"type": "scatter", "mode": "markers", "name": str(goal), "x": part["generation"].tolist(),
-             "y": part["gain"].round(4).tolist(), "text": [_safe(name) for name in part["target"]],
+             "y": part["gain"].round(4).tolist(), "text": [as_label(name) for name in part["target"]],
              "hovertemplate": "%{text}<br>gain %{y:.3g}<extra></extra>", "marker": {"color": colour, "size": 7, "opacity": 0.6}}
         )  # fmt: skip
         data.append(
@@ -166,8 +165,3 @@ def _rows(table: pd.DataFrame) -> list[dict[str, str]]:
 
 def _median(table: pd.DataFrame, name: str) -> float:
     return float(table[name].median()) if len(table) and name in table else float("nan")
-
-
-def _safe(words: object) -> str:
-    # plotly reads labels as HTML, and %{ as a variable.
-    return html.escape(str(words), quote=False).replace("%{", "%&#123;")

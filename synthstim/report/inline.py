@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import html
 import math
 from pathlib import Path
 from typing import Any
@@ -46,6 +47,11 @@ def plain(value: Any) -> Any:
 def as_script(source: str) -> str:
     """A script that may stand inline: nothing in it ends the element or opens a comment."""
     return source.replace("\r\n", "\n").replace("</script", "<\\/script").replace("<!--", "<\\!--")
+
+
+def as_label(words: object) -> str:
+    """Words for plotly, which reads labels as HTML, and %{ as a variable."""
+    return html.escape(str(words), quote=False).replace("%{", "%&#123;")
 
 
 def policy(*scripts: str) -> str:
