@@ -24,6 +24,9 @@ READERS: Registry[Any] = Registry(
 READOUTS: Registry[Any] = Registry(
     "read-out", "synthstim.encoding", "READOUT", "synthstim.readouts", having("name", "module", "cross_validate", "fit")
 )
+POLICIES: Registry[Any] = Registry(
+    "policy", "synthstim.online.policies", "POLICY", "synthstim.policies", having("__call__")
+)
 
 
 class _Models(Registry[Any]):

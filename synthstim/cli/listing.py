@@ -23,6 +23,7 @@ LISTS = {
     "parametrisations": ("what can be optimised", "synthstim.kinds:PARAMETRISATIONS"),
     "constraints": ("what stimuli can be held to", "synthstim.kinds:CONSTRAINTS"),
     "readouts": ("how recorded sites are fitted", "synthstim.kinds:READOUTS"),
+    "policies": ("what chooses the next trial", "synthstim.kinds:POLICIES"),
     "readers": ("the files of responses that can be read", "synthstim.kinds:READERS"),
 }
 

@@ -116,7 +116,7 @@ def _show(evolution: Any) -> None:
 @app.command()
 def serve(
     stimuli: Annotated[Path, typer.Argument(metavar="SET", help="A stimulus set, or an evolution's folder")],
-    policy: Annotated[str, typer.Option(help="blocks, shuffled, staircase, bandit or evolve")] = "shuffled",
+    policy: Annotated[str, typer.Option(help="One of: synthstim policies")] = "shuffled",
     out: Annotated[Optional[Path], typer.Option(help="Folder of the session; by default SET_trials")] = None,  # noqa: UP045
     site: Annotated[str | None, typer.Option(help="Site that a staircase or a bandit goes by")] = None,
     repeats: Annotated[int, typer.Option(help="Of each stimulus, in blocks and generations")] = 1,
@@ -133,12 +133,14 @@ def serve(
     ] = None,
 ) -> None:
     """Give a rig one trial at a time, and write down what it answers; see docs/online.md."""
+    from synthstim.kinds import POLICIES
     from synthstim.online import TrialServer
 
-    shown, chosen = _policy(
-        stimuli, policy, site=site, repeats=repeats, trials=trials, criterion=criterion, goal=goal,
-        generations=generations, seed=seed,
-    )  # fmt: skip
+    settings = {
+        "site": site, "repeats": repeats, "trials": trials, "criterion": criterion, "goal": goal, "generations": generations,
+        "seed": seed,
+    }  # fmt: skip
+    shown, chosen = POLICIES[policy](stimuli, settings)
     out = out or stimuli.with_name(f"{stimuli.resolve().name}_trials")
     if lsl is not None:
         from synthstim.online.lsl import LslServer
@@ -154,36 +156,6 @@ def serve(
             )
         say(f"listening at {server.host}:{server.port}; {chosen!r}; trials go to {out}; Ctrl-C stops")
         _serve(server, chosen)
-
-
-def _policy(folder: Path, policy: str, **given: Any) -> tuple[Any, Any]:
-    """What is shown, and the policy of that name."""
-    from synthstim.evolve import EvolutionFolder
-    from synthstim.online import Bandit, Blocks, Catalogue, Generations, Staircase, levels_of_set
-    from synthstim.stimulus_set import StimulusSet
-
-    seed, repeats = given["seed"], given["repeats"]
-    if policy == "evolve":
-        evolution = EvolutionFolder(folder)
-        catalogue = Catalogue(evolution.root)
-        sites, count = evolution.settings.sites, given["generations"]
-        return catalogue, Generations(evolution, catalogue, sites=sites, repeats=repeats, generations=count, seed=seed)
-    stimuli = StimulusSet.read(folder)
-    ids = list(stimuli.table["stimulus_id"])
-    if policy in ("blocks", "shuffled"):
-        return stimuli, Blocks(ids, repeats=repeats, shuffle=seed if policy == "shuffled" else None)
-    if policy not in ("staircase", "bandit"):
-        raise InputError(f"the policy {policy!r} is unknown: choose blocks, shuffled, staircase, bandit or evolve")
-    if given["site"] is None:
-        raise InputError(f"a {policy} goes by the responses of one site: name it with --site")
-    if policy == "bandit":
-        return stimuli, Bandit(ids, site=given["site"], goal=given["goal"], trials=given["trials"])
-    if given["criterion"] is None:
-        raise InputError("a staircase goes for a response: give it with --criterion")
-    levels = levels_of_set(stimuli)
-    return stimuli, Staircase(
-        levels, site=given["site"], criterion=given["criterion"], trials=given["trials"], seed=seed
-    )
 
 
 def _serve(server: Any, policy: Any) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 from synthstim.errors import InputError
 from synthstim.online.endpoint import TICK_S, Endpoint
 from synthstim.online.messages import MAX_BYTES
-from synthstim.online.policies import Policy
+from synthstim.online.policies.base import Policy
 from synthstim.online.session import Conversation, OnlineSession
 from synthstim.online.trial import Catalogue
 from synthstim.stimulus_set import StimulusSet

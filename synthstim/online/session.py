@@ -8,7 +8,7 @@ from typing import Any
 from synthstim.errors import InputError
 from synthstim.ids import NAME_RULE, is_name
 from synthstim.online.messages import VERSION, Answer, Hello, as_answer, as_hello, decode, encode
-from synthstim.online.policies import Policy
+from synthstim.online.policies.base import Policy
 from synthstim.online.record import Record
 from synthstim.online.trial import Catalogue, Shown
 from synthstim.stimulus_set import StimulusSet

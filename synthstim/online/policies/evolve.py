@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
 import pandas as pd
 
+from synthstim.evolve import EvolutionFolder
 from synthstim.online.trial import Catalogue, Trial
 from synthstim.responses import Responses
 from synthstim.stimulus_set import StimulusSet
@@ -100,3 +102,14 @@ class Generations:
             for trial in self._trials
             for site in self.sites
         ]  # fmt: skip
+
+
+def open_evolution(folder: Path, settings: dict[str, Any]) -> tuple[Catalogue, Generations]:
+    """An evolution's folder, and its generations."""
+    evolution = EvolutionFolder(folder)
+    catalogue = Catalogue(evolution.root)
+    how = {name: settings[name] for name in ("repeats", "generations", "seed")}
+    return catalogue, Generations(evolution, catalogue, sites=evolution.settings.sites, **how)
+
+
+POLICY = open_evolution
