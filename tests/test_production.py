@@ -141,7 +141,7 @@ def test_killed_run_resumes_to_the_same_set(folder, made, tmp_path):
     os.kill(process.pid, signal.SIGKILL)
     process.wait()
     assert not (tmp_path / "set").exists()
-    with pytest.raises(InputError, match="--resume"):
+    with pytest.raises(InputError, match="continue with resume=True"):
         make(read_recipe(folder / "recipe.yaml"), tmp_path / "set")
     subprocess.run([*command, "--resume"], check=True)
     resumed = StimulusSet.read(tmp_path / "set")
@@ -268,7 +268,7 @@ def test_a_damaged_file_of_the_work_is_named(tiny, tmp_path):
     for content in (whole[:-20], b"", whole.replace(b'"curves\\"', b'"curls_\\"')):
         assert content != whole
         job.write_bytes(content)
-        with pytest.raises(InputError, match=r"job-0000.safetensors is damaged .*: remove it, and --resume"):
+        with pytest.raises(InputError, match=r"job-0000.safetensors is damaged .*: remove it, and the same call with resume=True"):
             make(recipe, tmp_path / "set", resume=True)
     job.unlink()
     assert len(make(recipe, tmp_path / "set", resume=True)) == 1
