@@ -18,6 +18,9 @@ PARAMETRISATIONS: Registry[Any] = Registry(
 CONSTRAINTS: Registry[Any] = Registry(
     "constraint", "synthstim.constraints", "CONSTRAINT", "synthstim.constraints", having("options", "make", "modality")
 )
+CONTROLS: Registry[Any] = Registry(
+    "control", "synthstim.controls", "CONTROL", "synthstim.controls", having("make", "order")
+)
 READERS: Registry[Any] = Registry(
     "reader", "synthstim.responses", "READER", "synthstim.readers", having("suffixes", "read")
 )

@@ -100,7 +100,7 @@ def test_the_page_on_extending_shows_the_example():
 
 OWN = {
     "models": "efficientnet-lite0", "goals": "drive", "parametrisations": "fourier", "constraints": "energy",
-    "readers": "nwb", "readouts": "ridge", "policies": "blocks", "modalities": "image", "protocols": "passive_fixation",
+    "readers": "nwb", "readouts": "ridge", "controls": "noise", "policies": "blocks", "modalities": "image", "protocols": "passive_fixation",
 }  # fmt: skip
 PLUGGED = {
     "models": "nose", "goals": "exceed", "parametrisations": "gratings", "constraints": "dose", "readers": "counts",

@@ -22,6 +22,7 @@ LISTS = {
     "modalities": ("the kinds of stimuli", "synthstim.modalities:MODALITIES"),
     "parametrisations": ("what can be optimised", "synthstim.kinds:PARAMETRISATIONS"),
     "constraints": ("what stimuli can be held to", "synthstim.kinds:CONSTRAINTS"),
+    "controls": ("what controllers can be compared with", "synthstim.kinds:CONTROLS"),
     "readouts": ("how recorded sites are fitted", "synthstim.kinds:READOUTS"),
     "policies": ("what chooses the next trial", "synthstim.kinds:POLICIES"),
     "readers": ("the files of responses that can be read", "synthstim.kinds:READERS"),

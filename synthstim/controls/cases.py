@@ -18,6 +18,7 @@ from synthstim.modalities.base import Stimulus
 from synthstim.modalities.image import luminance
 from synthstim.models import Observer
 from synthstim.objectives import Objective, Scorer
+from synthstim.verify import NaturalPool
 
 MAX_ID = 64
 OFF = 0.02
@@ -79,6 +80,49 @@ class Use:
     control: str
     stimulus_id: str
     of: str | None
+
+
+Keep = Callable[[str, Callable[[], dict[str, Tensor]]], dict[str, Tensor]]
+Made = tuple[list[Control], list[Use]]
+
+
+@dataclass(frozen=True)
+class ControlRequest:
+    """What controls are made of.
+
+    Attributes:
+        cases: units and goals with their controllers.
+        observer, pool: as the controllers were made and measured with.
+        count: how many each case gets.
+        seed: the recipe's.
+        keep: gives what an earlier, interrupted run made under a name, or makes it and keeps it.
+    """
+
+    cases: Sequence[Case]
+    observer: Observer
+    pool: NaturalPool
+    count: int
+    seed: int
+    keep: Keep
+
+
+def _nothing(aims: Sequence[Aim]) -> None:
+    pass
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """A kind of controls that recipes may ask for.
+
+    Attributes:
+        make: the new stimuli, and for each case the stimuli that serve it.
+        order: in which kinds are made.
+        require: raises InputError unless the aims of a recipe's stimuli can have such controls.
+    """
+
+    make: Callable[[ControlRequest], Made]
+    order: int = 100
+    require: Callable[[Sequence[Aim]], None] = _nothing
 
 
 def by_constraints(cases: Sequence[Case]) -> list[list[Case]]:

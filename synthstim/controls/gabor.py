@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import product
@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from synthstim.constraints import brought_within
-from synthstim.controls.cases import Case, Control, Use, as_filed, by_constraints, control_id, scores
+from synthstim.controls.cases import Case, Comparison, Control, Keep, Use, as_filed, by_constraints, control_id, scores
 from synthstim.errors import InputError
 from synthstim.models import Observer
 from synthstim.optimise import Adam
@@ -26,8 +26,6 @@ AT_ONCE = {"cpu": 16, "cuda": 64, "mps": 32}
 SIZES = (0.08, 0.5)
 CYCLES = (1.0, 0.25)
 NAMES = ("x", "y", "sigma", "orientation_deg", "cycles", "phase_deg", "contrast")
-
-Keep = Callable[[str, Callable[[], dict[str, Tensor]]], dict[str, Tensor]]
 
 
 @dataclass(frozen=True)
@@ -213,3 +211,6 @@ def _plain(parameters: Tensor) -> dict[str, float]:
     turn, phase = (turn - 180, -phase) if turn >= 180 else (turn, phase)
     plain |= {"orientation_deg": turn, "phase_deg": phase % 360}
     return {name: float(f"{value:.6g}") for name, value in plain.items()}
+
+
+CONTROL = Comparison(lambda asked: gabor_controls(asked.cases, asked.observer, asked.count, asked.keep), order=30)

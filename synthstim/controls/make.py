@@ -4,11 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from synthstim.controls.cases import Case, Control, Use
-from synthstim.controls.gabor import Keep, gabor_controls
-from synthstim.controls.natural import best_natural
-from synthstim.controls.noise import noise_controls
-from synthstim.controls.other_site import other_site
+from synthstim.controls.cases import Case, Control, ControlRequest, Keep, Use
+from synthstim.kinds import CONTROLS
 from synthstim.models import Observer
 from synthstim.verify import NaturalPool
 
@@ -22,7 +19,7 @@ def make_controls(
     seed: int,
     keep: Keep = lambda _name, make: make(),
 ) -> tuple[list[Control], list[Use]]:
-    """Make the controls of each case: how many of ``best_natural``, ``noise``, ``gabor`` and ``other_site``.
+    """Make the controls of each case: so many of each kind.
 
     Args:
         cases: units and goals with their controllers.
@@ -36,15 +33,8 @@ def make_controls(
     """
     made: list[Control] = []
     uses: list[Use] = []
-    for kind, count in asked.items():
-        if kind == "best_natural":
-            new, used = best_natural(cases, observer, pool, count)
-        elif kind == "noise":
-            new, used = noise_controls(cases, observer, count, seed)
-        elif kind == "gabor":
-            new, used = gabor_controls(cases, observer, count, keep)
-        else:
-            new, used = [], other_site(cases, count, seed)
+    for kind in sorted(asked, key=lambda kind: CONTROLS[kind].order):
+        new, used = CONTROLS[kind].make(ControlRequest(cases, observer, pool, asked[kind], seed, keep))
         made += new
         uses += used
     return made, uses

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from synthstim.constraints import Luminance, brought_within
-from synthstim.controls.cases import Case, Control, Use, as_filed, control_id, seed_of
+from synthstim.controls.cases import Case, Comparison, Control, Use, as_filed, control_id, seed_of
 from synthstim.modalities.image import display_values, linear_light, luminance
 from synthstim.models import Observer
 
@@ -76,3 +76,6 @@ def _phases(spectrum: Tensor) -> Tensor:
     phases = torch.where(size > 1e-12 * size.amax(), spectrum / size.clamp_min(1e-300), torch.ones_like(spectrum))
     phases[..., 0, 0] = 1
     return phases
+
+
+CONTROL = Comparison(lambda asked: noise_controls(asked.cases, asked.observer, asked.count, asked.seed), order=20)

@@ -6,7 +6,9 @@ from collections.abc import Sequence
 
 import torch
 
-from synthstim.controls.cases import Case, Use, seed_of
+from synthstim.controls.cases import Case, Comparison, Use, seed_of
+from synthstim.errors import InputError
+from synthstim.goals.aim import Aim
 
 
 def other_site(cases: Sequence[Case], count: int, seed: int) -> list[Use]:
@@ -37,3 +39,18 @@ def _shuffled(case: Case, generator: torch.Generator) -> list[tuple[str, str | N
 
 def _permuted(cases: Sequence[Case], generator: torch.Generator) -> list[Case]:
     return [cases[at] for at in torch.randperm(len(cases), generator=generator).tolist()]
+
+
+def require_others(aims: Sequence[Aim]) -> None:
+    """Raise InputError unless another unit, with the same goal and level, is controlled too."""
+    units: dict[tuple[str, float | None], set[object]] = {}
+    for aim in (aim for aim in aims if aim.controlled):
+        units.setdefault((aim.goal, aim.level), set()).add((aim.controlled, aim.pattern))
+    if all(len(alike) == 1 for alike in units.values()):
+        raise InputError(
+            "controls.other_site are controllers of another unit with the same goal, but each goal here has one unit: "
+            "control more units, or remove it"
+        )
+
+
+CONTROL = Comparison(lambda asked: ([], other_site(asked.cases, asked.count, asked.seed)), 40, require_others)

@@ -12,7 +12,7 @@ from synthstim.errors import InputError, nearest
 from synthstim.goals import GOALS
 from synthstim.goals.wish import Wish
 from synthstim.recipe import Expected, ObserverSpec, problem, raise_problems, read_yaml, validate
-from synthstim.recipe.controls import ControlsSpec
+from synthstim.recipe.controls import Controls, ControlsSpec
 from synthstim.recipe.fields import FileOrFolderPath, FilePath, LayerName, Section, Text, check_different, check_whole
 from synthstim.recipe.keyed import Keyed
 from synthstim.recipe.schema import by_name
@@ -197,7 +197,7 @@ class LoopSettings(Section):
     reading: Reading = Reading()
     fitting: Fitting = Fitting()
     goals: Annotated[tuple[GoalWish, ...], Field(strict=False), Expected("a list of goals")] = ()
-    controls: ControlsSpec = ControlsSpec()
+    controls: Controls = ControlsSpec()
     anchors: Anchors = Anchors()
     explore: Explore = Explore()
     level_tolerance: float = Field(default=0.25, gt=0, le=10)

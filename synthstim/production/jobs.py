@@ -16,6 +16,7 @@ from synthstim.encoding import SPREAD
 from synthstim.errors import InputError
 from synthstim.goals import GOALS
 from synthstim.goals.aim import Aim
+from synthstim.kinds import CONTROLS
 from synthstim.modalities.base import Stimulus
 from synthstim.models import Observer, indices_of
 from synthstim.objectives import Objective, diversity, smooth
@@ -109,22 +110,10 @@ def plan_jobs(
             items, aims = (list(column) for column in zip(*batch, strict=True))
             stacked = references.stack(items) if isinstance(entry, Metamer) else None
             jobs.append(Job(items, aims, phases, held, stacked))
-    if recipe.controls.other_site:
-        with recipe.placing(("controls", "other_site")):
-            check_other_sites(jobs)
+    for kind in recipe.controls.asked():
+        with recipe.placing(("controls", kind)):
+            CONTROLS[kind].require([aim for job in jobs for aim in job.aims])
     return jobs
-
-
-def check_other_sites(jobs: Sequence[Job]) -> None:
-    """Raise InputError unless controllers of another unit, with the same goal and level, are among what is made."""
-    units: dict[tuple[str, float | None], set[object]] = {}
-    for aim in (aim for job in jobs for aim in job.aims if aim.controlled):
-        units.setdefault((aim.goal, aim.level), set()).add((aim.controlled, aim.pattern))
-    if all(len(alike) == 1 for alike in units.values()):
-        raise InputError(
-            "controls.other_site are controllers of another unit with the same goal, but each goal here has one unit: "
-            "control more units, or remove it"
-        )
 
 
 def _batches(group: Sequence[tuple[Item, Aim]], most: int) -> Iterator[list[tuple[Item, Aim]]]:

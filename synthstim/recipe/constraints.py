@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from functools import cache
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator, SerializeAsAny, ValidationInfo, create_model
+from pydantic import BeforeValidator, SerializeAsAny, create_model
 
 from synthstim.kinds import CONSTRAINTS
-from synthstim.recipe.expected import Branches, listed
 from synthstim.recipe.fields import Section
+from synthstim.recipe.registered import Keys
 
 
 class Constraints(Section):
@@ -19,7 +18,7 @@ class Constraints(Section):
 
 @cache
 def _with_every_key() -> type[Constraints]:
-    """The model that has the keys of all constraints, of which none can take a key of another."""
+    """The model that has the keys of all constraints, which are imported for it, of which none can take a key of another."""
     parts: dict[str, type[Section]] = {}
     for _, limit in CONSTRAINTS.usable():
         keys = limit.options.model_fields
@@ -30,20 +29,5 @@ def _with_every_key() -> type[Constraints]:
     return whole
 
 
-def _read(value: Any, info: ValidationInfo) -> Any:
-    # Constraints are imported only for recipes that have some.
-    if isinstance(value, Constraints) or value == {}:
-        return value
-    return _with_every_key().model_validate(value, context=info.context)
-
-
-class _Keys(Branches):
-    def models(self) -> Sequence[type[Section]]:
-        return [_with_every_key()]
-
-    @property
-    def words(self) -> str:
-        return f"a mapping with the keys {listed(_with_every_key().model_fields)}"
-
-
-Limits = Annotated[SerializeAsAny[Constraints], BeforeValidator(_read), _Keys()]
+_KEYS = Keys(Constraints, _with_every_key)
+Limits = Annotated[SerializeAsAny[Constraints], BeforeValidator(_KEYS.read), _KEYS]

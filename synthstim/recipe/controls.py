@@ -1,39 +1,41 @@
-"""The images that controllers are compared with."""
+"""The stimuli that controllers are compared with: so many of each of the kinds there are."""
 
 from __future__ import annotations
 
-from typing import Annotated
+from functools import cache
+from typing import Annotated, Any
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field, SerializeAsAny, create_model
 
+from synthstim.kinds import CONTROLS
 from synthstim.recipe.fields import Section
+from synthstim.recipe.registered import Keys
 
 Number = Annotated[int, Field(ge=0, le=100)]
-KINDS = ("best_natural", "noise", "gabor", "other_site")
-# Ids of the controls that are made begin so.
-PREFIXES = ("natural", "noise", "gabor")
+# How ids of controls begin, where it is not the name of their kind; "" for those that are no new stimuli.
+_PREFIXES = {"best_natural": "natural", "other_site": ""}
 
 
 class ControlsSpec(Section):
-    """How many controls each unit and goal gets, by kind.
-
-    Attributes:
-        best_natural: of the natural pool, those that the model predicts best in the goal's direction.
-        noise: noise with the spectrum, luminance and contrast of the unit's own controllers.
-        gabor: Gabors fitted to the goal.
-        other_site: controllers that were made for other units with the same goal; no new stimulus.
-    """
-
-    best_natural: Number = 0
-    noise: Number = 0
-    gabor: Number = 0
-    other_site: Number = 0
+    """How many controls each unit and goal gets, by kind; ``synthstim controls`` lists the kinds."""
 
     def asked(self) -> dict[str, int]:
         """The kinds of which there are to be some."""
-        return {kind: number for kind in KINDS if (number := getattr(self, kind))}
+        return {kind: number for kind in type(self).model_fields if (number := getattr(self, kind))}
+
+
+@cache
+def _with_every_kind() -> type[ControlsSpec]:
+    kinds: dict[str, Any] = {name: (Number, 0) for name in CONTROLS}
+    whole: type[ControlsSpec] = create_model("ControlsSpec", __base__=ControlsSpec, **kinds)
+    return whole
+
+
+_KEYS = Keys(ControlsSpec, _with_every_kind)
+Controls = Annotated[SerializeAsAny[ControlsSpec], BeforeValidator(_KEYS.read), _KEYS]
 
 
 def reserved(name: str) -> bool:
     """Whether stimuli of an entry of this name could have the id of a control."""
-    return any(name.lower() == prefix or name.lower().startswith(f"{prefix}_") for prefix in PREFIXES)
+    prefixes = {_PREFIXES.get(kind, kind) for kind in CONTROLS} - {""}
+    return any(name.lower() == prefix or name.lower().startswith(f"{prefix}_") for prefix in prefixes)

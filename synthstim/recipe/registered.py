@@ -10,7 +10,7 @@ from pydantic import ValidationError, ValidationInfo
 from pydantic_core import InitErrorDetails
 
 from synthstim.errors import InputError
-from synthstim.recipe.expected import Branches
+from synthstim.recipe.expected import Branches, listed
 from synthstim.recipe.fields import Section
 from synthstim.recipe.problems import copied, problem
 from synthstim.registry import Registry
@@ -94,6 +94,34 @@ class Registered(Branches):
     def words(self) -> str:
         """What is wanted."""
         return f"{', '.join(map(repr, self.registry.names))}, or a mapping with one of them as its kind"
+
+
+@dataclass(frozen=True)
+class Keys(Branches):
+    """Validates a mapping whose keys are those of a registry's entries.
+
+    Attributes:
+        base: what it is where there is no key: nothing is looked for then.
+        model: finds the model that has them.
+    """
+
+    base: type[Section]
+    model: Callable[[], type[Section]]
+
+    def read(self, value: Any, info: ValidationInfo) -> Any:
+        """Validate the value; for ``BeforeValidator``."""
+        if isinstance(value, self.base) or value == {}:
+            return value
+        return self.model().model_validate(value, context=info.context)
+
+    def models(self) -> list[type[Section]]:
+        """The model."""
+        return [self.model()]
+
+    @property
+    def words(self) -> str:
+        """What is wanted."""
+        return f"a mapping with the keys {listed(self.model().model_fields)}"
 
 
 def _tagged(kind: str, value: Any, context: dict[str, Any]) -> ValidationError:

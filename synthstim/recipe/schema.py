@@ -13,7 +13,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, PrivateAttr, Valida
 from typing_extensions import Self
 
 from synthstim.errors import InputError
-from synthstim.recipe.controls import ControlsSpec, reserved
+from synthstim.recipe.controls import Controls, ControlsSpec, reserved
 from synthstim.recipe.entries import Entries
 from synthstim.recipe.expected import Expected
 from synthstim.recipe.fields import FileOrFolderPath, PathText, Section, Text, check_file, check_whole
@@ -140,7 +140,7 @@ class Recipe(Section):
     criteria: Criteria = Criteria()
     min_score: float = Field(default=0.1, ge=-1, le=1)
     match_luminance: bool = False
-    controls: ControlsSpec = ControlsSpec()
+    controls: Controls = ControlsSpec()
     stimuli: Entries
 
     _places: _Places = PrivateAttr(default_factory=lambda: _Places(Source("recipe", None, "", {})))

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from synthstim.constraints import brought_within
-from synthstim.controls.cases import Case, Control, Use, as_filed, by_constraints, met, scores
+from synthstim.controls.cases import Case, Comparison, Control, Use, as_filed, by_constraints, met, scores
 from synthstim.modalities.base import Stimulus
 from synthstim.models import Observer
 from synthstim.verify import NaturalPool
@@ -69,3 +69,6 @@ def _few_of_each(order: Sequence[int], pool: NaturalPool) -> Iterator[int]:
         taken[origin] = taken.get(origin, 0) + 1
         if taken[origin] <= MOST_OF_ONE:
             yield number
+
+
+CONTROL = Comparison(lambda asked: best_natural(asked.cases, asked.observer, asked.pool, asked.count), order=10)
