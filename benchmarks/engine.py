@@ -55,7 +55,7 @@ def _arguments() -> argparse.Namespace:
 def _parts(text: str) -> tuple[str, ...]:
     parts = tuple(text.split(","))
     if unknown := set(parts) - set(PARTS):
-        raise argparse.ArgumentTypeError(f"{', '.join(sorted(unknown))} came: choose among {', '.join(PARTS)}")
+        raise argparse.ArgumentTypeError(f"{', '.join(sorted(unknown))} given: choose among {', '.join(PARTS)}")
     return parts
 
 

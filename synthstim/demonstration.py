@@ -56,7 +56,7 @@ def demonstrate(
     """
     part = MODALITIES[kind].part("demonstration") if kind in MODALITIES else None
     if part is None:
-        raise InputError(f"the demonstration {kind!r} is unknown: choose {' or '.join(own_names())}")
+        raise InputError(f"the demonstration {kind!r} is unknown", f"choose {' or '.join(own_names())}", code="unknown")
     shown: Demonstration = part.DEMONSTRATION
     out = Path(shown.out) if out is None else out
     _check_place(out, shown)
@@ -85,9 +85,15 @@ def _check_place(out: Path, shown: Demonstration) -> None:
     for name, text in shown.recipes.items():
         path = _recipe_path(out, name)
         if not path.is_file() or path.read_text("utf-8") != text:
-            raise InputError(f"{out} is there and not this demonstration's: choose another --out, nothing was changed")
+            raise InputError(
+                f"{out} is there and not this demonstration's",
+                "choose another --out, nothing was changed",
+                code="in-the-way",
+            )
         if (out / "experiment").exists() and not (out / name).exists():
-            raise InputError(f"{out}/experiment is there without its set: move it away, it may hold data")
+            raise InputError(
+                f"{out}/experiment is there without its set", "move it away, it may hold data", code="missing"
+            )
 
 
 def _make(out: Path, name: str, console: Console, budget: int | None, quiet: bool) -> StimulusSet:
@@ -115,7 +121,10 @@ def _check(stimuli: StimulusSet, console: Console, quiet: bool) -> None:
         found = check_set(stimuli, observer, pool=pool, watch=display.checking)
     if found.problems:
         count, first = len(found.problems), found.problems[0]
-        raise InputError(f"the check found {count} differences, first: {first}; remove {stimuli.root} and start again")
+        raise InputError(
+            f"the check found {count} differences, first: {first}; remove {stimuli.root} and start again",
+            code="mismatch",
+        )
     _say(
         console,
         f"check         {found.measured} files measured again, no differences, {len(found.failed)} marked failed",
@@ -129,7 +138,7 @@ def _made(directory: Path, recipe: str) -> StimulusSet | None:
     stimuli = StimulusSet.read(directory)
     if stimuli.provenance.get("recipe") != recipe:
         raise InputError(
-            f"{directory} is of another recipe than the demonstration's: remove it or choose another --out"
+            f"{directory} is of another recipe than the demonstration's", "remove it or choose another --out"
         )
     return stimuli
 

@@ -27,9 +27,13 @@ def check_ids(ids: Iterable[str]) -> None:
         if not isinstance(name, str) or not _ID.fullmatch(name):
             raise InputError(f"the id {name!r} is not allowed: a letter, then letters, digits, _ or -, 64 at most")
         if name.lower() in RESERVED:
-            raise InputError(f"the id {name!r} is a device name on Windows: choose another")
+            raise InputError(f"the id {name!r} is a device name on Windows", "choose another")
         if name.lower() in seen:
-            raise InputError(f"the ids {seen[name.lower()]!r} and {name!r} differ at most in case: make them unique")
+            raise InputError(
+                f"the ids {seen[name.lower()]!r} and {name!r} differ at most in case",
+                "make them unique",
+                code="mismatch",
+            )
         seen[name.lower()] = name
 
 

@@ -88,7 +88,7 @@ def _fitted(name: str, weights: str | Path, *, allow_code: bool, allow_download:
     from synthstim.encoding import load_fit
 
     if weights != "default":
-        raise InputError(f"{name} stands on the network it was fitted to, weights {weights} came: leave them out")
+        raise InputError(f"{name} stands on the network it was fitted to, weights {weights} given", "leave them out")
     fitted = load_fit(name.removeprefix("fit:"), allow_code=allow_code, download=allow_download).observer
     return fitted.given(fitted.input, name=name, opening={"name": name})
 
@@ -102,4 +102,4 @@ def check_device(device: str | None) -> None:
     try:
         torch.zeros(1, device=device).sum()
     except (RuntimeError, AssertionError, NotImplementedError) as error:
-        raise InputError(f"the device {device!r} cannot be used here ({said_by(error)}): try cpu") from None
+        raise InputError(f"the device {device!r} cannot be used here ({said_by(error)})", "try cpu") from None

@@ -111,7 +111,7 @@ def _opened(log: Path) -> TextIO:
             stream.write(FIRST_LINE)
             stream.flush()
     except OSError as error:
-        raise InputError(f"the log {log} cannot be written ({error.strerror}): choose another place") from None
+        raise InputError(f"the log {log} cannot be written ({error.strerror})", "choose another place") from None
     return stream
 
 

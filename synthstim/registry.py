@@ -127,7 +127,7 @@ class Registry(Generic[Kind]):
         """
         if name not in self._loaded:
             if name not in self.entries:
-                raise InputError(f"the {self.noun} {name!r} is unknown: {nearest(name, self.entries)}")
+                raise InputError(f"the {self.noun} {name!r} is unknown: {nearest(name, self.entries)}", code="unknown")
             self._loaded[name] = self.entries[name].load()
         return self._loaded[name]
 
@@ -157,7 +157,8 @@ class Registry(Generic[Kind]):
                 return self._taken(point.name, point.load())
             except Exception as error:  # another's code may fail in any way
                 raise InputError(
-                    f"the {self.noun} {point.name!r} of {source} cannot be used ({said_by(error)}): update or uninstall it"
+                    f"the {self.noun} {point.name!r} of {source} cannot be used ({said_by(error)})",
+                    "update or uninstall it",
                 ) from error
 
         return Entry(point.name, about, source, load, point.module)

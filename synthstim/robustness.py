@@ -42,12 +42,13 @@ class Robustness:
         most = min(size) // 2
         if self.jitter > most:
             raise InputError(
-                f"a jitter of {self.jitter} pixels came for images of {size[0]} x {size[1]}: wanted at most {most}, half the "
+                f"a jitter of {self.jitter} pixels given for images of {size[0]} x {size[1]}; expected at most {most}, half the "
                 "smaller side"
             )
         if (widest := math.ceil(3 * self.blur)) >= min(size):
             raise InputError(
-                f"a blur of {self.blur:g} pixels reaches {widest} pixels, as far as images of {size[0]} x {size[1]} go: give less"
+                f"a blur of {self.blur:g} pixels reaches {widest} pixels, as far as images of {size[0]} x {size[1]} go",
+                "give less",
             )
 
     def moving(self, fraction: float) -> bool:

@@ -245,8 +245,8 @@ def test_a_network_of_which_nothing_can_be_read_says_so():
 
 
 NO_NETWORK = {
-    "function": (lambda: torch.relu, "wants a torch.nn.Module, builtin_function_or_method came: make one of it"),
-    "class": (lambda: nn.ReLU, "wants a torch.nn.Module, the class ReLU came: make one of it"),
+    "function": (lambda: torch.relu, "wants a torch.nn.Module, builtin_function_or_method given: make one of it"),
+    "class": (lambda: nn.ReLU, "wants a torch.nn.Module, the class ReLU given: make one of it"),
     "lazy": (lambda: nn.Sequential(nn.LazyConv2d(4, 3)), "0.weight of Sequential has no values yet: run it once"),
     "meta": (lambda: nn.Conv2d(2, 4, 3, device="meta"), "weight of Conv2d has no values yet"),
 }

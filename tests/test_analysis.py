@@ -462,7 +462,7 @@ def _bytes(folder):
         (_no_data, "holds no data: no participant has taken part yet"),
         (_headers_only, "holds no data: no trial has been answered yet"),
         (_image_experiment, "holds the experiment 'passive_fixation': only a listening test"),
-        (_no_manifest, "is no exported experiment: it has no manifest.json"),
+        (_no_manifest, "is not an exported experiment: it has no manifest.json"),
         (_broken_manifest, "is not the manifest of an experiment"),
         (_old_manifest, "lacks 'words'"),
     ],
@@ -479,7 +479,7 @@ def test_what_cannot_be_analysed_is_one_sentence(folder, spoil, said):
     ("spoil", "number", "said"),
     [
         (_short_line, 2, r"participant_002_trials\.tsv, line 8 has 25 of 26 cells"),
-        (_other_columns, 2, r"participant_002_trials\.tsv is no table of trials"),
+        (_other_columns, 2, r"participant_002_trials\.tsv is not a table of trials"),
         (_copy, 1, "participant 1 is in .* and in .*: remove the one that is a copy"),
         (
             _condition,
@@ -487,12 +487,12 @@ def test_what_cannot_be_analysed_is_one_sentence(folder, spoil, said):
             "participant 3 has the condition 'conv7', which is not among the conditions of this experiment",
         ),
         (_words, 3, "participant 3 has the word 'zebra', which is not among the 40 words of this experiment"),
-        (_number, 3, "a cell in the column run that is no whole number"),
+        (_number, 3, "a cell in the column run that is not a whole number"),
         (_flag, 3, "a cell in the column correct that is neither 1 nor 0"),
         (_trial_twice, 3, "participant 3 has the trial 33 twice"),
-        (_beyond, 6, "participant 6 came, this experiment is for participants 1 to 4"),
+        (_beyond, 6, "participant 6 given; this experiment is for participants 1 to 4"),
         (_says_nothing, 3, "participant 3 has an answered trial that is neither right nor wrong"),
-        (_bytes, 3, "is no text in UTF-8"),
+        (_bytes, 3, "is not text in UTF-8"),
     ],
 )
 def test_a_damaged_participant_is_left_out_and_the_others_are_analysed(folder, spoil, number, said):

@@ -161,7 +161,7 @@ def test_files_that_came_or_went_are_named(root, network):
     (root / "stimuli" / "extra.png").write_bytes(b"")
     (root / "curves.tsv.gz").unlink()
     problems = found(root, network)
-    assert "stimuli/extra.png is no file of the set: it came later" in problems
+    assert "stimuli/extra.png is not a file of the set: it came later" in problems
     assert "curves.tsv.gz is missing from the set" in problems
 
 
@@ -224,15 +224,15 @@ def test_provenance_of_another_type_is_one_sentence(root, key, value):
     path = root / "provenance.json"
     facts = json.loads(path.read_text())
     path.write_text(json.dumps({**facts, key: value} if key else value))
-    with pytest.raises(InputError, match=f"{key} is .*, wanted an object" if key else "should hold one JSON object"):
+    with pytest.raises(InputError, match=f"{key} is .*; expected an object" if key else "should hold one JSON object"):
         StimulusSet.read(root)
 
 
 @pytest.mark.parametrize(
     ("spoil", "said"),
     [
-        (lambda data: data.replace(b"\t", b";"), "parted by ';', wanted tabs"),
-        (lambda data: data.replace(b"\t", b","), "parted by ',', wanted tabs"),
+        (lambda data: data.replace(b"\t", b";"), "parted by ';'; expected tabs"),
+        (lambda data: data.replace(b"\t", b","), "parted by ','; expected tabs"),
         (lambda data: b"", "cannot be read as a table"),
         (lambda data: b"\xff\xfe" + data.decode().encode("utf-16-le"), "cannot be read as a table"),
         (lambda data: gzip.compress(data), "cannot be read as a table"),

@@ -308,7 +308,7 @@ def test_zip_files_that_lie_are_refused(tmp_path):
         "cut2": (good[:40], "cut off or damaged"),
         "declared": (declared, r"a record of 2147483648 bytes is declared|cut off or damaged"),
         "flipped": (good.replace(bytes(24), b"\x01" + bytes(23)), "not those that were saved"),
-        "text": (b"hello, this is no checkpoint", "neither a file of torch.save nor of numpy.save"),
+        "text": (b"hello, this is not a checkpoint", "neither a file of torch.save nor of numpy.save"),
         "empty": (b"", "it is empty"),
         "pickle": (pickle.dumps({"w": 1}), "a pickle that torch.save did not write"),
     }
@@ -483,5 +483,5 @@ def test_what_cannot_be_asked_is_said_first(tmp_path):
     ):
         with pytest.raises(InputError, match=reason):
             convert_checkpoint(tmp_path / checkpoint, tmp_path / out)
-    with pytest.raises(InputError, match="no checkpoint came"):
+    with pytest.raises(InputError, match="no checkpoint given"):
         convert_checkpoint([], tmp_path / "b.safetensors")

@@ -64,9 +64,9 @@ def given(count: int, folds: int = 3, **changes: int) -> dict[str, int]:
         ({"folds": {"s0": 0}}, "11 stimuli have no fold, first 's1'"),
         ({"folds": dict.fromkeys(names(12), 0)}, "all stimuli are in one fold"),
         ({"folds": given(12) | {"s2": 0, "s5": 0}}, "make a fold of 2"),
-        ({"folds": 13}, "13 folds came for 12 groups"),
-        ({"folds": 1}, "1 folds came"),
-        ({"folds": 5}, "make a fold of 2: wanted 3 or more"),
+        ({"folds": 13}, "13 folds given for 12 groups"),
+        ({"folds": 1}, "1 folds given"),
+        ({"folds": 5}, "make a fold of 2; expected 3 or more"),
         ({"groups": "photograph"}, "no column 'photograph'"),
         ({"groups": {"cat": "a"}}, "none of the groups names a stimulus"),
     ],
@@ -185,7 +185,7 @@ def test_a_disk_that_is_too_small_or_fills_up_is_one_sentence(tmp_path: Path, mo
 
 
 def test_stimuli_in_memory_want_an_id_each() -> None:
-    with pytest.raises(InputError, match="3 stimuli came with 2 different ids"):
+    with pytest.raises(InputError, match="3 stimuli given with 2 different ids"):
         Stimuli.of_arrays(["a", "b", "a"], crops(3))
 
 

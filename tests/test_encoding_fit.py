@@ -293,7 +293,7 @@ def test_stimuli_of_sets_are_read_checked_and_matched(on_disk: StimulusSet, tmp_
     assert made.provenance["stimuli"] == dict(zip(on_disk.table["stimulus_id"], on_disk.table["sha256"], strict=True))
     both = fit_sites(small(), responses, [on_disk, on_disk], ["2"], shuffled=False, folds=3)
     assert np.allclose(both.table["r"], made.table["r"])
-    with pytest.raises(InputError, match="no stimulus set came"):
+    with pytest.raises(InputError, match="no stimulus set given"):
         fit_sites(small(), responses, [], ["2"])
     with pytest.raises(InputError, match="were shown from another file"):
         fit_sites(small(), shown_from(on_disk).renamed({"s1": "s2", "s2": "s1"}), on_disk, ["2"])
@@ -341,11 +341,11 @@ def spoilt(change: Callable[[pd.DataFrame], pd.DataFrame]) -> Responses:
         (lambda t: pd.concat([t, t.assign(window_end_s=0.3)]), {}, "2 windows"),
         (lambda t: t.assign(stimulus_id=t["stimulus_id"].astype(str) + "x"), {}, r"200 stimuli are not in the set \(s0x, "),
         (lambda t: t, {"layers": ["22"]}, "no layer '22'"),
-        (lambda t: t, {"layers": []}, "no layer came"),
+        (lambda t: t, {"layers": []}, "no layer given"),
         (lambda t: t, {"method": "ridges"}, "'ridges' is unknown: did you mean 'ridge'"),
         (lambda t: t, {"method": "factorised", "layers": ["5"]}, "no space to put a mask on"),
         (lambda t: t, {"folds": {name: number % 5 for number, name in enumerate(names(COUNT))}, "groups": dict.fromkeys(names(2), "a")}, "s0 and s1 are of a but in folds"),
-        (lambda t: t, {"folds": 500}, "500 folds came"),
+        (lambda t: t, {"folds": 500}, "500 folds given"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_fitted_is_refused_before_anything_is_computed(
@@ -418,7 +418,7 @@ def test_a_fit_is_not_put_on_another_observer_nor_written_over_another(fit: Fit,
         load_fit(path, brighter)
     with pytest.raises(InputError, match="open that observer and give it"):
         load_fit(path)
-    with pytest.raises(InputError, match="is no fit"):
+    with pytest.raises(InputError, match="is not a fit"):
         load_fit(tmp_path)
 
 

@@ -73,7 +73,7 @@ def test_members_over_layers_are_the_fits_of_each_layer(responses: Responses, tm
 
 
 def test_members_over_one_layer_are_refused(responses: Responses) -> None:
-    with pytest.raises(InputError, match="an ensemble over layers wants two or more, 2 alone came: name more"):
+    with pytest.raises(InputError, match="an ensemble over layers wants two or more, 2 alone given: name more"):
         fit_sites(small(), responses, stimuli(COUNT), ["2"], members="layers")
 
 
@@ -406,7 +406,7 @@ def test_a_recipe_drives_a_site_of_an_ensemble_over_folds(tmp_path: Path) -> Non
 
 
 def test_what_makes_no_ensemble_is_refused(folded: Fit, responses: Responses) -> None:
-    with pytest.raises(InputError, match="1 fits came"):
+    with pytest.raises(InputError, match="1 fits given"):
         ensemble([folded])
     fewer = responses.only(sites=folded.sites[:3])
     three = fit_sites(small(), fewer, stimuli(COUNT), ["2"], shuffled=False)

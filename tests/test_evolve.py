@@ -157,7 +157,7 @@ def test_the_image_to_start_from_is_kept_in_the_folder(tmp_path):
     with pytest.raises(InputError, match="names 'x', which is no site here"):
         EvolutionFolder.begin(tmp_path / "b", SETTINGS | {"starts": {"x": "0" * 64}})
     next((tmp_path / "run" / "starts").iterdir()).write_bytes(b"other")
-    with pytest.raises(InputError, match="is missing or has changed: bring back a copy"):
+    with pytest.raises(InputError, match="is missing or has changed: restore it from a copy"):
         EvolutionFolder(tmp_path / "run")
 
 
@@ -174,10 +174,10 @@ def test_the_latents_of_a_parametrisation_evolve():
         ({"goal": "dive"}, "the goal 'dive' is unknown: choose drive, level, suppress"),
         ({"goal": "level"}, "level goes with the goal level"),
         ({"level": 3.0}, "level goes with the goal level"),
-        ({"population": 3}, "a population of 3 came: wanted 4 to 1000"),
-        ({"again": 21}, "21 images to show again came: wanted 0 to the population, 20"),
-        ({"cutoff": 16}, "a cutoff of 16 cycles per image came: wanted 1 to 15"),
-        ({"spread": 0.0}, "a spread of 0 came"),
+        ({"population": 3}, "a population of 3 given; expected 4 to 1000"),
+        ({"again": 21}, "21 images to show again given; expected 0 to the population, 20"),
+        ({"cutoff": 16}, "a cutoff of 16 cycles per image given; expected 1 to 15"),
+        ({"spread": 0.0}, "a spread of 0 given"),
         ({"constraints": [Luminance(mean=0.5, rms_contrast=3.0)]}, "RMS contrast 3 cannot be reached"),
     ],
 )
@@ -189,14 +189,14 @@ def test_settings_that_cannot_be_used_are_refused_in_a_sentence(wrong, sentence)
 @pytest.mark.parametrize(
     ("responses", "sentence"),
     [
-        (np.ones(4), r"responses of shape \(4,\) came for 5 images"),
+        (np.ones(4), r"responses of shape \(4,\) given for 5 images"),
         (np.full(5, np.nan), "a response is NaN or infinite"),
-        (np.ones((5, 2, 2)), r"responses of shape \(5, 2, 2\) came"),
+        (np.ones((5, 2, 2)), r"responses of shape \(5, 2, 2\) given"),
     ],
 )
 def test_responses_that_cannot_be_used_are_refused_and_nothing_is_learnt(responses, sentence):
     evolution = Evolution(SHAPE, cutoff=2, population=4)
-    with pytest.raises(InputError, match="responses came before images were asked"):
+    with pytest.raises(InputError, match="responses were given before images were requested"):
         evolution.tell(responses)
     before = evolution.ask()
     with pytest.raises(InputError, match=sentence):
@@ -288,7 +288,7 @@ def test_damaged_files_are_named(tmp_path):
     np.savez(told, **arrays | {"codes": arrays["codes"] + 1})
     with pytest.raises(InputError, match=r"come out otherwise here: a file of told/ was changed"):
         EvolutionFolder(tmp_path / "run")
-    with pytest.raises(InputError, match="is no evolution"):
+    with pytest.raises(InputError, match="is not an evolution"):
         EvolutionFolder(tmp_path)
 
 
@@ -301,7 +301,7 @@ def test_damaged_files_are_named(tmp_path):
         ({"speed": 1}, "speed"),
         ({"constraints": {"band_hz": [1, 2]}}, "is no limit here"),
         ({"population": 4000}, "population"),
-        ({"cutoff": 99}, "a cutoff of 99 cycles per image came"),
+        ({"cutoff": 99}, "a cutoff of 99 cycles per image given"),
     ],
 )
 def test_settings_of_a_folder_are_refused_before_it_is_made(tmp_path, wrong, sentence):
@@ -322,5 +322,5 @@ def test_the_command_line_goes_from_set_to_set(tmp_path, synthstim):
     assert "generation 2 waits" in synthstim("evolve", "next", "run", "g001.tsv", cwd=tmp_path, status=0)
     assert "which were told already" in synthstim("evolve", "next", "run", "g001.tsv", cwd=tmp_path)
     assert "007" in synthstim("evolve", "status", "run", cwd=tmp_path, status=0)
-    assert "is no evolution" in synthstim("evolve", "status", "nowhere", cwd=tmp_path)
-    assert "SITE=IMAGE was wanted" in synthstim("evolve", "init", "b", "--site", "a", "--start", "a", cwd=tmp_path)
+    assert "is not an evolution" in synthstim("evolve", "status", "nowhere", cwd=tmp_path)
+    assert "expected SITE=IMAGE" in synthstim("evolve", "init", "b", "--site", "a", "--start", "a", cwd=tmp_path)

@@ -209,19 +209,19 @@ def test_an_experiments_log_is_counted_with_its_spikes(tmp_path: Path) -> None:
     [
         (["--layers", "blocks.11"], "has no layer 'blocks.11': did you mean"),
         (["--method", "ridges"], "method 'ridges' is unknown"),
-        (["--size", "big"], "--size big came: wanted pixels"),
-        (["--window", "0.2,0.1"], "--window 0.2,0.1 came"),
+        (["--size", "big"], "--size big given; expected pixels"),
+        (["--window", "0.2,0.1"], "--window 0.2,0.1 given"),
         (["--window", "0.1,0.2"], "has no window 0.1 to 0.2 s: it has 0.07 to 0.17 s"),
         (["--groups", "photograph"], "no column 'photograph' to group by"),
         (["--folds", "30"], "use fewer folds"),
         (["--min-reliability", "0.999"], "none of 4 sites has a reliability of 0.999"),
-        (["--min-reliability", "7"], "wanted 0 up to 1"),
+        (["--min-reliability", "7"], "expected 0 up to 1"),
         (["--observer", "efficientnet"], "no model is called 'efficientnet'"),
         (["--observer", "mine:net"], "is code of yours: allow it with --allow-code"),
         (["--observer", "resnet18"], "allow it with --allow-download"),
         (["--ids", "nothing.txt"], "nothing.txt cannot be read as names"),
         (["--table", "trials"], "table given; no such file as"),
-        (["--spikes", "spikes.tsv"], "1 logs came with 1 --spikes and 0 --markers"),
+        (["--spikes", "spikes.tsv"], "1 logs given with 1 --spikes and 0 --markers"),
     ],
 )  # fmt: skip
 def test_everything_wrong_is_said_before_activations_are_computed(

@@ -246,7 +246,7 @@ def test_keys_of_a_plug_ins_goal_are_its_schemas(plugged, folder):
         InputError, match="caution goes with goal 'drive', 'level' or 'suppress', but the goal here is 'times'"
     ):
         recipe_of(folder, TIMES | {"caution": 1})
-    with pytest.raises(InputError, match="times is missing: wanted a number above 0 and at most 100"):
+    with pytest.raises(InputError, match="times is missing; expected a number above 0 and at most 100"):
         recipe_of(folder, {key: value for key, value in TIMES.items() if key != "times"})
 
 

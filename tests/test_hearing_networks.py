@@ -186,7 +186,7 @@ def test_items_are_independent_gradients_flow_and_silence_is_finite(request, whi
 @pytest.mark.parametrize(("file", "samples"), [(cochcnn9, 40_000), (kell2018, 32_000)])
 def test_what_is_missing_is_said(file, samples):
     with pytest.raises(
-        InputError, match=rf"hears exactly 2 s \({samples} samples at {file.RATE} Hz\), .* came: cut or pad"
+        InputError, match=rf"hears exactly 2 s \({samples} samples at {file.RATE} Hz\), .* given: cut or pad"
     ):
         file.network(samples - 1, trained=False)
     with pytest.raises(InputError, match="not carried: give a weights file"):
@@ -368,7 +368,7 @@ def test_readouts_of_other_tasks_are_left_out(coch):
 )
 def test_a_checkpoint_with_another_front_end_is_refused(coch, name, value, reason):
     state = published({name: torch.ones(1) for name in coch.state_dict()}, "sequential", front=[(name, value)])
-    with pytest.raises(InputError, match=f"front end has {reason}: wanted the cochleagram of Feather et al. 2023"):
+    with pytest.raises(InputError, match=f"front end has {reason}; expected the cochleagram of Feather et al. 2023"):
         cochcnn9.published_state(state)
 
 

@@ -160,7 +160,7 @@ def test_missing_files_and_odd_codings(tmp_path):
 BAD = {
     "NaN": (np.full((3, 4, 4), np.nan), "48 values that are NaN"),
     "infinite": (np.full((4, 4), np.inf), "16 values that are NaN or infinite"),
-    "too bright": (np.full((3, 4, 4), 1.001), "spans 1 to 1: wanted display values in|spans"),
+    "too bright": (np.full((3, 4, 4), 1.001), "spans 1 to 1; expected display values in|spans"),
     "negative": (np.full((3, 4, 4), -0.001), "spans"),
     "8 bits": (np.zeros((3, 4, 4), np.uint8), "holds uint8"),
     "channels last": (np.zeros((4, 4, 3)), re.escape("shape (4, 4, 3)")),

@@ -409,7 +409,7 @@ def test_sets_that_cannot_be_heard_are_refused(change: Any, said: str, tmp_path:
         ({"labels": dict.fromkeys(WORDS, "same")}, "both labelled 'same'"),
         ({"labels": "nowhere.tsv"}, "cannot be read"),
         ({"answers": "nowhere.txt"}, "cannot be read"),
-        ({"settings": {"participants": 0}}, "wanted a whole number from 1 to 999"),
+        ({"settings": {"participants": 0}}, "expected a whole number from 1 to 999"),
         ({"settings": {"demo_trials": 20}}, "remain for the main part"),
         ({"settings": {"blocks": 3}}, "has no setting 'blocks'"),
     ],

@@ -293,8 +293,8 @@ def test_a_device_at_another_rate_stops_before_a_window_opens(untouched: Path, d
     ("participant", "said"),
     [
         (7, "participant 7 has no order, 1 to 2 have: give another number"),
-        ("seven", "the participant 'seven' is no number"),
-        ("-1", "the participant '-1' is no number"),
+        ("seven", "the participant 'seven' is not a number"),
+        ("-1", "the participant '-1' is not a number"),
     ],
 )
 def test_wrong_participants_stop_at_once(

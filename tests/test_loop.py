@@ -87,17 +87,17 @@ def test_settings_are_written_with_comments_and_read_back_the_same(tmp_path: Pat
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"sites": "some"}, "sites is 'some', wanted 'all', 'selected' or a list of sites"),
+        ({"sites": "some"}, "sites is 'some'; expected 'all', 'selected' or a list of sites"),
         ({"window_s": [0.2, 0.1]}, "a window that ends after it starts"),
-        ({"goals": [{"name": "up", "goal": "raise"}]}, r"goals\[0\].goal: came 'raise'.*wanted 'drive', 'level'"),
-        ({"goals": [{"name": "up", "goal": "level"}]}, r"goals\[0\].levels is missing: wanted a list of responses"),
+        ({"goals": [{"name": "up", "goal": "raise"}]}, r"goals\[0\].goal: 'raise' given.*expected 'drive', 'level'"),
+        ({"goals": [{"name": "up", "goal": "level"}]}, r"goals\[0\].levels is missing; expected a list of responses"),
         ({"goals": [{"name": "up", "goal": "drive", "levels": [1]}]}, "goes with goal 'level', but the goal here is 'drive'"),
         ({"goals": [{"name": "up", "goal": "drive", "copies": 1, "warm": 2}]}, "is 2, more than the 1 copies"),
         ({"goals": [{"name": "up", "goal": "drive"}, {"name": "Up", "goal": "drive"}]}, "another goal is called"),
         ({"goals": []}, "are none: give one, such as .*, or say explore.at_least"),
         ({"goal": 1}, "goal is unknown: did you mean 'goals'"),
-        ({"fitting": {"method": "lasso"}}, "fitting.method: came 'lasso'"),
-        ({"explore": {"share": 1.0}}, "explore.share: came 1.0"),
+        ({"fitting": {"method": "lasso"}}, "fitting.method: 'lasso' given"),
+        ({"explore": {"share": 1.0}}, "explore.share: 1.0 given"),
     ],
 )  # fmt: skip
 def test_a_mistake_in_the_settings_is_one_sentence(changes: dict, said: str) -> None:
@@ -181,11 +181,11 @@ def test_a_set_is_shown_as_it_is_and_its_groups_come_from_a_table(begun: LoopSes
     ("changes", "options", "said"),
     [
         ({"layers": ["blocks.99"]}, {}, "no layer 'blocks.99'"),
-        ({"fitting": {"folds": 50}}, {}, "50 folds came for 16 groups"),
+        ({"fitting": {"folds": 50}}, {}, "50 folds given for 16 groups"),
         ({"experiment": {"protocol": "nothing"}}, {}, "nothing"),
         ({"experiment": {"settings": {"on_ms": 5}}}, {}, "on_ms"),
         ({"observer": "whisper-tiny.en", "layers": ["conv1"]}, {}, "is played sounds: the loop shows images"),
-        ({}, {"count": 3}, "4 folds came for 3 groups"),
+        ({}, {"count": 3}, "4 folds given for 3 groups"),
     ],
 )
 def test_what_cannot_be_shown_or_fitted_is_refused_before_anything_is_left(
@@ -464,7 +464,7 @@ def test_deliver_refuses_what_would_be_mixed_up(begun: LoopSession, tmp_path: Pa
         ([file, tmp_path / "b" / file.name], "two files are called night0.tsv"),
         ([tmp_path / "none.tsv"], "no file of responses at"),
         ([tmp_path / "empty.tsv"], "is empty"),
-        ([], "no file came"),
+        ([], "no file given"),
     ):
         with pytest.raises(InputError, match=said):
             deliver(session, files)
@@ -635,8 +635,8 @@ def test_the_command_line_goes_once_round(synthstim, tmp_path: Path) -> None:
     out = synthstim("loop", "next", "s", "--last", "--quiet", cwd=tmp_path, status=0)
     assert "generation 0 is complete: s/generation-000/report.html" in out
     assert "complete" in synthstim("loop", "status", "s", cwd=tmp_path, status=0)
-    assert "is no session: it has no loop.yaml" in synthstim("loop", "next", "other", cwd=tmp_path)
-    assert "no layers came" in synthstim("loop", "init", "t", cwd=tmp_path)
-    assert "--layers came with --from" in synthstim(
+    assert "is not a session: it has no loop.yaml" in synthstim("loop", "next", "other", cwd=tmp_path)
+    assert "no layers given" in synthstim("loop", "init", "t", cwd=tmp_path)
+    assert "--layers given with --from" in synthstim(
         "loop", "init", "t", "--from", "s/loop.yaml", "--layers", "blocks.2", cwd=tmp_path
     )

@@ -107,7 +107,7 @@ def test_a_site_that_a_goal_names_is_asked_for_before_the_fit(begun: LoopSession
     [
         ({"sites": ["b", "c"]}, r"goals\[0\].sites names 'a', which is not among sites"),
         ({"leave_out": ["a"]}, r"goals\[0\].sites names 'a', which leave_out names as well"),
-        ({"window_s": [70, 170]}, r"window_s is \[70, 170\], wanted seconds from the onset, such as"),
+        ({"window_s": [70, 170]}, r"window_s is \[70, 170\]; expected seconds from the onset, such as"),
     ],
 )
 def test_settings_that_cannot_be_met_are_refused_at_once(changes: dict, said: str, tmp_path: Path) -> None:
@@ -228,10 +228,10 @@ def test_settings_of_the_protocol_are_kept_for_every_generation(tmp_path: Path) 
     assert "3" in readme
     for options, said in (
         (["--set", "x_degrees=3"], "x_degrees"),
-        (["--set", "x_deg"], "KEY=VALUE was wanted"),
+        (["--set", "x_deg"], "expected KEY=VALUE"),
         (
             ["--from", tmp_path / "session" / "loop.yaml", "--set", "x_deg=3"],
-            "--set came with --from: change it in loop.yaml",
+            "--set given with --from: change it in loop.yaml",
         ),
     ):
         assert said in run("init", tmp_path / "other", *(given[:6] if "--from" not in options else []), *options)

@@ -169,7 +169,7 @@ def test_inputs_that_make_no_sense(name):
 
 
 def test_stimuli_of_another_size_are_refused(efficientnet):
-    with pytest.raises(InputError, match=r"shown \(3, 224, 224\) \(channel, y, x\), \(1, 64, 64\) came: resize"):
+    with pytest.raises(InputError, match=r"shown \(3, 224, 224\) \(channel, y, x\), \(1, 64, 64\) given: resize"):
         efficientnet.activations(torch.zeros(1, 1, 64, 64), ["blocks.0"])
 
 

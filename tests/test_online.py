@@ -150,15 +150,15 @@ DEEP = b'{"type": "next", "x": ' + b"[" * 100 + b"]" * 100 + b"}\n"
 BAD = {
     "garbage": ([b"GET / HTTP/1.1\r\n\r\n"], "not JSON"),
     "binary": ([bytes(range(128, 256)) + b"\n"], "not UTF-8"),
-    "no object": ([b"[1, 2]\n"], "no JSON object with a type"),
+    "no object": ([b"[1, 2]\n"], "not a JSON object with a type"),
     "deep": ([DEEP], "nested deeper than 4"),
     "key twice": ([b'{"type": "next", "type": "next"}\n'], "names a key twice"),
     "too long": ([b'"' + b"x" * (MAX_BYTES + 10)], "without a newline"),
-    "response first": ([RESPONSE], "wanted hello first"),
-    "unknown": ([HELLO, {"type": "shutdown"}], "wanted next, response or done"),
-    "hello twice": ([HELLO, HELLO], "'hello' came: wanted next, response or done"),
+    "response first": ([RESPONSE], "expected hello first"),
+    "unknown": ([HELLO, {"type": "shutdown"}], "expected next, response or done"),
+    "hello twice": ([HELLO, HELLO], "'hello' given; expected next, response or done"),
     "no trial yet": ([HELLO, RESPONSE], "send next first"),
-    "wrong id": ([HELLO, {"type": "next"}, RESPONSE | {"stimulus_id": "s3"}], "trial 1 of 's0' is waited for"),
+    "wrong id": ([HELLO, {"type": "next"}, RESPONSE | {"stimulus_id": "s3"}], "trial 1 of 's0' is expected"),
     "wrong number": ([HELLO, {"type": "next"}, RESPONSE | {"sequence": 7}], "a response to trial 7"),
     "NaN": ([HELLO, {"type": "next"}, RESPONSE | {"responses": {"v4_01": float("nan"), "007": 1}}], "NaN"),
     "infinite": ([HELLO, {"type": "next"}, b'{"type": "response", "sequence": 1, "onset_s": 1e999}\n'], "finite"),
@@ -169,7 +169,7 @@ BAD = {
     "a site more": ([HELLO, {"type": "next"}, RESPONSE | {"responses": ANSWER | {"x": 1}}], "'x' was not in the hello"),
     "both": ([HELLO, {"type": "next"}, RESPONSE | {"aborted": True}], "and not both"),
     "key": ([HELLO, {"type": "next"}, RESPONSE | {"colour": 1}], "the key 'colour' is unknown"),
-    "version": ([HELLO | {"version": 2}], "version 2 came, this endpoint speaks 1"),
+    "version": ([HELLO | {"version": 2}], "version 2 given; this endpoint speaks 1"),
     "no sites": ([HELLO | {"sites": []}], "1 to 1000 names"),
     "a site's tab": ([HELLO | {"sites": ["a\tb"]}], "printable characters"),
     "a site's half": ([HELLO | {"sites": ["\ud800"]}], "printable characters"),
@@ -177,7 +177,7 @@ BAD = {
     "window": ([HELLO | {"window_s": [0.2, 0.1]}], "must end after it starts"),
     "a window in milliseconds": ([HELLO | {"window_s": [70, 170]}], "cannot be in seconds"),
     "half a window": ([HELLO | {"window_s": [0.2]}], "two numbers"),
-    "nothing": ([], "no hello came within 0.4 s"),
+    "nothing": ([], "no hello arrived within 0.4 s"),
     "half a message": ([HELLO, b'{"type": "ne'], "took more than 0.4 s to arrive"),
 }
 
@@ -354,12 +354,12 @@ def test_a_session_is_gone_on_with_as_it_was_begun_or_not_at_all(stimuli, tmp_pa
     (tmp_path / "other" / "notes.txt").write_text("mine")
     with pytest.raises(InputError, match="holds other things than a session"):
         OnlineSession(stimuli, Blocks(IDS), out=tmp_path / "other")
-    with pytest.raises(InputError, match="port 70000 came"):
+    with pytest.raises(InputError, match="port 70000 given"):
         TrialServer(stimuli, Blocks(IDS), out=tmp_path / "c", port=70000)
-    with pytest.raises(InputError, match=r"'no\.such\.host\.invalid' is no address"):
+    with pytest.raises(InputError, match=r"'no\.such\.host\.invalid' is not an address"):
         TrialServer(stimuli, Blocks(IDS), out=tmp_path / "c", host="no.such.host.invalid")
     one = TrialServer(stimuli, Blocks(IDS), out=tmp_path / "c")
-    with one, pytest.raises(InputError, match="cannot be listened at"):
+    with one, pytest.raises(InputError, match="cannot be opened"):
         TrialServer(stimuli, Blocks(IDS), out=tmp_path / "d", port=one.port)
 
 
@@ -464,9 +464,9 @@ def test_a_bandit_finds_the_best_and_spends_most_trials_there(goal):
 
 def test_policies_refuse_what_they_cannot_use(stimuli, tmp_path):
     cases = [
-        (lambda: Blocks([]), "0 stimuli came"),
-        (lambda: Blocks(["a", "a"]), "2 stimuli came for a policy, 1 of them different"),
-        (lambda: Blocks(["a"], repeats=0), "repeats 0 came"),
+        (lambda: Blocks([]), "0 stimuli given"),
+        (lambda: Blocks(["a", "a"]), "2 stimuli given for a policy, 1 of them different"),
+        (lambda: Blocks(["a"], repeats=0), "repeats 0 given"),
         (lambda: Staircase({1.0: ["a"]}, site="a", criterion=1), "has 1 levels"),
         (
             lambda: Staircase({1.0: ["a"], 2.0: ["b"]}, site="a", criterion=1, start=3),
@@ -594,8 +594,8 @@ def test_the_command_line_refuses_in_sentences(stimuli, tmp_path, synthstim):
         (["--policy", "guess"], "the policy 'guess' is unknown: did you mean 'bandit'"),
         (["--policy", "bandit"], "a bandit goes by the responses of one site: name it with --site"),
         (["--policy", "staircase", "--site", "a"], "a staircase goes for a response: give it with --criterion"),
-        (["--policy", "evolve"], "is no evolution"),
-        (["--port", "99999"], "port 99999 came"),
+        (["--policy", "evolve"], "is not an evolution"),
+        (["--port", "99999"], "port 99999 given"),
     ]:
         out = ["--out", str(tmp_path / "trials")]
         assert sentence in synthstim("serve", stimuli.root, *out, *options, cwd=tmp_path)

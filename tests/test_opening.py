@@ -91,17 +91,17 @@ def test_a_function_is_given_what_was_asked_for(mine, tmp_path):
 
 NOT_OPENED = {
     "not allowed": ("mine_for_tests:net", {"allow_code": False}, "is code of yours: allow it with --allow-code"),
-    "size": ("mine_for_tests:fixed", {"size": (64, 64)}, r"is shown 3 x 24 x 24, size \(64, 64\) came: leave it out, or let"),
-    "weights": ("mine_for_tests:fixed", {"weights": "x.pth"}, "takes no weights, x.pth came: leave them out, or let it"),
-    "random": ("mine_for_tests:fixed", {"weights": "random"}, "takes no weights, random came"),
-    "duration": ("mine_for_tests:net", {"seconds": 2.0}, "is shown 3 x 24 x 24, seconds 2.0 came"),
+    "size": ("mine_for_tests:fixed", {"size": (64, 64)}, r"is shown 3 x 24 x 24, size \(64, 64\) given: leave it out, or let"),
+    "weights": ("mine_for_tests:fixed", {"weights": "x.pth"}, "takes no weights, x.pth given: leave them out, or let it"),
+    "random": ("mine_for_tests:fixed", {"weights": "random"}, "takes no weights, random given"),
+    "duration": ("mine_for_tests:net", {"seconds": 2.0}, "is shown 3 x 24 x 24, seconds 2.0 given"),
     "function": ("mine_for_tests:nett", {}, "mine_for_tests has no function 'nett': did you mean 'net'"),
     "module": ("no_such_module:net", {}, "no_such_module:net cannot be imported .+: check the name and PYTHONPATH"),
     "broken": ("broken_for_tests:net", {}, "broken_for_tests fails as it is imported: ZeroDivisionError in broken_for_tests.py, line 2"),
     "fails": ("mine_for_tests:fails", {}, "mine_for_tests:fails failed: IndexError in mine_for_tests.py, line 18: list index"),
     "refuses": ("mine_for_tests:refuses", {}, "^no such cortex: choose V1 or V4$"),
-    "number": ("mine_for_tests:number", {}, "returned a int: wanted a synthstim.Observer"),
-    "sites": ("fit:somewhere", {"weights": "x.pth"}, "stands on the network it was fitted to, weights x.pth came"),
+    "number": ("mine_for_tests:number", {}, "returned a int; expected a synthstim.Observer"),
+    "sites": ("fit:somewhere", {"weights": "x.pth"}, "stands on the network it was fitted to, weights x.pth given"),
 }  # fmt: skip
 
 
@@ -378,5 +378,5 @@ def test_a_fit_on_a_function_opens_with_its_sites(mine, tmp_path):
     again = open_observer(f"fit:{tmp_path / 'fit'}", allow_code=True)
     assert again.sites == made.sites
     assert again.weights_sha256 == made.observer.weights_sha256
-    with pytest.raises(InputError, match=r"is shown 3 x 16 x 16, size \(20, 20\) came"):
+    with pytest.raises(InputError, match=r"is shown 3 x 16 x 16, size \(20, 20\) given"):
         open_observer(f"fit:{tmp_path / 'fit'}", size=(20, 20), allow_code=True)

@@ -403,7 +403,7 @@ def test_what_cannot_work_is_said_before_the_first_evaluation(observer):
     shape, unit = observer.input.shape, drive(Unit(layer="2", channel=0))
     grey = torch.full((1, *shape), 0.5, dtype=torch.float64)
     for reason, objective, parametrisation, more in [
-        ("no seed came", unit, Fourier(shape), dict(seeds=[])),
+        ("no seed given", unit, Fourier(shape), dict(seeds=[])),
         ("the parametrisation makes", unit, Fourier((1, 16, 16)), {}),
         (
             "with robustness, choose adam",
@@ -412,7 +412,7 @@ def test_what_cannot_work_is_said_before_the_first_evaluation(observer):
             dict(optimiser=LBFGS(), robustness=Robustness(jitter=1)),
         ),
         ("start 'brown' is unknown", unit, Fourier(shape), dict(start="brown")),
-        ("3 starts came for 2 items", unit, Fourier(shape), dict(start=grey.expand(3, -1, -1, -1))),
+        ("3 starts given for 2 items", unit, Fourier(shape), dict(start=grey.expand(3, -1, -1, -1))),
         ("the start is", unit, Fourier(shape), dict(start=grey * torch.nan)),
         ("the start is", unit, Fourier(shape), dict(start=grey[..., 1:])),
         ("cannot be reached", unit, Fourier(shape), dict(constraints=[Luminance(mean=2.0)])),

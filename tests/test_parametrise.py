@@ -217,7 +217,7 @@ def test_the_gradient_of_the_waveform_is_that_of_finite_differences(decay):
 
 
 def test_unknown_decays():
-    with pytest.raises(InputError, match=r"decay -1 came: wanted 0 \(white\) to 3"):
+    with pytest.raises(InputError, match=r"decay -1 given; expected 0 \(white\) to 3"):
         waveform_of(16_000, 48_000, decay=-1)
 
 

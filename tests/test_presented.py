@@ -189,7 +189,7 @@ def test_events_are_not_written_over_others(run: Path, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="exists already: choose another folder"):
         write_bids_events(run, tmp_path)
     assert path.read_bytes() == before
-    with pytest.raises(InputError, match="entity 'sub-m_1' came: BIDS allows letters and digits"):
+    with pytest.raises(InputError, match="entity 'sub-m_1' given: BIDS allows letters and digits"):
         write_bids_events(run, tmp_path / "other", entities={"sub": "m_1"})
 
 
@@ -269,7 +269,7 @@ def test_nwb_files_that_cannot_be_written_are_refused(run: Path, tmp_path: Path)
     path = write_nwb(run, tmp_path / "a.nwb")
     with pytest.raises(InputError, match="exists already"):
         write_nwb(run, path)
-    with pytest.raises(InputError, match="wanted a file called"):
+    with pytest.raises(InputError, match="expected a file called"):
         write_nwb(run, tmp_path / "a.h5")
     with pytest.raises(InputError, match="has no time zone"):
         write_nwb(run, tmp_path / "b.nwb", session_start=datetime.datetime(2026, 1, 1))
@@ -326,7 +326,7 @@ def shift_frames(folder: Path) -> None:
         (drop_frames, "are not of one run"),
         (shift_frames, "differ in when stimuli were shown"),
         (lambda folder: log_run(folder, "passive_2027"), "was run 2 times"),
-        (lambda folder: (folder / "manifest.json").unlink(), "is no exported experiment"),
+        (lambda folder: (folder / "manifest.json").unlink(), "is not an exported experiment"),
     ],
 )
 def test_a_run_that_cannot_be_told_is_refused_in_a_sentence(run: Path, spoil: Callable, said: str) -> None:
@@ -339,7 +339,7 @@ def test_a_run_that_cannot_be_told_is_refused_in_a_sentence(run: Path, spoil: Ca
 def test_the_log_of_one_run_among_several_is_read(run: Path) -> None:
     second = log_run(run, "passive_2027")
     assert read_presented(second).name == "passive_2027"
-    with pytest.raises(InputError, match=r"wanted the experiment's folder or \.\._presentations\.tsv"):
+    with pytest.raises(InputError, match=r"expected the experiment's folder or \.\._presentations\.tsv"):
         read_presented(run / "manifest.json")
 
 
@@ -365,7 +365,7 @@ def test_the_command_writes_both(run: Path, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("options", "said"),
-    [([], "nothing to write was named"), (["--bids", "b", "--entity", "01"], "KEY=LABEL was wanted")],
+    [([], "nothing to write was named"), (["--bids", "b", "--entity", "01"], "expected KEY=LABEL")],
 )
 def test_the_command_says_what_it_lacks(run: Path, options: list[str], said: str) -> None:
     done = CliRunner().invoke(app, ["presented", str(run), *options])

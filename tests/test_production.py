@@ -268,7 +268,9 @@ def test_a_damaged_file_of_the_work_is_named(tiny, tmp_path):
     for content in (whole[:-20], b"", whole.replace(b'"curves\\"', b'"curls_\\"')):
         assert content != whole
         job.write_bytes(content)
-        with pytest.raises(InputError, match=r"job-0000.safetensors is damaged .*: remove it, and the same call with resume=True"):
+        with pytest.raises(
+            InputError, match=r"job-0000.safetensors is damaged .*: remove it, and the same call with resume=True"
+        ):
             make(recipe, tmp_path / "set", resume=True)
     job.unlink()
     assert len(make(recipe, tmp_path / "set", resume=True)) == 1

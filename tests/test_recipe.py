@@ -174,12 +174,12 @@ def test_a_recipe_never_changes(folder):
 
 @pytest.mark.parametrize("data", [[], None, "observer", 3])
 def test_python_must_give_a_mapping(data):
-    with pytest.raises(InputError, match="wanted a mapping"):
+    with pytest.raises(InputError, match="expected a mapping"):
         Recipe.from_dict(data)
 
 
 def test_keys_from_python_are_text():
-    with pytest.raises(InputError, match="is no key: wanted text"):
+    with pytest.raises(InputError, match="is no key; expected text"):
         Recipe.from_dict({1: 2, "observer": "x", "stimuli": [DRIVE]})
 
 
@@ -188,7 +188,7 @@ def test_keys_from_python_are_text():
 )
 def test_values_that_no_file_can_hold_are_sentences_too(value):
     with pytest.raises(
-        InputError, match=r"^recipe: stimuli\[0\].copies: came .*, wanted a whole number from 1 to 1000$"
+        InputError, match=r"^recipe: stimuli\[0\].copies: .* given; expected a whole number from 1 to 1000$"
     ):
         recipe_of(DRIVE | {"copies": value})
 

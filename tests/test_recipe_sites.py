@@ -94,22 +94,25 @@ BAD = [
     ("goal: drive, unit: {site: a, channel: 1}", "unit.channel does not go with site"),
     ("goal: drive, unit: {layer: conv, site: a}", "unit.layer is 'conv', but fitted sites stand on 'sites': remove it"),
     ("goal: drive, unit: {site: a, position: mean}", "unit.position goes with channels only"),
-    ("goal: drive, unit: {sites: []}", "unit.sites: came an empty list, wanted 'all' or a list of the names of sites"),
-    ("goal: drive, unit: {sites: every}", "unit.sites: came 'every' (text), wanted 'all' or a list"),
-    ("goal: drive, unit: {sites: [a, 7]}", "unit.sites[1] is 7, wanted the name of a site: put it in quotes"),
+    (
+        "goal: drive, unit: {sites: []}",
+        "unit.sites: an empty list given; expected 'all' or a list of the names of sites",
+    ),
+    ("goal: drive, unit: {sites: every}", "unit.sites: 'every' (text) given; expected 'all' or a list"),
+    ("goal: drive, unit: {sites: [a, 7]}", "unit.sites[1] is 7; expected the name of a site: put it in quotes"),
     ("goal: drive, unit: {sites: [a, a]}", "unit.sites[1] repeats 'a'"),
-    ("goal: drive", "unit is missing: wanted a mapping with the keys layer and channel, or site"),
+    ("goal: drive", "unit is missing; expected a mapping with the keys layer and channel, or site"),
     ("goal: drive, unit: {site: a}, levels: [1, 2]", "levels goes with goal 'level', but the goal here is 'drive'"),
     ("goal: level, unit: {site: a}", "goal 'level' needs level"),
-    ("goal: level, unit: {site: a}, levels: []", "levels: came an empty list, wanted a list of activations"),
+    ("goal: level, unit: {site: a}, levels: []", "levels: an empty list given; expected a list of activations"),
     ("goal: level, unit: {site: a}, levels: [1, 1]", "levels[1] repeats 1"),
-    ("goal: level, unit: {site: a}, levels: [1, .nan]", "levels[1]: came .nan (number), wanted a number"),
+    ("goal: level, unit: {site: a}, levels: [1, .nan]", "levels[1]: .nan (number) given; expected a number"),
     ("goal: level, unit: {site: a}, levels: [1], level: 1", "level does not go with levels: remove it"),
     ("goal: level, unit: {site: a}, levels: [1], target: 1", "target does not go with levels: remove it"),
-    ("goal: pattern", "pattern is missing: wanted z-scores by the names of sites"),
-    ("goal: pattern, pattern: {}", "pattern: came an empty mapping, wanted z-scores by the names of sites"),
-    ("goal: pattern, pattern: {a: .nan}", "pattern.a: came .nan (number), wanted a number"),
-    ("goal: pattern, pattern: {a: up}", "pattern.a: came 'up' (text), wanted a number"),
+    ("goal: pattern", "pattern is missing; expected z-scores by the names of sites"),
+    ("goal: pattern, pattern: {}", "pattern: an empty mapping given; expected z-scores by the names of sites"),
+    ("goal: pattern, pattern: {a: .nan}", "pattern.a: .nan (number) given; expected a number"),
+    ("goal: pattern, pattern: {a: up}", "pattern.a: 'up' (text) given; expected a number"),
     (
         "goal: pattern, pattern: {a: 1}, unit: {site: a}",
         "unit goes with goal 'drive', 'level', 'one_hot' or 'suppress', but the goal here is 'pattern': remove it",
@@ -126,7 +129,10 @@ BAD = [
     ("goal: one_hot, unit: {layer: l, channel: 1}", "goal 'one_hot' needs others"),
     ("goal: drive, unit: {layer: l, channel: 1}, caution: 1", "caution goes with fitted sites"),
     ("goal: one_hot, unit: {site: a}, caution: 1", "caution goes with goal 'drive', 'level' or 'suppress', but"),
-    ("goal: drive, unit: {site: a}, caution: -1", "caution: came -1 (whole number), wanted a number from 0 to 1000000"),
+    (
+        "goal: drive, unit: {site: a}, caution: -1",
+        "caution: -1 (whole number) given; expected a number from 0 to 1000000",
+    ),
 ]
 
 
@@ -142,7 +148,7 @@ WHOLE = [
     ({"controls": {"noise": 1}}, {"name": "noise"}, "stimuli[0].name is 'noise', as ids of controls begin"),
     ({"controls": {"noise": 1}}, {"name": "Gabor_v4"}, "stimuli[0].name is 'Gabor_v4', as ids of controls begin"),
     ({"controls": {"nosie": 1}}, {}, "controls.nosie is unknown: did you mean 'noise'?"),
-    ({"controls": {"noise": -1}}, {}, "controls.noise: came -1 (whole number), wanted a whole number from 0 to 100"),
+    ({"controls": {"noise": -1}}, {}, "controls.noise: -1 (whole number) given; expected a whole number from 0 to 100"),
     (
         {"match_luminance": True},
         {"constraints": {"rms_contrast": 0.3}},
@@ -276,9 +282,9 @@ def test_targets_of_their_own_are_scored_as_alone(fit):
         torch.testing.assert_close(scorer(images, read)[row], alone[row])
         part = {layer: values[row : row + 1] for layer, values in read.items()}
         torch.testing.assert_close(scorer.select(torch.tensor([row]))(images[row : row + 1], part)[0], alone[row])
-    with pytest.raises(InputError, match="3 targets came for 4 items"):
+    with pytest.raises(InputError, match="3 targets given for 4 items"):
         one_hot(targets, others).bind(fit.observer, 4)
-    with pytest.raises(InputError, match="2 lists of others came for 3 targets"):
+    with pytest.raises(InputError, match="2 lists of others given for 3 targets"):
         one_hot(targets, others[:2])
 
 
@@ -295,7 +301,7 @@ def test_pattern_is_minus_the_distance(fit):
     score = pattern(units, read["sites_z"][:, [4, 1]].detach()).bind(fit.observer, 2)(met, read)
     assert torch.isfinite(torch.autograd.grad(score.sum(), met)[0]).all()
     for bad, reason in (
-        ([1.0], r"a pattern of \(1,\) values came for 2 units"),
+        ([1.0], r"a pattern of \(1,\) values given for 2 units"),
         ([1.0, float("nan")], "give a finite one"),
     ):
         with pytest.raises(InputError, match=reason):

@@ -30,11 +30,11 @@ REFUSED = [
     ("a: " + "[" * 21 + "]" * 21, 1, "nested deeper than 20"),
     ("a:\n" + "".join(" " * n + "a:\n" for n in range(1, 30)), 21, "nested deeper than 20"),
     ("[" * 100_000, 1, "nested deeper than 20"),
-    ("? [a]\n: 1", 1, "a key came as a list or mapping"),
-    ("", 1, "came an empty file, wanted a mapping"),
-    ("# nothing\n\n", 1, "came an empty file"),
-    ("- a\n- b", 1, "came a list, wanted a mapping"),
-    ("\n\nhello", 3, "came a single value"),
+    ("? [a]\n: 1", 1, "a key given as a list or mapping"),
+    ("", 1, "an empty file given; expected a mapping"),
+    ("# nothing\n\n", 1, "an empty file given"),
+    ("- a\n- b", 1, "a list given; expected a mapping"),
+    ("\n\nhello", 3, "a single value given"),
     ("a: 1\n---\nb: 2", 2, "another document"),
     ("a: 1\n\tb: 2", 2, "indent with spaces"),
     ("a: 1\nb: [1, 2", 2, "not valid YAML"),
@@ -156,9 +156,9 @@ def test_any_model_can_be_validated(tmp_path):
     with pytest.raises(InputError) as error:
         validate(read_yaml(tmp_path / "rig.yaml"), Rig)
     assert str(error.value).splitlines() == [
-        "rig.yaml, line 1: distance_cm is missing: wanted a number",
+        "rig.yaml, line 1: distance_cm is missing; expected a number",
         "rig.yaml, line 1: distance is unknown: did you mean 'distance_cm'?",
-        "rig.yaml, line 2: screens[1]: came 'one' (text), wanted a whole number",
+        "rig.yaml, line 2: screens[1]: 'one' (text) given; expected a whole number",
     ]
     (tmp_path / "rig.yaml").write_text("distance_cm: 57\n")
     assert validate(read_yaml(tmp_path / "rig.yaml"), Rig).distance_cm == 57

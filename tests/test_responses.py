@@ -63,7 +63,7 @@ def second(**changes: object) -> pd.DataFrame:
         (trials().iloc[:0], "holds 0 trials"),
         (second(response=np.nan), "1 trial of 11 is NaN or infinite, first row 3"),
         (second(response=np.inf), "NaN or infinite"),
-        (second(response="many"), "column response holds something that is no number"),
+        (second(response="many"), "column response holds something that is not a number"),
         (second(stimulus_id=None), "row 3 has no usable stimulus_id"),
         (second(site=" "), "row 3 has no usable site"),
         (second(session="a\tb"), "row 3 has no usable session"),
@@ -228,8 +228,8 @@ def test_sites_are_chosen_by_reliability() -> None:
     assert repr(select_sites(table, at_least=0.9)) == "Selection(1 of 4 sites, reliability at least 0.9)"
     for options, said in (
         ({"at_least": 0.99}, "none of 4 sites"),
-        ({"at_least": 2}, "wanted 0 up to 1"),
-        ({"most": 0}, "wanted 1 or more"),
+        ({"at_least": 2}, "expected 0 up to 1"),
+        ({"most": 0}, "expected 1 or more"),
     ):
         with pytest.raises(InputError, match=said):
             select_sites(table, **options)

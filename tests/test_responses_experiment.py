@@ -162,9 +162,9 @@ def set_cell(name: str, row: int, column: str, value: object) -> Callable[[dict[
         (cut("markers", 5), "ends within a line"),
         (break_manifest, "cat with a checksum that manifest.json does not have"),
         (set_cell("presentations", 4, "onset_time_s", "n/a"), "row 5 has no onset"),
-        (set_cell("spikes", 4, "time_s", "soon"), "row 5 has a time_s that is no number"),
+        (set_cell("spikes", 4, "time_s", "soon"), "row 5 has a time_s that is not a number"),
         (set_cell("spikes", 4, "site", "n/a"), "row 5 has no site"),
-        (set_cell("markers", 4, "code", 1.5), "row 5 has a code that is no whole number"),
+        (set_cell("markers", 4, "code", 1.5), "row 5 has a code that is not a whole number"),
         (lambda paths: edit(paths["markers"], lambda table: table.assign(code=200)), "none of the codes"),
         (
             lambda paths: edit(paths["spikes"], lambda table: table.rename(columns={"site": "unit"})),

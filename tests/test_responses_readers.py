@@ -88,7 +88,7 @@ def test_half_written_and_strange_text_is_refused(tmp_path: Path, content: str, 
 
 def test_a_suffix_an_option_and_a_path_that_nobody_knows_are_refused(tmp_path: Path) -> None:
     for call, said in (
-        (lambda: read_responses(tmp_path / "a.xlsx"), "a.xlsx is no file of responses"),
+        (lambda: read_responses(tmp_path / "a.xlsx"), "a.xlsx is not a file of responses"),
         (lambda: read_responses(tmp_path / "a.tsv"), "no file of responses at"),
         (lambda: read_responses(write_text(tmp_path / "b.tsv", trials()), windows=3), "takes other options"),
         (lambda: write_table(Responses(trials()), tmp_path / "a.csv"), "written as .tsv"),
@@ -242,7 +242,7 @@ def test_damaged_and_oversized_hdf5_files_are_refused(tmp_path: Path) -> None:
     for path, options, said in (
         (tmp_path / "half.h5", {}, "cannot be read"),
         (tmp_path / "text.h5", {}, "cannot be read"),
-        (tmp_path / "huge.h5", NAMES, "no dataset of at most"),
+        (tmp_path / "huge.h5", NAMES, "not a dataset of at most"),
         (tmp_path / "a.h5", {"group": "b"}, "no group 'b': it has responses"),
         (tmp_path / "a.h5", {"dataset": "rates"}, "neither an array 'rates'"),
         (tmp_path / "a.h5", {"axes": ("a", "b", "c")}, "axes .* are unknown"),
@@ -470,5 +470,5 @@ def test_files_that_declare_more_than_they_hold_are_refused(
         with h5py.File(write_any(path), "a") as opened:
             del opened[dataset]
             opened.create_dataset(dataset, shape, kind, chunks=chunks)
-    with pytest.raises(InputError, match=r"declares more than|no dataset of at most"):
+    with pytest.raises(InputError, match=r"declares more than|not a dataset of at most"):
         read_any(path)

@@ -68,11 +68,11 @@ def test_presentations_after_the_recording_ended_are_told_and_refused_if_they_ar
         ((0.17, 0.07), "is empty"),
         ((math.nan, 0.1), "is empty"),
         ((0.07, math.inf), "cannot be in seconds"),
-        ((0.07,), "wanted its start and its end"),
-        ((0, 1, 2), "wanted its start and its end"),
-        ("0.07,0.17", "wanted its start and its end"),
-        (0.1, "wanted its start and its end"),
-        (None, "wanted its start and its end"),
+        ((0.07,), "expected its start and its end"),
+        ((0, 1, 2), "expected its start and its end"),
+        ("0.07,0.17", "expected its start and its end"),
+        (0.1, "expected its start and its end"),
+        (None, "expected its start and its end"),
     ],
 )
 def test_what_can_be_no_window_in_seconds_is_refused(window: Any, said: str) -> None:
@@ -114,7 +114,7 @@ def test_readers_of_spikes_refuse_other_units(tmp_path: Path) -> None:
         ("ms", None, WINDOW, "cannot be in seconds|is empty"),
         ("ms", "s", (70, 170), "says that its time bins are in ms"),
         (None, "min", (70, 170), "unit of time 'min' is unknown"),
-        ("ms", None, ("70", "170"), "wanted numbers"),
+        ("ms", None, ("70", "170"), "expected numbers"),
     ],
 )
 def test_the_unit_of_time_bins_is_said_once_and_can_be_true(said: Any, given: Any, edges: Any, expected: Any) -> None:

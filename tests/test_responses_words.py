@@ -119,7 +119,7 @@ def test_what_an_image_shows_is_not_its_id() -> None:
         ({"response": [True, *[2.0] * 10]}, "column response holds values of the kind bool"),
         ({"response": pd.Timedelta(1, "s")}, "values of the kind timedelta64"),
         ({"response": 1j}, "values of the kind complex128"),
-        ({"repeat": [2**31, *range(10)]}, "row 1 has repeat 2147483648: wanted a whole number from 0 to 2147483647"),
+        ({"repeat": [2**31, *range(10)]}, "row 1 has repeat 2147483648; expected a whole number from 0 to 2147483647"),
         ({"window_start_s": 70.0, "window_end_s": 170.0}, "cannot be in seconds from the onset: 70 to 170 ms are 0.07"),
         ({"window_start_s": 7e-5, "window_end_s": 17e-5}, "cannot be in seconds"),
         ({"window_start_s": np.nan}, "has no window_start_s"),

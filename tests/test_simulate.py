@@ -97,7 +97,7 @@ def test_images_of_another_size_are_refused(animal: Animal) -> None:
 @pytest.mark.parametrize(
     ("wrong", "said"),
     [
-        ({"sites": 0}, "0 sites came: wanted 1 to 500"),
+        ({"sites": 0}, "0 sites given; expected 1 to 500"),
         ({"noise": "pink"}, "noise 'pink' is unknown: choose poisson or fano2"),
         ({"size": (32, 32)}, "sees 64 x 64 or more"),
     ],

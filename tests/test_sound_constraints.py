@@ -143,15 +143,15 @@ def test_constraints_hold_together(name):
 
 
 IMPOSSIBLE = {
-    "full scale": ([Level(rms_dbfs=0)], "a level of 0 dBFS cannot be met: wanted -120 to below 0"),
+    "full scale": ([Level(rms_dbfs=0)], "a level of 0 dBFS cannot be met; expected -120 to below 0"),
     "too quiet": ([Level(rms_dbfs=-130)], "a level of -130 dBFS"),
     "no number": ([Level(rms_dbfs=math.nan)], "a level of nan dBFS"),
-    "beyond full scale": ([Peak(most_dbfs=3)], "a peak of 3 dBFS came: wanted -120 to 0"),
-    "falling band": ([Band(low=3000, high=300, rate=RATE)], "a band of 3000 to 300 Hz came: wanted rising"),
+    "beyond full scale": ([Peak(most_dbfs=3)], "a peak of 3 dBFS given; expected -120 to 0"),
+    "falling band": ([Band(low=3000, high=300, rate=RATE)], "a band of 3000 to 300 Hz given; expected rising"),
     "band beyond half the rate": ([Band(low=300, high=9000, rate=RATE)], "from 0 to 8000 Hz"),
     "band between frequencies": ([Band(low=300.5, high=301.5, rate=RATE)], "no frequency of a sound of 0.5 s lies in"),
-    "no ramp": ([Ramps(seconds=0, rate=RATE)], "ramps of 0 s came"),
-    "ramps too long": ([Ramps(seconds=0.2, rate=RATE)], "for a sound of 0.5 s: wanted at most 0.125 s"),
+    "no ramp": ([Ramps(seconds=0, rate=RATE)], "ramps of 0 s given"),
+    "ramps too long": ([Ramps(seconds=0.2, rate=RATE)], "for a sound of 0.5 s; expected at most 0.125 s"),
     "level above peak": ([Level(rms_dbfs=-10), Peak(most_dbfs=-20)], "cannot be met together"),
     "quiet level above quieter peak": ([Level(rms_dbfs=-50), Peak(most_dbfs=-60)], "cannot be met together"),
 }

@@ -111,5 +111,5 @@ def test_a_recording_that_was_never_finished_is_refused(tmp_path, kind):
     suffix, make = UNFINISHED[kind]
     path = tmp_path / f"live{suffix}"
     path.write_bytes(make(tmp_path))
-    with pytest.raises(InputError, match=rf"^live{suffix} was never finished: .* listen to it and save it anew$"):
+    with pytest.raises(InputError, match=rf"^live{suffix} was never finished: .* listen to it and save it again$"):
         read_sound(path)

@@ -147,9 +147,9 @@ def test_bad_files_are_one_sentence(tmp_path):
     soundfile.write(tmp_path / "long.wav", np.zeros(RATE * 600, np.float32), RATE)
     wrong("long.wav", "long.wav declares 600 s of sound, more than the 300 s that are read")
     soundfile.write(tmp_path / "slow.wav", np.zeros(100), 200)
-    wrong("slow.wav", "slow.wav is at 200 Hz: wanted 1000 to 400000 Hz")
+    wrong("slow.wav", "slow.wav is at 200 Hz; expected 1000 to 400000 Hz")
     soundfile.write(tmp_path / "empty.wav", np.zeros(0), RATE)
-    wrong("empty.wav", r"empty.wav has shape \(0,\): wanted \(time,\), a mono sound that is not empty")
+    wrong("empty.wav", r"empty.wav has shape \(0,\); expected \(time,\), a mono sound that is not empty")
 
 
 @pytest.mark.parametrize("declared", [2**31 - 1, 2**30, RATE * 200])
@@ -161,9 +161,9 @@ def test_a_header_that_declares_more_than_the_file_holds_reads_no_more(tmp_path,
 
 
 def test_values_that_are_no_sound():
-    with pytest.raises(InputError, match=r"shape \(2, 100\): wanted \(time,\)"):
+    with pytest.raises(InputError, match=r"shape \(2, 100\); expected \(time,\)"):
         as_sound(np.zeros((2, 100), np.float32))
-    with pytest.raises(InputError, match="holds int16: wanted full scale, floats from -1 to 1"):
+    with pytest.raises(InputError, match="holds int16; expected full scale, floats from -1 to 1"):
         as_sound(np.zeros(100, np.int16))
     with pytest.raises(InputError, match="coding 'mp3' is unknown"):
         write_wav("a.wav", np.zeros(10, np.float32), RATE, coding="mp3")
@@ -171,7 +171,7 @@ def test_values_that_are_no_sound():
 
 def test_inputs_of_sounds():
     assert SoundInput.lasting(1.0, network_rate=20_000, rate=44_100).network_samples == 20_000
-    with pytest.raises(InputError, match=r"a duration of -1 s came"):
+    with pytest.raises(InputError, match=r"a duration of -1 s given"):
         SoundInput.lasting(-1, network_rate=20_000)
     with pytest.raises(InputError, match="cannot hold what a network at 20000 Hz hears"):
         SoundInput.lasting(1.0, network_rate=20_000, rate=16_000)

@@ -218,10 +218,10 @@ def test_sounds_that_are_no_set(tmp_path):
     (tmp_path / "mine" / "two.wav").write_text("hello")
     refused("two.wav cannot be read as a sound")
     (tmp_path / "mine" / "two.wav").rename(tmp_path / "mine" / "two.png")
-    refused("holds images and sounds .*one.wav.*: a set has one of them, part them into two folders")
+    refused("holds images and sounds .*one.wav.*: a set has one of them, split them into two folders")
     for path in (tmp_path / "mine").iterdir():
         path.unlink()
-    refused("holds no image and no sound: wanted .png, .*, .wav")
+    refused("holds no image and no sound; expected .png, .*, .wav")
 
 
 def test_further_tables_keep_text_as_text(tmp_path):

@@ -195,7 +195,7 @@ def test_loading_trained_weights_draws_no_random_number():
 
 @pytest.mark.parametrize("samples", [0, 320, LONGEST + 1, 10 * 60 * RATE])
 def test_a_length_it_cannot_hear_is_one_sentence(model, samples):
-    with pytest.raises(InputError, match=f"a sound of {samples / RATE:g} s came, Whisper hears 0.025 to 30 s"):
+    with pytest.raises(InputError, match=f"a sound of {samples / RATE:g} s given; Whisper hears 0.025 to 30 s"):
         network(samples)
     with pytest.raises(InputError, match="Whisper hears"):
         model(torch.zeros(1, samples))

@@ -67,7 +67,7 @@ def test_sounds_from_half_a_second_to_four_are_heard(samples):
 
 @pytest.mark.parametrize("samples", [7_999, 64_001])
 def test_shorter_and_longer_sounds_are_refused(samples):
-    with pytest.raises(InputError, match=r"hears 0.5 to 4 s, .* s came"):
+    with pytest.raises(InputError, match=r"hears 0.5 to 4 s, .* s given"):
         network(samples, trained=False)
 
 

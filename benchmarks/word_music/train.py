@@ -102,7 +102,7 @@ def train_word_music(
     """
     out = Path(out)
     if out.suffix != ".safetensors":
-        raise InputError(f"{out.name} is no name for weights: let it end with .safetensors")
+        raise InputError(f"{out.name} is not a name for weights: end it with .safetensors")
     require_absent(out)
     began = time.monotonic()
     music = _music()

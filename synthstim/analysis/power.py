@@ -54,7 +54,7 @@ def plan_participants(
     """
     means, names = population(design, accuracies), design.names
     if min(participants, default=0) < 2 or trials < 1 or repeats < 1:
-        raise InputError("give at least 2 participants, 1 trial and 1 repeat")
+        raise InputError("give at least 2 participants, 1 trial and 1 repeat", code="too-few")
     generator = np.random.default_rng(seed)
     rows = []
     for count in participants:
@@ -77,11 +77,11 @@ def population(design: Design, accuracies: Mapping[str, float]) -> NDArray[np.fl
         raise InputError(f"the condition {unknown[0]!r} is not in the design: {nearest(unknown[0], design.names)}")
     if absent := [name for name in design.names if name not in accuracies]:
         raise InputError(
-            f"the condition {absent[0]!r} has no accuracy: give a proportion from 0 to 1 for each condition"
+            f"the condition {absent[0]!r} has no accuracy", "give a proportion from 0 to 1 for each condition"
         )
     values = np.array([accuracies[name] for name in design.names], float)
     if not ((values >= 0) & (values <= 1)).all():
-        raise InputError("an accuracy is out of range: give proportions from 0 to 1")
+        raise InputError("an accuracy is out of range", "give proportions from 0 to 1")
     return values
 
 
@@ -94,7 +94,8 @@ def skills_of(
     """
     if participants < 1 or not 0 <= spread < 0.5:
         raise InputError(
-            f"{participants} participants with a spread of {spread:g} came: at least 1, and 0 to 0.5, were wanted"
+            f"{participants} participants with a spread of {spread:g} given; expected at least 1, and 0 to 0.5",
+            code="too-few",
         )
     if spread == 0:
         return np.tile(accuracies, (participants, 1))

@@ -59,7 +59,8 @@ def read_trials(directory: str | Path, design: Design, *, rehearsal: bool = Fals
     paths = sorted(data.glob("*_trials*.tsv"))
     if not paths:
         raise InputError(
-            f"{directory} holds no data: no participant has taken part yet ({data.name}/*_trials.tsv){_elsewhere(data)}"
+            f"{directory} holds no data: no participant has taken part yet ({data.name}/*_trials.tsv){_elsewhere(data)}",
+            code="missing",
         )
     tables: dict[int, pd.DataFrame] = {}
     left_out, notes = _copies(paths) | ({} if rehearsal else _rehearsed(data)), []
@@ -80,7 +81,7 @@ def read_trials(directory: str | Path, design: Design, *, rehearsal: bool = Fals
         raise InputError(f"no table of trials can be used: {next(iter(left_out.values()))}")
     table = pd.concat(tables.values(), ignore_index=True)
     if table.empty:
-        raise InputError(f"{directory} holds no data: no trial has been answered yet")
+        raise InputError(f"{directory} holds no data: no trial has been answered yet", code="missing")
     return Trials(table, left_out, rehearsal, tuple(notes))
 
 
@@ -95,7 +96,7 @@ def _number(path: Path) -> int:
     """The participant whose table a file is, by its name."""
     found = re.search(r"participant_(\d+)_trials", path.name)
     if found is None:
-        raise InputError(f"{path.name} names no participant: wanted names like ..._participant_001_trials.tsv")
+        raise InputError(f"{path.name} names no participant; expected names like ..._participant_001_trials.tsv")
     return int(found.group(1))
 
 
@@ -114,7 +115,7 @@ def _copies(paths: Sequence[Path]) -> dict[int, str]:
 def _require_own(table: pd.DataFrame, number: int, path: Path) -> None:
     if other := sorted(set(table["participant"]) - {number}):
         raise InputError(
-            f"{path.name} holds trials of participant {other[0]}: give each participant a table of their own"
+            f"{path.name} holds trials of participant {other[0]}", "give each participant a table of their own"
         )
 
 
@@ -123,19 +124,20 @@ def _read_table(path: Path) -> tuple[pd.DataFrame, list[str]]:
         content = path.read_text(encoding="utf-8")
     except UnicodeDecodeError:
         raise InputError(
-            f"{path.name} is no text in UTF-8: copy it again from the computer of the experiment"
+            f"{path.name} is not text in UTF-8", "copy it again from the computer of the experiment"
         ) from None
     whole, _, rest = content.rpartition("\n")
     lines = [line.removesuffix("\r").split("\t") for line in whole.split("\n")]
     if not whole or tuple(lines[0]) != TRIAL_COLUMNS:
         raise InputError(
-            f"{path.name} is no table of trials: its first line should name {', '.join(TRIAL_COLUMNS[:4])}, ..."
+            f"{path.name} is not a table of trials: its first line should name {', '.join(TRIAL_COLUMNS[:4])}, ...",
+            code="unreadable",
         )
     for number, line in enumerate(lines[1:], start=2):
         if len(line) != len(TRIAL_COLUMNS):
             raise InputError(
-                f"{path.name}, line {number} has {len(line)} of {len(TRIAL_COLUMNS)} cells: copy it again from the computer "
-                "of the experiment"
+                f"{path.name}, line {number} has {len(line)} of {len(TRIAL_COLUMNS)} cells",
+                "copy it again from the computer of the experiment",
             )
     notes = [f"{path.name} ends within a line: its last trial was not written whole and is left out"] if rest else []
     return _typed(pd.DataFrame(lines[1:], columns=[*TRIAL_COLUMNS], dtype="string"), path.name), notes
@@ -145,11 +147,13 @@ def _typed(table: pd.DataFrame, name: str) -> pd.DataFrame:
     table = table.replace(MISSING, pd.NA)
     for column in _NUMBERS:
         if not table[column].str.fullmatch(r"\d+").all():
-            raise InputError(f"{name} has a cell in the column {column} that is no whole number: restore the table")
+            raise InputError(
+                f"{name} has a cell in the column {column} that is not a whole number", "restore the table"
+            )
         table[column] = table[column].astype("int64")
     for column in _FLAGS:
         if not table[column].dropna().isin(_FLAG).all():
-            raise InputError(f"{name} has a cell in the column {column} that is neither 1 nor 0: restore the table")
+            raise InputError(f"{name} has a cell in the column {column} that is neither 1 nor 0", "restore the table")
         table[column] = table[column].map(_FLAG, na_action="ignore").astype("boolean")
     return table
 
@@ -163,8 +167,9 @@ def check_trials(table: pd.DataFrame, design: Design) -> None:
     """
     if (beyond := int(table["participant"].max())) > design.participants:
         raise InputError(
-            f"participant {beyond} came, this experiment is for participants 1 to {design.participants}: keep the data of "
-            "different exports apart"
+            f"participant {beyond} given; this experiment is for participants 1 to {design.participants}",
+            "keep the data of different exports apart",
+            code="too-large",
         )
     heard = table[table["part"] != "headphone"]
     words = f"the {len(design.words)} words of this experiment"
@@ -179,7 +184,9 @@ def check_trials(table: pd.DataFrame, design: Design) -> None:
         for row in strange.head(1).to_dict("records"):
             raise InputError(
                 f"participant {row['participant']} has the {column} {row[column]!r}, which is not among {what} "
-                f"({nearest(str(row[column]), known)}): keep the data of different exports apart"
+                f"({nearest(str(row[column]), known)})",
+                "keep the data of different exports apart",
+                code="unknown",
             )
     for rows, columns, what in (
         (table, _TRIAL, "trial"),
@@ -187,11 +194,13 @@ def check_trials(table: pd.DataFrame, design: Design) -> None:
     ):
         for row in rows[rows.duplicated(columns)].head(1).to_dict("records"):
             raise InputError(
-                f"participant {row['participant']} has the {what} {row[what]!r} twice ({row['part']}): restore the table"
+                f"participant {row['participant']} has the {what} {row[what]!r} twice ({row['part']})",
+                "restore the table",
             )
     for row in table[table["correct"].isna() & (table["status"] == ANSWERED)].head(1).to_dict("records"):
         raise InputError(
-            f"participant {row['participant']} has an answered trial that is neither right nor wrong: restore the table"
+            f"participant {row['participant']} has an answered trial that is neither right nor wrong",
+            "restore the table",
         )
 
 

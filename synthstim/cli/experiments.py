@@ -109,7 +109,7 @@ def power(
 
     design = read_design(experiment)
     if (each := trials or design.trials) is None:
-        raise InputError(f"{experiment} has no plan of its trials: say how many with --trials")
+        raise InputError(f"{experiment} has no plan of its trials", "say how many with --trials")
     numbers = [int(number) if number.isdigit() else 0 for number in read_names(participants) or ()]
     shares = read_settings_of(expect, "--expect")
     if wrong := [name for name, share in shares.items() if not isinstance(share, int | float)]:

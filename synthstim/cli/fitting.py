@@ -108,7 +108,7 @@ def fit(
 
     require_new_folder(out)
     if ensemble not in (None, *MEMBERS_OVER):
-        raise InputError(f"--ensemble {ensemble!r} came: say {' or '.join(MEMBERS_OVER)}, or leave it out")
+        raise InputError(f"--ensemble {ensemble!r} given", f"say {' or '.join(MEMBERS_OVER)}, or leave it out")
     sets = [StimulusSet.read(path) for path in stimuli]
     window_s, named = read_window(window), read_names(sites)
     if spikes or markers:
@@ -150,7 +150,7 @@ def _screened(responses: Responses, at_least: float, seed: int) -> Screened:
     if len(responses.windows) > 1:
         shown = ", ".join(f"{start:g},{end:g}" for start, end in responses.windows)
         raise InputError(
-            f"{responses.source} has {len(responses.windows)} windows: choose one with --window, of {shown}"
+            f"{responses.source} has {len(responses.windows)} windows", f"choose one with --window, of {shown}"
         )
     for note in responses.notes:
         say(note)
@@ -172,10 +172,10 @@ def _logged(
 
     if not len(logs) == len(spikes) == len(markers):
         raise InputError(
-            f"{len(logs)} logs came with {len(spikes)} --spikes and {len(markers)} --markers: wanted one of each for every log"
+            f"{len(logs)} logs given with {len(spikes)} --spikes and {len(markers)} --markers; expected one of each for every log"
         )
     if window_s is None:
-        raise InputError("spikes are counted in a window: say it, such as --window 0.07,0.17")
+        raise InputError("spikes are counted in a window", "say it, such as --window 0.07,0.17")
     return [
         read_experiment(
             find_log(log), spike, marker, window_s=window_s, sites=tuple(sites) if sites else None, **options

@@ -144,10 +144,10 @@ def _given(
         options = {"--observer": observer, "--size": size, "--layers": layers}
         options |= {{"settings": "--set"}.get(key, f"--{key}"): value for key, value in shown.items()}
         if named := [name for name, value in options.items() if value is not None]:
-            raise InputError(f"{named[0]} came with --from: change it in {settings.name}")
+            raise InputError(f"{named[0]} given with --from", f"change it in {settings.name}")
         return settings
     if layers is None:
-        raise InputError("no layers came: name candidates with --layers blocks.1,blocks.2 (see: synthstim layers)")
+        raise InputError("no layers given", "name candidates with --layers blocks.1,blocks.2 (see: synthstim layers)")
     named_observer: dict[str, Any] = {"name": observer or "efficientnet-lite0"}
     return {
         "observer": named_observer | ({"size": size} if size is not None else {}),

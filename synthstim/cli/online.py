@@ -77,10 +77,10 @@ def next_generation(
     if responses is None:
         return _show(evolution)
     if (spikes is None) != (markers is None):
-        raise InputError("--spikes and --markers go together: give both, and the experiment's presentations.tsv")
+        raise InputError("--spikes and --markers go together", "give both, and the experiment's presentations.tsv")
     if spikes is not None and markers is not None:
         if window is None:
-            raise InputError("spikes are counted in a window: give it, such as --window 0.07 0.17")
+            raise InputError("spikes are counted in a window", "give it, such as --window 0.07 0.17")
         read = read_experiment(responses, spikes, markers, window_s=window)
     else:
         read = read_responses(responses, **({} if window is None else {"window_s": window}))
@@ -104,7 +104,7 @@ def status(folder: EvolutionPath) -> None:
 def _pair(text: str) -> tuple[str, str]:
     site, equals, image = text.partition("=")
     if not equals:
-        raise InputError(f"--start {text!r} came, SITE=IMAGE was wanted, such as v4_01=best.png")
+        raise InputError(f"--start {text!r} given; expected SITE=IMAGE, such as v4_01=best.png")
     return site, image
 
 

@@ -14,7 +14,7 @@ def read_window(text: str | None) -> tuple[float, float] | None:
         return None
     from synthstim.responses.seconds import require_window
 
-    wanted = f"--window {text} came: wanted the start and the end in seconds, such as 0.07,0.17"
+    wanted = f"--window {text} given; expected the start and the end in seconds, such as 0.07,0.17"
     try:
         edges = [float(part) for part in text.split(",")]
     except ValueError:
@@ -28,7 +28,7 @@ def read_size(text: str | None) -> tuple[int, int] | None:
         return None
     sides = text.lower().split("x")
     if not 1 <= len(sides) <= 2 or not all(side.isdecimal() and int(side) > 0 for side in sides):
-        raise InputError(f"--size {text} came: wanted pixels such as 112, or height x width such as 112x96")
+        raise InputError(f"--size {text} given; expected pixels such as 112, or height x width such as 112x96")
     return int(sides[0]), int(sides[-1])
 
 
@@ -48,7 +48,7 @@ def read_lines(path: Path | None) -> list[str] | None:
     try:
         return [line.strip() for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
     except (OSError, ValueError) as error:
-        raise InputError(f"{path} cannot be read as names, one a line ({error})") from None
+        raise InputError(f"{path} cannot be read as names, one a line ({error})", code="unreadable") from None
 
 
 def read_settings_of(pairs: list[str] | None, option: str = "--set") -> dict[str, Any]:
@@ -59,9 +59,9 @@ def read_settings_of(pairs: list[str] | None, option: str = "--set") -> dict[str
     for pair in pairs or ():
         key, equals, value = pair.partition("=")
         if not equals or not key:
-            raise InputError(f"{option} {pair!r} came, KEY=VALUE was wanted, such as on_ms=100")
+            raise InputError(f"{option} {pair!r} given; expected KEY=VALUE, such as on_ms=100")
         if key in out:
-            raise InputError(f"{option} {key} came twice: give it one value")
+            raise InputError(f"{option} {key} given twice", "give it one value")
         try:
             out[key] = yaml.safe_load(value)
         except yaml.YAMLError:

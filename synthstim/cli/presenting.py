@@ -45,7 +45,7 @@ def presented(
     from synthstim.responses import align_clock, read_markers
 
     if nwb is None and bids is None:
-        raise InputError("nothing to write was named: say --nwb FILE, --bids FOLDER, or both")
+        raise InputError("nothing to write was named", "say --nwb FILE, --bids FOLDER, or both")
     run = read_presented(experiment, rehearsal=rehearsal)
     say(repr(run))
     if run.simulated:
@@ -66,5 +66,5 @@ def presented(
 def _pair(text: str) -> tuple[str, str]:
     key, equals, label = text.partition("=")
     if not (key and equals and label):
-        raise InputError(f"--entity {text!r} came, KEY=LABEL was wanted, such as sub=01")
+        raise InputError(f"--entity {text!r} given; expected KEY=LABEL, such as sub=01")
     return key, label

@@ -48,7 +48,7 @@ def simulate(
         return
     stimuli = StimulusSet.read(shown)
     if out.suffix != ".tsv":
-        raise InputError(f"--out {out}: wanted a table, whose name ends with .tsv")
+        raise InputError(f"--out {out}; expected a table, whose name ends with .tsv")
     require_absent(out)
     size = common_size([stimuli], list(stimuli.table["stimulus_id"]))
     if size is None:
@@ -73,7 +73,9 @@ def _size_of_experiment(experiment: Path) -> tuple[int, int]:
             with Image.open(experiment / file) as image:
                 sizes.add((image.height, image.width))
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise InputError(f"the images of {experiment} cannot be read ({error}): does it show images?") from None
+        raise InputError(
+            f"the images of {experiment} cannot be read ({error}): does it show images?", code="unreadable"
+        ) from None
     if len(sizes) != 1:
         raise InputError(f"{experiment} shows images of {len(sizes)} sizes: the animal sees images of one size")
     return sizes.pop()

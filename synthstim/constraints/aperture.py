@@ -70,10 +70,11 @@ class Aperture:
     def check(self, shape: tuple[int, ...]) -> None:
         """The window must show something."""
         if self.shape not in ("circular", "gaussian"):
-            raise InputError(f"aperture {self.shape!r} is unknown: choose circular or gaussian")
+            raise InputError(f"aperture {self.shape!r} is unknown", "choose circular or gaussian", code="unknown")
         if not 0 < self.size <= 1 or self.size * min(shape[1:]) < 2:
             raise InputError(
-                f"an aperture of {self.size:g} of {min(shape[1:])} pixels came: wanted at least 2 pixels, at most 1"
+                f"an aperture of {self.size:g} of {min(shape[1:])} pixels given; expected at least 2 pixels, at most 1",
+                code="too-few",
             )
 
     def project(self, images: Tensor) -> Tensor:

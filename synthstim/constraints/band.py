@@ -55,7 +55,7 @@ class Band:
         """The band must hold a frequency of the spectrum."""
         if not 0 <= self.low < self.high <= self.rate / 2:
             raise InputError(
-                f"a band of {self.low:g} to {self.high:g} Hz came: wanted rising frequencies from 0 to {self.rate / 2:g} Hz"
+                f"a band of {self.low:g} to {self.high:g} Hz given; expected rising frequencies from 0 to {self.rate / 2:g} Hz"
             )
         if not bool(self._inside(shape[-1]).any()):
             raise InputError(
@@ -77,7 +77,7 @@ def _make(asked: BandOptions, input: SoundInput, recipe: object) -> Band | None:
         return None
     low, high = asked.band_hz
     if low >= (highest := highest_hz(input.network_rate, input.rate)):
-        raise InputError(f"band_hz from {low:g} Hz came, sounds for this model hold up to {highest:g} Hz: lower it")
+        raise InputError(f"band_hz from {low:g} Hz given; sounds for this model hold up to {highest:g} Hz", "lower it")
     return Band(low=low, high=high, rate=input.rate)
 
 

@@ -115,7 +115,9 @@ def check_all(constraints: Sequence[Constraint], shape: tuple[int, ...], modalit
     for constraint, off in zip(constraints, violations(constraints, probe), strict=True):
         if not off <= TOLERANCE:
             others = " together with the other constraints" if len(constraints) > 1 else ""
-            raise InputError(f"{constraint} cannot be met{others}: it stays off by {off:.2g}, relax it")
+            raise InputError(
+                f"{constraint} cannot be met{others}: it stays off by {off:.2g}, relax it", code="unattainable"
+            )
         if isinstance(constraint, WithFigure):
             constraint.require_met(probe)
 

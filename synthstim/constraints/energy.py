@@ -33,7 +33,9 @@ class Energy:
     def check(self, shape: tuple[int, ...]) -> None:
         """No display value is further than 0.5 from mid-grey."""
         if not 0 < self.most <= 0.5:
-            raise InputError(f"energy {self.most:g} came: wanted an RMS deviation from mid-grey above 0, at most 0.5")
+            raise InputError(
+                f"energy {self.most:g} given; expected an RMS deviation from mid-grey above 0, at most 0.5"
+            )
 
     def project(self, images: Tensor) -> Tensor:
         """Scale towards mid-grey where the deviation is too large."""

@@ -55,10 +55,11 @@ class Fixed:
         if tuple(self.image.shape) != tuple(shape) or tuple(self.mask.shape) != tuple(shape[1:]):
             raise InputError(
                 f"the fixed region's image is {tuple(self.image.shape)} and its mask {tuple(self.mask.shape)}, "
-                f"the stimulus is {tuple(shape)}: give them the stimulus's size"
+                f"the stimulus is {tuple(shape)}",
+                "give them the stimulus's size",
             )
         if bool((self.mask >= 1).all()):
-            raise InputError("the fixed region covers the whole image: leave something free")
+            raise InputError("the fixed region covers the whole image", "leave something free")
 
     def project(self, images: Tensor) -> Tensor:
         """Put the held values in place."""
@@ -72,7 +73,7 @@ def _make(asked: FixedOptions, input: ImageInput, recipe: Any) -> Fixed | None:
     image, mask = (read_image(recipe.resolve(path)) for path in (held.image, held.mask))
     if image.shape[1:] != mask.shape[1:]:
         sides = [" x ".join(map(str, part.shape[1:])) for part in (mask, image)]
-        raise InputError(f"fixed: the mask has {sides[0]} pixels, its image {sides[1]}: give both at one size")
+        raise InputError(f"fixed: the mask has {sides[0]} pixels, its image {sides[1]}", "give both at one size")
     image, mask = (
         fit_image(part, number, (size[0], size[1]), recipe.fit) for part, number in ((image, channels), (mask, 1))
     )

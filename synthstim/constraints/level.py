@@ -39,7 +39,9 @@ class Level:
     def check(self, shape: tuple[int, ...]) -> None:
         """No waveform within full scale has more than 0 dB."""
         if not -120 <= self.rms_dbfs < 0:
-            raise InputError(f"a level of {self.rms_dbfs:g} dBFS cannot be met: wanted -120 to below 0")
+            raise InputError(
+                f"a level of {self.rms_dbfs:g} dBFS cannot be met; expected -120 to below 0", code="unattainable"
+            )
 
     def project(self, sounds: Tensor) -> Tensor:
         """Take out the mean and scale; silence stays silence."""

@@ -79,10 +79,11 @@ class Luminance:
     def check(self, shape: tuple[int, ...]) -> None:
         """Bounded values in [0, 1] with mean m have a contrast of at most sqrt((1 - m) / m)."""
         if self.colours not in ("cut", "fade"):
-            raise InputError(f"colours {self.colours!r} is unknown: choose cut or fade")
+            raise InputError(f"colours {self.colours!r} is unknown", "choose cut or fade", code="unknown")
         if self.mean is not None and not 0 < self.mean < 1:
             raise InputError(
-                f"mean luminance {self.mean:g} cannot be reached: wanted between 0 and 1, relative to white"
+                f"mean luminance {self.mean:g} cannot be reached; expected between 0 and 1, relative to white",
+                code="unattainable",
             )
         if self.rms_contrast is not None and self.rms_contrast < 0:
             raise InputError(f"RMS contrast {self.rms_contrast:g} is negative")
@@ -91,7 +92,8 @@ class Luminance:
             if self.rms_contrast >= most:
                 raise InputError(
                     f"RMS contrast {self.rms_contrast:g} cannot be reached at mean luminance {self.mean:g}: "
-                    f"a black and white image has {most:.3g}, ask for less"
+                    f"a black and white image has {most:.3g}, ask for less",
+                    code="unattainable",
                 )
 
     def require_met(self, images: Tensor) -> None:
@@ -103,7 +105,8 @@ class Luminance:
         if reached < (1 - NEAR) * self.rms_contrast:
             raise InputError(
                 f"RMS contrast {self.rms_contrast:g} cannot be met: noise cut at black and white comes to {reached:.2g}, "
-                "ask for less or for a lower mean luminance"
+                "ask for less or for a lower mean luminance",
+                code="unattainable",
             )
 
     def project(self, images: Tensor) -> Tensor:

@@ -41,7 +41,7 @@ class Peak:
     def check(self, shape: tuple[int, ...]) -> None:
         """Full scale is 0 dB."""
         if not -120 <= self.most_dbfs <= 0:
-            raise InputError(f"a peak of {self.most_dbfs:g} dBFS came: wanted -120 to 0")
+            raise InputError(f"a peak of {self.most_dbfs:g} dBFS given; expected -120 to 0")
 
     def project(self, sounds: Tensor) -> Tensor:
         """Turn the gain down around peaks; a sound without such peaks stays as it is."""

@@ -92,7 +92,7 @@ class Gabors:
         Raises:
             InputError: always.
         """
-        raise InputError("a Gabor cannot start from an image: start from parameters")
+        raise InputError("a Gabor cannot start from an image", "start from parameters")
 
     def project(self, latents: Tensor) -> Tensor:
         """Every latent renders in range."""

@@ -102,8 +102,8 @@ def _compute(observer: Observer, stimuli: Stimuli, files: dict[str, Path]) -> No
                 _append(observer, stimuli, range(start, min(start + batch, len(stimuli))), streams)
     except OSError as error:
         raise InputError(
-            f"activations could not be kept in {folder} ({error.strerror or error}): free space"
-            " there or give another folder"
+            f"activations could not be kept in {folder} ({error.strerror or error})",
+            "free space there or give another folder",
         ) from None
 
 
@@ -114,7 +114,7 @@ def _append(observer: Observer, stimuli: Stimuli, rows: range, streams: Mapping[
     for layer, stream in streams.items():
         values = read[layer].float().cpu().numpy()
         if not np.isfinite(values).all():
-            raise InputError(f"{layer} of {observer.name} puts out NaN or infinite values: choose another layer")
+            raise InputError(f"{layer} of {observer.name} puts out NaN or infinite values", "choose another layer")
         # Written, not mapped: a full disk is then an error and not the end of the process.
         stream.write(np.ascontiguousarray(values, dtype="<f4").tobytes())
 
@@ -123,6 +123,7 @@ def _require_space(folder: Path, needed: int) -> None:
     free = shutil.disk_usage(folder).free
     if needed > free:
         raise InputError(
-            f"the activations take {needed / 2**30:.2f} GiB, {folder} has {free / 2**30:.2f} free: choose fewer or later layers,"
-            " or another folder"
+            f"the activations take {needed / 2**30:.2f} GiB, {folder} has {free / 2**30:.2f} free",
+            "choose fewer or later layers, or another folder",
+            code="too-large",
         )

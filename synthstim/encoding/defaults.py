@@ -38,7 +38,7 @@ def suggest_layers(observer: Observer) -> tuple[str, ...]:
         if blocks:
             break
     else:
-        raise InputError(f"{observer.name} has no layer with space: name the layers to fit")
+        raise InputError(f"{observer.name} has no layer with space", "name the layers to fit", code="unknown")
     known = observer.axes.all()
     # One whose axes are in doubt, as a grid of a few cells may be, is for the user to name.
     blocks = [layer for layer in blocks if known[layer] is not None] or blocks

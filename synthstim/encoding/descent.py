@@ -44,7 +44,7 @@ class Descent:
 
     def __post_init__(self) -> None:
         if not self.strengths or min(self.strengths) < 0 or self.steps < 1 or self.batch < 1 or self.rate <= 0:
-            raise InputError(f"{self} cannot be fitted: wanted strengths from 0, and positive steps, batch and rate")
+            raise InputError(f"{self} cannot be fitted; expected strengths from 0, and positive steps, batch and rate")
 
     @property
     def candidates(self) -> tuple[float, ...]:

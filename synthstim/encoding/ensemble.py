@@ -133,8 +133,8 @@ def _place(base: Observer, facts: dict[str, Any], bases: list[Observer], network
             return number
     if bases and base.input.unprocessed != bases[0].input.unprocessed:
         raise InputError(
-            f"{base.name} is {base.input.verb} {base.input.words}, {bases[0].name} {bases[0].input.words}: fit both to"
-            " stimuli of one size"
+            f"{base.name} is {base.input.verb} {base.input.words}, {bases[0].name} {bases[0].input.words}",
+            "fit both to stimuli of one size",
         )
     bases.append(base)
     networks.append(facts)

@@ -77,11 +77,13 @@ def fit_sites(
         drive(a)
     """
     if members not in (None, *MEMBERS_OVER):
-        raise InputError(f"members {members!r} is unknown: say {' or '.join(map(repr, MEMBERS_OVER))}, or nothing")
+        raise InputError(
+            f"members {members!r} is unknown", f"say {' or '.join(map(repr, MEMBERS_OVER))}, or nothing", code="unknown"
+        )
     chosen = resolve_method(method, observer)
     names = list(dict.fromkeys(layers))
     if not names:
-        raise InputError("no layer came: name one or more of the observer's layers")
+        raise InputError("no layer given", "name one or more of the observer's layers")
     observer.require(names)
     shown = stimuli if isinstance(stimuli, Stimuli) else Stimuli.of_sets(stimuli, observer.input)
     require_match(responses, shown.table)
@@ -91,7 +93,7 @@ def fit_sites(
     fold = assign_folds(shown.table, folds=folds, groups=groups, seed=seed)
     axes = mask_axes(chosen, observer, names)
     if members == "layers" and len(names) < 2:
-        raise InputError(f"an ensemble over layers wants two or more, {names[0]} alone came: name more")
+        raise InputError(f"an ensemble over layers wants two or more, {names[0]} alone given", "name more")
     if members == "folds":
         _require_every_member(responses, means.mean, fold)
     ceiling = reliability(responses, seed=seed) if ceilings else None

@@ -22,23 +22,25 @@ def read_facts(root: Path) -> dict[str, Any]:
         facts = json.loads((root / FACTS).read_text(encoding="utf-8"))
     except OSError:
         why = f"it has no {FACTS}" if root.is_dir() else "there is no such folder"
-        raise InputError(f"{root} is no fit: {why}") from None
+        raise InputError(f"{root} is not a fit: {why}") from None
     except ValueError as error:
-        raise InputError(f"{root / FACTS} is not valid JSON ({error})") from None
+        raise InputError(f"{root / FACTS} is not valid JSON ({error})", code="unreadable") from None
     version = facts.get("schema_version") if isinstance(facts, dict) else None
     if not isinstance(version, int) or not 1 <= version <= SCHEMA_VERSION:
         raise InputError(
-            f"{root} has schema version {version!r}, this synthstim reads up to {SCHEMA_VERSION}: update it"
+            f"{root} has schema version {version!r}, this synthstim reads up to {SCHEMA_VERSION}", "update it"
         )
     several = version > 1
     needed = ("sites", "networks", "members", "provenance") if several else ("sites", "reads", "readouts", "provenance")
     if absent := [name for name in needed if name not in facts]:
-        raise InputError(f"{root / FACTS} lacks {absent[0]}: fit again or restore it from a copy")
+        raise InputError(f"{root / FACTS} lacks {absent[0]}", "fit again or restore it from a copy", code="missing")
     try:
         described = list(facts["networks"]) if several else [facts["provenance"].get("observer", {})]
         return {**facts, "networks": [dict(known) for known in described] or [{}]}
     except (TypeError, ValueError, AttributeError):
-        raise InputError(f"{root / FACTS} does not describe an observer: fit again or restore it from a copy") from None
+        raise InputError(
+            f"{root / FACTS} does not describe an observer", "fit again or restore it from a copy"
+        ) from None
 
 
 def open_base(known: dict[str, Any], root: Path, *, download: bool, allow_code: bool) -> Observer:
@@ -51,7 +53,7 @@ def open_base(known: dict[str, Any], root: Path, *, download: bool, allow_code: 
     except (KeyError, TypeError, ValueError) as error:
         raise InputError(f"{root / FACTS} does not describe an observer ({error})") from None
     if "name" not in opening or opening.get("weights", "default") not in ("default", "random"):
-        raise InputError(f"{root} was fitted to {name} with the weights {weights}: open that observer and give it")
+        raise InputError(f"{root} was fitted to {name} with the weights {weights}", "open that observer and give it")
     # A model is built for the stimuli; a function is asked for no more than it was.
     asked = opening if names_code(opening["name"]) else {**input.asked, **opening}
     made = open_model(**asked, allow_code=allow_code, allow_download=download)
@@ -72,7 +74,11 @@ def require_same(base: Observer, known: dict[str, Any], root: Path) -> None:
     if base.weights_sha256 != known.get("weights_sha256"):
         raise InputError(
             f"{root} was fitted to weights with the sha256 {str(known.get('weights_sha256'))[:12]}..., {base.name} has"
-            f" {base.weights_sha256[:12]}...: give the observer it was fitted to"
+            f" {base.weights_sha256[:12]}...",
+            "give the observer it was fitted to",
+            code="changed",
         )
     if _plain(vars(base.input)) != _plain(known.get("input")):
-        raise InputError(f"{root} was fitted to another input than {base.name} has ({base.input.words}): give that one")
+        raise InputError(
+            f"{root} was fitted to another input than {base.name} has ({base.input.words})", "give that one"
+        )

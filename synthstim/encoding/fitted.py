@@ -162,4 +162,6 @@ def decision_of(base: Observer) -> Decision | str | None:
 def require_untaken(base: Observer, added: Sequence[str]) -> None:
     """Raise InputError if a layer of the base has a name that will be added."""
     if taken := [name for name in ("base", *added) if name in base.layers]:
-        raise InputError(f"{base.name} has a layer {taken[0]!r} already: fit to the observer without fitted sites")
+        raise InputError(
+            f"{base.name} has a layer {taken[0]!r} already", "fit to the observer without fitted sites", code="missing"
+        )

@@ -42,7 +42,7 @@ def assign_folds(table: pd.DataFrame, *, folds: Folds = 5, groups: Groups = None
     sizes = np.bincount(numbers)
     if sizes.min() < MIN_PER_FOLD:
         raise InputError(
-            f"{len(ids)} stimuli in {group.max() + 1} groups make a fold of {sizes.min()}: wanted {MIN_PER_FOLD} or more, use"
+            f"{len(ids)} stimuli in {group.max() + 1} groups make a fold of {sizes.min()}; expected {MIN_PER_FOLD} or more, use"
             " fewer folds or more stimuli"
         )
     return numbers
@@ -52,7 +52,7 @@ def _groups(table: pd.DataFrame, ids: list[str], groups: Groups) -> tuple[list[s
     """A name for what each stimulus was made of, and the number of its group."""
     if isinstance(groups, str):
         if groups not in table:
-            raise InputError(f"the table of stimuli has no column {groups!r} to group by")
+            raise InputError(f"the table of stimuli has no column {groups!r} to group by", code="unknown")
         groups = dict(zip(ids, table[groups], strict=True))
     if groups and (unknown := [name for name in groups if name not in set(ids)]) and len(unknown) == len(groups):
         raise InputError(f"none of the groups names a stimulus that was recorded, first {unknown[0]!r}")
@@ -71,10 +71,10 @@ def _groups(table: pd.DataFrame, ids: list[str], groups: Groups) -> tuple[list[s
 
 def _given(ids: list[str], group: NDArray[np.int64], names: list[str], folds: Mapping[str, int]) -> NDArray[np.int64]:
     if absent := [name for name in ids if name not in folds]:
-        raise InputError(f"{len(absent)} stimuli have no fold, first {absent[0]!r}: give every stimulus one")
+        raise InputError(f"{len(absent)} stimuli have no fold, first {absent[0]!r}", "give every stimulus one")
     numbers = np.unique([folds[name] for name in ids], return_inverse=True)[1].astype(np.int64)
     if numbers.max() < 1:
-        raise InputError("all stimuli are in one fold: wanted two or more")
+        raise InputError("all stimuli are in one fold; expected two or more")
     for row, number in enumerate(numbers):
         first = int(np.flatnonzero(group == group[row])[0])
         if numbers[first] != number:
@@ -89,7 +89,7 @@ def _given(ids: list[str], group: NDArray[np.int64], names: list[str], folds: Ma
 def _dealt(group: NDArray[np.int64], folds: int, seed: int) -> NDArray[np.int64]:
     sizes = np.bincount(group)
     if not 2 <= folds <= len(sizes):
-        raise InputError(f"{folds} folds came for {len(sizes)} groups of stimuli: wanted 2 to {len(sizes)}")
+        raise InputError(f"{folds} folds given for {len(sizes)} groups of stimuli; expected 2 to {len(sizes)}")
     order = np.random.default_rng(seed).permutation(len(sizes))
     # The largest first, each to the fold that has least.
     order = order[np.argsort(-sizes[order], kind="stable")]

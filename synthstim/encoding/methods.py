@@ -63,8 +63,8 @@ def mask_axes(method: Method, observer: Observer, layers: list[str]) -> dict[str
     for layer in layers:
         if len(observer.layers[layer]) not in (2, 3):
             raise InputError(
-                f"{layer} of {observer.name} has the shape {observer.layers[layer]}, no space to put a mask on: fit it with"
-                " ridge or pls"
+                f"{layer} of {observer.name} has the shape {observer.layers[layer]}, no space to put a mask on",
+                "fit it with ridge or pls",
             )
     return {layer: observer.axes_of(layer) for layer in layers}
 

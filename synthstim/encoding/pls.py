@@ -30,7 +30,7 @@ class PLS:
 
     def __post_init__(self) -> None:
         if not self.components or min(self.components) < 1:
-            raise InputError(f"PLS components {self.components} came: wanted whole numbers from 1")
+            raise InputError(f"PLS components {self.components} given; expected whole numbers from 1")
 
     @property
     def candidates(self) -> tuple[float, ...]:

@@ -137,7 +137,7 @@ def axes_of_old(count: int) -> Axes:
         InputError: the layer has no space.
     """
     if count not in (2, 3):
-        raise InputError(f"a layer with {count} axes has no space to put a mask on: fit it with ridge or pls")
+        raise InputError(f"a layer with {count} axes has no space to put a mask on", "fit it with ridge or pls")
     return Axes(("channel", "y", "x") if count == 3 else ("token", "channel"))
 
 

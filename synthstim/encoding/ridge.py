@@ -30,7 +30,7 @@ class Ridge:
 
     def __post_init__(self) -> None:
         if not self.penalties or min(self.penalties) <= 0:
-            raise InputError(f"ridge penalties {self.penalties} came: wanted positive numbers")
+            raise InputError(f"ridge penalties {self.penalties} given; expected positive numbers")
 
     @property
     def candidates(self) -> tuple[float, ...]:

@@ -58,17 +58,19 @@ class Stimuli:
         """
         sets = [sets] if isinstance(sets, StimulusSet) else list(sets)
         if not sets:
-            raise InputError("no stimulus set came: give the sets that were presented")
+            raise InputError("no stimulus set given", "give the sets that were presented")
         table = pd.concat([part.table.assign(set=number) for number, part in enumerate(sets)], ignore_index=True)
         table = table.drop_duplicates(["stimulus_id", "sha256"]).reset_index(drop=True)
         if (twice := table["stimulus_id"].duplicated()).any():
             name = table.loc[twice, "stimulus_id"].iloc[0]
-            raise InputError(f"two sets use the id {name!r} for different files: rename the stimuli of one")
+            raise InputError(
+                f"two sets use the id {name!r} for different files", "rename the stimuli of one", code="mismatch"
+            )
 
         def read(row: int) -> Stimulus:
             path = sets[table.at[row, "set"]].path(table.at[row, "file"])
             if sha256_of(path) != table.at[row, "sha256"]:
-                raise InputError(f"{path} has changed since the set was made: restore it from a copy")
+                raise InputError(f"{path} has changed since the set was made", "restore it from a copy", code="changed")
             return input.modality.read_for(path, input, fit=fit, level_dbfs=level_dbfs)
 
         return cls(table, read, f"{fit} {level_dbfs}")
@@ -78,7 +80,9 @@ class Stimuli:
         """Stimuli in memory, (stimulus, *shape of the observer's input); the checksum is that of the values."""
         values = np.ascontiguousarray(torch.as_tensor(stimuli).cpu().numpy(), dtype=np.float32)
         if len(ids) != len(values) or len(set(ids)) != len(ids):
-            raise InputError(f"{len(values)} stimuli came with {len(set(ids))} different ids: wanted one each")
+            raise InputError(
+                f"{len(values)} stimuli given with {len(set(ids))} different ids; expected one each", code="mismatch"
+            )
         digests = [hashlib.sha256(one.tobytes()).hexdigest() for one in values]
         return cls(pd.DataFrame({"stimulus_id": list(ids), "sha256": digests}), values.__getitem__, "array")
 

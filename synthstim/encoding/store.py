@@ -91,9 +91,9 @@ def load_fit(
         fitted = _fitted(bases, facts, tensors, standardised)
         whole = list(table["site"]) == facts["sites"] and fitted.layers["sites"] == (len(facts["sites"]),)
     except (KeyError, TypeError, ValueError, OSError, RuntimeError, IndexError) as error:
-        raise InputError(f"{root} is a damaged fit ({error}): fit again or restore it from a copy") from None
+        raise InputError(f"{root} is a damaged fit ({error})", "fit again or restore it from a copy") from None
     if not whole:
-        raise InputError(f"{root} is a damaged fit (its sites do not agree): fit again or restore it from a copy")
+        raise InputError(f"{root} is a damaged fit (its sites do not agree)", "fit again or restore it from a copy")
     return Fit(fitted, table, layers, facts["provenance"])
 
 

@@ -49,10 +49,10 @@ class LowFrequencies:
     def __post_init__(self) -> None:
         most = (min(self.shape[1:]) - 1) // 2
         if not 1 <= self.cutoff <= most:
-            raise InputError(f"a cutoff of {self.cutoff} cycles per image came: wanted 1 to {most} for {self.shape}")
+            raise InputError(f"a cutoff of {self.cutoff} cycles per image given; expected 1 to {most} for {self.shape}")
         if self.base is not None and tuple(self.base.shape) != tuple(self.shape):
             raise InputError(
-                f"the image to start from is {tuple(self.base.shape)}, wanted {tuple(self.shape)}: fit it first"
+                f"the image to start from is {tuple(self.base.shape)}; expected {tuple(self.shape)}", "fit it first"
             )
         object.__setattr__(self, "_fourier", Fourier(self.shape, decay=self.decay, chroma=self.chroma))
         object.__setattr__(self, "_places", _half_plane(self.shape, self.cutoff))

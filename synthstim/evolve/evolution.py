@@ -108,7 +108,9 @@ class Evolution:
         check_all(constraints, shape, MODALITY)
         self.code: Code = code or LowFrequencies(shape, cutoff, base=start)
         if tuple(self.code.shape) != tuple(shape):
-            raise InputError(f"the code renders {tuple(self.code.shape)}, the images are {tuple(shape)}: use one shape")
+            raise InputError(
+                f"the code renders {tuple(self.code.shape)}, the images are {tuple(shape)}", "use one shape"
+            )
         self.goal, self.level, self.site = goal, level, site
         self.population, self.again, self.shows_centre = population, again, centre
         self.constraints = tuple(constraints)
@@ -165,7 +167,7 @@ class Evolution:
             InputError: nothing was asked, or a response is missing or NaN; nothing is learnt then.
         """
         if self._asked is None:
-            raise InputError(f"{self.site}: responses came before images were asked: call ask() first")
+            raise InputError(f"{self.site}: responses were given before images were requested", "call ask() first")
         means, counts = self._means(responses, counts)
         new = self.population
         with warnings.catch_warnings():
@@ -226,33 +228,37 @@ class Evolution:
         values = np.asarray(responses, dtype=np.float64)
         if values.ndim not in (1, 2) or len(values) != len(self._asked) or not values.size:
             raise InputError(
-                f"{self.site}: responses of shape {values.shape} came for {len(self._asked)} images: wanted (image,) or (image, repeat)"
+                f"{self.site}: responses of shape {values.shape} given for {len(self._asked)} images; expected (image,) or (image, repeat)"
             )
         if not np.isfinite(values).all():
-            raise InputError(f"{self.site}: a response is NaN or infinite: every image needs at least one response")
+            raise InputError(
+                f"{self.site}: a response is NaN or infinite: every image needs at least one response", code="too-few"
+            )
         if values.ndim == 2:
             return values.mean(1), np.full(len(values), values.shape[1])
         taken = np.ones(len(values), dtype=np.int64) if counts is None else np.asarray(counts, dtype=np.int64)
         if taken.shape != values.shape or (taken < 1).any():
-            raise InputError(f"{self.site}: counts of presentations came that are not one of at least 1 for each image")
+            raise InputError(
+                f"{self.site}: the counts of presentations are not one of at least 1 for each image", code="too-few"
+            )
         return values, taken
 
 
 def _check(goal: str, level: float | None, population: int, again: int, spread: float) -> None:
     if goal not in (known := followed()):
-        raise InputError(f"the goal {goal!r} is unknown: choose {', '.join(known)}")
+        raise InputError(f"the goal {goal!r} is unknown", f"choose {', '.join(known)}", code="unknown")
     if GOALS[goal].levelled != (level is not None):
         levelled = " or ".join(name for name in known if GOALS[name].levelled)
-        raise InputError(f"level goes with the goal {levelled}, and with no other: give both or neither")
+        raise InputError(f"level goes with the goal {levelled}, and with no other", "give both or neither")
     if level is not None and not math.isfinite(level):
-        raise InputError(f"the level {level} came: wanted a response")
+        raise InputError(f"the level {level} given; expected a response")
     if not 4 <= population <= 1000:
-        raise InputError(f"a population of {population} came: wanted 4 to 1000 new images in a generation")
+        raise InputError(f"a population of {population} given; expected 4 to 1000 new images in a generation")
     if not 0 <= again <= population:
-        raise InputError(f"{again} images to show again came: wanted 0 to the population, {population}")
+        raise InputError(f"{again} images to show again given; expected 0 to the population, {population}")
     if not 0 < spread <= 10:
         raise InputError(
-            f"a spread of {spread:g} came: wanted above 0 and at most 10, where 1 is a photograph's contrast"
+            f"a spread of {spread:g} given; expected above 0 and at most 10, where 1 is a photograph's contrast"
         )
 
 
@@ -260,7 +266,9 @@ def _strategy(size: int, population: int, spread: float, seed: int | Sequence[in
     try:
         cma = importlib.import_module("cma")
     except ImportError:
-        raise InputError("evolution needs the package cma: pip install 'synthstim[evolve]'") from None
+        raise InputError(
+            "evolution needs the package cma", "pip install 'synthstim[evolve]'", code="not-installed"
+        ) from None
     random = np.random.default_rng(seed)
     options = {
         "popsize": population,

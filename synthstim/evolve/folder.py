@@ -56,7 +56,9 @@ class EvolutionFolder:
     def __init__(self, directory: str | Path) -> None:
         self.root = Path(directory)
         if not (self.root / SETTINGS).is_file():
-            raise InputError(f"{self.root} is no evolution: it has no {SETTINGS}; begin one with synthstim evolve init")
+            raise InputError(
+                f"{self.root} is not an evolution: it has no {SETTINGS}; begin one with synthstim evolve init"
+            )
         self.settings: EvolveSettings = validate(read_yaml(self.root / SETTINGS), EvolveSettings)
         self.evolutions = _evolutions(self.settings, self._starts())
         self._rows: list[dict[str, Any]] = []
@@ -157,7 +159,9 @@ class EvolutionFolder:
     def _measured(self, responses: Responses, stimuli: StimulusSet) -> tuple[Values, Values]:
         """Mean response of each site to its own images, and the trials behind it, both (site, image)."""
         if absent := [site for site in self.settings.sites if site not in responses.sites]:
-            raise InputError(f"{responses.source} lacks the site {absent[0]}: it has {listed(responses.sites)}")
+            raise InputError(
+                f"{responses.source} lacks the site {absent[0]}: it has {listed(responses.sites)}", code="missing"
+            )
         table = stimuli.table
         means, counts = [], []
         for site in self.settings.sites:
@@ -166,7 +170,9 @@ class EvolutionFolder:
             if missing := [name for name, count in zip(own, found.count[:, 0], strict=True) if not count]:
                 raise InputError(
                     f"{responses.source}: {len(missing)} of the {len(own)} images of {site} have no trial at it "
-                    f"({listed(missing)}): show every one at least once"
+                    f"({listed(missing)})",
+                    "show every one at least once",
+                    code="too-few",
                 )
             means.append(found.mean[:, 0])
             counts.append(found.count[:, 0])
@@ -191,7 +197,9 @@ class EvolutionFolder:
             with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as stored:
                 codes, means, counts = (stored[name] for name in _ARRAYS)
         except Exception as error:  # a damaged archive makes its reader raise anything
-            raise InputError(f"{path} is damaged ({said_by(error, 120)}): bring back a copy") from None
+            raise InputError(
+                f"{path} is damaged ({said_by(error, 120)})", "restore it from a copy", code="unreadable"
+            ) from None
         if codes.shape != asked.shape or not np.allclose(codes, asked, rtol=1e-6, atol=1e-9):
             self.settings.require_same_versions(self.root)
         self._learn(means, counts)
@@ -202,7 +210,7 @@ class EvolutionFolder:
         for site, digest in self.settings.starts.items():
             path = self.root / "starts" / f"{digest}.png"
             if not path.is_file() or sha256_of(path) != digest:
-                raise InputError(f"{path} is missing or has changed: bring back a copy")
+                raise InputError(f"{path} is missing or has changed", "restore it from a copy", code="changed")
             found[site] = torch.from_numpy(read_image(path))
         return found
 

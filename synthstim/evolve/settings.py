@@ -32,13 +32,13 @@ def _sequence(value: Any) -> Any:
 
 def _site(value: str) -> str:
     if not is_name(value):
-        raise problem(f"is {value[:80]!r}, wanted the name of a site: {NAME_RULE}")
+        raise problem(f"is {value[:80]!r}; expected the name of a site: {NAME_RULE}")
     return value
 
 
 def _goal(value: str) -> str:
     if value not in (known := followed()):
-        raise problem(f"is {value[:80]!r}, wanted {listed(list(map(repr, known)), 'or')}")
+        raise problem(f"is {value[:80]!r}; expected {listed(list(map(repr, known)), 'or')}")
     return value
 
 
@@ -119,7 +119,7 @@ class EvolveSettings(Section):
         here = versions()
         other = [f"{name} {was}" for name, was in self.made_with.items() if here.get(name) != was]
         advice = f"install {', '.join(other)}, with which it was begun" if other else "a file of told/ was changed"
-        raise InputError(f"{root} cannot be gone on with, its generations come out otherwise here: {advice}")
+        raise InputError(f"{root} cannot be resumed; its generations differ here: {advice}", code="mismatch")
 
 
 def versions() -> dict[str, str]:

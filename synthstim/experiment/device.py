@@ -22,13 +22,13 @@ def prepare_files(request: ExportRequest, directory: Path) -> Prepared:
     """
     source, values, name = request.source, request.setup.settings, request.protocol.name
     if source is None:
-        raise InputError(f"{name} takes the stimuli of a set: give one")
+        raise InputError(f"{name} takes the stimuli of a set", "give one")
     if request.labels is not None or request.answers is not None:
-        raise InputError(f"{name} asks for no words: leave labels and answers out")
+        raise InputError(f"{name} asks for no words", "leave labels and answers out")
     source.require_intact()
     table = source.table if values["include"] == "all" else source.table[source.table["status"].fillna("") != "failed"]
     if not len(table):
-        raise InputError(f"no stimulus of {source.root.name} remains: choose include=all")
+        raise InputError(f"no stimulus of {source.root.name} remains", "choose include=all")
     check_codes(FIRST_STIMULUS + len(table) - 1, request.setup.rig)
     (directory / "stimuli").mkdir(parents=True)
     entries = []

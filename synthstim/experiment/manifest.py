@@ -142,10 +142,12 @@ def read_manifest(root: Path, kind: type[Kind]) -> Kind:
         first = error.errors(include_url=False, include_input=False)[0]
     name = ".".join(map(str, first["loc"]))
     if first["type"] == "missing":
-        raise InputError(f"{root / FILE} lacks {name!r}: restore it from a copy, or export the set again")
+        raise InputError(
+            f"{root / FILE} lacks {name!r}", "restore it from a copy, or export the set again", code="missing"
+        )
     why = " ".join(f"{name}: {first['msg']}".removeprefix(": ").split())
     raise InputError(
-        f"{root / FILE} is not the manifest of an experiment ({why}): restore it from a copy, or export the set again"
+        f"{root / FILE} is not the manifest of an experiment ({why})", "restore it from a copy, or export the set again"
     )
 
 
@@ -158,7 +160,7 @@ def read_manifest_text(root: Path) -> bytes:
     try:
         return (root / FILE).read_bytes()
     except OSError:
-        raise InputError(f"{root} is no exported experiment: it has no {FILE} that can be read") from None
+        raise InputError(f"{root} is not an exported experiment: it has no {FILE} that can be read") from None
 
 
 def manifest_facts(root: Path, kind: type[ManifestPart]) -> dict[str, Any]:

@@ -25,5 +25,6 @@ def check_codes(last: int, rig: Rig) -> None:
     if rig.markers.kind == "serial" and rig.markers.encoding == "byte" and last > 255:
         raise InputError(
             f"{last - FIRST_STIMULUS + 1} stimuli need codes up to {last}, more than a byte holds:"
-            " set markers.encoding to line in rig.yaml, or export the set in parts"
+            " set markers.encoding to line in rig.yaml, or export the set in parts",
+            code="too-large",
         )

@@ -43,9 +43,9 @@ def position(settings: Mapping[str, Any], rig: Rig) -> tuple[float, float]:
     x, y = settings["x_deg"], settings["y_deg"]
     eccentricity, angle = settings["eccentricity_deg"], settings["polar_angle_deg"]
     if (eccentricity is None) != (angle is None):
-        raise InputError("a position needs both eccentricity_deg and polar_angle_deg: give both, or x_deg and y_deg")
+        raise InputError("a position needs both eccentricity_deg and polar_angle_deg", "give both, or x_deg and y_deg")
     if eccentricity is not None and (x is not None or y is not None):
-        raise InputError("the position is given twice: give x_deg and y_deg, or eccentricity_deg and polar_angle_deg")
+        raise InputError("the position is given twice", "give x_deg and y_deg, or eccentricity_deg and polar_angle_deg")
     if eccentricity is None:
         x, y = x or 0.0, y or 0.0
         eccentricity, angle = math.hypot(x, y), math.degrees(math.atan2(y, x))
@@ -65,7 +65,8 @@ def place(name: str, width: int, height: int, centre: tuple[float, float], rig: 
     if left < 0 or top < 0 or left + width > monitor.width_px or top + height > monitor.height_px:
         raise InputError(
             f"{name} ({width} x {height} pixels) at {centre[0]:.0f}, {centre[1]:.0f} pixels from the centre would leave"
-            f" the {monitor.width_px} x {monitor.height_px} screen: move it, or give a smaller size_deg"
+            f" the {monitor.width_px} x {monitor.height_px} screen",
+            "move it, or give a smaller size_deg",
         )
     return Box(left, top, width, height)
 

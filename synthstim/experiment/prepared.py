@@ -67,8 +67,9 @@ def require_modality(stimulus_set: StimulusSet, wanted: str, protocol: str) -> N
     if other := sorted(str(kind) for kind in found - {wanted}):
         modality = MODALITIES[wanted]
         raise InputError(
-            f"{stimulus_set.root.name} holds stimuli of the modality {other[0]}, {protocol} {modality.presents} {modality.plural}: choose another set or"
-            " another protocol"
+            f"{stimulus_set.root.name} holds stimuli of the modality {other[0]}, {protocol} {modality.presents} {modality.plural}",
+            "choose another set or another protocol",
+            code="mismatch",
         )
 
 

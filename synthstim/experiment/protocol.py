@@ -66,7 +66,7 @@ class Protocol(ProtocolPart):
         """
         for name in given:
             if name not in self.settings:
-                raise InputError(f"{self.name} has no setting {name!r}, {nearest(name, self.settings)}")
+                raise InputError(f"{self.name} has no setting {name!r}, {nearest(name, self.settings)}", code="unknown")
         return {
             name: value_of(name, setting, given[name]) if name in given else setting.default
             for name, setting in self.settings.items()
@@ -84,7 +84,7 @@ def protocols_folder() -> Path:
     for folder in (package / "protocols", package.parent / "protocols"):
         if folder.is_dir():
             return folder
-    raise InputError("the protocols are missing from this installation: install synthstim again")
+    raise InputError("the protocols are missing from this installation", "install synthstim again")
 
 
 def read_folder(folder: Path) -> Protocol:
@@ -99,10 +99,10 @@ def read_folder(folder: Path) -> Protocol:
         raise InputError(f"{folder} is no protocol: a folder with {FILE} is wanted")
     for file in (path, folder / README):
         if file.exists() and file.resolve().parent != folder:
-            raise InputError(f"{file.name} of {folder} is a link to another folder: copy the file into it")
+            raise InputError(f"{file.name} of {folder} is a link to another folder", "copy the file into it")
     protocol = validate(read_yaml(path), Protocol)
     if protocol.name != folder.name:
-        raise InputError(f"{path.name} of {folder.name} calls itself {protocol.name!r}: give both the same name")
+        raise InputError(f"{path.name} of {folder.name} calls itself {protocol.name!r}", "give both the same name")
     protocol = _with_settings(_with_parts(protocol))
     _check_references(protocol)
     if bool(protocol.flow) == (protocol.stimuli == "files"):
@@ -166,13 +166,15 @@ def _check_references(protocol: Protocol) -> None:
             _require(protocol, piece.text, protocol.texts, "text")
             _require(protocol, piece.shown_in, [other.name for other in routine.pieces], "piece of the routine")
             if piece.name in names or piece.name in protocol.routines:
-                raise InputError(f"{protocol.name} uses the name {piece.name!r} twice: make it unique")
+                raise InputError(f"{protocol.name} uses the name {piece.name!r} twice", "make it unique")
             names.append(piece.name)
 
 
 def _require(protocol: Protocol, name: str, known: Any, noun: str) -> None:
     if name and name not in known:
-        raise InputError(f"{protocol.name} names the {noun} {name!r}, which it lacks: {nearest(name, known)}")
+        raise InputError(
+            f"{protocol.name} names the {noun} {name!r}, which it lacks: {nearest(name, known)}", code="missing"
+        )
 
 
 def _steps(flow: tuple[Step, ...]) -> list[Step]:

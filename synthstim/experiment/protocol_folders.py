@@ -101,7 +101,7 @@ def new_protocol(name: str, folder: str | Path = ".", *, like: str = "") -> Path
     """
     if not re.fullmatch(NAME_PATTERN, name):
         raise InputError(
-            f"the name {name!r} came for a protocol: wanted a letter, then small letters, digits or _, 40 at most"
+            f"the name {name!r} given for a protocol; expected a letter, then small letters, digits or _, 40 at most"
         )
     made = Path(folder) / name
     require_new_folder(made)

@@ -56,7 +56,7 @@ def write_readme(
             first_code=FIRST_STIMULUS,
         )
     except Exception as error:  # a template may fail in any way
-        raise InputError(f"{README} of {protocol.name} cannot be filled ({said_by(error)}): correct it") from None
+        raise InputError(f"{README} of {protocol.name} cannot be filled ({said_by(error)})", "correct it") from None
     path.write_text(text, encoding="utf-8", newline="\n")
 
 

@@ -102,7 +102,7 @@ class Rig(Section):
     def offset(self, eccentricity: float) -> float:
         """How far from the point straight ahead an eccentricity in degrees lies on the flat screen, in pixels."""
         if not 0 <= eccentricity < 80:
-            raise InputError(f"an eccentricity of {eccentricity:g} deg is not on a flat screen: give 0 to 80")
+            raise InputError(f"an eccentricity of {eccentricity:g} deg is not on a flat screen", "give 0 to 80")
         return self.monitor.distance_cm * math.tan(math.radians(eccentricity)) / self.cm_per_px
 
     def frames(self, milliseconds: float, name: str) -> int:
@@ -119,7 +119,7 @@ class Rig(Section):
             f"{self.milliseconds(n):.4g} ms ({n} frame{'s' * (n > 1)})" for n in sorted({below, above})
         )
         raise InputError(
-            f"{name} of {milliseconds:g} ms is {exact:.4g} frames at {self.monitor.refresh_hz:g} Hz: give {choices}"
+            f"{name} of {milliseconds:g} ms is {exact:.4g} frames at {self.monitor.refresh_hz:g} Hz", f"give {choices}"
         )
 
     def milliseconds(self, frames: int) -> float:
@@ -140,6 +140,6 @@ def read_rig(path: str | Path) -> Rig:
     rig = validate(read_yaml(path), Rig)
     if not rig.linearised and not 1.6 <= rig.monitor.gamma <= 2.8:
         raise InputError(
-            f"{Path(path).name}: monitor.gamma is {rig.monitor.gamma:g}: wanted the display's own, 1.6 to 2.8, or 1 if it is linearised"
+            f"{Path(path).name}: monitor.gamma is {rig.monitor.gamma:g}; expected the display's own, 1.6 to 2.8, or 1 if it is linearised"
         )
     return rig

@@ -49,7 +49,7 @@ def value_of(name: str, setting: Setting, given: Any) -> Any:
     Raises:
         InputError: it is not what the setting wants.
     """
-    sentence = f"{name} is {str(given)[:80]!r}: wanted {setting.wanted}"
+    sentence = f"{name} is {str(given)[:80]!r}; expected {setting.wanted}"
     text = str(given).strip().lower()
     if given is None or (setting.default is None and text in ("", "none")):
         if setting.default is None:

@@ -40,8 +40,10 @@ def _require_known(text: str, known: Collection[str], what: str) -> None:
     try:
         parts = [part for part in Formatter().parse(text) if part[1] is not None]
     except ValueError:
-        raise InputError(f"{what} has a brace too few or too many: write each that is to be read twice") from None
+        raise InputError(
+            f"{what} has a brace too few or too many", "write each that is to be read twice", code="too-few"
+        ) from None
     if formatted := [name for _, name, how, conversion in parts if how or conversion]:
-        raise InputError(f"{what} formats the figure {formatted[0]!r}: write its name alone in the braces")
+        raise InputError(f"{what} formats the figure {formatted[0]!r}", "write its name alone in the braces")
     if unknown := [str(name) for _, name, _, _ in parts if name not in known]:
         raise InputError(f"{what} names the figure {unknown[0]!r}: {nearest(unknown[0], known)}")

@@ -19,12 +19,12 @@ def cache_folder(of: str = "recordings") -> Path:
         else:
             folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "synthstim"
     except RuntimeError:  # a user without a home
-        raise InputError("this user has no home to keep a cache in: set SYNTHSTIM_CACHE to a folder") from None
+        raise InputError("this user has no home to keep a cache in", "set SYNTHSTIM_CACHE to a folder") from None
     folder = folder / of
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
         raise InputError(
-            f"no cache can be kept at {folder} ({error.strerror}): set SYNTHSTIM_CACHE to a folder"
+            f"no cache can be kept at {folder} ({error.strerror})", "set SYNTHSTIM_CACHE to a folder"
         ) from None
     return folder

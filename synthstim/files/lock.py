@@ -61,7 +61,9 @@ def locked(path: Path, command: str) -> Iterator[Holder | None]:
         if not _try(stream, path) or (before is not None and before.host != socket.gethostname()):
             who = str(before) if before else "another process"
             raise InputError(
-                f"{path.parent} is in use ({who}): let it work, or end it first; if that computer is off, remove {path}"
+                f"{path.parent} is in use ({who})",
+                f"let it finish, or stop it first; if that computer is off, remove {path}",
+                code="in-use",
             )
         me = Holder(os.getpid(), socket.gethostname(), _now(), command)
         _say(stream, json.dumps(asdict(me)) + "\n")
@@ -86,7 +88,7 @@ def _opened(path: Path) -> Iterator[IO[bytes]]:
     try:
         stream = os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT, 0o666), "rb+")
     except OSError as error:
-        raise InputError(f"{path} cannot be opened ({error.strerror}): give this user the rights") from None
+        raise InputError(f"{path} cannot be opened ({error.strerror}): grant this user the rights") from None
     try:
         yield stream
     finally:

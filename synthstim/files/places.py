@@ -21,7 +21,7 @@ def require_absent(path: str | Path) -> Path:
     """
     root = _named_well(Path(path))
     if is_there(root):
-        raise InputError(f"{root} exists already: choose another name or remove it")
+        raise InputError(f"{root} exists already", "choose another name or remove it", code="in-the-way")
     require_parent(root)
     return root
 
@@ -40,9 +40,11 @@ def require_replaceable(path: str | Path, ours: Callable[[Path], bool], kind: st
     file = _named_well(Path(path))
     taken = is_there(file)
     if taken and file.is_dir():
-        raise InputError(f"{file} is a directory: give the name of a file, such as {file / file.name}")
+        raise InputError(f"{file} is a directory", f"give the name of a file, such as {file / file.name}")
     if taken and (file.is_symlink() or not (file.is_file() and _is_ours(file, ours))):
-        raise InputError(f"{file} exists already and is not {kind}: choose another name or remove it")
+        raise InputError(
+            f"{file} exists already and is not {kind}", "choose another name or remove it", code="in-the-way"
+        )
     require_parent(file)
     return file
 
@@ -70,21 +72,21 @@ def require_parent(path: Path) -> None:
     try:
         parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise InputError(f"{parent} cannot be made ({_reason(error)}): choose another place") from None
+        raise InputError(f"{parent} cannot be made ({_reason(error)})", "choose another place") from None
     if not os.access(parent, os.W_OK):
-        raise InputError(f"{parent} cannot be written: choose another place")
+        raise InputError(f"{parent} cannot be written", "choose another place")
 
 
 def _named_well(path: Path) -> Path:
     name = path.name
     if not name or name == "..":
-        raise InputError(f"{str(path)!r} names no file or folder of its own: add a name to it")
+        raise InputError(f"{str(path)!r} names no file or folder of its own", "add a name to it")
     if not name.isprintable() or len(os.fsencode(name)) > LONGEST_NAME:
         raise InputError(
             f"the name {name[:40]!a} cannot be used: {LONGEST_NAME} bytes at most, all of them printable characters"
         )
     if name.partition(".")[0].strip().lower() in RESERVED or name[-1] in ". ":
-        raise InputError(f"the name {name!r} is none that Windows takes for a file: choose another")
+        raise InputError(f"the name {name!r} is none that Windows takes for a file", "choose another")
     return path
 
 
@@ -97,7 +99,7 @@ def is_there(path: Path) -> bool:
     try:
         return path.exists() or path.is_symlink()
     except OSError as error:  # a parent that may not be looked into, or a path that is too long
-        raise InputError(f"{str(path)[:80]} cannot be looked up ({_reason(error)}): choose another place") from None
+        raise InputError(f"{str(path)[:80]} cannot be looked up ({_reason(error)})", "choose another place") from None
 
 
 def _is_ours(path: Path, ours: Callable[[Path], bool]) -> bool:

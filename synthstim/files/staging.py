@@ -86,7 +86,11 @@ class Staging:
 
     def unwritten(self, error: OSError) -> InputError:
         """The sentence for a disk that is full or that fails."""
-        return InputError(f"{self.root} could not be written ({error.strerror or error}): make room, then try again")
+        return InputError(
+            f"{self.root} could not be written ({error.strerror or error})",
+            "make room, then try again",
+            code="no-space",
+        )
 
     def _empty(self) -> None:
         for left in self.path.iterdir():
@@ -111,7 +115,9 @@ def require_ours(folder: Path, mark: Path) -> None:
     An empty one is nobody's loss: it is what a process leaves that was killed before it had set its mark.
     """
     if folder.is_symlink() or (os.path.lexists(folder) and not mark.is_file() and not _is_empty(folder)):
-        raise InputError(f"{folder} is in the way and is not synthstim's: move it, or choose another name")
+        raise InputError(
+            f"{folder} is in the way and is not synthstim's", "move it, or choose another name", code="in-the-way"
+        )
 
 
 def _hidden(root: Path) -> Path:

@@ -93,7 +93,9 @@ class Aim:
                 zscore=facts.get("zscore") is not False, given=_hashable(facts.get("given", {})),
             )  # fmt: skip
         except (KeyError, TypeError, ValueError, AttributeError) as error:
-            raise InputError(f"provenance.json describes a stimulus that cannot be read ({error})") from None
+            raise InputError(
+                f"provenance.json describes a stimulus that cannot be read ({error})", code="unreadable"
+            ) from None
 
 
 def _hashable(value: Any) -> Any:

@@ -17,7 +17,7 @@ from synthstim.recipe.yaml_source import Location
 
 def _targets(value: str | tuple[str, ...]) -> str | tuple[str, ...]:
     if isinstance(value, str) and value != "all":
-        raise problem(f"is {value[:60]!r}, wanted 'all' or a list of sites")
+        raise problem(f"is {value[:60]!r}; expected 'all' or a list of sites")
     return value
 
 

@@ -134,7 +134,7 @@ def _tidy(session: LoopSession) -> None:
             remove(path)
     for generation in session.generations:
         if late := generation.late:
-            words = f"{listed(late)} came or changed after the responses were taken in, and is not read"
+            words = f"{listed(late)} arrived or changed after the responses were read, and is ignored"
             session.log.add_once(generation.number, "late", words)
 
 

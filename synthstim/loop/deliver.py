@@ -42,14 +42,18 @@ def deliver(
     paths = [require_file(path) for path in files]
     names = [path.name for path in paths]
     if twice := [name for at, name in enumerate(names) if name in names[:at]]:
-        raise InputError(f"two files are called {twice[0]}: rename one")
+        raise InputError(f"two files are called {twice[0]}", "rename one")
     if not paths:
-        raise InputError("no file came: name the files of responses")
+        raise InputError("no file given", "name the files of responses")
     logs = [path for path in paths if path.name.endswith(PRESENTATIONS)]
     if not rehearsal and (imagined := [path.name for path in logs if is_rehearsal(path)]):
-        raise InputError(f"{imagined[0]} is of a rehearsal, which nobody watched: ask for it as such (--rehearsal)")
+        raise InputError(
+            f"{imagined[0]} is of a rehearsal, which nobody watched",
+            "ask for it explicitly (--rehearsal)",
+            code="not-allowed",
+        )
     if taken := [path.name for path in paths if _is_there(path, target.inbox)]:
-        raise InputError(f"{listed(taken)} is in {target.inbox} already: remove it there, or give yours another name")
+        raise InputError(f"{listed(taken)} is in {target.inbox} already", "remove it there, or give yours another name")
     try:
         target.inbox.mkdir(exist_ok=True)
         for path in paths:
@@ -67,7 +71,7 @@ def deliver(
 def _target(session: LoopSession, number: int | None) -> Generation:
     known = session.generations
     if number is not None and not 0 <= number < len(known):
-        raise InputError(f"generation {number} came, the session has 0 to {len(known) - 1}")
+        raise InputError(f"generation {number} given; the session has 0 to {len(known) - 1}")
     target = known[-1] if number is None else known[number]
     if target.lacks in ("set", "experiment"):
         raise InputError(
@@ -88,4 +92,4 @@ def _copy(source: Path, target: Path) -> None:
     with written_whole(target) as part:
         shutil.copyfile(source, part)
         if sha256_of(part) != sha256_of(source):
-            raise InputError(f"{source} changed while it was copied: deliver it when it is complete")
+            raise InputError(f"{source} changed while it was copied", "deliver it when it is complete")

@@ -126,4 +126,4 @@ def read_json(path: Path) -> dict[str, Any]:
     try:
         return dict(json.loads(path.read_text(encoding="utf-8")))
     except (OSError, ValueError, TypeError) as error:
-        raise InputError(f"{path} cannot be read ({error}): restore it from a copy") from None
+        raise InputError(f"{path} cannot be read ({error})", "restore it from a copy", code="unreadable") from None

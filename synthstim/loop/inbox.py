@@ -119,7 +119,7 @@ def copy_checked(source: Path, target: Path, digest: str) -> dict[str, str | int
             written.write(block)
     if found.hexdigest() != digest:
         raise InputError(
-            f"{source.name} changed while it was read: leave delivered files as they are, and deliver it again"
+            f"{source.name} changed while it was read", "leave delivered files as they are, and deliver it again"
         )
     return {"sha256": digest, "bytes": stat.st_size, "mtime_ns": stat.st_mtime_ns}
 

@@ -117,7 +117,8 @@ def _of_sites(responses: Responses, session: LoopSession, generation: Generation
     if not (known := [site for site in responses.sites if site in wanted]):
         raise InputError(
             f"{responses.source} holds none of the sites of generation 0 ({listed(fitted)}), but {listed(responses.sites)}:"
-            " call the sites by the same names"
+            " call the sites by the same names",
+            code="too-few",
         )
     new = [site for site in responses.sites if site not in (*fitted, *passed_over)]
     gone = [site for site in wanted if site not in (*known, *leave)]
@@ -132,7 +133,8 @@ def _require_coverage(responses: Responses, table: pd.DataFrame, settings: LoopS
     if often < settings.min_share * len(table):
         raise InputError(
             f"{responses.source}: {often} of {len(table)} stimuli of the generation have {settings.min_repeats} trials or"
-            f" more, {settings.min_share:.0%} is wanted: deliver the rest as well, or lower min_share in loop.yaml"
+            f" more, {settings.min_share:.0%} is wanted",
+            "deliver the rest as well, or lower min_share in loop.yaml",
         )
 
 

@@ -55,8 +55,8 @@ def plan_generation(session: LoopSession, generation: Generation, tell: Callable
         )
     if not requests and not naturals + patterns:
         raise InputError(
-            f"every goal of loop.yaml is reached or over by generation {number}: add a goal or levels, or set"
-            " explore.at_least"
+            f"every goal of loop.yaml is reached or over by generation {number}",
+            "add a goal or levels, or set explore.at_least",
         )
     tell(f"generation {number}: {len(requests)} requests, {naturals + patterns} images to explore with")
     asked = [*requests, *_patterns(settings, number, [site for site in sites if site not in scores], patterns)]

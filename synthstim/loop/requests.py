@@ -91,7 +91,8 @@ def require_sites(settings: LoopSettings, number: int, sites: Sequence[str]) -> 
         if goal.active(number) and (unknown := [site for site in goal.named if site not in sites]):
             raise InputError(
                 f"loop.yaml: the goal {goal.name} names the site {unknown[0]!r}, which is not among the {len(sites)} that were"
-                f" recorded last and are fitted: {nearest(unknown[0], sites)}"
+                f" recorded last and are fitted: {nearest(unknown[0], sites)}",
+                code="unknown",
             )
 
 

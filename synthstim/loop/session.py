@@ -49,7 +49,7 @@ class LoopSession:
         """
         root = Path(directory)
         if not (root / LOOP).is_file():
-            raise InputError(f"{root} is no session: it has no {LOOP}; make one with: synthstim loop init {root}")
+            raise InputError(f"{root} is not a session: it has no {LOOP}; make one with: synthstim loop init {root}")
         settings = read_settings(root / LOOP)
         if (root / BEGUN).is_file():
             _require_as_begun(settings, read_json(root / BEGUN))
@@ -64,7 +64,9 @@ class LoopSession:
             if path.is_dir() and (match := _NAME.fullmatch(path.name))
         )
         if [number for number, _ in found] != list(range(len(found))) or not found:
-            raise InputError(f"{self.root} lacks a generation before the newest: restore its folder from a copy")
+            raise InputError(
+                f"{self.root} lacks a generation before the newest", "restore its folder from a copy", code="missing"
+            )
         return [Generation(path, number) for number, path in found]
 
     @property
@@ -109,8 +111,8 @@ def _require_as_begun(settings: LoopSettings, begun: Mapping[str, Any]) -> None:
     for name, value in lasting(settings).items():
         if name in begun and begun[name] != value:
             raise InputError(
-                f"{LOOP}: {name} is {value}, this session began with {begun[name]}: put it back, or begin another session with:"
-                " synthstim loop init --from"
+                f"{LOOP}: {name} is {value}, this session began with {begun[name]}",
+                "put it back, or begin another session with: synthstim loop init --from",
             )
 
 

@@ -24,16 +24,18 @@ CHOICES = ("all", "selected")
 
 def _window(value: tuple[float, float]) -> tuple[float, float]:
     if not value[0] < value[1]:
-        raise problem(f"is [{value[0]:g}, {value[1]:g}], wanted a window that ends after it starts")
+        raise problem(f"is [{value[0]:g}, {value[1]:g}]; expected a window that ends after it starts")
     try:
         return require_window(value, "")
     except InputError:
-        raise problem(f"is [{value[0]:g}, {value[1]:g}], wanted seconds from the onset, such as [0.07, 0.17]") from None
+        raise problem(
+            f"is [{value[0]:g}, {value[1]:g}]; expected seconds from the onset, such as [0.07, 0.17]"
+        ) from None
 
 
 def _sites(value: Any, info: ValidationInfo) -> Any:
     if isinstance(value, str) and value not in CHOICES:
-        raise problem(f"is {value[:60]!r}, wanted 'all', 'selected' or a list of sites")
+        raise problem(f"is {value[:60]!r}; expected 'all', 'selected' or a list of sites")
     return value
 
 

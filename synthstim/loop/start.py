@@ -111,7 +111,9 @@ def _write_naturals(
     if source is not None and (source / "stimuli.tsv").is_file():
         if count is not None:
             raise InputError(
-                f"{source} is a stimulus set, which is shown as it is: leave --count out, or give a folder"
+                f"{source} is a stimulus set, which is shown as it is",
+                "leave --count out, or give a folder",
+                code="mismatch",
             )
         adopted = StimulusSet.read(source)
         if not adopted.modality.looped:
@@ -128,7 +130,7 @@ def _write_naturals(
     pool = natural_pool(observer, folder, count=2 * wanted, seed=session.settings.seed)
     chosen = _spread(pool, wanted, session.settings.seed)
     if len(chosen) < wanted:
-        raise InputError(f"{wanted} images came as count, the photographs give {len(chosen)}: ask for fewer")
+        raise InputError(f"{wanted} images given as count; the photographs give {len(chosen)}", "ask for fewer")
     with written_whole(generation.root / "set") as part:
         writer = SetWriter(part, description="Natural images")
         for at, number in enumerate(chosen):
@@ -151,7 +153,10 @@ def _groups(session: LoopSession, generation: Generation) -> dict[str, str]:
     if session.settings.groups is not None:
         table = read_frame(session.root / session.settings.groups, text=("stimulus_id", "group"))
         if absent := [name for name in ("stimulus_id", "group") if name not in table]:
-            raise InputError(f"{session.settings.groups} lacks the column {absent[0]}: it needs stimulus_id and group")
+            raise InputError(
+                f"{session.settings.groups} lacks the column {absent[0]}: it needs stimulus_id and group",
+                code="missing",
+            )
         groups |= dict(zip(table["stimulus_id"].astype(str), table["group"].astype(str), strict=True))
     return groups
 

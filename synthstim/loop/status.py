@@ -97,8 +97,8 @@ def _awaited(newest: Generation, session: LoopSession) -> str:
             return f"generation {newest.number}: {len(inbox.arrived)} files arrived; take them in with: synthstim loop next {session.root}"
         return awaited(newest, inbox)
     if newest.lacks is None:
-        return f"generation {newest.number} is complete; go on with: synthstim loop next {session.root}"
-    return f"generation {newest.number} is {_STATES[newest.lacks]}; go on with: synthstim loop next {session.root}"
+        return f"generation {newest.number} is complete; continue with: synthstim loop next {session.root}"
+    return f"generation {newest.number} is {_STATES[newest.lacks]}; continue with: synthstim loop next {session.root}"
 
 
 def _error(log: pd.DataFrame) -> str:

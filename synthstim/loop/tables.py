@@ -29,7 +29,7 @@ def read_frame(path: Path, text: Iterable[str] = ()) -> pd.DataFrame:
             path, sep="\t", dtype=dict.fromkeys(text, "string"), keep_default_na=False, na_values=[MISSING]
         )
     except (OSError, ValueError) as error:
-        raise InputError(f"{path} cannot be read ({error}): restore it from a copy") from None
+        raise InputError(f"{path} cannot be read ({error})", "restore it from a copy", code="unreadable") from None
 
 
 def shown(value: Any) -> str:
@@ -40,6 +40,7 @@ def shown(value: Any) -> str:
 def full(path: Path, error: OSError) -> InputError:
     """The sentence for what could not be written."""
     return InputError(
-        f"{path} could not be written ({error.strerror or error}): make room or give the rights, then go on with: synthstim"
-        " loop next"
+        f"{path} could not be written ({error.strerror or error})",
+        "make room or grant the rights, then continue with: synthstim loop next",
+        code="no-space",
     )

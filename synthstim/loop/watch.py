@@ -88,7 +88,7 @@ def watch(
         InputError: the directory is no session, or another process works on it.
     """
     if not every > 0:
-        raise InputError(f"every {every:g} s came: wanted more than 0")
+        raise InputError(f"every {every:g} s given; expected more than 0", code="too-large")
     session = LoopSession.read(directory, **opening)
     with _working(session, "watch"), _terminable():
         session.log.add(session.newest.number, "watching", f"every {every:g} s")

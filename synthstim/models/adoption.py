@@ -23,13 +23,15 @@ def adopted(module: nn.Module) -> nn.Module:
     if not isinstance(module, nn.Module):
         kind = f"the class {module.__name__}" if isinstance(module, type) else type(module).__name__
         hint = "give its .module()" if kind == "ExportedProgram" else "make one of it"
-        raise InputError(f"an observer wants a torch.nn.Module, {kind} came: {hint}")
+        raise InputError(f"an observer wants a torch.nn.Module, {kind} given: {hint}")
     while inner := next((name for wrapper, name in _WRAPPERS if type(module).__name__ == wrapper), None):
         module = getattr(module, inner)
     tensors = {**dict(module.named_parameters()), **dict(module.named_buffers())}
     for name, tensor in tensors.items():
         if nn.parameter.is_lazy(tensor) or tensor.device.type == "meta":
-            raise InputError(f"{name} of {type(module).__name__} has no values yet: run it once, and load its weights")
+            raise InputError(
+                f"{name} of {type(module).__name__} has no values yet", "run it once, and load its weights"
+            )
     with suppress(NotImplementedError):  # What torch.export makes has one mode only.
         module.eval()
     # One by one, as TorchScript and parameters of whole numbers take it no other way.
@@ -55,7 +57,7 @@ def move(module: nn.Module, device: torch.device, dtype: torch.dtype | None = No
     """
     held = any(tensor.is_complex() for tensor in (*module.parameters(), *module.buffers()))
     if dtype == torch.bfloat16 and held:
-        raise InputError(f"{type(module).__name__} holds complex numbers, which bfloat16 has not: choose float32")
+        raise InputError(f"{type(module).__name__} holds complex numbers, which bfloat16 has not", "choose float32")
 
     def moved(tensor: Tensor) -> Tensor:
         if dtype is None or not (tensor.is_floating_point() or tensor.is_complex()):

@@ -46,7 +46,7 @@ class Axes:
     def __post_init__(self) -> None:
         known = all(name in (CHANNEL, *PLACES) for name in self.names)
         if not known or self.names.count(CHANNEL) != 1 or len(set(self.names)) != len(self.names):
-            raise InputError(f"axes {' '.join(self.names)!r} make no sense: say {_WANTED}")
+            raise InputError(f"axes {' '.join(self.names)!r} make no sense", f"say {_WANTED}")
 
     @classmethod
     def parse(cls, text: str) -> Axes:
@@ -129,12 +129,13 @@ class Axes:
         if position == "centre":
             if not self.has_grid and len(own) > 1:
                 raise InputError(
-                    f"the tokens of {layer} lie on no grid that is known, so none is its centre: give [token], or declare"
-                    f" axes of the observer, such as {{'{layer}': '1+14x14 channel'}} for 14 x 14 tokens after a class token"
+                    f"the tokens of {layer} lie on no grid that is known, so none is its centre",
+                    "give [token], or declare"
+                    f" axes of the observer, such as {{'{layer}': '1+14x14 channel'}} for 14 x 14 tokens after a class token",
                 )
             return own[tuple(side // 2 for side in own.shape)].flatten()
         if isinstance(position, str):
-            raise InputError(f"position {position!r} is unknown: choose {self._choices}")
+            raise InputError(f"position {position!r} is unknown", f"choose {self._choices}", code="unknown")
         # A token's own number counts those before the grid.
         inside = own if len(position) == len(own.shape) > 1 else places
         if len(position) != inside.ndim or any(
@@ -153,4 +154,4 @@ class Axes:
 
 def no_space(shape: tuple[int, ...]) -> InputError:
     """The error for a mask that is to be put on a layer without space."""
-    return InputError(f"a layer of shape {shape} has no space to put a mask on: fit it with ridge or pls")
+    return InputError(f"a layer of shape {shape} has no space to put a mask on", "fit it with ridge or pls")

@@ -73,7 +73,9 @@ def convert_checkpoint(checkpoint: str | Path | Sequence[str | Path], out: str |
     for path in paths:
         found, left = _read(path)
         if twice := sorted(weights.keys() & found.keys()):
-            raise InputError(f"{path.name} holds {_shown(twice[0])} as another file does: give parts that differ")
+            raise InputError(
+                f"{path.name} holds {_shown(twice[0])} as another file does", "give parts that differ", code="mismatch"
+            )
         weights.update(found)
         left_out += left
     _write(weights, out, source=paths)
@@ -82,12 +84,12 @@ def convert_checkpoint(checkpoint: str | Path | Sequence[str | Path], out: str |
 
 def _require(paths: list[Path], out: Path) -> None:
     if not paths:
-        raise InputError("no checkpoint came: give at least one file")
+        raise InputError("no checkpoint given", "give at least one file", code="too-few")
     for path in paths:
         if not path.is_file():
-            raise InputError(f"no checkpoint at {path}: check the path")
+            raise InputError(f"no checkpoint at {path}", "check the path")
     if out.suffix != ".safetensors":
-        raise InputError(f"{out.name} is no name for converted weights: let it end with .safetensors")
+        raise InputError(f"{out.name} is not a name for converted weights", "end it with .safetensors")
     require_absent(out)
 
 
@@ -112,7 +114,7 @@ def _read(path: Path) -> tuple[dict[str, Tensor], list[str]]:
         file.close()
     if not weights:
         inside = f"it holds {', '.join(left_out[:3])}" if left_out else "it is empty"
-        raise InputError(f"{path.name} holds no weights ({inside}): give a file with a state dict")
+        raise InputError(f"{path.name} holds no weights ({inside})", "give a file with a state dict", code="missing")
     return _unwrapped_names(weights), left_out
 
 
@@ -187,7 +189,7 @@ def _write(weights: dict[str, Tensor], out: Path, *, source: list[Path]) -> None
         with written_whole(out) as part:
             safetensors.torch.save_file(weights, str(part), metadata=metadata)
     except (OSError, safetensors.SafetensorError) as error:
-        raise InputError(f"{out.name} cannot be written ({said_by(error)}): choose another place") from None
+        raise InputError(f"{out.name} cannot be written ({said_by(error)})", "choose another place") from None
 
 
 def _unusable(path: Path, error: ValueError) -> InputError:

@@ -28,7 +28,11 @@ def called(name: str, make: Callable[..., Any], asked: Mapping[str, Any]) -> Obs
     takes = inspect.signature(make).parameters
     open_ended = any(parameter.kind is parameter.VAR_KEYWORD for parameter in takes.values())
     if "weights" in asked and "weights" not in takes and not open_ended:
-        raise InputError(f"{name} takes no weights, {asked['weights']} came: leave them out, or let it take weights")
+        raise InputError(
+            f"{name} takes no weights, {asked['weights']} given",
+            "leave them out, or let it take weights",
+            code="unknown",
+        )
     try:
         made = make(**{key: value for key, value in asked.items() if key in takes or open_ended})
         if isinstance(made, tuple) and len(made) == 2:
@@ -38,7 +42,7 @@ def called(name: str, make: Callable[..., Any], asked: Mapping[str, Any]) -> Obs
     except Exception as error:
         raise InputError(f"{name} failed: {_told(error)}") from error
     if not isinstance(made, Observer):
-        raise InputError(f"{name} returned a {type(made).__name__}: wanted a synthstim.Observer")
+        raise InputError(f"{name} returned a {type(made).__name__}; expected a synthstim.Observer")
     require_asked(made, name, asked)
     return made
 
@@ -48,8 +52,8 @@ def require_asked(made: Observer, name: str, asked: Mapping[str, Any]) -> None:
     for key in ("size", "seconds", "rate"):
         if key in asked and getattr(made.input, key, None) != asked[key]:
             raise InputError(
-                f"{name} is {made.input.verb} {made.input.words}, {key} {asked[key]} came: leave it out, or let the function"
-                f" take {key}"
+                f"{name} is {made.input.verb} {made.input.words}, {key} {asked[key]} given",
+                f"leave it out, or let the function take {key}",
             )
 
 
@@ -63,7 +67,9 @@ def imported(name: str) -> Callable[..., Any]:
     try:
         code = importlib.import_module(module)
     except ModuleNotFoundError as error:
-        raise InputError(f"the observer {name} cannot be imported ({error}): check the name and PYTHONPATH") from None
+        raise InputError(
+            f"the observer {name} cannot be imported ({error})", "check the name and PYTHONPATH", code="not-installed"
+        ) from None
     except Exception as error:
         raise InputError(f"{module} fails as it is imported: {_told(error)}") from error
     make = getattr(code, function, None)

@@ -62,6 +62,6 @@ def _unwrapped(state: dict[str, Tensor], first: str, source: str) -> dict[str, T
     sizes = [sum(name.startswith(prefix) for name in state) for prefix in prefixes]
     if sizes.count(max(sizes)) > 1:
         several = " and ".join(repr(prefix) for prefix, size in zip(prefixes, sizes, strict=True) if size == max(sizes))
-        raise InputError(f"{source} holds the network several times, under {several}: save the one that is meant")
+        raise InputError(f"{source} holds the network several times, under {several}", "save the one that is meant")
     prefix = prefixes[sizes.index(max(sizes))]
     return {name.removeprefix(prefix): value for name, value in state.items() if name.startswith(prefix)}

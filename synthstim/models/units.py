@@ -42,7 +42,7 @@ class Unit:
         if sum(way is not None for way in (self.channel, self.indices, self.reader)) != 1:
             raise InputError(f"a unit of {self.layer} needs exactly one of channel, indices or reader")
         if self.indices is not None and not self.indices:
-            raise InputError(f"a unit of {self.layer} is the mean of no indices: give at least one")
+            raise InputError(f"a unit of {self.layer} is the mean of no indices", "give at least one", code="too-few")
 
     @property
     def name(self) -> str:
@@ -67,7 +67,7 @@ class Unit:
         values = self.reader(activations)
         if tuple(values.shape) != (len(activations),):
             raise InputError(
-                f"{self.name} of {self.layer} gave {tuple(values.shape)} for {len(activations)} items: wanted one number each"
+                f"{self.name} of {self.layer} gave {tuple(values.shape)} for {len(activations)} items; expected one number each"
             )
         return values
 

@@ -27,9 +27,9 @@ def read_weights(path: str | Path) -> dict[str, Tensor]:
     """
     path = Path(path)
     if not path.is_file():
-        raise InputError(f"no weights file at {path}: check the path")
+        raise InputError(f"no weights file at {path}", "check the path")
     if path.suffix not in SUFFIXES:
-        raise InputError(f"{path.name} is not a weights file: wanted {', '.join(SUFFIXES)}")
+        raise InputError(f"{path.name} is not a weights file; expected {', '.join(SUFFIXES)}")
     try:
         if path.suffix == ".safetensors":
             return safetensors.torch.load_file(str(path))
@@ -38,12 +38,13 @@ def read_weights(path: str | Path) -> dict[str, Tensor]:
         # Not in torch's words, which advise to load unsafely.
         more = "" if path.suffix == ".safetensors" else ", or holds more than tensors"
         raise InputError(
-            f"{path.name} cannot be read as plain weights (it is damaged{more}): convert it (synthstim convert), or save a"
-            " state dict"
+            f"{path.name} cannot be read as plain weights (it is damaged{more})",
+            "convert it (synthstim convert), or save a state dict",
+            code="unreadable",
         ) from None
     content = unwrap(content)
     if not isinstance(content, dict) or not all(isinstance(value, Tensor) for value in content.values()):
-        raise InputError(f"{path.name} does not hold a state dict: save model.state_dict()")
+        raise InputError(f"{path.name} does not hold a state dict", "save model.state_dict()")
     return {str(name).removeprefix("module."): value for name, value in content.items()}
 
 
@@ -71,14 +72,15 @@ def load_into(module: nn.Module, state: dict[str, Tensor], source: str) -> None:
             f"lacks {missing[0]!r} ({len(missing)} in all)" if missing else "",
             f"has {extra[0]!r} too many" if extra else "",
         ]
-        raise InputError(f"{source} does not fit the model: it {' and '.join(filter(None, parts))}")
+        raise InputError(f"{source} does not fit the model: it {' and '.join(filter(None, parts))}", code="mismatch")
     for name, value in state.items():
         if value.shape != wanted[name].shape:
             raise InputError(
-                f"{source} does not fit: {name!r} is {tuple(value.shape)}, the model wants {tuple(wanted[name].shape)}"
+                f"{source} does not fit: {name!r} is {tuple(value.shape)}, the model wants {tuple(wanted[name].shape)}",
+                code="mismatch",
             )
         if value.is_floating_point() and not torch.isfinite(value).all():
-            raise InputError(f"{source} is damaged: {name!r} holds NaN or infinite values")
+            raise InputError(f"{source} is damaged: {name!r} holds NaN or infinite values", code="unreadable")
     module.load_state_dict(state)
 
 
@@ -102,8 +104,9 @@ def checksum(module: nn.Module) -> str:
                 digest.update(part)
         except TypeError:
             raise InputError(
-                f"{name!r} of {type(module).__name__} is a {type(value).__name__}, of which no checksum can be had: keep such"
-                " weights in tensors"
+                f"{name!r} of {type(module).__name__} is a {type(value).__name__}, of which no checksum can be had",
+                "keep such weights in tensors",
+                code="changed",
             ) from None
     return digest.hexdigest()
 

@@ -78,9 +78,9 @@ def load_model(
         return made
     library, short = _find(name)
     if library in ("hearing", "whisper") and size is not None:
-        raise InputError(f"{name} is played sounds, size {size} came: give a duration instead")
+        raise InputError(f"{name} is played sounds, size {size} given", "give a duration instead", code="mismatch")
     if library not in ("hearing", "whisper") and (seconds is not None or rate is not None):
-        raise InputError(f"{name} is shown images, a duration or a rate came: give size instead")
+        raise InputError(f"{name} is shown images, a duration or a rate given", "give size instead", code="mismatch")
     if weights == "random":
         warnings.warn(f"{name} has RANDOM weights: its stimuli say nothing about a trained model", stacklevel=2)
     if library in ("hearing", "whisper"):
@@ -88,7 +88,11 @@ def load_model(
         made.opening = opening(name, weights, seconds=seconds, rate=rate)
         return made
     if weights == "default" and library != "embedded" and not download:
-        raise InputError(f"the weights of {name} are on a hub: allow it with --allow-download, or give a weights file")
+        raise InputError(
+            f"the weights of {name} are on a hub",
+            "allow it with --allow-download, or give a weights file",
+            code="not-allowed",
+        )
     # Random weights are the same every time, so that a set made on them can be checked; nobody else's draws change.
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(0)
@@ -131,13 +135,14 @@ def _find(name: str) -> tuple[str, str]:
         return own, short
     known = model_names()
     if library and library not in known:
-        raise InputError(f"{name!r} names the library {library!r}: choose torchvision, timm or whisper")
+        raise InputError(f"{name!r} names the library {library!r}", "choose torchvision, timm or whisper")
     for place in [library] if library else known:
         # timm's names may go on with a tag that chooses among its weights: resnet50.a1_in1k.
         if (short.partition(".")[0] if place == "timm" else short) in known[place]:
             return place, short
     raise InputError(
-        f"no model is called {name!r}: {nearest(short, sorted({n for names in known.values() for n in names}))}"
+        f"no model is called {name!r}: {nearest(short, sorted({n for names in known.values() for n in names}))}",
+        code="unknown",
     )
 
 
@@ -175,7 +180,9 @@ def _timm(name: str, *, trained: bool) -> tuple[nn.Module, ImageInput]:
         if "pretrained tag" in str(error):
             raise InputError(f"timm has no {name}: {error}, see timm.list_pretrained()") from None
         if "No pretrained weights" in str(error):
-            raise InputError(f"timm has no trained weights for {name}: give a weights file or weights random") from None
+            raise InputError(
+                f"timm has no trained weights for {name}", "give a weights file or weights random"
+            ) from None
         if not trained:
             raise
         raise _no_download(name, error) from None
@@ -184,7 +191,8 @@ def _timm(name: str, *, trained: bool) -> tuple[nn.Module, ImageInput]:
 
 def _no_download(name: str, error: Exception) -> InputError:
     return InputError(
-        f"the weights of {name} could not be downloaded ({said_by(error, 120)}): give a weights file, or use {DEFAULT}"
+        f"the weights of {name} could not be downloaded ({said_by(error, 120)})",
+        f"give a weights file, or use {DEFAULT}",
     )
 
 

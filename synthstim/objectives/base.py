@@ -71,7 +71,7 @@ class Objective:
 
     def __add__(self, other: Objective) -> Objective:
         if not isinstance(other, Objective):
-            raise InputError(f"only an objective can be added to {self}, {other!r} came")
+            raise InputError(f"{other!r} given; only an objective can be added to {self}")
 
         def bind(observer: Observer, items: int) -> Scorer:
             one, two = self.bind(observer, items), other.bind(observer, items)
@@ -106,7 +106,7 @@ class Objective:
 
     def __mul__(self, factor: float) -> Objective:
         if not isinstance(factor, int | float) or not math.isfinite(factor):
-            raise InputError(f"an objective is multiplied by a finite number, {factor!r} came")
+            raise InputError(f"{factor!r} given; an objective is multiplied by a finite number")
 
         def bind(observer: Observer, items: int) -> Scorer:
             one = self.bind(observer, items)

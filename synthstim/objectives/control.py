@@ -44,7 +44,7 @@ def level(units: Unit | Sequence[Unit], value: float | Sequence[float]) -> Objec
         read = read_each(observer, units, items)
         wanted = torch.as_tensor(value, dtype=observer.dtype, device=observer.device)
         if wanted.shape not in ((), (items,)) or not torch.isfinite(wanted).all():
-            raise InputError(f"level {value} came for {items} items: give one finite number for all or one for each")
+            raise InputError(f"level {value} given for {items} items", "give one finite number for all or one for each")
         wanted = wanted.expand(items)
 
         def nearness(stimuli: Tensor, seen: Activations, held: tuple[Tensor, ...]) -> Tensor:
@@ -78,13 +78,13 @@ def one_hot(
             targets of each item (batch, 1 + others), of as many others as the longest list has.
     """
     if temperature <= 0:
-        raise InputError(f"temperature {temperature} came, a positive number was wanted")
+        raise InputError(f"temperature {temperature} given; expected a positive number")
     given = _sets_of(target, others)
     shared = isinstance(target, Unit)
 
     def bind(observer: Observer, items: int) -> Scorer:
         if not shared and len(given) != items:
-            raise InputError(f"{len(given)} targets came for {items} items: give one for all or one for each")
+            raise InputError(f"{len(given)} targets given for {items} items", "give one for all or one for each")
         sets = given * items if shared else given
         units = list(dict.fromkeys(unit for one in sets for unit in one))
         read_units, layers = read_all(observer, units)
@@ -126,7 +126,7 @@ def pattern(units: Sequence[Unit], values: Sequence[float] | Tensor) -> Objectiv
         wanted = torch.as_tensor(values, dtype=observer.dtype, device=observer.device)
         if wanted.shape not in ((len(units),), (items, len(units))) or not torch.isfinite(wanted).all():
             raise InputError(
-                f"a pattern of {tuple(wanted.shape)} values came for {len(units)} units: give a finite one for each"
+                f"a pattern of {tuple(wanted.shape)} values given for {len(units)} units", "give a finite one for each"
             )
         read_units, layers = read_all(observer, units)
 
@@ -149,10 +149,12 @@ def _sets_of(
     else:
         lists = [tuple(one) for one in others if not isinstance(one, Unit)]
         if len(lists) != len(target):
-            raise InputError(f"{len(lists)} lists of others came for {len(target)} targets: give one for each")
+            raise InputError(f"{len(lists)} lists of others given for {len(target)} targets", "give one for each")
         sets = [(one, *held) for one, held in zip(target, lists, strict=True)]
     if not sets or any(len(one) < 2 or one[0] in one[1:] for one in sets):
-        raise InputError("one_hot wants at least one other unit, and a target that is not among the others")
+        raise InputError(
+            "one_hot wants at least one other unit, and a target that is not among the others", code="unknown"
+        )
     return sets
 
 

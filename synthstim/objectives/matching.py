@@ -35,17 +35,17 @@ def match(
         through_rectifiers: whether a matched rectifier passes gradients on unchanged, as the authors did.
     """
     if metric not in ("l2", "pearson"):
-        raise InputError(f"metric {metric!r} is unknown: choose l2 or pearson")
+        raise InputError(f"metric {metric!r} is unknown", "choose l2 or pearson", code="unknown")
     if joined not in ("mean", "worst"):
-        raise InputError(f"layers joined by {joined!r} are unknown: choose mean or worst")
+        raise InputError(f"layers joined by {joined!r} are unknown", "choose mean or worst")
     if not layers:
-        raise InputError("a metamer needs at least one layer to match")
+        raise InputError("a metamer needs at least one layer to match", code="too-few")
     layers = tuple(dict.fromkeys(layers))
 
     def bind(observer: Observer, items: int) -> Scorer:
         if references.shape[0] not in (1, items):
             raise InputError(
-                f"{references.shape[0]} references came for {items} items: give one for all or one for each"
+                f"{references.shape[0]} references given for {items} items", "give one for all or one for each"
             )
         with torch.no_grad():
             features = observer.activations(references.to(observer.device, observer.dtype), layers)
@@ -55,7 +55,8 @@ def match(
         powers = torch.stack([target.flatten(1).square().sum(1) for target in targets], 1)
         if (powers <= 0).any():
             raise InputError(
-                f"the reference evokes no activity in {layers[int((powers <= 0).any(0).int().argmax())]}: choose another layer"
+                f"the reference evokes no activity in {layers[int((powers <= 0).any(0).int().argmax())]}",
+                "choose another layer",
             )
 
         def decibels(_stimuli: Tensor, read: Activations, held: tuple[Tensor, ...]) -> Tensor:

@@ -25,7 +25,7 @@ def diversity(layer: str, groups: Sequence[int]) -> Objective:
     def bind(observer: Observer, items: int) -> Scorer:
         observer.require([layer])
         if len(groups) != items:
-            raise InputError(f"{len(groups)} group numbers came for {items} items: give one for each")
+            raise InputError(f"{len(groups)} group numbers given for {items} items", "give one for each")
         numbers = torch.as_tensor(groups, device=observer.device)
 
         def apart(_stimuli: Tensor, read: Activations, held: tuple[Tensor, ...]) -> Tensor:

@@ -16,12 +16,14 @@ def read_each(observer: Observer, units: Unit | Sequence[Unit], items: int) -> S
     """One unit of each item: a scorer whose score is its activation."""
     each = [units] * items if isinstance(units, Unit) else list(units)
     if len(each) != items:
-        raise InputError(f"{len(each)} units came for {items} items: give one for all or one for each")
+        raise InputError(f"{len(each)} units given for {items} items", "give one for all or one for each")
     layers = {unit.layer for unit in each}
     if any(unit.reader is not each[0].reader for unit in each):
-        raise InputError("a unit that is a function is read in a batch of its own: run it apart")
+        raise InputError("a unit that is a function is read in a batch of its own", "run it apart")
     if len(layers) > 1:
-        raise InputError(f"the items of one batch read one layer, {' and '.join(sorted(layers))} came: run them apart")
+        raise InputError(
+            f"the items of one batch read one layer, {' and '.join(sorted(layers))} given", "run them apart"
+        )
     (layer,) = layers
     observer.require([layer])
     if each[0].reader is not None:

@@ -139,7 +139,9 @@ def load_lsl() -> Any:
         return importlib.import_module("pylsl")
     except (ImportError, RuntimeError) as error:
         reason = str(error).partition("\n")[0]
-        raise InputError(f"LSL needs the package pylsl ({reason}): pip install 'synthstim[lsl]'") from None
+        raise InputError(
+            f"LSL needs the package pylsl ({reason})", "pip install 'synthstim[lsl]'", code="not-installed"
+        ) from None
 
 
 def _outlet(lsl: Any, name: str) -> Any:

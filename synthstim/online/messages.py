@@ -60,20 +60,22 @@ def decode(line: bytes) -> dict[str, Any]:
             or has no type.
     """
     if len(line) > MAX_BYTES:
-        raise InputError(f"a message of more than {MAX_BYTES} bytes came: send one short line of JSON at a time")
+        raise InputError(
+            f"a message of more than {MAX_BYTES} bytes given: send one short line of JSON at a time", code="too-large"
+        )
     try:
         text = line.decode("utf-8")
     except UnicodeDecodeError:
-        raise InputError("a message came that is not UTF-8: send JSON as UTF-8") from None
+        raise InputError("the message is not UTF-8: send JSON as UTF-8") from None
     _check_depth(text)
     try:
         message = json.loads(text, parse_constant=_refuse, parse_float=_finite, object_pairs_hook=_once)
     except InputError:
         raise
     except (ValueError, RecursionError):
-        raise InputError("a message came that is not JSON: send one object a line, ended by a newline") from None
+        raise InputError("the message is not JSON: send one object a line, ended by a newline") from None
     if not isinstance(message, dict) or not isinstance(message.get("type"), str):
-        raise InputError("a message came that is no JSON object with a type: see docs/online.md")
+        raise InputError("the message is not a JSON object with a type", "see docs/online.md")
     return message
 
 
@@ -85,7 +87,7 @@ def as_hello(message: Mapping[str, Any]) -> Hello:
     """
     _check_keys(message, {"version", "sites", "window_s"}, {"client"})
     if message["version"] is True or message["version"] != VERSION:
-        raise InputError(f"version {message['version']!r:.20} came, this endpoint speaks {VERSION}: update one side")
+        raise InputError(f"version {message['version']!r:.20} given; this endpoint speaks {VERSION}", "update one side")
     sites, window = message["sites"], message["window_s"]
     if not isinstance(sites, list) or not 0 < len(sites) <= MAX_SITES:
         raise InputError(f"hello: sites must be a list of 1 to {MAX_SITES} names")
@@ -114,7 +116,7 @@ def as_answer(message: Mapping[str, Any], sites: tuple[str, ...]) -> Answer:
         raise InputError("response: sequence must be a whole number and stimulus_id text, as the trial had them")
     aborted, onset = message.get("aborted", False), message.get("onset_s")
     if not isinstance(aborted, bool) or aborted == ("responses" in message):
-        raise InputError("response: give responses, or aborted: true, and not both")
+        raise InputError("response", "give responses, or aborted: true, and not both")
     if onset is not None and not _is_number(onset):
         raise InputError("response: onset_s must be a number of seconds")
     responses = {} if aborted else message["responses"]
@@ -124,7 +126,7 @@ def as_answer(message: Mapping[str, Any], sites: tuple[str, ...]) -> Answer:
         wrong = sorted(responses.keys() ^ set(sites))[0]
         word = "is missing" if wrong in sites else "was not in the hello"
         raise InputError(
-            f"response: the site {wrong[:64]!r} {word}: give one number for each of the {len(sites)} sites"
+            f"response: the site {wrong[:64]!r} {word}", f"give one number for each of the {len(sites)} sites"
         )
     ordered = {} if aborted else {site: float(responses[site]) for site in sites}
     return Answer(sequence, stimulus_id, ordered, aborted, None if onset is None else float(onset))
@@ -133,10 +135,11 @@ def as_answer(message: Mapping[str, Any], sites: tuple[str, ...]) -> Answer:
 def _check_keys(message: Mapping[str, Any], needed: set[str], allowed: set[str]) -> None:
     kind = message["type"]
     if absent := sorted(needed - message.keys()):
-        raise InputError(f"{kind}: {absent[0]} is missing")
+        raise InputError(f"{kind}: {absent[0]} is missing", code="missing")
     if unknown := sorted(message.keys() - needed - allowed - {"type"}):
         raise InputError(
-            f"{kind}: the key {unknown[0][:40]!r} is unknown: it has {', '.join(sorted(needed | allowed))}"
+            f"{kind}: the key {unknown[0][:40]!r} is unknown: it has {', '.join(sorted(needed | allowed))}",
+            code="unknown",
         )
 
 
@@ -145,7 +148,7 @@ def _check_depth(text: str) -> None:
     for found in _BRACKETS.finditer(text):
         depth += {"[": 1, "{": 1, "]": -1, "}": -1}.get(found[0], 0)
         if depth > MAX_DEPTH:
-            raise InputError(f"a message came that is nested deeper than {MAX_DEPTH}: see docs/online.md")
+            raise InputError(f"the message is nested deeper than {MAX_DEPTH}", "see docs/online.md")
 
 
 def _is_number(value: Any) -> bool:
@@ -159,12 +162,14 @@ def _refuse(word: str) -> None:
 
 def _finite(text: str) -> float:
     if not math.isfinite(value := float(text)):
-        raise InputError("a message holds a number beyond what a float can be: numbers must be finite")
+        raise InputError(
+            "a message holds a number beyond what a float can be: numbers must be finite", code="too-large"
+        )
     return value
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     made = dict(pairs)
     if len(made) != len(pairs):
-        raise InputError("a message names a key twice: name each once")
+        raise InputError("a message names a key twice", "name each once")
     return made

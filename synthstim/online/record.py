@@ -94,7 +94,7 @@ class Record:
             reason = error.strerror or type(error).__name__
         self._stream.truncate(end)
         self._stream.seek(end)
-        raise InputError(f"{self._path} cannot be written ({reason}): make room, then go on")
+        raise InputError(f"{self._path} cannot be written ({reason})", "make room, then go on", code="no-space")
 
     def _keep(self, trial: Trial, window_s: tuple[float, float]) -> None:
         self.window_s = window_s
@@ -105,12 +105,12 @@ class Record:
         path = self.folder / FACTS
         if not path.exists():
             if any(self.folder.iterdir()):
-                raise InputError(f"{self.folder} holds other things than a session: choose a new folder")
+                raise InputError(f"{self.folder} holds other things than a session", "choose a new folder")
             return write_whole(path, as_json(self.facts))
         try:
             known = dict(json.loads(path.read_text(encoding="utf-8")))
         except (ValueError, TypeError):
-            raise InputError(f"{path} is damaged: choose a new folder") from None
+            raise InputError(f"{path} is damaged", "choose a new folder", code="unreadable") from None
         if different := [name for name in self.facts if known.get(name) != self.facts[name]]:
             name = different[0]
             raise InputError(
@@ -125,7 +125,8 @@ class Record:
             if _HEADER.startswith(data):
                 return 0
             raise InputError(
-                f"{self._path} is no table of this session: its first line is not {_HEADER.decode()[:30]}..."
+                f"{self._path} is not a table of this session: its first line is not {_HEADER.decode()[:30]}...",
+                code="unreadable",
             )
         end = at = len(_HEADER)
         rows: list[dict[str, str]] = []
@@ -135,7 +136,7 @@ class Record:
                 break
             cells = line.decode("utf-8", "replace").rstrip("\n").split("\t")
             if len(cells) != len(COLUMNS):
-                raise InputError(f"{self._path}: line {number} has {len(cells)} cells, wanted {len(COLUMNS)}")
+                raise InputError(f"{self._path}: line {number} has {len(cells)} cells; expected {len(COLUMNS)}")
             rows.append(dict(zip(COLUMNS, cells, strict=True)))
             if str(len(rows)) == rows[0]["rows"]:
                 self._take(rows, number)
@@ -152,6 +153,10 @@ class Record:
         except ValueError:
             sound = False
         if not sound or trial.sequence != len(self.trials) + 1 or len({row["sequence"] for row in rows}) > 1:
-            raise InputError(f"{self._path}: the trial that ends on line {number} is damaged: choose a new folder")
+            raise InputError(
+                f"{self._path}: the trial that ends on line {number} is damaged",
+                "choose a new folder",
+                code="unreadable",
+            )
         self.found.append((trial.stimulus_id, first["sha256"]))
         self._keep(trial, window)

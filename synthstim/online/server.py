@@ -153,7 +153,7 @@ class TrialServer(Endpoint):
             if not newline:
                 if len(line) > MAX_BYTES:
                     peer.outgoing += talk.refuse(
-                        f"more than {MAX_BYTES} bytes came without a newline: end each message"
+                        f"more than {MAX_BYTES} bytes arrived without a newline: end each message"
                     )
                 break
             peer.incoming, peer.since = rest, None
@@ -210,8 +210,8 @@ class TrialServer(Endpoint):
         if peer.incoming:
             return f"a message took more than {self.message_s:g} s to arrive: send each in one go"
         if peer.conversation.hello is None:
-            return f"no hello came within {self.message_s:g} s"
-        return f"nothing came for {self.idle_s:g} s: connect again"
+            return f"no hello arrived within {self.message_s:g} s"
+        return f"nothing given for {self.idle_s:g} s: connect again"
 
     def _drop(self, peer: Peer, why: str) -> None:
         if peer in self._peers:
@@ -233,12 +233,14 @@ class TrialServer(Endpoint):
 
 def _listen(host: str, port: int) -> socket.socket:
     if not 0 <= port <= 65535:
-        raise InputError(f"port {port} came: wanted 0 (any free one) to 65535")
+        raise InputError(f"port {port} given; expected 0 (any free one) to 65535")
     try:
         family, kind, proto, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         listener = socket.socket(family, kind, proto)
     except OSError as error:
-        raise InputError(f"{host!r} is no address of this computer ({error}): 127.0.0.1 serves rigs on it") from None
+        raise InputError(
+            f"{host!r} is not an address of this computer ({error}): 127.0.0.1 serves rigs on it"
+        ) from None
     try:
         if os.name != "nt":  # there it would let two endpoints listen at one port
             # A session can start again at once at the port it had.
@@ -247,7 +249,7 @@ def _listen(host: str, port: int) -> socket.socket:
         listener.listen(LEAVING)
     except OSError as error:
         listener.close()
-        raise InputError(f"{host}:{port} cannot be listened at ({error.strerror}): choose another port, or 0") from None
+        raise InputError(f"{host}:{port} cannot be opened ({error.strerror})", "choose another port, or 0") from None
     listener.setblocking(False)
     return listener
 

@@ -60,10 +60,11 @@ class OnlineSession:
     def require(self, hello: Hello) -> None:
         """Raise InputError unless a rig measures what the policy needs, in the window that the session has."""
         if absent := [site for site in self.policy.sites if site not in hello.sites]:
-            raise InputError(f"hello: the site {absent[0]!r} is missing, which this session needs")
+            raise InputError(f"hello: the site {absent[0]!r} is missing, which this session needs", code="missing")
         if self.record.window_s not in (None, hello.window_s):
             raise InputError(
-                "hello: window_s differs from that of this session's earlier trials: a session has one window"
+                "hello: window_s differs from that of this session's earlier trials: a session has one window",
+                code="mismatch",
             )
 
     def take(self, shown: Shown, answer: Answer, hello: Hello) -> None:
@@ -83,11 +84,13 @@ class OnlineSession:
         for trial, (stimulus_id, digest) in zip(self.record.trials, self.record.found, strict=True):
             if self.catalogue[stimulus_id].sha256 != digest:
                 raise InputError(
-                    f"{self.record.folder} was made with another file of {stimulus_id}: choose a new folder"
+                    f"{self.record.folder} was made with another file of {stimulus_id}", "choose a new folder"
                 )
             if absent := [site for site in self.policy.sites if site not in trial.responses]:
                 raise InputError(
-                    f"trial {trial.sequence} of {self.record.folder} lacks the site {absent[0]!r}: choose a new folder"
+                    f"trial {trial.sequence} of {self.record.folder} lacks the site {absent[0]!r}",
+                    "choose a new folder",
+                    code="missing",
                 )
             self.policy.update(trial)
 
@@ -133,7 +136,7 @@ class Conversation:
             return None
         if (kind == "hello") == (self.hello is not None) or kind not in ("hello", "next", "response"):
             wanted = "hello first" if self.hello is None else "next, response or done"
-            raise InputError(f"the message {kind[:40]!r} came: wanted {wanted}")
+            raise InputError(f"the message {kind[:40]!r} given; expected {wanted}")
         if kind == "hello":
             return self._greet(as_hello(message))
         if kind == "response":
@@ -153,11 +156,11 @@ class Conversation:
         assert self.hello is not None
         answer = as_answer(message, self.hello.sites)
         if self._asked is None:
-            raise InputError("a response came before a trial was asked for: send next first")
+            raise InputError("a response was given before a trial was requested: send next first")
         if (answer.sequence, answer.stimulus_id) != (self.session.sequence, self._asked.stimulus_id):
             raise InputError(
-                f"a response to trial {answer.sequence} of {answer.stimulus_id[:64]!r} came: trial {self.session.sequence} of "
-                f"{self._asked.stimulus_id!r} is waited for"
+                f"a response to trial {answer.sequence} of {answer.stimulus_id[:64]!r} given: trial {self.session.sequence} of "
+                f"{self._asked.stimulus_id!r} is expected"
             )
         if answer.aborted:
             return self.notes.append(f"trial {answer.sequence} of {answer.stimulus_id} was aborted")

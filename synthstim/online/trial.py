@@ -65,7 +65,7 @@ class Catalogue:
         columns = (stimuli.table[name].astype(str) for name in ("stimulus_id", "file", "sha256"))
         for name, file, digest in zip(*columns, strict=True):
             if name in self._held:
-                raise InputError(f"two sets of {self.root} use the id {name!r}: rename the stimuli of one")
+                raise InputError(f"two sets of {self.root} use the id {name!r}", "rename the stimuli of one")
             self._held[name] = Shown(name, (prefix / file).as_posix(), digest)
 
     def __getitem__(self, stimulus_id: str) -> Shown:

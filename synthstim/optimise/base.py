@@ -53,7 +53,7 @@ def scheduled(schedule: str, fraction: float) -> float:
 def require_schedule(schedule: str) -> None:
     """Raise InputError unless the schedule is known."""
     if schedule not in SCHEDULES:
-        raise InputError(f"schedule {schedule!r} is unknown: choose {', '.join(SCHEDULES)}")
+        raise InputError(f"schedule {schedule!r} is unknown", f"choose {', '.join(SCHEDULES)}", code="unknown")
 
 
 def first_step(gradient: Tensor, step: float) -> Tensor:

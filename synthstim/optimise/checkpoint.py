@@ -46,13 +46,15 @@ def load_checkpoint(synthesiser: Synthesiser, path: Path) -> None:
             facts = json.loads(stored.metadata()["facts"])
             tensors = {name: stored.get_tensor(name) for name in stored.keys()}  # noqa: SIM118
         if not _fits(facts, tensors, synthesiser):
-            raise InputError(f"the checkpoint {path} is of another batch: remove it and start again")
+            raise InputError(f"the checkpoint {path} is of another batch", "remove it and start again")
         _restore(facts, tensors, synthesiser)
     except InputError:
         raise
     except Exception as error:  # a damaged file may hold anything
         reason = str(error).partition("\n")[0] or type(error).__name__
-        raise InputError(f"the checkpoint {path} is damaged ({reason}): remove it and start again") from None
+        raise InputError(
+            f"the checkpoint {path} is damaged ({reason})", "remove it and start again", code="unreadable"
+        ) from None
 
 
 def _fits(facts: dict[str, Any], tensors: dict[str, Tensor], synthesiser: Synthesiser) -> bool:

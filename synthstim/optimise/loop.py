@@ -114,7 +114,7 @@ class Synthesiser:
         file_levels: int | None = 255,
     ) -> None:
         if not seeds:
-            raise InputError("no seed came: give one for each item")
+            raise InputError("no seed given", "give one for each item")
         self.scorer = objective.bind(observer, len(seeds))
         searched, climb = usual(observer, matching=self.scorer.decibels)
         parametrisation = parametrisation or searched
@@ -125,7 +125,7 @@ class Synthesiser:
         if robustness is not None:
             if "robustness" not in observer.input.modality.settings:
                 raise InputError(
-                    f"robustness moves images, {observer.name} {observer.input.modality.is_given}: leave it out"
+                    f"robustness moves images, {observer.name} {observer.input.modality.is_given}", "leave it out"
                 )
             robustness.check(observer.input.shape[1:])
         # A match that moves at random has no fixed loss, which L-BFGS needs.
@@ -189,11 +189,11 @@ class Synthesiser:
             return first_latents(parametrisation, start or modality.starts[0], modality, self.generators)
         if start.shape[0] not in (1, len(self.generators)):
             raise InputError(
-                f"{start.shape[0]} starts came for {len(self.generators)} items: give one for all or one for each"
+                f"{start.shape[0]} starts given for {len(self.generators)} items", "give one for all or one for each"
             )
         wanted = parametrisation.latent_shape if latents else parametrisation.shape
         if tuple(start.shape[1:]) != tuple(wanted) or not torch.isfinite(start).all():
-            raise InputError(f"the start is {tuple(start.shape[1:])}: wanted {tuple(wanted)}, all finite")
+            raise InputError(f"the start is {tuple(start.shape[1:])}; expected {tuple(wanted)}, all finite")
         start = start.expand(len(self.generators), *start.shape[1:])
         return start if latents else latents_of(parametrisation, start)
 

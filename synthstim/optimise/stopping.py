@@ -30,10 +30,11 @@ class Stopping:
     def __post_init__(self) -> None:
         if self.evaluations < 1 or self.window < 1:
             raise InputError(
-                f"a budget of {self.evaluations} evaluations and a window of {self.window} came: at least 1 each is wanted"
+                f"a budget of {self.evaluations} evaluations and a window of {self.window} given; expected at least 1 of each",
+                code="too-few",
             )
         if self.plateau < 0 or (self.seconds is not None and self.seconds <= 0):
-            raise InputError(f"a plateau of {self.plateau} and {self.seconds} seconds came: they cannot be negative")
+            raise InputError(f"a plateau of {self.plateau} and {self.seconds} seconds given: they cannot be negative")
 
     def flat(self, evaluations: list[int], best: list[float]) -> bool:
         """Whether the best scores, at these numbers of evaluations, have reached a plateau."""

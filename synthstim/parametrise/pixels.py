@@ -48,7 +48,7 @@ class Pixels:
 
     def __post_init__(self) -> None:
         if self.bound not in ("sigmoid", "projection"):
-            raise InputError(f"bound {self.bound!r} is unknown: choose sigmoid or projection")
+            raise InputError(f"bound {self.bound!r} is unknown", "choose sigmoid or projection", code="unknown")
 
     @property
     def latent_shape(self) -> tuple[int, ...]:

@@ -56,7 +56,7 @@ class Waveform:
 
     def __post_init__(self) -> None:
         if not 0 <= self.decay <= 3:
-            raise InputError(f"decay {self.decay:g} came: wanted 0 (white) to 3")
+            raise InputError(f"decay {self.decay:g} given; expected 0 (white) to 3")
 
     @property
     def shape(self) -> tuple[int, ...]:

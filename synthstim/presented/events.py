@@ -79,7 +79,9 @@ def write_bids_events(
     path = Path(out) / f"{_stem(run, entities)}_events.tsv"
     sidecar = path.with_suffix(".json")
     if present := [one for one in (path, sidecar) if os.path.lexists(one)]:
-        raise InputError(f"{present[0]} exists already: choose another folder, or another run in its name")
+        raise InputError(
+            f"{present[0]} exists already", "choose another folder, or another run in its name", code="in-the-way"
+        )
     require_folder(path.parent)
     zero = zero_s if zero_s is not None else (run.first_frame_s if clock is None else 0.0)
     facts = _sidecar(run, clock, zero, display_delay_s)
@@ -135,7 +137,7 @@ def _stem(run: Presented, entities: Mapping[str, str] | None) -> str:
     subject = _label(str(run.record.get("subject") or ""))
     parts = dict(entities) if entities is not None else ({"sub": subject} if subject else {})
     if bad := [f"{key}-{value}" for key, value in parts.items() if not re.fullmatch(r"[a-zA-Z0-9]+", key + value)]:
-        raise InputError(f"the entity {bad[0]!r} came: BIDS allows letters and digits in it only")
+        raise InputError(f"the entity {bad[0]!r} given: BIDS allows letters and digits in it only")
     task = parts.pop("task", None) or _label(str(run.manifest.get("protocol", "experiment")))
     # BIDS has an order: sub, ses, task, then the others.
     before = {key: parts.pop(key) for key in ("sub", "ses") if key in parts}
@@ -150,4 +152,4 @@ def _write(path: Path, data: bytes) -> None:
     try:
         write_whole(path, data)
     except OSError as error:
-        raise InputError(f"{path} cannot be written ({error.strerror or error}): choose another folder") from None
+        raise InputError(f"{path} cannot be written ({error.strerror or error})", "choose another folder") from None

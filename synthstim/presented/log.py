@@ -71,9 +71,17 @@ class Presented:
         for row in self.table.drop_duplicates("stimulus_id").itertuples():
             path = self.root / str(row.file)
             if not path.is_file():
-                raise InputError(f"{row.file} is missing from {self.root}: give the experiment's folder as it was run")
+                raise InputError(
+                    f"{row.file} is missing from {self.root}",
+                    "give the experiment's folder as it was run",
+                    code="missing",
+                )
             if sha256_of(path) != row.shown_sha256:
-                raise InputError(f"{row.file} of {self.root} has changed since it was shown: restore it from a copy")
+                raise InputError(
+                    f"{row.file} of {self.root} has changed since it was shown",
+                    "restore it from a copy",
+                    code="changed",
+                )
             out[str(row.stimulus_id)] = path
         return out
 
@@ -102,7 +110,7 @@ def find_log(path: str | Path, *, folders: Sequence[str] = (DATA,)) -> Path:
     if path.is_file():
         if not path.name.endswith(_PRESENTATIONS):
             raise InputError(
-                f"{path.name} is no log of presentations: wanted the experiment's folder or ..{_PRESENTATIONS}"
+                f"{path.name} is not a log of presentations; expected the experiment's folder or ..{_PRESENTATIONS}"
             )
         return path
     if read_manifest(path, Experiment).rate_hz:
@@ -111,13 +119,13 @@ def find_log(path: str | Path, *, folders: Sequence[str] = (DATA,)) -> Path:
         )
     logs = _logs(path, folders)
     if not logs and (rehearsed := _logs(path, [REHEARSAL])):
-        raise InputError(f"{path} has only been rehearsed: run it; the log of the rehearsal is {rehearsed[-1]}")
+        raise InputError(f"{path} has only been rehearsed", f"run it; the log of the rehearsal is {rehearsed[-1]}")
     if not logs:
         done = "run" if DATA in folders else "rehearsed"
         raise InputError(f"{path} has not been {done} yet: synthstim run {path}")
     if len(logs) > 1:
         names = listed(f"{log.parent.name}/{log.name}" for log in logs)
-        raise InputError(f"{path} was run {len(logs)} times ({names}): give the log of one run")
+        raise InputError(f"{path} was run {len(logs)} times ({names})", "give the log of one run")
     return logs[0]
 
 
@@ -143,12 +151,16 @@ def read_presented(path: str | Path, *, rehearsal: bool = False) -> Presented:
     root, stem = log.parent.parent, log.name.removesuffix(_PRESENTATIONS)
     record, manifest = _read_json(log.with_name(f"{stem}_session.json")), manifest_facts(root, ViewingManifest)
     if record.get("simulated") and not rehearsal:
-        raise InputError(f"{log.name} is of a rehearsal, which nobody watched: ask for it as such (--rehearsal)")
+        raise InputError(
+            f"{log.name} is of a rehearsal, which nobody watched",
+            "ask for it explicitly (--rehearsal)",
+            code="not-allowed",
+        )
     shown, _ = read_presentations(log, incomplete="keep")
     raw = read_text_table(log, text=("sha256",))
     flips = log.with_name(f"{stem}_frames.tsv")
     if not flips.is_file():
-        raise InputError(f"{flips} is missing: give the experiment's folder as it was run")
+        raise InputError(f"{flips} is missing", "give the experiment's folder as it was run", code="missing")
     frames = read_text_table(flips, text=("stimulus_id",), needed=_FRAMES)
     kinds = {str(one["stimulus_id"]): str(one.get("kind", "n/a")) for one in manifest["stimuli"]}
     onset, offset, missed = _from_frames(shown, frames, log.name)
@@ -183,13 +195,15 @@ def _from_frames(shown: pd.DataFrame, frames: pd.DataFrame, name: str) -> tuple[
     first, last, count = rows.min(), rows.max(), rows.size()
     numbers = shown["presentation"].to_numpy()
     if set(first.index) != set(numbers):
-        raise InputError(f"{name} and the log of frames are not of one run: copy both again from the rig")
+        raise InputError(f"{name} and the log of frames are not of one run", "copy both again from the rig")
     start, end = first.loc[numbers].to_numpy(), last.loc[numbers].to_numpy()
     if (np.abs(time[start] - shown["onset_time_s"].to_numpy()) > 1e-5).any() or (
         end - start + 1 != count.loc[numbers]
     ).any():
         raise InputError(
-            f"{name} and the log of frames differ in when stimuli were shown: copy both again from the rig"
+            f"{name} and the log of frames differ in when stimuli were shown",
+            "copy both again from the rig",
+            code="mismatch",
         )
     # What is on the screen stays there until the next flip; after the last one nothing is known but the refresh.
     after = np.append(time[1:], time[-1] + (np.median(np.diff(time)) if len(time) > 1 else 0.0))
@@ -201,9 +215,9 @@ def _read_json(path: Path) -> dict[str, Any]:
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except OSError:
-        raise InputError(f"{path} is missing: give the experiment's folder as it was run") from None
+        raise InputError(f"{path} is missing", "give the experiment's folder as it was run", code="missing") from None
     except ValueError:
-        raise InputError(f"{path.name} is half-written or damaged: wait until the experiment has ended") from None
+        raise InputError(f"{path.name} is half-written or damaged", "wait until the experiment has ended") from None
     if not isinstance(content, dict):
         raise InputError(f"{path} should hold one JSON object")
     return content

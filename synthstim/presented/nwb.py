@@ -68,9 +68,9 @@ def write_nwb(
     pynwb = library("pynwb", "recordings")
     path = require_absent(out)
     if path.suffix != ".nwb":
-        raise InputError(f"{path.name} came: wanted a file called ...nwb")
+        raise InputError(f"{path.name} given; expected a file called ...nwb")
     if session_start is not None and session_start.tzinfo is None:
-        raise InputError(f"the session's start {session_start} has no time zone: give one, such as +02:00")
+        raise InputError(f"the session's start {session_start} has no time zone", "give one, such as +02:00")
     run = presentations if isinstance(presentations, Presented) else read_presented(presentations)
     pictures = {stimulus_id: _pixels(file) for stimulus_id, file in run.files().items()}
     content = pynwb.NWBFile(
@@ -140,7 +140,7 @@ def _start(run: Presented, clock: Clock | None) -> datetime.datetime:
     try:
         started = datetime.datetime.fromisoformat(str(run.record["started"]))
     except (KeyError, ValueError):
-        raise InputError(f"the record of {run.name} does not say when it started: give the session's start") from None
+        raise InputError(f"the record of {run.name} does not say when it started", "give the session's start") from None
     first = run.first_frame_s if clock is None else float(clock.recorded(np.array(run.first_frame_s)))
     return started - datetime.timedelta(seconds=first)
 

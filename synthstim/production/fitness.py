@@ -55,7 +55,7 @@ def _of_entry(entry: Metamer | Controller, modality: Modality) -> Iterator[tuple
     asked = entry.parametrisation
     if asked is not None and not _suits(asked.kind, modality):
         choices = " or ".join(name for name, _ in PARAMETRISATIONS.usable() if _suits(name, modality))
-        what = f"parametrisation {asked.kind!r} came, but the observer {modality.is_given}"
+        what = f"parametrisation {asked.kind!r} given, but the observer {modality.is_given}"
         yield ("parametrisation",), f"{what}: choose {choices}"
     free = [name for name in modality.starts if name not in modality.shaped_starts]
     suit = modality.starts if isinstance(entry, Metamer) else free
@@ -68,7 +68,7 @@ def _for_others(entry: Metamer | Controller, modality: Modality) -> Iterator[tup
     """What an entry sets that is for other modalities alone."""
     limits = [limit for _, limit in CONSTRAINTS.usable() if limit.modality != modality.name]
     for name in (key for limit in limits for key in limit.keys_in(entry.constraints)):
-        what = f"the constraint {name} came, but the observer {modality.is_given}"
+        what = f"the constraint {name} given, but the observer {modality.is_given}"
         yield ("constraints", name), f"{what}: remove it"
     for name, other in _others(modality, lambda one: one.settings):
         if getattr(entry, name, None):

@@ -47,12 +47,12 @@ def observer_of_set(
         opening = {"name": observer}
     if not opening:
         raise InputError(
-            f"{stimuli.root} was made in Python on an observer of yours, {name!r}: name the function that makes it with"
-            " --observer package.module:function"
+            f"{stimuli.root} was made in Python on an observer of yours, {name!r}",
+            "name the function that makes it with --observer package.module:function",
         )
     needed = opening.pop("weights", "default")
     if weights is None and needed not in ("default", "random"):
-        raise InputError(f"{stimuli.root} was made with the weights file {needed}: name it with --weights")
+        raise InputError(f"{stimuli.root} was made with the weights file {needed}", "name it with --weights")
     made = open_observer(
         opening.pop("name"),
         weights=weights or needed,
@@ -79,7 +79,8 @@ def pool_of_set(stimuli: StimulusSet, observer: Observer, folder: str | Path | N
     source = stimuli.provenance.get("pool", {}).get("source")
     if folder is None and source not in (None, stimuli.modality.carried):
         raise InputError(
-            f"{stimuli.root} was made with the natural {stimuli.modality.plural} of the folder {source!r}: name it with --pool"
+            f"{stimuli.root} was made with the natural {stimuli.modality.plural} of the folder {source!r}",
+            "name it with --pool",
         )
     made = stimuli.provenance
     return natural_pool(observer, folder, level_dbfs=made.get("level_dbfs"), channel=made.get("channel"))

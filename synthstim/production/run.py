@@ -126,7 +126,11 @@ def make(
 def _as_asked(complete: StimulusSet, fingerprint: Fingerprint) -> StimulusSet:
     """A set that is there already, if it is whole and the one that is asked for."""
     if other := differences(complete.provenance.get("fingerprint"), fingerprint):
-        raise InputError(f"{complete.root} is complete, and of another {other}: choose another name or remove it")
+        raise InputError(
+            f"{complete.root} is complete, and of another {other}",
+            "choose another name or remove it",
+            code="in-the-way",
+        )
     complete.require_intact()
     return complete
 

@@ -39,8 +39,9 @@ def controlled_sites(recipe: Recipe, sites: Sequence[str], scores: Mapping[str, 
     if poor and any(unit.sites == ALL for unit in units):
         if len(poor) == len(sites):
             raise InputError(
-                f"no site has a held-out score of {recipe.min_score:g} or more ({_listed(poor)}): record more repeats, or lower"
-                " min_score in the recipe"
+                f"no site has a held-out score of {recipe.min_score:g} or more ({_listed(poor)})",
+                "record more repeats, or lower min_score in the recipe",
+                code="unknown",
             )
         warnings.warn(
             f"left out: {_listed(poor)}; held-out scores are below min_score, {recipe.min_score:g}", stacklevel=2

@@ -94,11 +94,12 @@ class WorkDirectory:
             InputError: it made something else.
         """
         if self._fingerprint.exists():
-            with _undamaged(self._fingerprint, f"remove {self.path} to start anew"):
+            with _undamaged(self._fingerprint, f"remove {self.path} to start again"):
                 found = json.loads(self._fingerprint.read_text(encoding="utf-8"))
             if other := differences(found, fingerprint):
                 raise InputError(
-                    f"the interrupted run in {self.path} had another {other}: give the same to go on, or remove it to start anew"
+                    f"the interrupted run in {self.path} had another {other}",
+                    "give the same to go on, or remove it to start again",
                 )
         write_whole(self._fingerprint, json.dumps(fingerprint).encode())
 

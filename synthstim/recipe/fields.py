@@ -68,12 +68,12 @@ def missing_file(text: str, folder: Path, *, or_folder: bool = False) -> str | N
         if path.is_file() or (or_folder and path.is_dir()):
             return None
         if path.is_dir():
-            return f"is a folder: wanted {wanted}"
+            return f"is a folder; expected {wanted}"
         if path.exists():
-            return f"is neither a file nor a folder: wanted {wanted}"
+            return f"is neither a file nor a folder; expected {wanted}"
         beside = [entry.name for entry in path.parent.iterdir()] if path.parent.is_dir() else []
     except (OSError, ValueError):
-        return f"cannot be opened: wanted the path of {wanted}"
+        return f"cannot be opened; expected the path of {wanted}"
     if "\\" in text:
         return "does not exist: write / between folders"
     near = difflib.get_close_matches(path.name, beside, n=1, cutoff=0.6)

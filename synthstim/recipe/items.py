@@ -39,7 +39,9 @@ def expand(recipe: Recipe, sites: Sequence[str] = ()) -> list[Item]:
         InputError: two stimuli would have the same id, or there are too many.
     """
     if (total := count(recipe, sites)) > MAX_ITEMS:
-        raise InputError(f"the recipe asks for {total:,} stimuli, more than {MAX_ITEMS:,}: split it")
+        raise InputError(
+            f"the recipe asks for {total:,} stimuli, more than {MAX_ITEMS:,}", "split it", code="too-large"
+        )
     if found := clashes(recipe, sites):
         raise InputError(f"stimuli[{found[0][0]}].name {found[0][1]}")
     return list(_items(recipe, sites))

@@ -114,7 +114,7 @@ def _sentence(source: Source, model: type[BaseModel], detail: ErrorDetails, loca
     if detail["type"] == "extra_forbidden":
         return _unknown(str(location[-1]), model, location[:-1], source.data)
     if detail["type"] == "invalid_key":
-        return " is no key: wanted text"
+        return " is no key; expected text"
     options = options_at(model, detail["loc"], source.data)
     wanted = words_for(options)
     if detail["type"].startswith("union_tag"):
@@ -122,12 +122,12 @@ def _sentence(source: Source, model: type[BaseModel], detail: ErrorDetails, loca
         wanted = listed([repr(kind) for option in options for kind in option.kinds], "or")
     found, value = _value_at(source.data, location)
     if not found:
-        return f" is missing: wanted {wanted}"
+        return f" is missing; expected {wanted}"
     if detail["type"] == "missing":
         # A list is too short for a pair: pydantic misses the second number.
         wanted = words_for(options_at(model, detail["loc"][:-1], source.data))
     came = describe(value, source.written.get(location))
-    return f": came {came}, wanted {wanted}{_hint(value, detail['type'], options)}"
+    return f": {came} given; expected {wanted}{_hint(value, detail['type'], options)}"
 
 
 def _unknown(key: str, model: type[BaseModel], place: Location, data: Any) -> str:

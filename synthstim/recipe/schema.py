@@ -32,7 +32,7 @@ def _check_weights(value: str, info: ValidationInfo) -> str:
     if value in WEIGHTS:
         return value
     if not value.endswith(SUFFIXES):
-        raise problem(f"is {value[:100]!r}, wanted 'default', 'random' or the path of a .safetensors or .pth file")
+        raise problem(f"is {value[:100]!r}; expected 'default', 'random' or the path of a .safetensors or .pth file")
     return check_file(value, info)
 
 
@@ -209,7 +209,7 @@ class Recipe(Section):
             0
         """
         if not isinstance(data, Mapping):
-            raise InputError(f"recipe: came a {type(data).__name__}, wanted a mapping")
+            raise InputError(f"recipe: a {type(data).__name__} given; expected a mapping")
         recipe = cls.from_source(Source("recipe", Path(folder).absolute(), "", dict(data)))
         plain = recipe.model_dump(mode="json", exclude_unset=True)
         recipe._text = yaml.dump(plain, Dumper=_PlainDumper, sort_keys=False, allow_unicode=True)

@@ -27,7 +27,7 @@ def _position(value: Any) -> Any:
     if value == "center":
         raise problem("is 'center': write 'centre'")
     if isinstance(value, (list, tuple)):
-        raise problem(f"is {list(value)!r:.60}, wanted {_POSITION}, in whole steps of the layer from 0")
+        raise problem(f"is {list(value)!r:.60}; expected {_POSITION}, in whole steps of the layer from 0")
     raise ValueError
 
 
@@ -40,7 +40,7 @@ def _sites(value: Any) -> Any:
     if not isinstance(value, (list, tuple)) or not value:
         raise ValueError
     raise_problems(
-        ((place,), f"is {one!r:.60}, wanted the name of a site: put it in quotes")
+        ((place,), f"is {one!r:.60}; expected the name of a site: put it in quotes")
         for place, one in enumerate(value)
         if not isinstance(one, str) or not one
     )

@@ -70,20 +70,24 @@ def read_yaml(path: str | Path) -> Source:
     path = Path(path)
     try:
         if path.is_dir():
-            raise InputError(f"{path.name} is a folder: give the YAML file itself")
+            raise InputError(f"{path.name} is a folder", "give the YAML file itself")
         if not path.is_file():
-            raise InputError(f"no file at {path}: check the path")
+            raise InputError(f"no file at {path}", "check the path")
         with open(path, "rb") as stream:
             raw = stream.read(MAX_BYTES + 1)
     except OSError as error:
-        raise InputError(f"{path.name} cannot be read ({error.strerror}): check the path and its rights") from None
+        raise InputError(
+            f"{path.name} cannot be read ({error.strerror})", "check the path and its rights", code="unreadable"
+        ) from None
     if len(raw) > MAX_BYTES:
-        raise InputError(f"{path.name} holds more than {MAX_BYTES:,} bytes: a file of settings is never that long")
+        raise InputError(
+            f"{path.name} holds more than {MAX_BYTES:,} bytes: a file of settings is never that long", code="too-large"
+        )
     try:
         text = raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = raw.count(b"\n", 0, error.start) + 1
-        raise InputError(f"{path.name}, line {line}: the bytes are not UTF-8 text: save the file as UTF-8") from None
+        raise InputError(f"{path.name}, line {line}: the bytes are not UTF-8 text", "save the file as UTF-8") from None
     return parse_yaml(text, name=path.name, folder=path.absolute().parent)
 
 
@@ -95,12 +99,14 @@ def parse_yaml(text: str, *, name: str = "recipe", folder: str | Path | None = N
         {'seed': 3}
     """
     if len(text) > MAX_BYTES:
-        raise InputError(f"{name} holds more than {MAX_BYTES:,} characters: a file of settings is never that long")
+        raise InputError(
+            f"{name} holds more than {MAX_BYTES:,} characters: a file of settings is never that long", code="too-large"
+        )
     node = _compose(text, name)
     if not isinstance(node, yaml.MappingNode):
         came = {yaml.SequenceNode: "a list", yaml.ScalarNode: "a single value"}.get(type(node), "an empty file")
         line = _line(node) if node is not None else 1
-        raise InputError(f"{name}, line {line}: came {came}, wanted a mapping: lines of 'key: value'")
+        raise InputError(f"{name}, line {line}: {came} given; expected a mapping: lines of 'key: value'")
     reading = _Reading(name)
     data = reading.mapping(node, ())
     lines = {(): _line(node)} | reading.lines
@@ -116,12 +122,13 @@ def _compose(text: str, name: str) -> yaml.Node | None:
         where = f"{name}, line {mark.line + 1}" if mark else name
         said = ", ".join(part for part in (error.context, error.problem) if part)
         hint = ": indent with spaces" if "\\t" in said else ""
-        raise InputError(f"{where}: this is not valid YAML: {said}{hint}") from None
+        raise InputError(f"{where}: this is not valid YAML: {said}{hint}", code="unreadable") from None
     except yaml.reader.ReaderError as error:
         line = text.count("\n", 0, error.position) + 1
         code = ord(error.character) if isinstance(error.character, str) else error.character
         raise InputError(
-            f"{name}, line {line}: the character U+{code:04X} may not stand in YAML: remove it, or save the file as text"
+            f"{name}, line {line}: the character U+{code:04X} may not stand in YAML",
+            "remove it, or save the file as text",
         ) from None
 
 
@@ -180,7 +187,7 @@ class _Reading:
         for key, value in node.value:
             if not isinstance(key, yaml.ScalarNode):
                 line = _line(key)
-                raise InputError(f"{self.name}, line {line}: a key came as a list or mapping, wanted text")
+                raise InputError(f"{self.name}, line {line}: a key given as a list or mapping; expected text")
             yield key, value
 
     def _value(self, node: yaml.Node, location: Location) -> Any:
@@ -210,7 +217,9 @@ class _Reading:
         if _INTEGER.fullmatch(text):
             if len(text) > _MAX_DIGITS:
                 line = _line(node)
-                raise InputError(f"{self.name}, line {line}: a number of {len(text)} digits is too long to read")
+                raise InputError(
+                    f"{self.name}, line {line}: a number of {len(text)} digits is too long to read", code="too-large"
+                )
             return int(text.replace("_", ""))
         if _NUMBER.fullmatch(text):
             return float(text.lower().replace(".inf", "inf"))

@@ -83,7 +83,7 @@ def write_text(path: Path, text: str) -> Path:
     try:
         write_whole(path, text.encode())
     except OSError as error:
-        raise InputError(f"{path} cannot be written ({error.strerror}): choose another place") from None
+        raise InputError(f"{path} cannot be written ({error.strerror})", "choose another place") from None
     return path
 
 

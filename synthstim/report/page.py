@@ -48,7 +48,7 @@ def _place(stimuli: StimulusSet, out: str | Path | None) -> Path:
     own = stimuli.root / PAGE
     path = own if out is None else Path(out)
     if path.resolve() != own.resolve() and path.resolve().is_relative_to(stimuli.root.resolve()):
-        raise InputError(f"{path} lies inside the set, whose page is {own}: choose that, or a place outside the set")
+        raise InputError(f"{path} lies inside the set, whose page is {own}", "choose that, or a place outside the set")
     return require_page(path, "stimulus set")
 
 

@@ -49,20 +49,24 @@ def from_array(
     """
     values = np.ma.filled(values.astype(np.float64), np.nan) if np.ma.isMaskedArray(values) else np.asarray(values)
     if nan not in NAN:
-        raise InputError(f"missing values cannot be handled by {nan!r}: choose {' or '.join(NAN)}")
+        raise InputError(f"missing values cannot be handled by {nan!r}", f"choose {' or '.join(NAN)}")
     if values.ndim != 3 or values.dtype.kind not in "fiu":
         raise InputError(
-            f"{source} has shape {values.shape} and holds {values.dtype}: wanted numbers, (repeat, image, site)"
+            f"{source} has shape {values.shape} and holds {values.dtype}; expected numbers, (repeat, image, site)"
         )
     if values.size > MAX_TRIALS:
-        raise InputError(f"{source} holds {values.size:,} values, more than {MAX_TRIALS:,}: give it in parts")
+        raise InputError(
+            f"{source} holds {values.size:,} values, more than {MAX_TRIALS:,}", "split it into parts", code="too-large"
+        )
     if sha256 is not None and len(sha256) != values.shape[1]:
-        raise InputError(f"{source} has {values.shape[1]} images, but {len(sha256)} checksums came: one each")
+        raise InputError(
+            f"{source} has {values.shape[1]} images, but {len(sha256)} checksums given: one each", code="changed"
+        )
     start, end = require_window(window_s, source)
     named = []
     for axis, (word, names) in enumerate((("image", stimulus_ids), ("site", sites)), 1):
         if len(names) != values.shape[axis]:
-            raise InputError(f"{source} has {values.shape[axis]} {word}s, but {len(names)} names came: one each")
+            raise InputError(f"{source} has {values.shape[axis]} {word}s, but {len(names)} names given: one each")
         named.append(required_labels(names, word, source))
         if len(set(named[-1])) != len(names):
             raise InputError(f"{source}: two of the names of its {word}s are the same")
@@ -114,7 +118,7 @@ def read_numpy(
     path = require_file(path)
     held = _held(path)
     if "responses" not in held:
-        raise InputError(f"{path.name} has no array 'responses': it has {', '.join(held) or 'none'}")
+        raise InputError(f"{path.name} has no array 'responses': it has {', '.join(held) or 'none'}", code="unknown")
     given = {"stimulus_ids": stimulus_ids, "sites": sites, "window_s": window_s, "session": session}
     facts = array_facts(given, held, path.name)
     return from_array(held["responses"], **facts, nan=nan, source=path.name)
@@ -147,7 +151,11 @@ def _held(path: Path) -> dict[str, np.ndarray]:
             return {"responses": np.array(np.load(path, mmap_mode="r", allow_pickle=False))}
         with zipfile.ZipFile(path) as archive:
             if sum(entry.file_size for entry in archive.infolist()) > MAX_BYTES:
-                raise InputError(f"{path.name} unpacks to more than {MAX_BYTES // 2**30} GiB: give it in parts")
+                raise InputError(
+                    f"{path.name} unpacks to more than {MAX_BYTES // 2**30} GiB",
+                    "split it into parts",
+                    code="too-large",
+                )
         with np.load(path, allow_pickle=False) as opened:
             return {name: opened[name] for name in opened.files}
     except InputError:
@@ -155,6 +163,6 @@ def _held(path: Path) -> dict[str, np.ndarray]:
     except Exception as error:  # a damaged archive makes its reader raise anything
         if "allow_pickle" in str(error) or "Object arrays" in str(error) or "Python objects" in str(error):
             raise InputError(
-                f"{path.name} holds Python objects, which could run code: save plain numbers and text"
+                f"{path.name} holds Python objects, which could run code", "save plain numbers and text"
             ) from None
         raise unreadable(path, error, "an npy or npz file of numbers") from None

@@ -16,7 +16,7 @@ MAX_DRIFT = 5e-4
 TOLERANCE_S = 0.005
 # A run of so many lost markers is bridged when pairs are sought.
 _REACH = 8
-_IN_PARTS = "give the recording in the parts between its jumps"
+_IN_PARTS = "split the recording at its jumps"
 Times = NDArray[np.float64]
 Positions = NDArray[np.int64]
 # Codes and times, of one length.
@@ -78,7 +78,9 @@ def fit_clock(
     """
     sent, seen = np.asarray(sent_s, dtype=np.float64), np.asarray(seen_s, dtype=np.float64)
     if sent.shape != seen.shape or sent.ndim != 1 or len(sent) < 3:
-        raise InputError(f"{len(sent)} markers sent and {len(seen)} seen do not fix {source}'s clock: wanted 3 or more")
+        raise InputError(
+            f"{len(sent)} markers sent and {len(seen)} seen do not fix {source}'s clock; expected 3 or more"
+        )
     if not (np.isfinite(sent).all() and np.isfinite(seen).all()):
         raise InputError(f"a marker of {source} has no time")
     for name, times in (("the experiment", sent), (source, seen)):
@@ -90,7 +92,8 @@ def fit_clock(
     if abs(clock.drift) > max_drift:
         raise InputError(
             f"the clock of {source} drifts by {1e6 * clock.drift:.0f} ppm, more than {1e6 * max_drift:.0f}: are its times in"
-            " seconds, and is it this session's?"
+            " seconds, and is it this session's?",
+            code="too-large",
         )
     return clock
 

@@ -63,7 +63,7 @@ def read_experiment(
     """
     if incomplete not in INCOMPLETE:
         raise InputError(
-            f"incomplete presentations cannot be handled by {incomplete!r}: choose {', '.join(INCOMPLETE)}"
+            f"incomplete presentations cannot be handled by {incomplete!r}", f"choose {', '.join(INCOMPLETE)}"
         )
     path = require_file(presentations)
     shown, notes = read_presentations(path, incomplete=incomplete)
@@ -113,7 +113,7 @@ def read_presentations(path: str | Path, *, incomplete: str = "refuse") -> tuple
     if incomplete == "keep":
         return log, (*rehearsed, f"{shown}: kept")
     if cut.all():
-        raise InputError(f"{shown}: none is left")
+        raise InputError(f"{shown}: none is left", code="too-few")
     return log.assign(kept=~cut), (*rehearsed, f"{shown}: left out ({listed(log.loc[cut, 'presentation'])})")
 
 
@@ -150,7 +150,7 @@ def align_clock(
     # Codes of blocks and of the session are not in the log of presentations.
     seen = markers[markers["code"].isin(codes)]
     if not len(seen):
-        raise InputError(f"{source} holds none of the codes of this experiment: is it of this session?")
+        raise InputError(f"{source} holds none of the codes of this experiment: is it of this session?", code="too-few")
     sent, times = shown["onset_time_s"].to_numpy(dtype=np.float64), seen["time_s"].to_numpy()
     ours, theirs = pair_markers(
         (codes, sent), (seen["code"].to_numpy(), times), missing=missing_markers, max_drift=max_drift,
@@ -162,8 +162,8 @@ def align_clock(
 def _require_ended(path: Path) -> None:
     if _record(path).get("status") == "running":
         raise InputError(
-            f"{_record_of(path).name} says that the experiment still runs: wait for its end (after a crash, set its status"
-            " to error)"
+            f"{_record_of(path).name} says that the experiment still runs",
+            "wait for its end (after a crash, set its status to error)",
         )
 
 
@@ -181,7 +181,7 @@ def _record(path: Path) -> dict[str, Any]:
     except ValueError:
         content = None
     if not isinstance(content, dict):
-        raise InputError(f"{record.name} is half-written or damaged: wait until the experiment has ended")
+        raise InputError(f"{record.name} is half-written or damaged", "wait until the experiment has ended")
     return content
 
 
@@ -194,10 +194,13 @@ def _source_checksums(path: Path, log: pd.DataFrame) -> pd.Series:
         listed_stimuli = json.loads(manifest.read_text(encoding="utf-8"))["stimuli"]
         made_of = {(str(one["stimulus_id"]), str(one["sha256"])): str(one["source_sha256"]) for one in listed_stimuli}
     except (ValueError, KeyError, TypeError, OSError):
-        raise InputError(f"{manifest} cannot be read: give the experiment's folder as it was exported") from None
+        raise InputError(
+            f"{manifest} cannot be read", "give the experiment's folder as it was exported", code="unreadable"
+        ) from None
     keys = list(zip(log["stimulus_id"].astype(str), log["sha256"].astype(str), strict=True))
     if strange := [stimulus for stimulus, digest in keys if (stimulus, digest) not in made_of]:
         raise InputError(
-            f"{path.name} logs {strange[0]} with a checksum that manifest.json does not have: is it another export's log?"
+            f"{path.name} logs {strange[0]} with a checksum that manifest.json does not have: is it another export's log?",
+            code="changed",
         )
     return pd.Series([made_of[key] for key in keys], index=log.index, dtype="string")

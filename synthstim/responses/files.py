@@ -33,9 +33,9 @@ def require_file(path: str | Path) -> Path:
     """The path, after checking that a file with content is there."""
     path = Path(path)
     if not path.is_file():
-        raise InputError(f"no file of responses at {path}: check the path")
+        raise InputError(f"no file of responses at {path}", "check the path")
     if path.stat().st_size == 0:
-        raise InputError(f"{path.name} is empty: wait until it has been written")
+        raise InputError(f"{path.name} is empty", "wait until it has been written")
     return path
 
 
@@ -44,7 +44,9 @@ def require_whole_lines(path: Path) -> None:
     with open(path, "rb") as stream:
         stream.seek(-1, 2)
         if stream.read(1) != b"\n":
-            raise InputError(f"{path.name} ends within a line, as a half-written file does: wait, or end its last line")
+            raise InputError(
+                f"{path.name} ends within a line, as a half-written file does", "wait, or end its last line"
+            )
 
 
 def has_magic(path: Path, magic: bytes) -> bool:
@@ -63,14 +65,18 @@ def library(name: str, extra: str) -> Any:
         return importlib.import_module(name)
     except ImportError as error:
         raise InputError(
-            f"this file needs the package {error.name or name}: pip install 'synthstim[{extra}]'"
+            f"this file needs the package {error.name or name}",
+            f"pip install 'synthstim[{extra}]'",
+            code="not-installed",
         ) from None
 
 
 def unreadable(path: Path, error: BaseException, wanted: str) -> InputError:
     """The sentence for a file that its reader fails on."""
     reason = said_by(error, 160)
-    return InputError(f"{path.name} cannot be read ({reason}): wanted {wanted}, complete and undamaged")
+    return InputError(
+        f"{path.name} cannot be read ({reason}); expected {wanted}, complete and undamaged", code="unreadable"
+    )
 
 
 def listed(names: Any, most: int = 5) -> str:

@@ -49,7 +49,7 @@ def read_hdf5(
     path = require_file(path)
     h5py = library("h5py", "recordings")
     if sorted(axes) != sorted(AXES):
-        raise InputError(f"axes {tuple(axes)} are unknown: wanted {', '.join(AXES)} in the file's order")
+        raise InputError(f"axes {tuple(axes)} are unknown; expected {', '.join(AXES)} in the file's order")
     try:
         with h5py.File(path, "r") as opened:
             refuse_links(opened, path.name)
@@ -100,9 +100,9 @@ def refuse_links(opened: Any, name: str) -> None:
         return dataset if item.external or virtual else None
 
     if link := opened.id.links.visit(look, info=True):
-        raise InputError(f"{name} links {link!r} to another file: copy the data into it")
+        raise InputError(f"{name} links {link!r} to another file", "copy the data into it")
     if dataset := opened.visititems(look_inside):
-        raise InputError(f"{name} keeps {dataset!r} in another file: copy the data into it")
+        raise InputError(f"{name} keeps {dataset!r} in another file", "copy the data into it")
 
 
 def refuse_size(parts: Iterable[Any], name: str) -> None:
@@ -114,7 +114,11 @@ def refuse_size(parts: Iterable[Any], name: str) -> None:
 
     for part in parts:
         if dataset := part.visititems(look):
-            raise InputError(f"{name}: {dataset} declares more than {MAX_BYTES // 2**30} GiB: give it in parts")
+            raise InputError(
+                f"{name}: {dataset} declares more than {MAX_BYTES // 2**30} GiB",
+                "split it into parts",
+                code="too-large",
+            )
 
 
 def _numbers(dataset: Any, name: str) -> np.ndarray:
@@ -131,13 +135,13 @@ def _columns(held: Any, name: str) -> pd.DataFrame:
     columns = {column: _plain(held[column], name) for column in (*COLUMNS, *OPTIONAL) if column in held}
     lengths = {column: np.shape(values) for column, values in columns.items()}
     if len(set(lengths.values())) > 1 or any(len(shape) != 1 for shape in lengths.values()):
-        raise InputError(f"{name}: its columns have the shapes {lengths}: wanted one value a trial in each")
+        raise InputError(f"{name}: its columns have the shapes {lengths}; expected one value a trial in each")
     return pd.DataFrame(columns)
 
 
 def _check_size(dataset: Any, name: str) -> None:
     if not hasattr(dataset, "shape") or dataset.shape is None or dataset.size > MAX_TRIALS or _too_large(dataset):
-        raise InputError(f"{name}: {dataset.name} is no dataset of at most {MAX_TRIALS:,} values")
+        raise InputError(f"{name}: {dataset.name} is not a dataset of at most {MAX_TRIALS:,} values")
 
 
 def _too_large(dataset: Any) -> bool:

@@ -37,7 +37,7 @@ def join_responses(parts: Sequence[Responses], *, max_drift: float | None = MAX_
         ('monday', 'tuesday')
     """
     if not parts:
-        raise InputError("no responses came: give at least one recording")
+        raise InputError("no responses given", "give at least one recording", code="too-few")
     frames = [part.trials.astype(dict.fromkeys(TEXT, str)) for part in parts]
     source = listed(dict.fromkeys(part.source for part in parts))
     notes = tuple(note for part in parts for note in part.notes)
@@ -102,7 +102,7 @@ def _repeated(responses: Responses) -> Iterator[str]:
             continue
         said = f"{responses.source}: the {len(shared)} trials of session {other} that session {one} has as well are the same"
         if len(shared) * np.log(chance) < np.log(_CHANCE):
-            raise InputError(f"{said}: give each recording once, under one name of its session")
+            raise InputError(f"{said}", "give each recording once, under one name of its session")
         yield f"{said}: is it one recording?"
 
 

@@ -64,9 +64,11 @@ def require_match(responses: Responses, stimuli: pd.DataFrame | Iterable[pd.Data
 
 def _checksums(stimuli: pd.DataFrame) -> dict[str, str]:
     if absent := [name for name in ("stimulus_id", "sha256") if name not in stimuli]:
-        raise InputError(f"the table of stimuli lacks the column {absent[0]}")
+        raise InputError(f"the table of stimuli lacks the column {absent[0]}", code="missing")
     known: dict[str, str] = {}
     for stimulus, digest in zip(stimuli["stimulus_id"].astype(str), stimuli["sha256"].astype(str), strict=True):
         if known.setdefault(stimulus, digest) != digest:
-            raise InputError(f"two sets use the id {stimulus!r} for different files: rename the stimuli of one")
+            raise InputError(
+                f"two sets use the id {stimulus!r} for different files", "rename the stimuli of one", code="mismatch"
+            )
     return known

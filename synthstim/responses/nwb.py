@@ -66,7 +66,9 @@ def read_nwb(
     path = require_file(path)
     window_s = require_window(window_s, path.name)
     if invalid_times not in INVALID_TIMES:
-        raise InputError(f"invalid times cannot be handled by {invalid_times!r}: choose {' or '.join(INVALID_TIMES)}")
+        raise InputError(
+            f"invalid times cannot be handled by {invalid_times!r}", f"choose {' or '.join(INVALID_TIMES)}"
+        )
     with _opened(path) as content:
         shown, notes = presentations(content, table, column, labels or {}, path.name)
         spikes, observed = _units(content, site_column, path.name)
@@ -74,7 +76,7 @@ def read_nwb(
         name = str(content.identifier) if session is None else session
     if not is_name(name):
         raise InputError(
-            f"{path.name}: its identifier {name[:40]!a} is no name for a session",
+            f"{path.name}: its identifier {name[:40]!a} is not a name for a session",
             "give session=...",
             code="ambiguous-ids",
         )
@@ -117,7 +119,7 @@ def _opened(path: Path) -> Iterator[Any]:
 def _units(content: Any, site_column: str | None, name: str) -> tuple[dict[str, Times], dict[str, Edges]]:
     units = content.units
     if units is None or "spike_times" not in units.colnames or not len(units):
-        raise InputError(f"{name} has no units with spike times: sort the spikes and add them as units")
+        raise InputError(f"{name} has no units with spike times", "sort the spikes and add them as units")
     if site_column is not None and site_column not in units.colnames:
         raise InputError(
             f"{name}: units have no column {site_column!r}, but {listed(units.colnames, 8)}",
@@ -163,7 +165,7 @@ def _invalid_times(content: Any, name: str) -> tuple[Edges, str]:
     table: pd.DataFrame = content.invalid_times.to_dataframe()
     edges = table[["start_time", "stop_time"]].to_numpy(dtype=np.float64)
     if not (edges[:, 0] <= edges[:, 1]).all():
-        raise InputError(f"{name}: an invalid time has no start or no end: correct invalid_times in the file")
+        raise InputError(f"{name}: an invalid time has no start or no end", "correct invalid_times in the file")
     tags = [tag for cell in table.get("tags", []) for tag in labels_of(cell, f"{name}: tags") if tag]
     series = [str(part.timeseries.name) for cell in table.get("timeseries", []) for part in cell]
     said = listed(dict.fromkeys([*tags, *series]))

@@ -49,7 +49,7 @@ def presentations(
         notes = (*notes, f"{blank.sum()} of {len(blank)} presentations of {name} have no {column}: blanks, left out")
         shown = shown[~blank]
     if not len(shown) or shown["start_time"].isna().any():
-        raise InputError(f"{name}: {chosen} holds no presentation, or one without a start time")
+        raise InputError(f"{name}: {chosen} holds no presentation, or one without a start time", code="missing")
     shown[COLUMN] = [labels.get(label, label) for label in shown[COLUMN]]
     shown = shown.sort_values("start_time", kind="stable").reset_index(drop=True)
     if "complete" in shown:
@@ -115,7 +115,11 @@ def _of_table(table: Any, column: str, source: str) -> pd.DataFrame:
             code="ambiguous-column",
         )
     if len(table) > MAX_TRIALS:
-        raise InputError(f"{source} declares {len(table):,} presentations, more than {MAX_TRIALS:,}: give it in parts")
+        raise InputError(
+            f"{source} declares {len(table):,} presentations, more than {MAX_TRIALS:,}",
+            "split it into parts",
+            code="too-large",
+        )
     onset = next(key for key in _ONSETS if key in table.colnames)
     wanted = [column, onset, *(extra for extra in _EXTRA if extra in table.colnames and extra != column)]
     frame = table.to_dataframe(exclude=set(table.colnames) - set(wanted))[wanted]
@@ -140,7 +144,7 @@ def _times(series: Any, count: int, source: str) -> np.ndarray:
         return float(series.starting_time) + np.arange(count) / float(series.rate)
     starts = np.asarray(series.timestamps[:], dtype=np.float64)
     if len(starts) != count:
-        raise InputError(f"{source} has {count} entries and {len(starts)} timestamps: wanted one for each")
+        raise InputError(f"{source} has {count} entries and {len(starts)} timestamps; expected one for each")
     return starts
 
 
@@ -154,7 +158,7 @@ def _indexed(series: Any, labels: Mapping[str, str], source: str) -> list[str]:
     numbers = np.asarray(series.data[:])
     if numbers.ndim != 1 or numbers.dtype.kind not in "iu":
         raise InputError(
-            f"{source} holds {numbers.dtype} of shape {numbers.shape}: wanted whole numbers, one a presentation"
+            f"{source} holds {numbers.dtype} of shape {numbers.shape}; expected whole numbers, one a presentation"
         )
     if images.order_of_images is not None:
         names = [str(image.name) for image in images.order_of_images.data[:]]
@@ -168,5 +172,5 @@ def _indexed(series: Any, labels: Mapping[str, str], source: str) -> list[str]:
             code="ambiguous-ids",
         )
     if len(numbers) and not 0 <= numbers.min() <= numbers.max() < len(names):
-        raise InputError(f"{source} points beyond its {len(names)} images")
+        raise InputError(f"{source} points beyond its {len(names)} images", code="too-large")
     return [names[number] for number in numbers]

@@ -42,7 +42,7 @@ def reliability(responses: Responses, *, splits: int = SPLITS, seed: int = 0) ->
         ['a', 'b', 'c']
     """
     if splits < 1:
-        raise InputError(f"{splits} splits came: wanted 1 or more")
+        raise InputError(f"{splits} splits given; expected 1 or more")
     require_variance(responses)
     _require_repeats(responses)
     generator = np.random.default_rng(seed)

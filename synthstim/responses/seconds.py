@@ -35,7 +35,9 @@ def require_window(window_s: Any, source: str) -> Window:
     try:
         start, end = (float(edge) for edge in edges)
     except (TypeError, ValueError):
-        raise InputError(f"{source}: the window {window_s!r} came, wanted its start and its end in seconds") from None
+        raise InputError(
+            f"{source}: the window {window_s!r} given; expected its start and its end in seconds"
+        ) from None
     if not start < end:
         raise InputError(f"{source}: the window {start:g} to {end:g} s is empty: it must end after it starts")
     if not (end - start >= SHORTEST_S and max(-start, end) <= FARTHEST_S):
@@ -60,28 +62,30 @@ def require_seconds(spikes: Mapping[str, Times], onsets_s: Times, window_s: Wind
     _require_gap(onsets_s, window_s, source)
     times = np.sort(np.concatenate([np.empty(0), *spikes.values()]))
     if not len(times):
-        raise InputError(f"{source}: no site has a spike: give the sites that were recorded")
+        raise InputError(f"{source}: no site has a spike", "give the sites that were recorded", code="unknown")
     begin, end = onsets_s.min() + min(0.0, window_s[0]), onsets_s.max() + window_s[1]
     first, last = float(times[0]), float(times[-1])
     told = f"presentations from {onsets_s.min():.6g} to {onsets_s.max():.6g} s, spikes from {first:.6g} to {last:.6g} s"
     if not ((times >= begin) & (times < end)).any():
         raise InputError(
-            f"{source}: no spike lies in the session ({told}): give both on one clock in seconds, not in samples or ms"
+            f"{source}: no spike lies in the session ({told})",
+            "give both on one clock in seconds, not in samples or ms",
         )
     if len(times) < _FEW:
         return ()
     rate = len(times) / (last - first) if last > first else np.inf
     if last - first > _LONGER * (end - begin) and rate / len(spikes) < _LOWEST_RATE:
         raise InputError(
-            f"{source}: its sites fire {rate / len(spikes):.2g} spikes a second ({told}): give times in seconds, not in samples or"
-            " ms"
+            f"{source}: its sites fire {rate / len(spikes):.2g} spikes a second ({told})",
+            "give times in seconds, not in samples or ms",
         )
     reach = _SILENT / rate
     outside = (onsets_s + window_s[1] < first - reach) | (onsets_s + window_s[0] > last + reach)
     if outside.mean() > 0.5:
         raise InputError(
-            f"{source}: {outside.sum()} of {len(outside)} presentations lie where no site fires ({told}): give both on one clock"
-            " in seconds, and leave out what was not recorded"
+            f"{source}: {outside.sum()} of {len(outside)} presentations lie where no site fires ({told})",
+            "give both on one clock in seconds, and leave out what was not recorded",
+            code="unknown",
         )
     if not outside.any():
         return ()
@@ -95,5 +99,6 @@ def _require_gap(onsets_s: Times, window_s: Window, source: str) -> None:
     if len(gaps) and window_s[1] - window_s[0] > np.median(gaps) + 0.005:
         raise InputError(
             f"{source}: the window {window_s[0]:g} to {window_s[1]:g} s is longer than the {np.median(gaps):.3g} s from one"
-            " presentation to the next, so that a spike would count for several: give a shorter one, onsets and window in seconds"
+            " presentation to the next, so that a spike would count for several",
+            "give a shorter one, onsets and window in seconds",
         )

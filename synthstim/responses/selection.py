@@ -54,15 +54,15 @@ def select_sites(table: pd.DataFrame, *, at_least: float = AT_LEAST, most: int |
         ('a',)
     """
     if not 0 <= at_least < 1:
-        raise InputError(f"reliability at least {at_least:g} came: wanted 0 up to 1")
+        raise InputError(f"reliability at least {at_least:g} given; expected 0 up to 1", code="too-few")
     if most is not None and most < 1:
-        raise InputError(f"at most {most} sites came: wanted 1 or more")
+        raise InputError(f"at most {most} sites given; expected 1 or more")
     values = table["reliability"].to_numpy(dtype=np.float64)
     good = np.flatnonzero(values >= at_least)
     if not len(good):
         raise InputError(
-            f"none of {len(table)} sites has a reliability of {at_least:g} or more, the best has {values.max():.2f}: record"
-            " more repeats, or ask for less"
+            f"none of {len(table)} sites has a reliability of {at_least:g} or more, the best has {values.max():.2f}",
+            "record more repeats, or ask for less",
         )
     chosen = good[np.argsort(-values[good], kind="stable")][:most]
     return Selection(table.assign(chosen=np.isin(np.arange(len(table)), chosen)), at_least)

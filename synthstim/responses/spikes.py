@@ -59,7 +59,7 @@ def read_markers(path: str | Path) -> pd.DataFrame:
     name = Path(path).name
     codes = pd.to_numeric(frame["code"], errors="coerce")
     if (bad := codes.isna() | (codes != codes.round())).any():
-        raise InputError(f"{name}: row {int(bad.argmax()) + 1} has a code that is no whole number")
+        raise InputError(f"{name}: row {int(bad.argmax()) + 1} has a code that is not a whole number")
     markers = pd.DataFrame({"code": codes.astype(np.int64), "time_s": _times(frame, name)})
     return markers.sort_values("time_s", kind="stable").reset_index(drop=True)
 
@@ -102,7 +102,7 @@ def trial_frame(
     counts = np.stack([count_spikes(spikes[site], onsets_s, window_s) for site in sites], 1)
     if not counts.any():
         raise InputError(
-            f"{source}: no spike lies in any window, {start:g} to {end:g} s from the onset: check the window"
+            f"{source}: no spike lies in any window, {start:g} to {end:g} s from the onset", "check the window"
         )
     row, site = np.repeat(np.arange(len(shown)), len(sites)), np.tile(np.arange(len(sites)), len(shown))
     frame = pd.DataFrame(
@@ -126,5 +126,5 @@ def _times(frame: pd.DataFrame, name: str) -> Times:
     if not len(times):
         raise InputError(f"{name} has no rows below its names: was anything recorded?")
     if (bad := ~np.isfinite(times)).any():
-        raise InputError(f"{name}: row {int(bad.argmax()) + 1} has a time_s that is no number of seconds")
+        raise InputError(f"{name}: row {int(bad.argmax()) + 1} has a time_s that is not a number of seconds")
     return times

@@ -63,7 +63,7 @@ def read_text_table(path: str | Path, *, text: Iterable[str] = (), needed: Itera
     path = require_file(path)
     separator = SEPARATORS.get(path.suffix.lower())
     if separator is None:
-        raise InputError(f"{path.name} is neither .tsv nor .csv: name it by what separates its columns")
+        raise InputError(f"{path.name} is neither .tsv nor .csv", "name it by what separates its columns")
     require_whole_lines(path)
     try:
         _check_shape(path, separator)
@@ -80,7 +80,7 @@ def read_text_table(path: str | Path, *, text: Iterable[str] = (), needed: Itera
     except (ValueError, csv.Error, OSError) as error:
         raise unreadable(path, error, "a table with one line of column names") from None
     if absent := [name for name in needed if name not in frame]:
-        raise InputError(f"{path.name} lacks the column {absent[0]}: it needs {', '.join(needed)}")
+        raise InputError(f"{path.name} lacks the column {absent[0]}: it needs {', '.join(needed)}", code="missing")
     return frame
 
 
@@ -91,7 +91,7 @@ def _check_shape(path: Path, separator: str) -> None:
         rows = csv.reader(stream, delimiter=separator)
         names = next(rows)
         if twice := [name for at, name in enumerate(names) if name in names[:at]]:
-            raise InputError(f"{path.name} has the column {twice[0]!r} twice: leave one out")
+            raise InputError(f"{path.name} has the column {twice[0]!r} twice", "leave one out")
         width = len(names)
         for number, row in enumerate(rows, 2):
             if row and len(row) != width:

@@ -128,7 +128,7 @@ class Responses:
             keep &= (self.trials["window_start_s"] == found[0][0]).to_numpy()
             keep &= (self.trials["window_end_s"] == found[0][1]).to_numpy()
         if not keep.any():
-            raise InputError(f"no trial of {self.source} is left by that choice: name fewer restrictions")
+            raise InputError(f"no trial of {self.source} is left by that choice", "name fewer restrictions")
         return replace(self, trials=self.trials[keep])
 
     def without(self, *, sites: Iterable[str] = (), stimulus_ids: Iterable[str] = ()) -> Responses:
@@ -143,7 +143,7 @@ class Responses:
             self._require(column, names)
             keep &= ~self.trials[column].isin(names).to_numpy()
         if not keep.any():
-            raise InputError(f"no trial of {self.source} is left without those: leave out fewer")
+            raise InputError(f"no trial of {self.source} is left without those", "leave out fewer", code="missing")
         return replace(self, trials=self.trials[keep])
 
     def renamed(self, stimulus_ids: Mapping[str, str]) -> Responses:
@@ -164,13 +164,13 @@ class Responses:
 
 def _checked(trials: Any, source: str) -> pd.DataFrame:
     if not isinstance(trials, pd.DataFrame):
-        raise InputError(f"{source} is a {type(trials).__name__}: wanted a pandas table of trials")
+        raise InputError(f"{source} is a {type(trials).__name__}; expected a pandas table of trials")
     if absent := [name for name in COLUMNS if name not in trials]:
-        raise InputError(f"{source} lacks the column {absent[0]}: a trial needs {', '.join(COLUMNS)}")
+        raise InputError(f"{source} lacks the column {absent[0]}: a trial needs {', '.join(COLUMNS)}", code="missing")
     if (twice := trials.columns[trials.columns.duplicated()]).isin((*COLUMNS, *OPTIONAL)).any():
-        raise InputError(f"{source} has the column {twice[0]} twice: leave one out")
+        raise InputError(f"{source} has the column {twice[0]} twice", "leave one out")
     if not 0 < len(trials) <= MAX_TRIALS:
-        raise InputError(f"{source} holds {len(trials):,} trials: wanted 1 to {MAX_TRIALS:,}")
+        raise InputError(f"{source} holds {len(trials):,} trials; expected 1 to {MAX_TRIALS:,}")
     out: dict[str, Any] = {}
     for name in COLUMNS:
         out[name] = _names(trials[name], name, source) if name in TEXT else _numbers(trials[name], name, source)
@@ -206,11 +206,11 @@ def _numbers(values: pd.Series, name: str, source: str) -> np.ndarray:
     if odd := [
         kind for kind in kinds if issubclass(kind, (bool, np.bool_, np.complexfloating, np.datetime64, np.timedelta64))
     ]:
-        raise InputError(f"{source}: the column {name} holds values of the kind {odd[0].__name__}: wanted numbers")
+        raise InputError(f"{source}: the column {name} holds values of the kind {odd[0].__name__}; expected numbers")
     try:
         numbers = pd.to_numeric(values).to_numpy(dtype=np.float64, na_value=np.nan)
     except (ValueError, TypeError) as error:
-        raise InputError(f"{source}: the column {name} holds something that is no number ({error})") from None
+        raise InputError(f"{source}: the column {name} holds something that is not a number ({error})") from None
     bad = ~np.isfinite(numbers)
     if name == "response" and bad.any():
         raise InputError(
@@ -225,7 +225,7 @@ def _numbers(values: pd.Series, name: str, source: str) -> np.ndarray:
     if bad.any():
         row = int(bad.argmax())
         raise InputError(
-            f"{source}: row {row + 1} has repeat {numbers[row]:.12g}: wanted a whole number from 0 to {MAX_REPEAT}"
+            f"{source}: row {row + 1} has repeat {numbers[row]:.12g}; expected a whole number from 0 to {MAX_REPEAT}"
         )
     return numbers.astype(np.int32)
 

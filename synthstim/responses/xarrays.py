@@ -68,7 +68,9 @@ def read_netcdf(
         with xarray.open_dataset(path, engine="h5netcdf" if nested else "scipy", decode_times=False) as opened:
             values = opened[_variable(opened, variable, path.name)]
             if max(part.nbytes for part in (values, *values.coords.values())) > MAX_BYTES:
-                raise InputError(f"{path.name} declares more than {MAX_BYTES // 2**30} GiB: give it in parts")
+                raise InputError(
+                    f"{path.name} declares more than {MAX_BYTES // 2**30} GiB", "split it into parts", code="too-large"
+                )
             values = values.load()
     except InputError:
         raise
@@ -85,7 +87,7 @@ READER = Reader((".nc",), read_netcdf)
 def _variable(opened: Any, variable: str | None, name: str) -> str:
     fitting = [key for key, values in opened.data_vars.items() if {"presentation", "neuroid"} <= set(values.dims)]
     if variable is not None and variable not in opened.data_vars:
-        raise InputError(f"{name} has no variable {variable!r}: it has {listed(opened.data_vars)}")
+        raise InputError(f"{name} has no variable {variable!r}: it has {listed(opened.data_vars)}", code="unknown")
     if variable is None and len(fitting) != 1:
         raise InputError(
             f"{name} has {len(fitting)} variables over presentation and neuroid"
@@ -122,15 +124,17 @@ def from_xarray(
         InputError: a dimension or coordinate is missing, the values are no numbers, or the unit of time is said nowhere.
     """
     if nan not in NAN:
-        raise InputError(f"missing values cannot be handled by {nan!r}: choose {' or '.join(NAN)}")
+        raise InputError(f"missing values cannot be handled by {nan!r}", f"choose {' or '.join(NAN)}")
     _require_numbers(values, source)
     windows, values = _windows(values, window_s, time_unit, source)
     if values.size > MAX_TRIALS:
-        raise InputError(f"{source} holds {values.size:,} trials, more than {MAX_TRIALS:,}: take one window")
+        raise InputError(
+            f"{source} holds {values.size:,} trials, more than {MAX_TRIALS:,}", "take one window", code="too-large"
+        )
     shown, notes = _presentations(values, session, source), []
     named = shown["stimulus_id"].notna().to_numpy()
     if not named.any():
-        raise InputError(f"{source}: no presentation has a {STIMULUS[0]}: say what was shown")
+        raise InputError(f"{source}: no presentation has a {STIMULUS[0]}", "say what was shown")
     if not named.all():
         notes.append(f"{(~named).sum()} of {len(named)} presentations of {source} name no stimulus: blanks, left out")
     shown, array = shown[named], values.transpose(*DIMENSIONS).to_numpy().astype(np.float64)[named]
@@ -154,10 +158,10 @@ def _require_numbers(values: Any, source: str) -> None:
     dims = set(getattr(values, "dims", ()))
     if not {"presentation", "neuroid"} <= dims <= set(DIMENSIONS):
         raise InputError(
-            f"{source} has the dimensions {listed(sorted(map(str, dims)))}: wanted {', '.join(DIMENSIONS)}"
+            f"{source} has the dimensions {listed(sorted(map(str, dims)))}; expected {', '.join(DIMENSIONS)}"
         )
     if values.dtype.kind not in "fiu":
-        raise InputError(f"{source} holds {values.dtype} where responses were wanted: give numbers")
+        raise InputError(f"{source} holds {values.dtype} where responses were wanted", "give numbers")
 
 
 def _windows(values: Any, window_s: Window | None, time_unit: str | None, source: str) -> tuple[list[Window], Any]:
@@ -169,7 +173,7 @@ def _windows(values: Any, window_s: Window | None, time_unit: str | None, source
     end = _coordinate(values, ("time_bin_end",), "time_bin", source)
     unit = _unit(values.coords["time_bin_start"].attrs.get("units"), time_unit, source)
     if start.dtype.kind not in "fiu" or end.dtype.kind not in "fiu":
-        raise InputError(f"{source}: time_bin_start holds {start.dtype} and time_bin_end {end.dtype}: wanted numbers")
+        raise InputError(f"{source}: time_bin_start holds {start.dtype} and time_bin_end {end.dtype}; expected numbers")
     # Rounded to the microsecond: 70 ms and 0.07 s are one window.
     edges = np.round(np.stack([start, end], 1).astype(np.float64) * unit, 6)
     windows = [(float(left), float(right)) for left, right in edges]
@@ -185,13 +189,15 @@ def _windows(values: Any, window_s: Window | None, time_unit: str | None, source
 def _unit(said: Any, given: str | None, source: str) -> float:
     """Seconds of one unit of the time bins, by the file or the caller."""
     if given is not None and given not in UNITS:
-        raise InputError(f"the unit of time {given!r} is unknown: choose s or ms")
+        raise InputError(f"the unit of time {given!r} is unknown", "choose s or ms", code="unknown")
     if said not in UNITS and given is None:
         raise InputError(
             f"{source} does not say whether its time bins are in s or ms", "give time_unit=...", code="no-time-unit"
         )
     if said in UNITS and given is not None and UNITS[said] != UNITS[given]:
-        raise InputError(f"{source} says that its time bins are in {said}, but time_unit {given!r} came: leave it out")
+        raise InputError(
+            f"{source} says that its time bins are in {said}, but time_unit {given!r} given", "leave it out"
+        )
     return UNITS[said if given is None else given]
 
 

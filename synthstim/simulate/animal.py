@@ -95,7 +95,7 @@ class Animal:
             Responses(4,000 trials: 10 stimuli x 40 sites, 1 session, window 0.07 to 0.17 s)
         """
         if repeats < 1:
-            raise InputError(f"{repeats} repeats came: wanted 1 or more")
+            raise InputError(f"{repeats} repeats given; expected 1 or more")
         shown = stimuli if isinstance(stimuli, Stimuli) else Stimuli.of_sets(stimuli, self.cortex.input, fit="exact")
         counts = self.counts(shown.batch(range(len(shown))), repeats, seed=seed)
         return from_array(
@@ -145,7 +145,9 @@ class Animal:
     ) -> Tensor:
         """The oracle: images (site, channel, y, x) found by each site's own gradient, which no experiment has."""
         if unknown := [site for site in sites if site not in self.sites]:
-            raise InputError(f"the animal has no site {unknown[0]!r}: {nearest(unknown[0], self.sites)}")
+            raise InputError(
+                f"the animal has no site {unknown[0]!r}: {nearest(unknown[0], self.sites)}", code="unknown"
+            )
         numbers = [self.sites.index(site) for site in sites]
         seeds = [seed * 10_000 + number for number in numbers]
         return best_images(self.cortex, numbers, seeds=seeds, constraints=constraints, evaluations=evaluations)
@@ -186,9 +188,9 @@ def simulated_animal(
     """
     require_noise(noise)
     if not 1 <= sites <= MOST_SITES:
-        raise InputError(f"{sites} sites came: wanted 1 to {MOST_SITES}")
+        raise InputError(f"{sites} sites given; expected 1 to {MOST_SITES}")
     if min(size) < 64:
-        raise InputError(f"images of {size[0]} x {size[1]} pixels came: the simulated animal sees 64 x 64 or more")
+        raise InputError(f"images of {size[0]} x {size[1]} pixels given: the simulated animal sees 64 x 64 or more")
     network = load_model("squeezenet", size=size)
     if natural is None:
         natural = torch.cat(list(natural_pool(network).batches(network)))

@@ -41,4 +41,4 @@ def draw_counts(expected: Rates, usual: Rates, noise: str, random: np.random.Gen
 def require_noise(noise: str) -> None:
     """Raise InputError unless the noise is known."""
     if noise not in NOISE:
-        raise InputError(f"noise {noise!r} is unknown: choose {' or '.join(NOISE)}")
+        raise InputError(f"noise {noise!r} is unknown", f"choose {' or '.join(NOISE)}", code="unknown")

@@ -25,7 +25,7 @@ def require_no_recording(out: Path) -> None:
     """Make a folder; raise InputError if it cannot be made, or holds a recording already."""
     for name in (SPIKES, MARKERS):
         if os.path.lexists(out / name):
-            raise InputError(f"{out / name} exists already: choose another folder or remove it")
+            raise InputError(f"{out / name} exists already", "choose another folder or remove it", code="in-the-way")
     require_folder(out)
 
 
@@ -35,7 +35,9 @@ def require_apart(onsets: Times, window_s: Window, source: str) -> None:
     if len(onsets) > 1 and np.diff(onsets).min() < end - start:
         raise InputError(
             f"{source} has presentations {1000 * np.diff(onsets).min():.0f} ms apart, the animal counts over"
-            f" {1000 * (end - start):.0f} ms: show them further apart (a screen without vertical sync flips too fast)"
+            f" {1000 * (end - start):.0f} ms",
+            "show them further apart (a screen without vertical sync flips too fast)",
+            code="missing",
         )
 
 

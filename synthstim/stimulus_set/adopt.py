@@ -38,10 +38,10 @@ def adopt(folder: str | Path, out: str | Path, *, kind: str = "natural") -> tupl
         >>> stimuli, left_out = adopt("my_gratings", "gratings_set", kind="control")
     """
     if kind not in KINDS:
-        raise InputError(f"kind {kind!r} is unknown: choose {' or '.join(KINDS)}")
+        raise InputError(f"kind {kind!r} is unknown", f"choose {' or '.join(KINDS)}", code="unknown")
     folder = Path(folder)
     if not folder.is_dir():
-        raise InputError(f"{folder} is not a folder: give the folder of your images or sounds")
+        raise InputError(f"{folder} is not a folder", "give the folder of your images or sounds", code="missing")
     files = sorted(path for path in folder.iterdir() if path.is_file())
     modality, chosen = _of_one_modality(folder, files)
     with SetWriter(out, modality=modality.name, **modality.writing_of(chosen)) as writer:
@@ -68,12 +68,12 @@ def _of_one_modality(folder: Path, files: list[Path]) -> tuple[Modality, list[Pa
         known = [modality for _, modality in MODALITIES.usable()]
         wanted = ", ".join(suffix for modality in known for suffix in modality.suffixes)
         names = " and ".join(f"no {modality.name}" for modality in known)
-        raise InputError(f"{folder} holds {names}: wanted {wanted} files")
+        raise InputError(f"{folder} holds {names}; expected {wanted} files")
     if len(found) > 1:
         names = " and ".join(paths[0].name for paths in found.values())
         raise InputError(
             f"{folder} holds {' and '.join(sorted(modality.plural for modality in found))} ({names}): a set has one of them,"
-            " part them into two folders"
+            " split them into two folders"
         )
     return found.popitem()
 
@@ -84,7 +84,9 @@ def _free_id(path: Path, taken: set[str]) -> str:
         stimulus_id = f"{stimulus_id[:55]}_{sha256_of(path)[:8]}"
     if stimulus_id.lower() in taken:
         raise InputError(
-            f"{path.name} is in the folder twice under names that differ only in what an id cannot hold: rename one"
+            f"{path.name} is in the folder twice under names that differ only in what an id cannot hold",
+            "rename one",
+            code="mismatch",
         )
     taken.add(stimulus_id.lower())
     return stimulus_id

@@ -22,7 +22,9 @@ def inside(root: Path, relative: str) -> Path:
     try:
         return _real_file(root, path)
     except OSError:  # a name that no file system takes
-        raise InputError(f"{relative[:60]!r} is missing from {root.name}: the set is incomplete") from None
+        raise InputError(
+            f"{relative[:60]!r} is missing from {root.name}: the set is incomplete", code="missing"
+        ) from None
 
 
 def _real_file(root: Path, path: PurePosixPath) -> Path:
@@ -32,5 +34,5 @@ def _real_file(root: Path, path: PurePosixPath) -> Path:
         if current.is_symlink():
             raise InputError(f"{path} in {root.name} passes through a link: sets hold real files only")
     if not current.is_file():
-        raise InputError(f"{path} is missing from {root.name}: the set is incomplete")
+        raise InputError(f"{path} is missing from {root.name}: the set is incomplete", code="missing")
     return current

@@ -71,7 +71,7 @@ class StimulusSet:
         version = provenance.get("schema_version")
         if not isinstance(version, int) or not 1 <= version <= SCHEMA_VERSION:
             raise InputError(
-                f"{root} has schema version {version!r}, this synthstim reads up to {SCHEMA_VERSION}: update it"
+                f"{root} has schema version {version!r}, this synthstim reads up to {SCHEMA_VERSION}", "update it"
             )
         table = _read_table(root, columns_of(provenance))
         for name in _NEEDED:
@@ -120,7 +120,7 @@ class StimulusSet:
         except (ValueError, OSError, EOFError) as error:
             raise InputError(
                 f"{relative} of {self.root.name} cannot be read ({said_by(error)})",
-                "make the set anew",
+                "make the set again",
                 code="unreadable",
             ) from None
 
@@ -140,7 +140,9 @@ class StimulusSet:
             )
         except (ValueError, OSError, EOFError, zlib.error) as error:
             raise InputError(
-                f"{name} of {self.root.name} cannot be read as a table ({error}): make the set anew"
+                f"{name} of {self.root.name} cannot be read as a table ({error})",
+                "make the set again",
+                code="unreadable",
             ) from None
         _require_columns(table, COMPANIONS[name], f"{name} of {self.root.name}")
         return table
@@ -168,15 +170,15 @@ def _read_json(root: Path, name: str) -> dict[str, Any]:
     try:
         content = json.loads(inside(root, name).read_text(encoding="utf-8"))
     except (InputError, OSError):
-        raise InputError(f"{root} is not a stimulus set: it has no {name}") from None
+        raise InputError(f"{root} is not a stimulus set: it has no {name}", code="unreadable") from None
     except (ValueError, RecursionError) as error:
-        raise InputError(f"{root / name} is not valid JSON ({error})") from None
+        raise InputError(f"{root / name} is not valid JSON ({error})", code="unreadable") from None
     if not isinstance(content, dict):
-        raise InputError(f"{root / name} should hold one JSON object: copy the set again")
+        raise InputError(f"{root / name} should hold one JSON object", "copy the set again")
     for key, kind in _FACTS.items():
         if key in content and not isinstance(content[key], kind):
             wanted = "an object" if kind is dict else "text"
-            raise InputError(f"{root / name}: {key} is {json.dumps(content[key])[:40]}, wanted {wanted}")
+            raise InputError(f"{root / name}: {key} is {json.dumps(content[key])[:40]}; expected {wanted}")
     return content
 
 
@@ -190,9 +192,9 @@ def read_cells(root: Path) -> pd.DataFrame:
     try:
         cells = _cells(inside(root, "stimuli.tsv"))
     except InputError:
-        raise InputError(f"{root} is not a stimulus set: it has no stimuli.tsv") from None
+        raise InputError(f"{root} is not a stimulus set: it has no stimuli.tsv", code="unreadable") from None
     except (ValueError, OSError) as error:
-        raise InputError(f"{path} cannot be read as a table ({error})") from None
+        raise InputError(f"{path} cannot be read as a table ({error})", code="unreadable") from None
     _require_columns(cells, _NEEDED, str(path))
     return cells
 
@@ -206,8 +208,8 @@ def _require_columns(table: pd.DataFrame, needed: Iterable[str], name: str) -> N
     if absent := [column for column in needed if column not in table]:
         whole = "".join(map(str, table.columns[:1]))
         other = next((mark for mark in ",;|" if mark in whole), None)
-        hint = f": its columns are parted by {other!r}, wanted tabs" if other and table.shape[1] == 1 else ""
-        raise InputError(f"{name} lacks the column {absent[0]}{hint}")
+        hint = f": its columns are parted by {other!r}; expected tabs" if other and table.shape[1] == 1 else ""
+        raise InputError(f"{name} lacks the column {absent[0]}{hint}", code="missing")
 
 
 def _read_table(root: Path, columns: Mapping[str, Column]) -> pd.DataFrame:
@@ -218,4 +220,6 @@ def _read_table(root: Path, columns: Mapping[str, Column]) -> pd.DataFrame:
     try:
         return typed(text, columns)
     except (ValueError, TypeError) as error:
-        raise InputError(f"{root / 'stimuli.tsv'} has a cell that does not fit its column ({error})") from None
+        raise InputError(
+            f"{root / 'stimuli.tsv'} has a cell that does not fit its column ({error})", code="mismatch"
+        ) from None

@@ -43,7 +43,7 @@ def altered(stimuli: StimulusSet) -> list[str]:
     outside = _outside(stimuli.root)
     there = [name for name in files_below(stimuli.root) if name not in outside]
     problems = [f"{name} is missing from the set" for name in recorded if name not in there]
-    problems += [f"{name} is no file of the set: it came later" for name in there if name not in recorded]
+    problems += [f"{name} is not a file of the set: it came later" for name in there if name not in recorded]
     for name in there:
         if name in recorded and sha256_of(stimuli.root / name) != recorded[name]:
             where = "".join(f": {one}" for one in [_where(stimuli)] if one) if name == "stimuli.tsv" else ""

@@ -96,7 +96,7 @@ class SetWriter:
         check_ids([stimulus_id] if known is None else [known, stimulus_id])
         self._ids[stimulus_id.lower()] = stimulus_id
         if unknown := [name for name in columns if name not in self.columns]:
-            raise InputError(f"stimuli.tsv has no column {unknown[0]!r}")
+            raise InputError(f"stimuli.tsv has no column {unknown[0]!r}", code="unknown")
         path = self.staging / "stimuli" / f"{stimulus_id}{self.modality.suffix}"
         self._write(path, stimulus, bits)
         self.rows.append(

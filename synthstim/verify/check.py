@@ -129,7 +129,7 @@ def _require_resampled(stimuli: StimulusSet, observer: Observer | None, resample
         raise InputError(f"no resampler is called {resampler!r}: {nearest(resampler, known)}")
     if not known or observer is None:
         held = "was adopted, without an observer" if known else f"holds {stimuli.modality.plural}"
-        raise InputError(f"{stimuli.root} {held}, and no match depends on a resampler: leave --resampler out")
+        raise InputError(f"{stimuli.root} {held}, and no match depends on a resampler", "leave --resampler out")
 
 
 def _require_same(stimuli: StimulusSet, observer: Observer) -> None:
@@ -137,7 +137,9 @@ def _require_same(stimuli: StimulusSet, observer: Observer) -> None:
     if recorded != observer.weights_sha256:
         raise InputError(
             f"{stimuli.root} was made on {stimuli.provenance.get('observer', {}).get('name')} with weights "
-            f"{str(recorded)[:12]}..., {observer.name} here has {observer.weights_sha256[:12]}...: give the same weights"
+            f"{str(recorded)[:12]}..., {observer.name} here has {observer.weights_sha256[:12]}...",
+            "give the same weights",
+            code="changed",
         )
 
 

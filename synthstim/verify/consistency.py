@@ -42,7 +42,9 @@ def read_aim(facts: dict[str, Any]) -> Aim:
     except InputError as error:
         raise InputError(f"provenance.json: {error}") from None
     except ValueError as error:
-        raise InputError(f"provenance.json describes a stimulus that cannot be read ({error})") from None
+        raise InputError(
+            f"provenance.json describes a stimulus that cannot be read ({error})", code="unreadable"
+        ) from None
     return aim
 
 
@@ -74,7 +76,8 @@ def require_shown(stimuli: StimulusSet, input: StimulusInput) -> None:
     if len(made) and (came := stimuli.stimulus(made["file"].iloc[0]).shape) != input.shape:
         raise InputError(
             f"{stimuli.root}/provenance.json describes stimuli of {' x '.join(map(str, input.shape))}"
-            f" ({input.axes}), {made['file'].iloc[0]} has {' x '.join(map(str, came))}: restore it from a copy"
+            f" ({input.axes}), {made['file'].iloc[0]} has {' x '.join(map(str, came))}",
+            "restore it from a copy",
         )
 
 

@@ -91,11 +91,12 @@ def files_in(folder: Path, modality: Modality) -> list[Path]:
     """
     noun = modality.naturals
     if not folder.is_dir():
-        raise InputError(f"the pool {folder} is not a folder: give a folder of {noun}")
+        raise InputError(f"the pool {folder} is not a folder", f"give a folder of {noun}", code="missing")
     paths = sorted(path for path in folder.iterdir() if path.suffix.lower() in modality.suffixes)
     if len(paths) < FEWEST_ORIGINS:
         raise InputError(
-            f"the pool {folder} holds {len(paths)} {modality.plural}: at least {FEWEST_ORIGINS} {noun} are wanted"
+            f"the pool {folder} holds {len(paths)} {modality.plural}: at least {FEWEST_ORIGINS} {noun} are wanted",
+            code="too-few",
         )
     return paths[:MOST_ORIGINS]
 

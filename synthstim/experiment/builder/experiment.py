@@ -71,7 +71,9 @@ def write_experiment(experiment: Any, directory: Path, name: str) -> None:
     try:
         compile(script, f"{name}.py", "exec")
     except SyntaxError as error:
-        raise InputError(f"PsychoPy compiled {name} to a script that is not valid ({error}): update PsychoPy") from None
+        raise InputError(
+            f"PsychoPy compiled {name} to a script that is not valid ({error})", "update PsychoPy", code="unreadable"
+        ) from None
     (directory / f"{name}.py").write_text(script, encoding="utf-8", newline="\n")
 
 

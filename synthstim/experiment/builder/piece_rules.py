@@ -36,7 +36,7 @@ def check_pieces(name: str, stimuli: str, routines: dict[str, Routine], flow: tu
         for what, kinds in (("plays two sounds", ("sound",)), ("asks two things", _ASKING)):
             if len(several := [piece.name for piece in content.pieces if piece.piece in kinds]) > 1:
                 raise InputError(
-                    f"the routine {routine} of {name} {what}, {_listed(several)}: leave one to another routine"
+                    f"the routine {routine} of {name} {what}, {_listed(several)}", "leave one to another routine"
                 )
     for loop, inside in _stretches(flow, ""):
         found = [piece.name for step in inside for piece in routines[step.routine].pieces if _of_trial(piece)]
@@ -55,11 +55,13 @@ def check_pieces(name: str, stimuli: str, routines: dict[str, Routine], flow: tu
 def _check_alone(what: str, stimuli: str, piece: Piece) -> None:
     theirs = ("image", "photodiode_on", "photodiode_off") if stimuli != "images" else ("sound", "choice", "entry")
     if piece.piece in theirs:
-        raise InputError(f"{what} is {piece.piece!r}, which experiments with {stimuli} have not: leave it out")
+        raise InputError(f"{what} is {piece.piece!r}, which experiments with {stimuli} have not", "leave it out")
     if piece.piece in _WAITING and not piece.keys:
-        raise InputError(f"{what} waits for no key: give keys, such as [space]")
+        raise InputError(f"{what} waits for no key", "give keys, such as [space]")
     if piece.piece == "entry" and not (piece.answers and piece.shown_in):
-        raise InputError(f"{what} lacks {'shown_in' if piece.answers else 'answers'}: an entry has both")
+        raise InputError(
+            f"{what} lacks {'shown_in' if piece.answers else 'answers'}: an entry has both", code="missing"
+        )
 
 
 def _of_trial(piece: Piece) -> bool:

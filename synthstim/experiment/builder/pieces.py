@@ -35,7 +35,9 @@ def add_piece(experiment: Any, routine: str, piece: Piece, setup: Setup) -> Any:
         InputError: there is no such kind of piece, or PsychoPy keeps its name for itself.
     """
     if piece.piece not in PIECES:
-        raise InputError(f"the piece {piece.piece!r} of {routine} is unknown, {nearest(piece.piece, PIECES)}")
+        raise InputError(
+            f"the piece {piece.piece!r} of {routine} is unknown, {nearest(piece.piece, PIECES)}", code="unknown"
+        )
     if setup.span(piece)[1] == 0:
         return None
     component = PIECES[piece.piece](experiment, routine, piece, setup)
@@ -52,7 +54,7 @@ def claim_name(experiment: Any, name: str) -> None:
         InputError: it is taken, or PsychoPy keeps it for itself: Builder would call the thing otherwise when it reads it.
     """
     if experiment.namespace.makeValid(name) != name:
-        raise InputError(f"PsychoPy keeps the name {name!r} for itself: call it otherwise in the protocol")
+        raise InputError(f"PsychoPy keeps the name {name!r} for itself", "rename it in the protocol")
     experiment.namespace.add(name)
 
 

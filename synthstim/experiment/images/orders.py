@@ -42,7 +42,9 @@ def randomised_blocks(items: int, *, blocks: int, repeats: int = 1, seed: int = 
     if items * blocks * repeats > MAX_PRESENTATIONS:
         raise InputError(
             f"{items} items x {repeats} repeats x {blocks} blocks are {items * blocks * repeats:,} presentations,"
-            f" more than {MAX_PRESENTATIONS:,}: export fewer"
+            f" more than {MAX_PRESENTATIONS:,}",
+            "export fewer",
+            code="too-large",
         )
     generator = np.random.default_rng(seed)
     orders: list[list[int]] = []

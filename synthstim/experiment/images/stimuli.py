@@ -61,31 +61,36 @@ def prepare_images(
         height, width = _write(source, target, settings, rig)
         box = place(row["stimulus_id"], width, height, centre, rig)
         if patch is not None and box.overlaps(patch):
-            raise InputError(f"{row['stimulus_id']} would cover the photodiode's patch: move one of them")
+            raise InputError(f"{row['stimulus_id']} would cover the photodiode's patch", "move one of them")
         decoded += 3 * width * height
         prepared.append(
             ShownImage(row["stimulus_id"], f"stimuli/{target.name}", sha256_of(target), row["sha256"], row["kind"],
                      row["status"], box, FIRST_STIMULUS + number)
         )  # fmt: skip
     if decoded > MAX_DECODED_BYTES:
-        raise InputError(f"the images need {decoded / 2**30:.1f} GiB at the rig, more than 4: export the set in parts")
+        raise InputError(
+            f"the images need {decoded / 2**30:.1f} GiB at the rig, more than 4",
+            "export the set in parts",
+            code="too-large",
+        )
     check_codes(prepared[-1].marker_code, rig)
     return tuple(prepared)
 
 
 def _check_options(settings: Mapping[str, Any], rig: Rig) -> None:
     if settings["size"] == "native" and settings["size_deg"] is not None:
-        raise InputError("size=native shows images 1:1 and size_deg resamples them: give one of the two")
+        raise InputError("size=native shows images 1:1 and size_deg resamples them", "give one of the two")
     if settings["size"] == "size_deg" and settings["size_deg"] is None:
-        raise InputError("size=size_deg resamples the images to a width: give size_deg as well, in degrees")
+        raise InputError("size=size_deg resamples the images to a width", "give size_deg as well, in degrees")
     if rig.linearised and not settings["convert_for_linear"]:
         raise InputError(
             f"the rig's gamma is {rig.monitor.gamma:g} (linearised) but the images are coded for sRGB and would look too"
-            " bright: stop linearising the display, or set convert_for_linear=true to decode them at export"
+            " bright",
+            "stop linearising the display, or set convert_for_linear=true to decode them at export",
         )
     if settings["convert_for_linear"] and not rig.linearised:
         raise InputError(
-            f"convert_for_linear is for a display of gamma 1, the rig says {rig.monitor.gamma:g}: correct one of them"
+            f"convert_for_linear is for a display of gamma 1, the rig says {rig.monitor.gamma:g}", "correct one of them"
         )
 
 
@@ -100,7 +105,7 @@ def _chosen(stimulus_set: StimulusSet, settings: Mapping[str, Any]) -> list[dict
     if settings["references"]:
         rows += _references(table, {row["stimulus_id"].lower() for row in rows})
     if not rows:
-        raise InputError(f"no stimulus of {stimulus_set.root.name} remains to be shown: choose include=all")
+        raise InputError(f"no stimulus of {stimulus_set.root.name} remains to be shown", "choose include=all")
     check_ids(row["stimulus_id"] for row in rows)
     return rows
 
@@ -122,7 +127,9 @@ def _write(source: Path, target: Path, settings: Mapping[str, Any], rig: Rig) ->
     with open(source, "rb") as stream:
         header = stream.read(26)
     if header[:8] != _PNG:
-        raise InputError(f"{source.name} is no PNG: an experiment shows 8-bit PNG files, save it as one")
+        raise InputError(
+            f"{source.name} is not a PNG: an experiment shows 8-bit PNG files, save it as one", code="unreadable"
+        )
     if header[24] == 16:
         raise InputError(f"{source.name} has 16 bits, for analysis only: displays show 8, make the set with 8 bits")
     image = read_image(source)

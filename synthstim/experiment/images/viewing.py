@@ -37,9 +37,9 @@ def prepare_viewing(request: ExportRequest, directory: Path) -> Prepared:
     """
     protocol, setup = request.protocol, request.setup
     if request.source is None:
-        raise InputError(f"{protocol.name} shows the images of a set: give one")
+        raise InputError(f"{protocol.name} shows the images of a set", "give one")
     if request.labels is not None or request.answers is not None:
-        raise InputError(f"{protocol.name} asks for no words: leave labels and answers out")
+        raise InputError(f"{protocol.name} asks for no words", "leave labels and answers out")
     stimuli = prepare_images(request.source, setup.settings, setup.rig, directory, protocol=protocol.name)
     orders = PLANS[protocol.plan](len(stimuli), setup.settings)
     write_conditions(directory / "conditions.csv", orders, stimuli, setup.rig)

@@ -69,7 +69,11 @@ def run_experiment(
     root = Path(directory).resolve()
     experiment = read_manifest(root, Experiment)
     if not (root / f"{experiment.protocol}.py").is_file():
-        raise InputError(f"a device of the lab's presents {root.name}, as its README.md says: there is nothing to run")
+        raise InputError(
+            f"a device of the lab's presents {root.name}, as its README.md says",
+            "there is nothing to run",
+            code="missing",
+        )
     require_psychopy_home()
     data = _data_folder(root, simulate)
     before = set(data.glob("*_session.json"))
@@ -99,14 +103,14 @@ def _data_folder(root: Path, simulate: bool) -> Path:
     data = root / (REHEARSAL if simulate else DATA)
     if simulate and not (root / "runtime" / "lock.py").is_file():
         raise InputError(
-            f"{root} was exported by an earlier version, whose rehearsals use up participants: export the set again"
+            f"{root} was exported by an earlier version, whose rehearsals use up participants", "export the set again"
         )
     try:
         data.mkdir(exist_ok=True)
         (data / LOG).write_bytes(b"")
     except OSError as error:
         raise InputError(
-            f"{data} cannot be written ({error.strerror}): copy the experiment to a folder that you may write to"
+            f"{data} cannot be written ({error.strerror})", "copy the experiment to a folder that you may write to"
         ) from None
     return data
 
@@ -132,7 +136,7 @@ def _display(experiment: Experiment, simulate: bool) -> Iterator[dict[str, str]]
         yield environment
         return
     if not simulate:
-        raise InputError("there is no display: run this at the rig, or with --simulate")
+        raise InputError("there is no display", "run this at the rig, or with --simulate", code="missing")
     monitor = experiment.rig.monitor
     with virtual_display(monitor.width_px, monitor.height_px) as number:
         yield environment | {"DISPLAY": number}

@@ -26,7 +26,9 @@ def virtual_display(width_px: int, height_px: int) -> Iterator[str]:
         InputError: Xvfb is not installed or does not start.
     """
     if shutil.which("Xvfb") is None:
-        raise InputError("there is no display and Xvfb is not installed: install the package xvfb")
+        raise InputError(
+            "there is no display and Xvfb is not installed", "install the package xvfb", code="not-installed"
+        )
     reader, writer = os.pipe()
     command = ["Xvfb", "-displayfd", str(writer), "-screen", "0", f"{width_px}x{height_px}x24", "-nolisten", "tcp"]
     # Xvfb finds a free number by itself, and writes it when it is ready.
@@ -38,5 +40,5 @@ def virtual_display(width_px: int, height_px: int) -> Iterator[str]:
             finally:
                 os.close(writer)
             if not (number := stream.readline().strip()):
-                raise InputError("Xvfb did not start: run it by hand to see why")
+                raise InputError("Xvfb did not start", "run it by hand to see why")
             yield f":{number}"

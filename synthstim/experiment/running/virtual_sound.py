@@ -42,7 +42,11 @@ def virtual_speaker(rate_hz: int = 48000) -> Iterator[dict[str, str]]:
         InputError: PulseAudio is not installed or does not start.
     """
     if shutil.which("pulseaudio") is None:
-        raise InputError("there is no sound device and PulseAudio is not installed: install the package pulseaudio")
+        raise InputError(
+            "there is no sound device and PulseAudio is not installed",
+            "install the package pulseaudio",
+            code="not-installed",
+        )
     with tempfile.TemporaryDirectory(prefix="synthstim_sound_") as name:
         folder = Path(name)
         (folder / "alsa.conf").write_text(_ALSA, encoding="utf-8")
@@ -64,5 +68,5 @@ def _wait(server: subprocess.Popen[bytes], socket: Path) -> None:
     ends = time.monotonic() + _START_S
     while not socket.exists():
         if server.poll() is not None or time.monotonic() > ends:
-            raise InputError("PulseAudio did not start: run it by hand to see why")
+            raise InputError("PulseAudio did not start", "run it by hand to see why")
         time.sleep(0.05)

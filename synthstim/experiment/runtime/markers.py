@@ -94,5 +94,5 @@ def open_markers(settings: Mapping[str, Any]) -> Markers:
             f"the {kind} markers of settings.json cannot be opened ({error}): correct the entry 'markers' there"
         ) from None
     if kind != "none":
-        raise stopped(f"settings.json names the markers {kind!r}: wanted none, serial or lsl")
+        raise stopped(f"settings.json names the markers {kind!r}; expected none, serial or lsl")
     return NoMarkers()

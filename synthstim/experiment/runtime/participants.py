@@ -70,7 +70,7 @@ class Participants:
         """
         text = str(os.environ.get(NUMBER) or settings["participant"] or "")
         if text and not text.isdecimal():
-            raise stopped(f"the participant {text[:40]!r} is no number: give a whole one")
+            raise stopped(f"the participant {text[:40]!r} is not a number: give a whole one")
         if text and (problem := self.claim(int(text))):
             raise stopped(problem)
         return int(text) if text else None

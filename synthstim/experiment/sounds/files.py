@@ -72,7 +72,9 @@ def copy_sounds(sounds: SoundFiles, source: StimulusSet, material: Material) -> 
             sounds.add((name, recording.condition.condition), recording.stimulus_id, **columns)
     if len(rates) > 1:
         told = " and ".join(f"{file} is at {rate} Hz" for rate, file in sorted(rates.items())[:2])
-        raise InputError(f"the sounds of {source.root.name} have different rates, {told}: make them at one")
+        raise InputError(
+            f"the sounds of {source.root.name} have different rates, {told}", "make them at one", code="mismatch"
+        )
 
 
 def make_tones(sounds: SoundFiles, rate_hz: int, level_dbfs: float, *, checked: bool) -> None:
@@ -91,6 +93,6 @@ def make_tones(sounds: SoundFiles, rate_hz: int, level_dbfs: float, *, checked: 
 def _make(sounds: SoundFiles, name: str, sound: tones.Stereo, rate_hz: int, **columns: Any) -> None:
     path = sounds.directory / "stimuli" / f"{name}.wav"
     if any(entry["stimulus_id"].lower() == name.lower() for entry in sounds.entries):
-        raise InputError(f"a stimulus is called {name!r}, as a sound that is made at export: rename it")
+        raise InputError(f"a stimulus is called {name!r}, as a sound that is made at export", "rename it")
     tones.write_stereo(path, sound, rate_hz)
     sounds.add(("", name), name, status="n/a", rate_hz=rate_hz, duration_s=len(sound) / rate_hz, **columns)

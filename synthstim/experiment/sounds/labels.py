@@ -57,12 +57,12 @@ def labels_of(sources: Iterable[str], given: Labels) -> dict[str, Label]:
             word = re.match(r"[^\W\d_]*", source)
             labels[source] = Label(word.group().lower() if word else "")
         elif source not in known:
-            raise InputError(f"the labels have no word for the source {source!r}: add a line with its word")
+            raise InputError(f"the labels have no word for the source {source!r}", "add a line with its word")
         else:
             labels[source] = known[source]
         if not labels[source].word:
             raise InputError(
-                f"the source {source!r} has no word: name its recording by the word that is said, or give labels"
+                f"the source {source!r} has no word", "name its recording by the word that is said, or give labels"
             )
         for accepted in (labels[source].word, *labels[source].also):
             _check(accepted, f"the label of {source!r}")
@@ -80,16 +80,18 @@ def answer_words(labels: Iterable[Label], given: str | Path | None) -> list[str]
     if given is not None:
         listed = [line.strip() for line in _text_of(Path(given)).splitlines() if line.strip()]
         if not listed:
-            raise InputError(f"{Path(given).name} holds no word: give one a line")
+            raise InputError(f"{Path(given).name} holds no word", "give one a line", code="missing")
         for word in listed:
             _check(word, Path(given).name)
         words |= set(listed)
     if len(words) > MAX_WORDS:
-        raise InputError(f"{len(words)} words may be answered, more than {MAX_WORDS}: give a shorter list")
+        raise InputError(
+            f"{len(words)} words may be answered, more than {MAX_WORDS}", "give a shorter list", code="too-large"
+        )
     typed: dict[str, str] = {}
     for word in sorted(words):
         if (other := typed.setdefault(fold(word), word)) != word:
-            raise InputError(f"the words {other!r} and {word!r} are typed alike: leave one out of the list")
+            raise InputError(f"the words {other!r} and {word!r} are typed alike", "leave one out of the list")
     return sorted(words, key=fold)
 
 
@@ -100,15 +102,16 @@ def _read_table(path: Path) -> dict[str, Label]:
     columns = list(rows[0]) if rows else []
     if missing := [name for name in ("source", "word") if name not in columns]:
         raise InputError(
-            f"{path.name} lacks the column {missing[0]!r}: wanted a table with the columns source and word"
+            f"{path.name} lacks the column {missing[0]!r}; expected a table with the columns source and word",
+            code="missing",
         )
     labels: dict[str, Label] = {}
     for row in rows:
         source, word, role = (str(row.get(name) or "").strip() for name in ("source", "word", "role"))
         if source in labels:
-            raise InputError(f"{path.name} names the source {source!r} twice: leave one line out")
+            raise InputError(f"{path.name} names the source {source!r} twice", "leave one line out")
         if role not in ("", *ROLES):
-            raise InputError(f"{path.name}: the role of {source!r} is {role!r}: wanted one of {', '.join(ROLES)}")
+            raise InputError(f"{path.name}: the role of {source!r} is {role!r}; expected one of {', '.join(ROLES)}")
         also = tuple(other.strip() for other in str(row.get("also") or "").split(";") if other.strip())
         labels[source] = Label(word, role, also)
     return labels
@@ -119,19 +122,19 @@ def _text_of(path: Path) -> str:
         with open(path, "rb") as stream:
             raw = stream.read(_MAX_BYTES + 1)
         if len(raw) > _MAX_BYTES:
-            raise InputError(f"{path.name} is longer than a megabyte: give a list of words")
+            raise InputError(f"{path.name} is longer than a megabyte", "give a list of words")
         return raw.decode("utf-8-sig")
     except OSError as error:
-        raise InputError(f"{path} cannot be read ({error.strerror}): check the path") from None
+        raise InputError(f"{path} cannot be read ({error.strerror})", "check the path", code="unreadable") from None
     except UnicodeDecodeError:
-        raise InputError(f"{path.name} is no UTF-8 text: save it as UTF-8") from None
+        raise InputError(f"{path.name} is not UTF-8 text", "save it as UTF-8") from None
 
 
 def _check(word: str, where: str) -> None:
     typed = all(fold(letter) for letter in word if letter.isalnum())
     if not typed or not fold(word) or not word.isprintable() or len(word) > 40:
         raise InputError(
-            f"{where} is {word[:60]!r}: wanted a word of Latin letters or digits, 40 at most, that can be typed"
+            f"{where} is {word[:60]!r}; expected a word of Latin letters or digits, 40 at most, that can be typed"
         )
 
 
@@ -140,6 +143,6 @@ def _check_unique(words: Mapping[str, str]) -> None:
     for source, word in words.items():
         if (other := seen.setdefault(fold(word), source)) != source:
             raise InputError(
-                f"the sources {other!r} and {source!r} are both labelled {word!r}, and each word is heard once: give"
-                " another label, or leave one of them out of the set"
+                f"the sources {other!r} and {source!r} are both labelled {word!r}, and each word is heard once",
+                "give another label, or leave one of them out of the set",
             )

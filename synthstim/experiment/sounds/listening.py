@@ -75,10 +75,10 @@ def _material(request: ExportRequest) -> Material | None:
         request.source.require_intact()
     if protocol.stimuli == "tones":
         if request.labels is not None or request.answers is not None:
-            raise InputError(f"{protocol.name} asks for no words: leave labels and answers out")
+            raise InputError(f"{protocol.name} asks for no words", "leave labels and answers out")
         return None
     if request.source is None:
-        raise InputError(f"{protocol.name} plays the sounds of a set: give one")
+        raise InputError(f"{protocol.name} plays the sounds of a set", "give one")
     sound_set = read_sound_set(request.source, include=request.setup.settings["include"])
     labels = labels_of(sound_set.recordings, request.labels)
     words = answer_words(labels.values(), request.answers)

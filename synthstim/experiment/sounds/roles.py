@@ -59,7 +59,8 @@ def assign_roles(sound_set: SoundSet, labels: Mapping[str, Label], settings: Map
         if parts[role] and asked is not None:
             raise InputError(
                 f"{role} trials are asked for twice: the labels give {len(parts[role])} sources the role {role}, and"
-                f" {role}_trials is {asked}: leave one of the two out"
+                f" {role}_trials is {asked}",
+                "leave one of the two out",
             )
         if not parts[role]:
             number = wanted[role] if asked is None else asked

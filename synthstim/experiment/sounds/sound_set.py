@@ -66,7 +66,8 @@ def read_sound_set(stimulus_set: StimulusSet, *, include: str) -> SoundSet:
     table = stimulus_set.table[stimulus_set.table["kind"] == "metamer"]
     if not len(table):
         raise InputError(
-            f"{stimulus_set.root.name} holds no metamers: a listening test compares them with their references"
+            f"{stimulus_set.root.name} holds no metamers: a listening test compares them with their references",
+            code="missing",
         )
     for column in ("reference", "layer"):
         if (empty := table[column].isna()).any():
@@ -86,12 +87,13 @@ def read_sound_set(stimulus_set: StimulusSet, *, include: str) -> SoundSet:
     )
     if len(conditions) < 2:
         raise InputError(
-            f"{stimulus_set.root.name} has no metamer that passed its check, only the natural recordings remain: make it"
-            " again, or choose include=all"
+            f"{stimulus_set.root.name} has no metamer that passed its check, only the natural recordings remain",
+            "make it again, or choose include=all",
         )
     if len(recordings) < 2:
         raise InputError(
-            f"{stimulus_set.root.name} has one source, {next(iter(recordings))!r}, and each is heard once: give a set of several"
+            f"{stimulus_set.root.name} has one source, {next(iter(recordings))!r}, and each is heard once",
+            "give a set of several",
         )
     return sound_set
 
@@ -104,7 +106,8 @@ def measured(path: Path, name: str) -> dict[str, Any]:
     """
     if path.suffix.lower() != ".wav":
         raise InputError(
-            f"{name} is a {path.suffix or 'file without suffix'}: an experiment plays WAV files, save it as one"
+            f"{name} is a {path.suffix or 'file without suffix'}: an experiment plays WAV files, save it as one",
+            code="missing",
         )
     waveform, rate = read_sound(path)
     level = level_of(waveform)
@@ -124,7 +127,7 @@ def _stages(table: pd.DataFrame) -> dict[tuple[str, str], Condition]:
         for observer, layer in pairs
     }
     if NATURAL in (stage.condition for stage in stages.values()):
-        raise InputError(f"a layer is called {NATURAL!r}, as the condition of the recordings is: rename it")
+        raise InputError(f"a layer is called {NATURAL!r}, as the condition of the recordings is", "rename it")
     return stages
 
 

@@ -20,13 +20,13 @@ def as_image(values: object, name: str = "the image") -> FloatImage:
     array = values.detach().cpu().numpy() if isinstance(values, torch.Tensor) else np.asarray(values)
     array = array[None] if array.ndim == 2 else array
     if array.ndim != 3 or array.shape[0] not in (1, 3) or not array.size:
-        raise InputError(f"{name} has shape {tuple(array.shape)}: wanted (channel, y, x) with 1 or 3 channels")
+        raise InputError(f"{name} has shape {tuple(array.shape)}; expected (channel, y, x) with 1 or 3 channels")
     if array.dtype.kind != "f":
-        raise InputError(f"{name} holds {array.dtype}: wanted display values, floats from 0 to 1")
+        raise InputError(f"{name} holds {array.dtype}; expected display values, floats from 0 to 1")
     if not np.isfinite(array).all():
         raise InputError(f"{name} holds {int((~np.isfinite(array)).sum())} values that are NaN or infinite")
     if array.min() < 0 or array.max() > 1:
-        raise InputError(f"{name} spans {array.min():.3g} to {array.max():.3g}: wanted display values in [0, 1]")
+        raise InputError(f"{name} spans {array.min():.3g} to {array.max():.3g}; expected display values in [0, 1]")
     return array.astype(np.float32)
 
 
@@ -40,14 +40,15 @@ def fit_image(image: FloatImage, channels: int, size: tuple[int, int], how: str 
         how: ``crop`` (centre crop, then antialiased resize), ``pad`` (resize, mid-grey around), ``stretch``, ``exact``.
     """
     if how not in FITS:
-        raise InputError(f"fit {how!r} is unknown: choose one of {', '.join(FITS)}")
+        raise InputError(f"fit {how!r} is unknown", f"choose one of {', '.join(FITS)}", code="unknown")
     image = _match_channels(image, channels)
     height, width = image.shape[1:]
     if (height, width) == tuple(size):
         return image
     if how == "exact":
         raise InputError(
-            f"the image is {height} x {width}, fit 'exact' wants {size[0]} x {size[1]}: resize it or choose fit 'crop'"
+            f"the image is {height} x {width}, fit 'exact' wants {size[0]} x {size[1]}",
+            "resize it or choose fit 'crop'",
         )
     if how == "stretch":
         return resize(image, size)

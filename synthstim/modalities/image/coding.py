@@ -48,7 +48,7 @@ def coding_of(path: Path, opened: Image.Image) -> Coding:
         _require_one(path.name, frames, "an animation")
         coding = Coding(8)
     if not opened.mode.startswith("I") and opened.mode not in ("1", "L", "LA", "P", "PA", "RGB", "RGBA", "RGBX"):
-        raise InputError(f"{path.name} is coded as {opened.mode}: save it as grey or RGB")
+        raise InputError(f"{path.name} is coded as {opened.mode}", "save it as grey or RGB")
     return coding
 
 
@@ -65,18 +65,19 @@ def _of_tiff(name: str, opened: Image.Image) -> Coding:
     photometric = tags.get(262, _BLACK_IS_ZERO)
     if photometric not in (_WHITE_IS_ZERO, _BLACK_IS_ZERO, _RGB, _PALETTE, _YCBCR):
         kind = _PHOTOMETRIC.get(photometric, f"photometric interpretation {photometric}")
-        raise InputError(f"{name} is coded as {kind}: save it as grey or RGB")
+        raise InputError(f"{name} is coded as {kind}", "save it as grey or RGB")
     depths, formats = _numbers(tags.get(258, 1)), _numbers(tags.get(339, 1))
     bits = max(depths)
     kind = next((_NUMBERS[number] for number in formats if number in _NUMBERS), "whole numbers")
     if kind != "whole numbers" or len(set(depths)) > 1 or bits not in (1, 2, 4, 8, 16):
         span = _span(opened)
         raise InputError(
-            f"{name} holds {kind}{span} of {bits} bits, and nothing says which of them is white: save it with 8 or 16 bits"
+            f"{name} holds {kind}{span} of {bits} bits, and nothing says which of them is white",
+            "save it with 8 or 16 bits",
         )
     if bits == 16 and len(depths) > 1 and tags.get(284, 1) != 1:
         raise InputError(
-            f"{name} has 16 bits and a plane for each colour: save it with the colours of a pixel together"
+            f"{name} has 16 bits and a plane for each colour", "save it with the colours of a pixel together"
         )
     # Pillow turns white-is-zero round up to 8 bits and leaves 16 as they are.
     return Coding(bits, inverted=photometric == _WHITE_IS_ZERO and bits == 16)
@@ -107,7 +108,9 @@ def _pages(opened: Image.Image) -> int:
 
 def _require_one(name: str, pictures: int, what: str) -> None:
     if pictures > 1:
-        raise InputError(f"{name} holds {what}, and a stimulus is one picture: save each picture as a file of its own")
+        raise InputError(
+            f"{name} holds {what}, and a stimulus is one picture", "save each picture as a file of its own"
+        )
 
 
 def _numbers(value: int | tuple[int, ...]) -> tuple[int, ...]:

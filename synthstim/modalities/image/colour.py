@@ -58,7 +58,7 @@ def colours_of(name: str, opened: Image.Image, chunks: dict[bytes, bytes]) -> Pr
     elif _by_camera(opened):
         declared = "Adobe RGB"
     if declared is not None:
-        raise InputError(f"{name} declares {declared}, and stimuli are sRGB display values: convert it to sRGB")
+        raise InputError(f"{name} declares {declared}, and stimuli are sRGB display values", "convert it to sRGB")
     return None
 
 
@@ -104,11 +104,13 @@ def _checked(file: str, data: bytes) -> Profile | None:
         name = " ".join((ImageCms.getProfileDescription(given) or "without a name").split())
         space = given.profile.xcolor_space.strip()
         if space not in _MODES:
-            raise InputError(f"{file} is coded by the colour profile {name!r} of {space}: convert it to sRGB")
+            raise InputError(f"{file} is coded by the colour profile {name!r} of {space}", "convert it to sRGB")
         colours = _every_colour(_MODES[space])
         away = np.abs(_shown(colours, data).astype(int) - np.asarray(colours.convert("RGB"), int)).max()
     except (ImageCms.PyCMSError, OSError) as error:
-        raise InputError(f"{file} has a colour profile that cannot be read ({error}): convert it to sRGB") from None
+        raise InputError(
+            f"{file} has a colour profile that cannot be read ({error})", "convert it to sRGB", code="unreadable"
+        ) from None
     return None if away <= _LEVELS else Profile(name, data)
 
 

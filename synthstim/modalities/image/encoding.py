@@ -77,7 +77,9 @@ def common_size(sets: Sequence[StimulusSet], ids: Sequence[str]) -> tuple[int, i
                 with Image.open(part.path(file)) as opened:
                     sizes.add(opened.size)
             except OSError as error:
-                raise InputError(f"{part.path(file)} cannot be read ({error}): restore it from a copy") from None
+                raise InputError(
+                    f"{part.path(file)} cannot be read ({error})", "restore it from a copy", code="unreadable"
+                ) from None
     if len(sizes) != 1:
         return None
     width, height = sizes.pop()

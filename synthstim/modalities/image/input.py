@@ -46,12 +46,13 @@ class ImageInput(StimulusInput):
         for name in ("mean", "std"):
             if len(getattr(self, name)) not in (1, self.channels):
                 raise InputError(
-                    f"{name} has {len(getattr(self, name))} values for {self.channels} channels: give 1 or {self.channels}"
+                    f"{name} has {len(getattr(self, name))} values for {self.channels} channels",
+                    f"give 1 or {self.channels}",
                 )
         if min(self.std) <= 0:
             raise InputError(f"std {self.std} holds a value that is not positive")
         if self.order not in ("RGB", "BGR"):
-            raise InputError(f"channel order {self.order!r} is unknown: choose RGB or BGR")
+            raise InputError(f"channel order {self.order!r} is unknown", "choose RGB or BGR", code="unknown")
 
     @property
     def shape(self) -> tuple[int, int, int]:

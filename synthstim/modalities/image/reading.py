@@ -41,7 +41,7 @@ def read_image(path: str | Path) -> FloatImage:
     """
     path = Path(path)
     if not path.is_file():
-        raise InputError(f"no image file at {path}: check the path")
+        raise InputError(f"no image file at {path}", "check the path")
     try:
         with warnings.catch_warnings(), _opened(path) as opened:
             warnings.simplefilter("ignore")  # what decoders say of odd metadata
@@ -52,14 +52,18 @@ def read_image(path: str | Path) -> FloatImage:
     except InputError:
         raise
     except Image.DecompressionBombError as error:
-        raise InputError(f"{path.name}: {error}".rstrip(".") + "; make it smaller") from None
+        raise InputError(f"{path.name}: {error}".rstrip(".") + "; reduce its size") from None
     except UnidentifiedImageError:
         raise InputError(
-            f"{path.name} cannot be read as an image (no content, or a coding that is not read): give a PNG, JPEG or TIFF file"
+            f"{path.name} cannot be read as an image (no content, or a coding that is not read)",
+            "give a PNG, JPEG or TIFF file",
+            code="unreadable",
         ) from None
     except Exception as error:  # a damaged file makes decoders raise anything
         reason = " ".join(str(error).split()) or type(error).__name__
-        raise InputError(f"{path.name} cannot be read as an image ({reason}): give a PNG, JPEG or TIFF file") from None
+        raise InputError(
+            f"{path.name} cannot be read as an image ({reason})", "give a PNG, JPEG or TIFF file", code="unreadable"
+        ) from None
     if profile is not None:
         warnings.warn(f"{path.name} has the colour profile {profile.name!r}: it is converted to sRGB", stacklevel=2)
     if top == 2**16 - 1 and 0 < levels.max() <= _TWELVE_BITS:
@@ -89,7 +93,8 @@ def _require_size(name: str, opened: Image.Image) -> None:
     width, height = opened.size
     if width * height > MAX_PIXELS:
         raise InputError(
-            f"{name} declares {width} x {height} pixels, more than the {MAX_PIXELS:,} that are read: make it smaller"
+            f"{name} declares {width} x {height} pixels, more than the {MAX_PIXELS:,} that are read: reduce its size",
+            code="too-large",
         )
 
 
@@ -104,7 +109,7 @@ def _read(path: Path, opened: Image.Image, coding: Coding, profile: Profile | No
     if profile is None:
         return levels, top
     if deep:
-        raise InputError(f"{path.name} has 16 bits and the colour profile {profile.name!r}: convert it to sRGB")
+        raise InputError(f"{path.name} has 16 bits and the colour profile {profile.name!r}", "convert it to sRGB")
     return to_srgb(levels, profile), top
 
 
@@ -139,14 +144,14 @@ def _deep_colour(path: Path, opened: Image.Image) -> tuple[NDArray[Any], bool]:
     # Pillow would round 16-bit colour to 8 bits without a word.
     if opened.getexif().get(ExifTags.Base.Orientation, 1) != 1:
         raise InputError(
-            f"{path.name} is turned by an orientation tag, which is not applied to 16-bit colour: save it upright"
+            f"{path.name} is turned by an orientation tag, which is not applied to 16-bit colour", "save it upright"
         )
     import cv2  # Slow to import, and few images have 16 bits.
 
     # From memory: OpenCV cannot open every name on Windows.
     values = cv2.imdecode(np.fromfile(path, np.uint8), cv2.IMREAD_UNCHANGED)
     if values is None or values.ndim != 3 or values.shape[2] not in (3, 4) or values.dtype != np.uint16:
-        raise InputError(f"{path.name} is coded as no 16-bit colour that is read: save it as 16-bit RGB")
+        raise InputError(f"{path.name} is coded as no 16-bit colour that is read", "save it as 16-bit RGB")
     opaque = values.shape[2] == 3 or bool(values[..., 3].min() == 65535) or "transparency" in opened.info
     colour = values[..., 2::-1].astype(np.int64)
     return (colour[..., 0] if opened.mode == "LA" else colour), opaque

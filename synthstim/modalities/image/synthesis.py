@@ -76,7 +76,8 @@ def phases_of(
         if robustness is not None and not make().stochastic:
             if isinstance(entry, Controller) and entry.robustness is not None:
                 raise InputError(
-                    "robustness moves the image at random, which lbfgs cannot follow: choose adam or leave robustness out"
+                    "robustness moves the image at random, which lbfgs cannot follow",
+                    "choose adam or leave robustness out",
                 )
             robustness = None
         return [Phase(parametrisation, make, repr(make()), stopping_of(entry, evaluations), start, robustness)]

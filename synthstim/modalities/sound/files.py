@@ -42,9 +42,9 @@ def read_sound(path: str | Path, *, channel: str | None = None, longest_s: float
     """
     path = Path(path)
     if channel not in (None, *CHANNELS):
-        raise InputError(f"channel {channel!r} is unknown: choose {', '.join(CHANNELS)}")
+        raise InputError(f"channel {channel!r} is unknown", f"choose {', '.join(CHANNELS)}", code="unknown")
     if not path.is_file():
-        raise InputError(f"no sound file at {path}: check the path")
+        raise InputError(f"no sound file at {path}", "check the path")
     try:
         if path.suffix.lower() != G722:
             with open(path, "rb") as stream:
@@ -59,7 +59,9 @@ def read_sound(path: str | Path, *, channel: str | None = None, longest_s: float
     except Exception as error:  # a damaged file makes decoders raise anything
         reason = str(error).partition(": ")[2] or str(error)
         raise InputError(
-            f"{path.name} cannot be read as a sound ({reason.rstrip('.')}): give a WAV, FLAC, OGG, AIFF, MP3 or G.722 file"
+            f"{path.name} cannot be read as a sound ({reason.rstrip('.')})",
+            "give a WAV, FLAC, OGG, AIFF, MP3 or G.722 file",
+            code="unreadable",
         ) from None
     values = np.concatenate(blocks) if blocks else np.zeros((0, 1), np.float32)
     # An encoder of MP3 files adds silence of which its count need not know.
@@ -85,13 +87,17 @@ def _check_header(opened: soundfile.SoundFile, name: str, channel: str | None, l
             "or mean) or mix them down first"
         )
     if opened.channels > 2 and channel != "mean":
-        raise InputError(f"{name} has {opened.channels} channels, none of them the {channel} one: choose channel mean")
+        raise InputError(
+            f"{name} has {opened.channels} channels, none of them the {channel} one", "choose channel mean"
+        )
     if not MIN_RATE <= opened.samplerate <= MAX_RATE:
-        raise InputError(f"{name} is at {opened.samplerate} Hz: wanted {MIN_RATE} to {MAX_RATE} Hz")
+        raise InputError(f"{name} is at {opened.samplerate} Hz; expected {MIN_RATE} to {MAX_RATE} Hz")
     if opened.frames > longest_s * opened.samplerate:
         raise InputError(
             f"{name} declares {opened.frames / opened.samplerate:,.0f} s of sound, more than the {longest_s:.0f} s that "
-            "are read: cut out the part that you need, or all that sounds with synthstim split"
+            "are read",
+            "cut out the part that you need, or all that sounds with synthstim split",
+            code="too-large",
         )
 
 
@@ -107,7 +113,7 @@ def write_wav(path: str | Path, waveform: Waveform, rate: int, *, coding: str = 
         InputError: the waveform would clip, or is none.
     """
     if coding not in CODINGS:
-        raise InputError(f"coding {coding!r} is unknown: choose {', '.join(CODINGS)}")
+        raise InputError(f"coding {coding!r} is unknown", f"choose {', '.join(CODINGS)}", code="unknown")
     waveform = as_sound(waveform, Path(path).name)
     values = waveform
     if coding != "float32":

@@ -33,15 +33,16 @@ def fit_sound(
         InputError: the sound is too short, silent, or no sound of the wanted length.
     """
     if how not in FITS:
-        raise InputError(f"fit {how!r} is unknown for a sound: choose one of {', '.join(FITS)}")
+        raise InputError(f"fit {how!r} is unknown for a sound", f"choose one of {', '.join(FITS)}", code="unknown")
     lasts, wanted = len(waveform) / rate, samples / to
     if level_of(waveform).rms_dbfs < SILENCE_DBFS:
-        raise InputError(f"{name} is silent: give a sound")
+        raise InputError(f"{name} is silent", "give a sound")
     if how == "exact" and abs(lasts - wanted) > 0.5 / to:
-        raise InputError(f"{name} lasts {lasts:.3f} s, fit 'exact' wants {wanted:.3f} s: cut it or choose fit 'crop'")
+        raise InputError(f"{name} lasts {lasts:.3f} s, fit 'exact' wants {wanted:.3f} s", "cut it or choose fit 'crop'")
     if how == "crop" and lasts < wanted - 0.5 / to:
         raise InputError(
-            f"{name} lasts {lasts:.3f} s, {wanted:.3f} s are wanted: choose a shorter duration, or fit 'pad' to add silence"
+            f"{name} lasts {lasts:.3f} s, {wanted:.3f} s are wanted",
+            "choose a shorter duration, or fit 'pad' to add silence",
         )
     low = min(heard or to, to)
     # Through the lower rate with a filter that suits single sounds; up again by spectrum, as stimuli are rendered.
@@ -52,5 +53,5 @@ def fit_sound(
     cut = np.pad(cut, (0, needed - len(cut)))
     out = raise_rate(torch.from_numpy(cut), low, to).numpy()
     if level_of(out).rms_dbfs < SILENCE_DBFS:
-        raise InputError(f"the middle {wanted:.3f} s of {name} are silent: cut out the part that you want")
+        raise InputError(f"the middle {wanted:.3f} s of {name} are silent", "cut out the part that you want")
     return out.astype(np.float32)

@@ -48,11 +48,11 @@ def require_whole(stream: BinaryIO, name: str) -> None:
     position, length = promise
     held = max(size - position, 0)
     if length is None:
-        raise InputError(f"{name} lacks its end: it is cut off, copy it again")
+        raise InputError(f"{name} lacks its end: it is cut off, copy it again", code="missing")
     if (length == 0 or length >= _OPEN) and held:
         raise InputError(
-            f"{name} was never finished: its header leaves its length open ({length:,} bytes), and {held:,} bytes follow; "
-            "whether all of it is there cannot be told: listen to it and save it anew"
+            f"{name} was never finished: its header does not state its length ({length:,} bytes), and {held:,} bytes follow; "
+            "it may be incomplete: listen to it and save it again"
         )
     if length > held:
         raise InputError(f"{name} declares {length:,} bytes of sound and holds {held:,}: it is cut off, copy it again")

@@ -42,21 +42,22 @@ class SoundInput(StimulusInput):
     def __post_init__(self) -> None:
         for rate in (self.rate, self.network_rate):
             if not MIN_RATE <= rate <= MAX_RATE:
-                raise InputError(f"a rate of {rate} Hz came: wanted {MIN_RATE} to {MAX_RATE} Hz")
+                raise InputError(f"a rate of {rate} Hz given; expected {MIN_RATE} to {MAX_RATE} Hz")
         if self.rate < self.network_rate:
             raise InputError(
                 f"sounds played at {self.rate} Hz cannot hold what a network at {self.network_rate} Hz hears: play at 44100 or 48000 Hz"
             )
         if self.samples < 1 or self.samples * self.network_rate % self.rate:
             raise InputError(
-                f"{self.samples} samples at {self.rate} Hz are no whole number at {self.network_rate} Hz: use SoundInput.lasting"
+                f"{self.samples} samples at {self.rate} Hz are no whole number at {self.network_rate} Hz",
+                "use SoundInput.lasting",
             )
 
     @classmethod
     def lasting(cls, seconds: float, *, network_rate: int, rate: int = PLAYED_RATE) -> SoundInput:
         """The input of the duration nearest to ``seconds`` that is a whole number of samples at both rates."""
         if not (math.isfinite(seconds) and seconds > 0):
-            raise InputError(f"a duration of {seconds} s came: wanted a positive number of seconds")
+            raise InputError(f"a duration of {seconds} s given; expected a positive number of seconds")
         steps = math.gcd(rate, network_rate)
         return cls(rate=rate, samples=max(1, round(seconds * steps)) * (rate // steps), network_rate=network_rate)
 

@@ -91,7 +91,8 @@ class SoundModality(Modality):
         for path, rate in zip(files, rates, strict=True):
             if rate != rates[0]:
                 raise InputError(
-                    f"{files[0].name} is at {rates[0]} Hz and {path.name} at {rate} Hz: a set is played at one rate, resample one"
+                    f"{files[0].name} is at {rates[0]} Hz and {path.name} at {rate} Hz: a set is played at one rate, resample one",
+                    code="mismatch",
                 )
         return {"rate": rates[0]}
 

@@ -63,7 +63,8 @@ def cut_pool(
     if len(clips) < FEWEST_ORIGINS:
         raise InputError(
             f"only {len(clips)} recordings last {input.seconds:g} s or more: at least {FEWEST_ORIGINS} are wanted for the "
-            "natural pool, give a folder of them as pool"
+            "natural pool, give a folder of them as pool",
+            code="too-few",
         )
 
     recognised: dict[bytes, set[int]] = {}

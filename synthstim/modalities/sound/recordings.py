@@ -97,7 +97,7 @@ class Recording:
         values, rate = decode(self.path, self.member)
         if self.channel == "mono" and values.shape[1] != 1:
             raise InputError(
-                f"{self.path.name} has {values.shape[1]} channels, one was expected: reinstall {self.source}"
+                f"{self.path.name} has {values.shape[1]} channels, one was expected", f"reinstall {self.source}"
             )
         mono = values[:, 0] if self.channel == "left" else values.mean(1, dtype=np.float64)
         part = mono[round(self.start_s * rate) : round(self.stop_s * rate) or None]
@@ -148,7 +148,9 @@ def carried(name: str, *, root: str | Path = "/usr/share") -> Recording:
         raise InputError(f"no recording is called {name!r}: {nearest(name, [row['name'] for row in _rows()])}")
     sound = _recording(row, Path(root))
     if not sound.path.is_file():
-        raise InputError(f"the recording {name!r} is not installed: run 'apt-get install {row['package']}'")
+        raise InputError(
+            f"the recording {name!r} is not installed", f"run 'apt-get install {row['package']}'", code="not-installed"
+        )
     return sound
 
 
@@ -186,7 +188,9 @@ def decode(path: Path, member: str = "") -> tuple[NDArray[np.float32], int]:
             return np.frombuffer(data, "<i2").astype(np.float32)[:, None] / np.float32(32768), 16_000
         return soundfile.read(io.BytesIO(data), dtype="float32", always_2d=True)
     except Exception as error:  # damaged files make decoders raise anything
-        raise InputError(f"{member or path.name} cannot be decoded ({error}): install its package again") from None
+        raise InputError(
+            f"{member or path.name} cannot be decoded ({error})", "install its package again", code="unreadable"
+        ) from None
 
 
 def words(sounds: Iterable[Recording]) -> dict[str, list[Recording]]:

@@ -92,8 +92,9 @@ def split(
     """
     if (seconds is not None and not seconds >= SHORTEST_S) or not quiet_db > 0:
         raise InputError(
-            f"clips of {seconds} s, and silence {quiet_db:g} dB below the loudest, are out of range: give {SHORTEST_S:g} s or"
-            " more, and more than 0 dB"
+            f"clips of {seconds} s, and silence {quiet_db:g} dB below the loudest, are out of range",
+            f"give {SHORTEST_S:g} s or more, and more than 0 dB",
+            code="too-large",
         )
     files = _files(Path(source))
     rows: list[tuple[str, str, str, str]] = []
@@ -102,7 +103,7 @@ def split(
         for path in files:
             stem = safe_id(path.stem)[:56]
             if (other := taken.setdefault(stem.lower(), path)) is not path:
-                raise InputError(f"{path.name} and {other.name} would give clips of one name: rename one")
+                raise InputError(f"{path.name} and {other.name} would give clips of one name", "rename one")
             waveform, rate = read_sound(path, channel=channel, longest_s=LONGEST_S)
             bits = lossless_bits(path) if channel != "mean" else 32
             samples = None if seconds is None else round(seconds * rate)
@@ -116,7 +117,9 @@ def split(
                 rows.append((name, path.name, f"{start / rate:.4f}", f"{stop / rate:.4f}"))
         if not rows:
             wanted = f"{max(SHORTEST_S, seconds or 0):g} s"
-            raise InputError(f"nothing in {source} sounds for {wanted}: ask for shorter clips, or a higher --quiet-db")
+            raise InputError(
+                f"nothing in {source} sounds for {wanted}", "ask for shorter clips, or a higher --quiet-db"
+            )
         with (staging.path / "clips.tsv").open("w", encoding="utf-8", newline="") as stream:
             csv.writer(stream, delimiter="\t", lineterminator="\n").writerows([COLUMNS, *rows])
         staging.commit()
@@ -128,5 +131,5 @@ def _files(source: Path) -> list[Path]:
         return [source]
     files = sorted(path for path in source.iterdir() if path.suffix.lower() in SUFFIXES)
     if not files:
-        raise InputError(f"{source} holds no sound: wanted {', '.join(SUFFIXES)} files")
+        raise InputError(f"{source} holds no sound; expected {', '.join(SUFFIXES)} files", code="missing")
     return files

@@ -32,16 +32,17 @@ def as_sound(values: object, name: str = "the sound") -> Waveform:
     """
     array = values.detach().cpu().numpy() if isinstance(values, Tensor) else np.asarray(values)
     if array.ndim != 1 or not array.size:
-        raise InputError(f"{name} has shape {tuple(array.shape)}: wanted (time,), a mono sound that is not empty")
+        raise InputError(f"{name} has shape {tuple(array.shape)}; expected (time,), a mono sound that is not empty")
     if array.dtype.kind != "f":
-        raise InputError(f"{name} holds {array.dtype}: wanted full scale, floats from -1 to 1")
+        raise InputError(f"{name} holds {array.dtype}; expected full scale, floats from -1 to 1")
     if not np.isfinite(array).all():
         raise InputError(f"{name} holds {int((~np.isfinite(array)).sum())} samples that are NaN or infinite")
     peak = float(np.abs(array).max())
     if peak > 1:
         raise InputError(
             f"{name} would clip: its peak is {20 * math.log10(peak):.1f} dB beyond full scale, "
-            f"a gain of {gain_that_fits(peak):.1f} dB would fit"
+            f"a gain of {gain_that_fits(peak):.1f} dB would fit",
+            code="too-large",
         )
     return array.astype(np.float32)
 
@@ -104,6 +105,7 @@ def at_level(waveform: Waveform, rms_dbfs: float, name: str = "the sound") -> Wa
         fits = rms_dbfs + gain_that_fits(peak)
         raise InputError(
             f"{name} at {rms_dbfs:g} dBFS would clip: its peak is {20 * math.log10(peak):.1f} dB beyond full scale, "
-            f"level_dbfs {fits:.1f} would fit"
+            f"level_dbfs {fits:.1f} would fit",
+            code="too-large",
         )
     return values.astype(np.float32)

@@ -80,8 +80,8 @@ def network(samples: int, *, trained: bool = True) -> nn.Module:
     feather2023.require_two_seconds(samples, "CochCNN9")
     if trained:
         raise InputError(
-            "CochCNN9's weights are its authors' and are not carried: give a weights file "
-            "(synthstim convert makes one of their kell2018_wsn_word.pt), or weights random"
+            "CochCNN9's weights are its authors' and are not carried",
+            "give a weights file (synthstim convert makes one of their kell2018_wsn_word.pt), or weights random",
         )
     return CochCNN9()
 

@@ -92,7 +92,7 @@ def read_variables(path: str | Path, wanted: Callable[[str], bool] = lambda name
 def _existing(path: str | Path) -> Path:
     path = Path(path)
     if not path.is_file():
-        raise InputError(f"no CTranslate2 file at {path}: check the path")
+        raise InputError(f"no CTranslate2 file at {path}", "check the path")
     return path
 
 
@@ -102,7 +102,7 @@ def _read(file: BufferedReader, variable: Variable, path: Path) -> Tensor:
     file.seek(variable.start)
     data = bytearray(variable.length)
     if file.readinto(data) != variable.length:
-        raise InputError(f"{path.name} became shorter while it was read: try again")
+        raise InputError(f"{path.name} became shorter while it was read", "try again")
     return torch.frombuffer(data, dtype=variable.dtype).view(variable.shape)
 
 
@@ -175,4 +175,4 @@ class _Reader:
         return self.file.read(length)
 
     def damaged(self, reason: str) -> InputError:
-        return InputError(f"{self.name} is damaged or truncated: {reason}; get the file again")
+        return InputError(f"{self.name} is damaged or truncated: {reason}; get the file again", code="unreadable")

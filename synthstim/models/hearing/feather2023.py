@@ -66,7 +66,8 @@ def require_two_seconds(samples: int, owner: str) -> None:
     if samples != SAMPLES:
         raise InputError(
             f"{owner} hears exactly {SAMPLES / RATE:g} s ({SAMPLES} samples at {RATE} Hz), "
-            f"{samples / RATE:g} s ({samples} samples) came: cut or pad the sound to {SAMPLES / RATE:g} s"
+            f"{samples / RATE:g} s ({samples} samples) given",
+            f"cut or pad the sound to {SAMPLES / RATE:g} s",
         )
 
 
@@ -87,6 +88,6 @@ def _check_front_end(name: str, value: Tensor) -> None:
         wrong = "" if bool((value == name.endswith("new_std")).all()) else "a normalisation of waveforms"
     if wrong:
         raise InputError(
-            f"the checkpoint's front end has {wrong}: wanted the cochleagram of Feather et al. 2023 "
+            f"the checkpoint's front end has {wrong}; expected the cochleagram of Feather et al. 2023 "
             f"({CHANNELS} channels, {SAMPLES} samples at {RATE} Hz), on which this network is built"
         )

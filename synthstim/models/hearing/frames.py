@@ -48,7 +48,8 @@ class Frames:
             needed = self.taps - sum(self.padding)
             raise InputError(
                 f"the sound has {samples} samples ({1e3 * samples / rate:.3g} ms at {rate:g} Hz) and a frame takes "
-                f"{needed}; give at least {1e3 * needed / rate:.3g} ms of sound"
+                f"{needed}; give at least {1e3 * needed / rate:.3g} ms of sound",
+                code="too-few",
             )
         # The slack keeps a last frame that rounding would lose.
         count = int(room * self.rate / rate + 1e-9) + 1

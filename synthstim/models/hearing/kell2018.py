@@ -101,12 +101,13 @@ def network(samples: int, *, trained: bool = True) -> nn.Module:
     if samples != SAMPLES:
         raise InputError(
             f"Kell et al.'s network hears exactly {SAMPLES / RATE:g} s ({SAMPLES} samples at {RATE} Hz), "
-            f"{samples / RATE:g} s ({samples} samples) came: cut or pad the sound to {SAMPLES / RATE:g} s"
+            f"{samples / RATE:g} s ({samples} samples) given",
+            f"cut or pad the sound to {SAMPLES / RATE:g} s",
         )
     if trained:
         raise InputError(
-            "the weights of Kell et al. 2018 are their authors' and are not carried: give a weights file "
-            "(synthstim convert makes one of their three network_weights_*.npy), or weights random"
+            "the weights of Kell et al. 2018 are their authors' and are not carried",
+            "give a weights file (synthstim convert makes one of their three network_weights_*.npy), or weights random",
         )
     return Kell2018()
 

@@ -50,7 +50,8 @@ def mel_filters(bands: int, *, scale: str = "slaney", rate: int = RATE, window: 
         filters = librosa.filters.mel(sr=rate, n_fft=window, n_mels=bands, dtype=np.float64, **SCALES[scale])
     if empty := int((filters.sum(1) == 0).sum()):
         raise InputError(
-            f"{empty} of {bands} mel bands hold no bin of a window of {window} samples at {rate} Hz: ask for fewer bands"
+            f"{empty} of {bands} mel bands hold no bin of a window of {window} samples at {rate} Hz",
+            "ask for fewer bands",
         )
     return torch.from_numpy(filters).float()
 
@@ -81,5 +82,7 @@ class MelSpectrogram(nn.Module):
 def network(samples: int, *, trained: bool = True, scale: str = "slaney") -> nn.Sequential:
     """A mel spectrogram as an observer's network: one stage, ``mel``. It has no weights; ``trained`` is ignored."""
     if samples < WINDOW:
-        raise InputError(f"the sound has {samples} samples at {RATE} Hz: give at least {WINDOW}, a window's")
+        raise InputError(
+            f"the sound has {samples} samples at {RATE} Hz", f"give at least {WINDOW}, a window's", code="too-few"
+        )
     return nn.Sequential(OrderedDict(mel=MelSpectrogram(scale=scale)))

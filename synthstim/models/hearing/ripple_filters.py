@@ -90,7 +90,7 @@ class RippleFilters(nn.Module):
             ("scale", modulations.scales, modulations.density / 2),
         ):
             if not values or min(values) < 0 or max(values) > most:
-                raise InputError(f"modulation {name}s {values} came: give some between 0 and {most:g}")
+                raise InputError(f"modulation {name}s {values} given", f"give some between 0 and {most:g}")
         self.channels, self.frames, self.modulations = channels, frames, modulations
         self.tunings = modulations.tunings
         room = round(modulations.room[1] * modulations.frame_rate)

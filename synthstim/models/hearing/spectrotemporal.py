@@ -137,8 +137,8 @@ def network(
     """The model for sounds of ``samples`` samples; ``trained`` matters only with a readout, whose weights are not carried."""
     if words is not None and trained:
         raise InputError(
-            "the readout of the spectrotemporal model is its authors' and is not carried: give a weights file "
-            "(synthstim convert makes one of their spectemp_model.pt), or weights random"
+            "the readout of the spectrotemporal model is its authors' and is not carried",
+            "give a weights file (synthstim convert makes one of their spectemp_model.pt), or weights random",
         )
     return Spectrotemporal(samples, preset=preset, words=words)
 

@@ -83,11 +83,11 @@ class SoundTexture(nn.Module):
         super().__init__()
         if samples < SHORTEST_S * RATE:
             raise InputError(
-                f"a sound of {samples / RATE:.3g} s came: texture statistics want {SHORTEST_S:g} s or more of it"
+                f"a sound of {samples / RATE:.3g} s given: texture statistics want {SHORTEST_S:g} s or more of it"
             )
         if edge is not None and not 0 <= edge <= samples / RATE / 4:
             raise InputError(
-                f"an edge of {edge:g} s came for sounds of {samples / RATE:.3g} s: wanted 0 to a quarter of them"
+                f"an edge of {edge:g} s given for sounds of {samples / RATE:.3g} s; expected 0 to a quarter of them"
             )
         self.cochleagram = Cochleagram.preset("mcdermott2011", samples=samples)
         channels, frames = self.cochleagram.shape

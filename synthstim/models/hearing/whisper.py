@@ -207,5 +207,6 @@ def require_length(samples: int) -> None:
     """Raise InputError unless Whisper hears sounds of so many samples at 16 kHz."""
     if not WINDOW <= samples <= LONGEST:
         raise InputError(
-            f"a sound of {samples / RATE:g} s came, Whisper hears {WINDOW / RATE:g} to {LONGEST // RATE} s: cut or extend it"
+            f"a sound of {samples / RATE:g} s given; Whisper hears {WINDOW / RATE:g} to {LONGEST // RATE} s",
+            "cut or extend it",
         )

@@ -64,5 +64,7 @@ class Scribe:
     def _token(self, name: str) -> int:
         number = self.tokenizer.token_to_id(name)
         if number is None:
-            raise InputError(f"the tokenizer lacks {name}: give Whisper's own tokenizer.json with the weights")
+            raise InputError(
+                f"the tokenizer lacks {name}", "give Whisper's own tokenizer.json with the weights", code="missing"
+            )
         return number

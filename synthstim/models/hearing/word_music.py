@@ -148,7 +148,7 @@ def network(samples: int, *, trained: bool = True) -> WordMusic:
     """
     if not LEAST_S <= samples / RATE <= MOST_S:
         raise InputError(
-            f"the word and music network hears {LEAST_S:g} to {MOST_S:g} s, {samples / RATE:g} s came: "
+            f"the word and music network hears {LEAST_S:g} to {MOST_S:g} s, {samples / RATE:g} s given: "
             "choose another duration"
         )
     made = WordMusic(samples)

@@ -35,9 +35,11 @@ class Bandit:
         self, stimulus_ids: Sequence[str], *, site: str, goal: str = "drive", trials: int = 500, width: float = 1.0
     ) -> None:
         if goal not in (known := followed(levelled=False)):
-            raise InputError(f"the goal {goal!r} is unknown to a bandit: choose {' or '.join(known)}")
+            raise InputError(
+                f"the goal {goal!r} is unknown to a bandit", f"choose {' or '.join(known)}", code="unknown"
+            )
         if not 0 <= width <= 100:
-            raise InputError(f"a width of {width:g} came: wanted 0 to 100")
+            raise InputError(f"a width of {width:g} given; expected 0 to 100")
         check_names([site], "site")
         self.ids, self.site, self.goal, self.width = some(stimulus_ids), site, goal, width
         self.trials, self.sites = positive(trials, "trials"), (site,)

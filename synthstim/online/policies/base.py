@@ -48,12 +48,16 @@ def some(stimulus_ids: Sequence[str]) -> tuple[str, ...]:
     """Ids of stimuli, of which there are some, each once."""
     ids = tuple(stimulus_ids)
     if not ids or len(set(ids)) != len(ids):
-        raise InputError(f"{len(ids)} stimuli came for a policy, {len(set(ids))} of them different: name each once")
+        raise InputError(
+            f"{len(ids)} stimuli given for a policy, {len(set(ids))} of them different",
+            "name each once",
+            code="mismatch",
+        )
     return ids
 
 
 def positive(number: int, name: str) -> int:
     """A count from 1."""
     if not 1 <= number <= 1_000_000:
-        raise InputError(f"{name} {number} came: wanted 1 to 1,000,000")
+        raise InputError(f"{name} {number} given; expected 1 to 1,000,000")
     return number

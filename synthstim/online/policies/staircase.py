@@ -47,12 +47,12 @@ class Staircase:
         seed: int = 0,
     ) -> None:
         if len(levels) < 2:
-            raise InputError(f"a staircase has {len(levels)} levels: wanted at least 2")
+            raise InputError(f"a staircase has {len(levels)} levels; expected at least 2", code="too-few")
         self.values = sorted(levels)
         self.levels = {value: some(levels[value]) for value in self.values}
         if start is not None and start not in self.levels:
             raise InputError(
-                f"the staircase starts at {start:g}: choose one of {', '.join(map('{:g}'.format, self.values))}"
+                f"the staircase starts at {start:g}", f"choose one of {', '.join(map('{:g}'.format, self.values))}"
             )
         check_names([site], "site")
         self.site, self.criterion, self.seed = site, criterion, seed
@@ -110,7 +110,8 @@ def levels_of_set(stimuli: StimulusSet) -> dict[float, list[str]]:
     levels = {float(level): list(rows["stimulus_id"]) for level, rows in table.groupby("level")}
     if len(levels) < 2:
         raise InputError(
-            f"{stimuli.root} holds stimuli of {len(levels)} levels: a staircase wants at least 2 (goal: level)"
+            f"{stimuli.root} holds stimuli of {len(levels)} levels: a staircase wants at least 2 (goal: level)",
+            code="too-few",
         )
     return levels
 
