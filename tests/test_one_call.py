@@ -80,6 +80,32 @@ def test_the_observer_may_be_a_network_that_says_what_it_is_shown():
     assert refused.value.code == "missing"
 
 
+def test_a_network_of_transformers_says_it_by_the_processor_beside_its_weights(tmp_path):
+    from transformers import AutoModel, ViTConfig, ViTImageProcessor, ViTModel
+
+    config = ViTConfig(
+        hidden_size=24, num_hidden_layers=2, num_attention_heads=2, intermediate_size=32, image_size=32, patch_size=8
+    )
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        ViTModel(config).save_pretrained(tmp_path)
+    with pytest.raises(InputError, match="does not say which images it is shown"):
+        synthstim.Observer(AutoModel.from_pretrained(tmp_path))
+    ViTImageProcessor(size={"height": 32, "width": 32}, image_mean=[0.4] * 3, image_std=[0.2] * 3).save_pretrained(
+        tmp_path
+    )
+    observer = synthstim.Observer(AutoModel.from_pretrained(tmp_path))
+    assert (observer.input.size, observer.input.mean, observer.input.std) == ((32, 32), (0.4,) * 3, (0.2,) * 3)
+    made = synthstim.Synthesiser(
+        observer,
+        synthstim.objectives.match(torch.full((1, 3, 32, 32), 0.3), ["layers.1"]),
+        seeds=[0],
+        stopping=synthstim.optimise.Stopping(evaluations=12),
+    )
+    first = next(iter(made)).best[0]
+    assert made.result().scores[0] >= first
+
+
 def test_sounds_keep_the_level_of_the_array(tmp_path):
     observer = synthstim.load_model("cochleagram", seconds=0.3, rate=20_000)
     rng = np.random.default_rng(0)
@@ -122,3 +148,37 @@ def test_the_defaults_of_synthesis_are_those_of_the_study():
         observer, synthstim.objectives.drive(synthstim.Unit(layer="2", channel=0)), seeds=[0]
     )
     assert type(driving.optimiser).__name__ == "Adam"
+
+
+class Gratings:
+    """Latents of one's own, which no stimulus gives back: amplitudes of gratings of all colours."""
+
+    latent_shape = (3, 6)
+
+    def __init__(self, shape):
+        self.shape = shape
+        x = torch.linspace(0, 2 * torch.pi, shape[-1])
+        self.waves = torch.stack([torch.sin(x * cycles) for cycles in range(1, 7)])
+
+    def render(self, latents):
+        rows = torch.einsum("bcl,lx->bcx", latents, self.waves.to(latents))
+        return torch.sigmoid(rows[:, :, None].expand(-1, -1, self.shape[1], -1))
+
+    def project(self, latents):
+        return latents
+
+
+def test_latents_of_ones_own_are_kept_rendered_again_and_never_finished_on_pixels(observer, photograph, tmp_path):
+    own = Gratings(observer.input.shape)
+    picture = PIL.Image.fromarray(photograph)
+    made = synthstim.metamer(observer, picture, "blocks.0", parametrisation=own, evaluations=120, out=tmp_path / "set")
+    assert made.stimuli.std(2).max() < 1e-6  # every row of a grating is the same
+    kept = synthstim.StimulusSet.read(tmp_path / "set")
+    assert list(kept.table["parametrisation"]) == ["gratings"]
+    assert kept.latents(kept.table["stimulus_id"][0]).shape == own.latent_shape
+    assert not synthstim.check_set(kept, observer, parametrisation=own).problems
+    own.waves = own.waves.flip(0)
+    assert "render to another stimulus" in synthstim.check_set(kept, observer, parametrisation=own).problems[0]
+    with pytest.raises(InputError, match=r"a parametrisation of .* given") as refused:
+        synthstim.metamer(observer, picture, "blocks.0", parametrisation=Gratings((3, 8, 8)))
+    assert refused.value.code == "mismatch"

@@ -13,6 +13,7 @@ import torch
 from torch import nn
 
 from synthstim.files import sha256_of
+from synthstim.parametrise import Parametrisation
 from synthstim.production.jobs import Job
 from synthstim.recipe import STARTS, Metamer, Recipe
 from synthstim.recipe.expected import listed
@@ -24,7 +25,13 @@ VERSIONS = ("synthstim", "torch", "timm", "kornia")
 _ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
 
 
-def fingerprint_of(recipe: Recipe, measurer: Measurer, jobs: list[Job], budget: int | None) -> Fingerprint:
+def fingerprint_of(
+    recipe: Recipe,
+    measurer: Measurer,
+    jobs: list[Job],
+    budget: int | None,
+    parametrisation: Parametrisation | None = None,
+) -> Fingerprint:
     """Checksums of all that decides what a run makes, by what people call it."""
     observer = measurer.observer
     facts: dict[str, Any] = {
@@ -39,6 +46,8 @@ def fingerprint_of(recipe: Recipe, measurer: Measurer, jobs: list[Job], budget: 
         "device or precision": [observer.device.type, str(observer.network_dtype)],
         f"version of {listed(VERSIONS, 'or')}": [version(name) for name in VERSIONS],
     }
+    if parametrisation is not None:
+        facts["parametrisation"] = [type(parametrisation).__qualname__, list(parametrisation.latent_shape)]
     return {name: hashlib.sha256(json.dumps(value).encode()).hexdigest() for name, value in facts.items()}
 
 

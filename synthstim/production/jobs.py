@@ -20,10 +20,11 @@ from synthstim.kinds import CONTROLS
 from synthstim.modalities.base import Stimulus
 from synthstim.models import Observer, indices_of
 from synthstim.objectives import Objective, diversity, smooth
+from synthstim.parametrise import Parametrisation
 from synthstim.production import plain
 from synthstim.production.fitness import check_modality
 from synthstim.production.limits import constraints_of
-from synthstim.production.phases import Phase, read_given
+from synthstim.production.phases import Phase, on_latents, read_given
 from synthstim.recipe import Controller, Item, Metamer, Recipe, expand, site_problems
 from synthstim.recipe.yaml_source import Location
 from synthstim.verify import Measurer
@@ -64,6 +65,7 @@ def plan_jobs(
     budget: int | None = None,
     at_once: int | None = None,
     luminance: limits.Luminance | None = None,
+    parametrisation: Parametrisation | None = None,
 ) -> list[Job]:
     """Check a recipe against its observer and cut it into jobs; nothing long is run.
 
@@ -72,6 +74,7 @@ def plan_jobs(
         budget: cap on the evaluations of each item.
         at_once: items in a batch, by default what suits the device.
         luminance: held by all controllers.
+        parametrisation: latents of the user's own, instead of those that entries name.
 
     Raises:
         InputError: a layer, unit, site, image or constraint does not fit; the entry, or the line, is named.
@@ -103,6 +106,8 @@ def plan_jobs(
             texture = observer.names_groups(group[0][0].layers or ())
             synthesis = modality.part("synthesis") or plain
             phases = synthesis.phases_of(entry, recipe, observer, budget, texture=texture)
+            if parametrisation is not None:
+                phases = on_latents(phases, parametrisation, observer.input)
         except InputError as error:
             here = _place(recipe, entry, error.value)[:2]
             raise error.within(f"{recipe.at((*here, 'constraints'))}: {entry.name}") from None

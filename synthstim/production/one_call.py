@@ -68,7 +68,7 @@ def metamer(
         out: a new folder to keep the stimulus set in; by default nothing is kept on disk.
         watch: called with the progress, several times a second at most.
         settings: what else a metamer's entry of a recipe may say (evaluations, target_db, constraints, ...), and pool, fit
-            and criteria of a recipe.
+            and criteria of a recipe. parametrisation may be latents of your own.
 
     Raises:
         InputError: anything that cannot work is said before long work starts.
@@ -163,10 +163,15 @@ def _make(
     folder: Path,
     watch: Watch | None,
 ) -> StimulusSet:
+    # A name and its options are the recipe's; an object is latents of the user's own.
+    own = settings.get("parametrisation")
+    own = None if isinstance(own, str | dict) else settings.pop("parametrisation", None)
     of_recipe = {key: value for key, value in settings.items() if key in Recipe.model_fields and key != "stimuli"}
     entry |= {key: value for key, value in settings.items() if key not in of_recipe}
     recipe = {"observer": observer.name, "seed": seed, "stimuli": [entry], **of_recipe}
-    return make(Recipe.from_dict(recipe, Path.cwd()), out or folder / "set", observer=observer, watch=watch)
+    return make(
+        Recipe.from_dict(recipe, Path.cwd()), out or folder / "set", observer=observer, parametrisation=own, watch=watch
+    )
 
 
 def _read(made: StimulusSet, reference: np.ndarray | None = None) -> Synthesised:

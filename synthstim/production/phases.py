@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 
 import torch
 
+from synthstim.errors import InputError
 from synthstim.goals import GOALS
 from synthstim.kinds import PARAMETRISATIONS
 from synthstim.modalities.base import Modality, Stimulus, StimulusInput
@@ -82,6 +83,24 @@ def require_start(parametrisation: Parametrisation, start: str | torch.Tensor, m
     """Raise InputError if synthesis is to start from a stimulus whose latents cannot be found."""
     if not isinstance(start, str) or start in modality.shaped_starts:
         latents_of(parametrisation, torch.zeros((1, *parametrisation.shape)))
+
+
+def on_latents(phases: Sequence[Phase], parametrisation: Parametrisation, input: StimulusInput) -> list[Phase]:
+    """Phases on latents of the user's own instead: one, with the evaluations of all.
+
+    Raises:
+        InputError: the latents render to stimuli of another shape, or cannot be found from what synthesis starts from.
+    """
+    if tuple(parametrisation.shape) != input.shape:
+        raise InputError(
+            f"a parametrisation of {tuple(parametrisation.shape)} given; expected {input.shape}",
+            "let it render to the shape that the observer is given",
+            code="mismatch",
+        )
+    first, *others = phases
+    require_start(parametrisation, first.start if first.start is not None else "", input.modality)
+    evaluations = first.stopping.evaluations + max((phase.stopping.evaluations for phase in others), default=0)
+    return [replace(first, parametrisation=parametrisation, stopping=replace(first.stopping, evaluations=evaluations))]
 
 
 def read_given(path: str, recipe: Recipe, input: StimulusInput) -> Stimulus:

@@ -18,7 +18,7 @@ from synthstim.files import require_new_folder
 from synthstim.models import Observer
 from synthstim.observers import check_device, open_observer
 from synthstim.optimise import Synthesiser
-from synthstim.parametrise import Invertible
+from synthstim.parametrise import Invertible, Parametrisation
 from synthstim.production.cases import controls_of
 from synthstim.production.fingerprint import Fingerprint, differences, fingerprint_of
 from synthstim.production.jobs import Job, objective_of, plan_jobs
@@ -59,6 +59,7 @@ def make(
     out: str | Path,
     *,
     observer: Observer | Fit | None = None,
+    parametrisation: Parametrisation | None = None,
     device: str | None = None,
     budget: int | None = None,
     at_once: int | None = None,
@@ -73,6 +74,8 @@ def make(
         recipe: a Recipe, or the mapping that a recipe file would hold.
         out: directory of the set; it must not exist yet.
         observer: an observer of your own, or a fit of sites, instead of the one that the recipe names.
+        parametrisation: latents of your own, such as a generator's, instead of those that the recipe names; ``check_set``
+            takes it too, and renders the set again.
         device: ``cpu``, ``cuda``, ``mps``; by default the observer's.
         budget: cap on the evaluations of each stimulus, for a quick look.
         at_once: stimuli in a batch.
@@ -97,15 +100,23 @@ def make(
     if complete is None:
         require_new_folder(out)
     opened = partial(
-        _plan, recipe, observer, device, budget, at_once, allow_code=allow_code, allow_download=allow_download
+        _plan,
+        recipe,
+        observer,
+        device,
+        allow_code=allow_code,
+        allow_download=allow_download,
+        budget=budget,
+        at_once=at_once,
+        parametrisation=parametrisation,
     )
     if complete is not None:
         measurer, jobs = opened()
-        return _as_asked(complete, fingerprint_of(recipe, measurer, jobs, budget))
+        return _as_asked(complete, fingerprint_of(recipe, measurer, jobs, budget, parametrisation))
     try:
         with WorkDirectory(out, resume=resume) as work:
             measurer, jobs = opened()
-            fingerprint = fingerprint_of(recipe, measurer, jobs, budget)
+            fingerprint = fingerprint_of(recipe, measurer, jobs, budget, parametrisation)
             work.begin(fingerprint)
             results = _run_jobs(jobs, measurer, work, watch)
             if watch is not None and recipe.controls.asked():
@@ -139,21 +150,22 @@ def _plan(
     recipe: Recipe,
     observer: Observer | Fit | None,
     device: str | None,
-    budget: int | None,
-    at_once: int | None,
-    **allowed: bool,
+    *,
+    allow_code: bool,
+    allow_download: bool,
+    **how: Any,
 ) -> tuple[Measurer, list[Job]]:
     """Open the observer and the pool, and cut the recipe into jobs: all that can be said before long work is said here."""
-    opened = _observer(recipe, observer, device, **allowed)
+    opened = _observer(recipe, observer, device, allow_code=allow_code, allow_download=allow_download)
     sites = controlled_sites(recipe, opened.sites, scores_for(recipe, observer))
-    jobs = plan_jobs(recipe, opened, sites=sites, budget=budget, at_once=at_once)
+    jobs = plan_jobs(recipe, opened, sites=sites, **how)
     folder = recipe.resolve(recipe.pool) if recipe.pool else None
     with recipe.placing(("pool",)):
         pool = natural_pool(opened, folder, level_dbfs=recipe.level_dbfs, channel=recipe.channel)
     measurer = Measurer(opened, pool)
     if recipe.match_luminance:
         matched = luminance_of(measurer.pool)
-        jobs = plan_jobs(recipe, opened, sites=sites, budget=budget, at_once=at_once, luminance=matched)
+        jobs = plan_jobs(recipe, opened, sites=sites, luminance=matched, **how)
     return measurer, jobs
 
 

@@ -14,6 +14,7 @@ from synthstim.goals import GOALS
 from synthstim.goals.aim import Aim
 from synthstim.modalities.base import Modality
 from synthstim.models import OUTPUT, Observer
+from synthstim.parametrise import Parametrisation
 from synthstim.stimulus_set import StimulusSet, altered
 from synthstim.verify.consistency import aim_of, disagreements, judged_otherwise, read_aim
 from synthstim.verify.latents import rendered_otherwise
@@ -57,6 +58,7 @@ def check_set(
     second: Observer | None = None,
     second_layer: str = OUTPUT,
     resampler: str | None = None,
+    parametrisation: Parametrisation | None = None,
     watch: Callable[[int, int], None] | None = None,
 ) -> Check:
     """Verify a set's checksums and measure every file again.
@@ -68,6 +70,7 @@ def check_set(
         second: measure metamers on this observer too, given the same stimuli.
         second_layer: where.
         resampler: measure metamers of sounds also after another program's resampler (``Modality.resamplers``).
+        parametrisation: what the set was made with, where that was given in Python: its latents are rendered again.
         watch: called with (measured, total).
 
     Raises:
@@ -116,7 +119,7 @@ def check_set(
         if watch is not None:
             watch(number + 1, len(rows))
     if observer is not None:
-        problems += rendered_otherwise(stimuli, observer)
+        problems += rendered_otherwise(stimuli, observer, parametrisation)
     failed = stimuli.table[stimuli.table["status"] == "failed"]
     return Check(
         problems, list(zip(failed["stimulus_id"], failed["reason"], strict=True)), measured, pd.DataFrame(elsewhere)

@@ -10,6 +10,7 @@ import torch
 from synthstim.constraints import as_kept, asked_for, project_all
 from synthstim.kinds import PARAMETRISATIONS
 from synthstim.models import Observer
+from synthstim.parametrise import Parametrisation
 from synthstim.recipe import Recipe, parse_yaml
 from synthstim.recipe.fields import files_of
 from synthstim.stimulus_set import StimulusSet
@@ -18,10 +19,10 @@ from synthstim.stimulus_set import StimulusSet
 TOLERANCE = 0.02
 
 
-def rendered_otherwise(stimuli: StimulusSet, observer: Observer) -> Iterator[str]:
+def rendered_otherwise(stimuli: StimulusSet, observer: Observer, own: Parametrisation | None = None) -> Iterator[str]:
     """One sentence for each stimulus that its latents no longer render to.
 
-    Those whose constraints come from files or from the pool, which a set does not hold, are left.
+    ``own`` is the parametrisation that the set was made with, where it was given in Python. Those whose constraints come from files or from the pool, which a set does not hold, are left.
     """
     rows = {str(row["stimulus_id"]): row for row in stimuli.table.to_dict("records")}
     kept = {name: latents for name in rows if (latents := stimuli.latents(name)) is not None}
@@ -33,12 +34,14 @@ def rendered_otherwise(stimuli: StimulusSet, observer: Observer) -> Iterator[str
         entry = entries[str(rows[name]["name"])]
         asked = entry.parametrisation
         elsewhere = [*files_of(entry.constraints)] or (recipe.match_luminance and entry.kind == "controller")
-        if asked is None or elsewhere:
+        if elsewhere:
             continue
         limits = asked_for(entry.constraints, stimuli.modality.name, observer.input, recipe)
-        parametrisation = PARAMETRISATIONS[asked.kind].build(observer.input, asked)
+        parametrisation = own or (asked and PARAMETRISATIONS[asked.kind].build(observer.input, asked))
+        if parametrisation is None:
+            continue
         if latents.shape != tuple(parametrisation.latent_shape):
-            yield f"{name}: its latents have the shape {latents.shape}, {asked.kind} has {parametrisation.latent_shape}"
+            yield f"{name}: its latents have the shape {latents.shape}, {rows[name]['parametrisation']} has {parametrisation.latent_shape}"
             continue
         with torch.no_grad():
             given = torch.from_numpy(latents)[None].to(observer.device, observer.dtype)
