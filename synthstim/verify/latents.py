@@ -37,7 +37,9 @@ def rendered_otherwise(stimuli: StimulusSet, observer: Observer, own: Parametris
         if elsewhere:
             continue
         limits = asked_for(entry.constraints, stimuli.modality.name, observer.input, recipe)
-        parametrisation = own or (asked and PARAMETRISATIONS[asked.kind].build(observer.input, asked))
+        parametrisation = own
+        if asked is not None and own is None:
+            parametrisation = PARAMETRISATIONS[asked.kind].build(observer.input, asked)
         if parametrisation is None:
             continue
         if latents.shape != tuple(parametrisation.latent_shape):
