@@ -69,20 +69,36 @@ GROUPS: dict[str, dict[str, tuple[str, ...]]] = {
         "errors": ("InputError",),
     },
 }
-ROOMS = ("constraints", "encoding", "evolve", "goals", "modalities", "models", "objectives", "online", "optimise",
-         "parametrise", "responses", "robustness", "simulate", "verify")  # fmt: skip
+ROOMS = ("constraints", "encoding", "evolve", "goals", "images", "modalities", "models", "objectives", "online", "optimise",
+         "parametrise", "responses", "robustness", "simulate", "sounds", "verify")  # fmt: skip
 _PLACES: dict[str, tuple[str, ...]] = {}
 for _group in GROUPS.values():
     for _place, _names in _group.items():
         _PLACES[_place] = (*_PLACES.get(_place, ()), *_names)
+# Names that stood at the top in release 0.1: scripts that were written for it go on working.
+_MOVED: dict[str, tuple[str, ...]] = {
+    "constraints": ("Aperture", "Band", "Energy", "Fixed", "Level", "Luminance", "Peak", "Ramps"),
+    "modalities.sound": ("write_wav",),
+    "models": ("model_names", "read_units"),
+    "models.checkpoints": ("convert_checkpoint",),
+    "objectives": ("diversity", "drive", "level", "match", "one_hot", "pattern", "smooth", "suppress"),
+    "optimise": ("LBFGS", "Adam", "GradientAscent", "Stopping"),
+    "parametrise": ("Fourier", "Pixels", "Spectrogram", "Waveform"),
+    "responses": ("screen_sites",),
+    "robustness": ("Robustness",),
+    "verify": ("NaturalPool",),
+}
 _get, _flat = lazily(__name__, _PLACES)
+_get_moved, _ = lazily(__name__, _MOVED)
 __all__ = sorted([*_flat, *ROOMS])
 
 __version__ = "0.1.0"
 
 
 def __getattr__(name: str) -> Any:
-    return import_module(f"{__name__}.{name}") if name in ROOMS else _get(name)
+    if name in ROOMS:
+        return import_module(f"{__name__}.{name}")
+    return (_get if name in _flat else _get_moved)(name)
 
 
 def __dir__() -> list[str]:

@@ -27,6 +27,7 @@ ROOMS: list[dict[str, str]] = [
     },
     {"configuration": "the user's settings", "files": "checksums, places, the one atomic writer, locks"},
     {"modalities": "all that depends on what kind of stimulus it is"},
+    {"images": "its images by a short name", "sounds": "its sounds likewise"},
     {"models": "observers: networks and classical models whose layers and units can be read"},
     {"stimulus_set": "sets on disk"},
     {"responses": "recorded responses"},

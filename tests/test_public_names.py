@@ -33,6 +33,19 @@ def test_every_name_and_room_is_there():
         assert getattr(synthstim, name).__doc__, name
 
 
+@pytest.mark.parametrize(
+    "name", ["Fourier", "Stopping", "drive", "read_units", "Luminance", "write_wav", "NaturalPool"]
+)
+def test_names_of_release_0_1_are_reached_and_not_listed(name):
+    assert getattr(synthstim, name).__name__ == name
+    assert name not in dir(synthstim)
+
+
+def test_images_and_sounds_have_short_names():
+    assert synthstim.images.read_image is synthstim.read_image
+    assert synthstim.sounds.read_sound is synthstim.read_sound
+
+
 def test_a_name_that_is_not_there_says_so():
     with pytest.raises(AttributeError, match="synthstim has no 'metamr'"):
         synthstim.metamr
