@@ -208,7 +208,7 @@ def test_an_experiments_log_is_counted_with_its_spikes(tmp_path: Path) -> None:
     ("options", "said"),
     [
         (["--layers", "blocks.11"], "has no layer 'blocks.11': did you mean"),
-        (["--method", "ridges"], "method 'ridges' is unknown"),
+        (["--method", "ridges"], "the read-out 'ridges' is unknown"),
         (["--size", "big"], "--size big given; expected pixels"),
         (["--window", "0.2,0.1"], "--window 0.2,0.1 given"),
         (["--window", "0.1,0.2"], "has no window 0.1 to 0.2 s: it has 0.07 to 0.17 s"),

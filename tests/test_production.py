@@ -22,7 +22,7 @@ from synthstim.modalities.image import bit_depth, read_image, write_png
 from synthstim.modalities.image.likeness import structural_similarity
 from synthstim.production.fingerprint import structure_of
 from synthstim.production.jobs import plan_jobs
-from synthstim.stimulus_set import COLUMNS
+from synthstim.stimulus_set.columns import columns_of
 
 
 @pytest.fixture(scope="module")
@@ -42,9 +42,9 @@ def test_every_row_of_the_recipe_is_a_row_of_the_table(made):
         *("cat_blocks-0_0", "cat_blocks-0_1", "cat_blocks-1__blocks-2_0", "cat_blocks-1__blocks-2_1"),
         *("up_ch42_0", "up_ch7_0", "down_0", "at_0", "only_0"),
     ]
-    assert list(made.table.columns) == list(COLUMNS)
+    assert list(made.table.columns) == list(columns_of(made.provenance))
     assert not made.damaged()
-    assert json.loads((made.root / "stimuli.json").read_text()).keys() == COLUMNS.keys()
+    assert json.loads((made.root / "stimuli.json").read_text()).keys() == columns_of(made.provenance).keys()
 
 
 def test_stimuli_do_what_they_were_made_for(made):

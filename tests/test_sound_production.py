@@ -30,7 +30,8 @@ from synthstim.parametrise import Waveform
 from synthstim.production import observer_of_set, pool_of_set
 from synthstim.recipe import Recipe
 from synthstim.robustness import Robustness
-from synthstim.stimulus_set import COLUMNS, adopt
+from synthstim.stimulus_set import adopt
+from synthstim.stimulus_set.columns import columns_of
 
 SECONDS = 0.3
 
@@ -72,7 +73,7 @@ def test_every_row_of_the_recipe_is_a_row_of_the_table(made):
         *("pair_word_cochleagram_0", "pair_word_cochleagram_1", "pair_texture_cochleagram_0", "pair_texture_cochleagram_1"),
         *("up_ch80_0", "up_ch140_0", "down_0", "at_0", "only_0"),
     ]  # fmt: skip
-    assert list(made.table.columns) == list(COLUMNS)
+    assert list(made.table.columns) == list(columns_of(made.provenance))
     assert not made.damaged()
     for column in ("mean_luminance", "rms_contrast", "pixel_distance"):
         assert made.table[column].isna().all()
@@ -194,7 +195,7 @@ def test_provenance_and_companions(made, folder):
         assert coding_of(made.path(file)) == "pcm24"
         assert level_of(made.stimulus(file)).rms_dbfs == pytest.approx(-26, abs=0.01)
     assert set(best["photograph"]) <= set(pool["names"])
-    assert json.loads((made.root / "stimuli.json").read_text()).keys() == COLUMNS.keys()
+    assert json.loads((made.root / "stimuli.json").read_text()).keys() == columns_of(made.provenance).keys()
 
 
 def test_the_null_is_of_pairs_of_different_recordings(tiny, cochleagram):

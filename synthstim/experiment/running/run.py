@@ -68,7 +68,8 @@ def run_experiment(
     """
     root = Path(directory).resolve()
     experiment = read_manifest(root, Experiment)
-    if not (root / f"{experiment.protocol}.py").is_file():
+    script = root / f"{experiment.protocol}.py"
+    if not script.is_file() and (root / "presentations.tsv").is_file():
         raise InputError(
             f"a device of the lab's presents {root.name}, as its README.md says",
             "there is nothing to run",
@@ -76,6 +77,10 @@ def run_experiment(
         )
     require_psychopy_home()
     data = _data_folder(root, simulate)
+    if not script.is_file():
+        raise InputError(
+            f"{root} lacks {script.name}", "restore it from a copy, or export the set again", code="missing"
+        )
     before = set(data.glob("*_session.json"))
     with _display(experiment, simulate) as environment, _sound(experiment.rate_hz, simulate) as sound:
         environment |= sound | {SWITCH: "1" if simulate else "0", MARKERS: "1" if markers else "0"}
