@@ -26,7 +26,7 @@ _LABELS = {
     "pool": "Natural pool",
     "null": "Null distribution",
     "criteria": "Criteria to pass",
-    "coding": "PageCoding",
+    "coding": "Coding",
 }
 # Of a longer list only so many: provenance.json has all.
 _LISTED = 8
