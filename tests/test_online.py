@@ -415,7 +415,7 @@ def test_a_policy_that_fails_stops_the_endpoint_with_the_trial_on_disk(stimuli, 
         rig.respond(ANSWER)
     rig.close()
     thread.join(5)
-    assert failed == ["trial 1 is on disk, but the session cannot go on: the images cannot be made"]
+    assert failed == ["trial 1 is on disk, but the session cannot continue: the images cannot be made"]
     assert (tmp_path / "trials" / "trials.tsv").read_text().count("\n") == 3
 
 

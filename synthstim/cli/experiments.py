@@ -102,7 +102,7 @@ def power(
     ] = None,
     spread: Annotated[float, typer.Option(help="Standard deviation between participants at a proportion of 0.5")] = 0.1,
     repeats: Annotated[int, typer.Option(min=1, help="Simulated studies for each number")] = 500,
-    seed: Annotated[int, typer.Option(help="Of the simulation")] = 0,
+    seed: Annotated[int, typer.Option(help="Seed of the simulation")] = 0,
 ) -> None:
     """How many participants a listening test needs: the precision and power of simulated studies."""
     from synthstim.analysis import plan_participants, read_design

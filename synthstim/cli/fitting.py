@@ -61,8 +61,10 @@ def fit(
         Optional[str],  # noqa: UP045
         typer.Option(metavar="START,END", help="Seconds from onset in which spikes are counted, such as 0.07,0.17"),
     ] = None,
-    spikes: Annotated[list[Path] | None, typer.Option(help="Of each log: a table with site and time_s")] = None,
-    markers: Annotated[list[Path] | None, typer.Option(help="Of each log: a table with code and time_s")] = None,
+    spikes: Annotated[list[Path] | None, typer.Option(help="Spikes of each log: a table with site and time_s")] = None,
+    markers: Annotated[
+        list[Path] | None, typer.Option(help="Markers of each log: a table with code and time_s")
+    ] = None,
     missing_markers: Annotated[int, typer.Option(min=0, help="How many markers of a log may be lost")] = 0,
     incomplete: Annotated[
         str, typer.Option(help="Presentations that missed a refresh: refuse, keep or 'leave out'")
@@ -90,9 +92,9 @@ def fit(
     max_drift: Annotated[
         float, typer.Option(min=1, help="Factor by which responses to the same stimuli may differ between sessions")
     ] = 3.0,
-    weights: Annotated[str, typer.Option(help="Of the observer: default, random, or a weights file")] = "default",
+    weights: Annotated[str, typer.Option(help="Weights of the observer: default, random, or a file")] = "default",
     cache: Annotated[Path | None, typer.Option(help="Folder that keeps activations for the next fit")] = None,
-    seed: Annotated[int, typer.Option(help="Of folds, shuffling and the splits of reliability")] = 0,
+    seed: Annotated[int, typer.Option(help="Seed of folds, shuffling and the splits of reliability")] = 0,
     device: Device = None,
     quiet: Quiet = False,
     allow_code: AllowCode = False,

@@ -119,7 +119,7 @@ def show(protocol: Annotated[str, typer.Argument(help="A name, or a folder such 
 
 @protocols.command()
 def new(
-    name: Annotated[str, typer.Argument(help="Of the protocol: small letters, digits and _")],
+    name: Annotated[str, typer.Argument(help="Name of the protocol: small letters, digits and _")],
     folder: Annotated[Path, typer.Option("--in", help="Where its folder is made")] = Path("."),
     like: Annotated[str, typer.Option(help="A protocol whose files are copied; by default a short one")] = "",
 ) -> None:

@@ -48,7 +48,7 @@ def layers(
 def make(
     recipe: Annotated[Path, typer.Argument(help="A recipe, YAML")],
     out: Annotated[Path, typer.Option(help="Directory of the set; it must not exist yet")],
-    resume: Annotated[bool, typer.Option("--resume", help="Go on with an interrupted run")] = False,
+    resume: Annotated[bool, typer.Option("--resume", help="Continue an interrupted run")] = False,
     device: Device = None,
     budget: Annotated[Optional[int], typer.Option(min=1, help="Cap on the evaluations of each stimulus")] = None,  # noqa: UP045
     at_once: Annotated[Optional[int], typer.Option(min=1, help="Stimuli in a batch")] = None,  # noqa: UP045

@@ -33,7 +33,7 @@ def init(
         list[str] | None, typer.Option(metavar="SITE=IMAGE", help="Image that a site's evolution starts from")
     ] = None,
     spread: Annotated[float | None, typer.Option(help="Contrast of the first changes; 1 is a photograph's")] = None,
-    seed: Annotated[int, typer.Option(help="Of the random numbers")] = 0,
+    seed: Annotated[int, typer.Option(help="Seed of the random numbers")] = 0,
     mean_luminance: Annotated[float | None, typer.Option(help="Relative luminance that all images have")] = None,
     rms_contrast: Annotated[float | None, typer.Option(help="RMS contrast that all images have")] = None,
 ) -> None:
@@ -122,12 +122,12 @@ def serve(
     repeats: Annotated[int, typer.Option(help="Of each stimulus, in blocks and generations")] = 1,
     trials: Annotated[int, typer.Option(help="After which a staircase or a bandit ends")] = 500,
     criterion: Annotated[float | None, typer.Option(help="Response that a staircase goes for")] = None,
-    goal: Annotated[str, typer.Option(help="Of a bandit: drive or suppress")] = "drive",
+    goal: Annotated[str, typer.Option(help="Goal of a bandit: drive or suppress")] = "drive",
     generations: Annotated[int, typer.Option(help="After which an evolution ends")] = 20,
-    seed: Annotated[int, typer.Option(help="Of orders and draws")] = 0,
+    seed: Annotated[int, typer.Option(help="Seed of orders and draws")] = 0,
     session: Annotated[str, typer.Option(help="Name of the session")] = "1",
-    host: Annotated[str, typer.Option(help="Address to listen at")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(help="0 takes a free one")] = 0,
+    host: Annotated[str, typer.Option(help="Address to listen on")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="Port; 0 takes a free one")] = 0,
     lsl: Annotated[
         str | None, typer.Option(metavar="NAME", help="Serve over LSL streams NAME-trials, NAME-responses")
     ] = None,
@@ -162,7 +162,7 @@ def _serve(server: Any, policy: Any) -> None:
     try:
         server.serve()
     except KeyboardInterrupt:
-        say(f"stopped before trial {server.session.sequence}; the same command goes on from there")
+        say(f"stopped before trial {server.session.sequence}; the same command continues from there")
         return
     found = getattr(policy, "best", None) or getattr(policy, "threshold", None)
     say(f"done: {server.session.sequence - 1} trials" + (f"; {found}" if found is not None else ""))

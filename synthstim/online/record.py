@@ -94,7 +94,7 @@ class Record:
             reason = error.strerror or type(error).__name__
         self._stream.truncate(end)
         self._stream.seek(end)
-        raise InputError(f"{self._path} cannot be written ({reason})", "make room, then go on", code="no-space")
+        raise InputError(f"{self._path} cannot be written ({reason})", "make room, then continue", code="no-space")
 
     def _keep(self, trial: Trial, window_s: tuple[float, float]) -> None:
         self.window_s = window_s
@@ -115,7 +115,7 @@ class Record:
             name = different[0]
             raise InputError(
                 f"{self.folder} is a session with the {name} {known.get(name)!r}, now it is {self.facts[name]!r}: "
-                "choose a new folder, or go on as it was begun"
+                "choose a new folder, or continue as it was begun"
             )
 
     def _read(self) -> int:

@@ -73,7 +73,9 @@ class OnlineSession:
         try:
             self.policy.update(trial)
         except InputError as error:
-            raise PolicyFailed(f"trial {trial.sequence} is on disk, but the session cannot go on: {error}") from error
+            raise PolicyFailed(
+                f"trial {trial.sequence} is on disk, but the session cannot continue: {error}"
+            ) from error
 
     def close(self) -> None:
         """Close the record."""

@@ -99,7 +99,7 @@ class WorkDirectory:
             if other := differences(found, fingerprint):
                 raise InputError(
                     f"the interrupted run in {self.path} had another {other}",
-                    "give the same to go on, or remove it to start again",
+                    "give the same to continue, or remove it to start again",
                 )
         write_whole(self._fingerprint, json.dumps(fingerprint).encode())
 
