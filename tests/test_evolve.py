@@ -140,7 +140,7 @@ def test_it_starts_from_an_image_and_changes_its_low_frequencies_only():
     radius = torch.hypot(torch.fft.fftfreq(32)[:, None] * 32, torch.fft.rfftfreq(32)[None] * 32)
     assert float(changes[..., radius > 3.001].max()) < 1e-3 * float(changes.max())
     assert evolution.step == pytest.approx(0.3)
-    with pytest.raises(InputError, match=r"the image to start from is \(3, 32, 32\), wanted \(1, 32, 32\)"):
+    with pytest.raises(InputError, match=r"the image to start from is \(3, 32, 32\); expected \(1, 32, 32\)"):
         Evolution(SHAPE, start=image)
 
 

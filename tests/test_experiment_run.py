@@ -293,5 +293,5 @@ def test_without_a_display_the_sentence_says_what_to_do(
     monkeypatch.setattr(shutil, "which", lambda name: None)
     with pytest.raises(InputError, match="install the package xvfb"):
         run_experiment(folder, simulate=True)
-    with pytest.raises(InputError, match="no exported experiment"):
+    with pytest.raises(InputError, match="not an exported experiment"):
         run_experiment(tmp_path)

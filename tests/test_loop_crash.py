@@ -155,7 +155,7 @@ def test_a_kill_in_the_middle_of_synthesis_resumes_to_the_same_set(
     assert sorted(path.name for path in work.glob("job*")) == ["job-0000.safetensors", "job-0001-running-0.safetensors"]
     assert session.newest.lacks == "set"
     assert read_status(session).worker == ""
-    assert "generation 1 is being made; go on with" in read_status(session).awaited
+    assert "generation 1 is being made; continue with" in read_status(session).awaited
     next_step(session.root)
     assert contents(session) == undisturbed
 

@@ -41,7 +41,7 @@ def test_a_new_protocol_reads_as_it_is(tmp_path, like):
 
 @pytest.mark.parametrize("name", ["", "..", "../out", "Mine", "a b", "x" * 41])
 def test_a_new_protocol_wants_a_name(tmp_path, name):
-    with pytest.raises(InputError, match="for a protocol: wanted"):
+    with pytest.raises(InputError, match="for a protocol; expected"):
         new_protocol(name, tmp_path / "here")
     assert not list(tmp_path.iterdir())
 
