@@ -477,7 +477,7 @@ def test_what_cannot_be_asked_is_said_first(tmp_path):
     (tmp_path / "there.safetensors").touch()
     for checkpoint, out, reason in (
         ("none.pt", "b.safetensors", "no checkpoint at .*none.pt: check the path"),
-        ("a.pt", "b.pt", "let it end with .safetensors"),
+        ("a.pt", "b.pt", "end it with .safetensors"),
         ("a.pt", "there.safetensors", "exists already: choose another name"),
         ("a.pt", "a.pt/where.safetensors", "cannot be made"),
     ):

@@ -286,7 +286,7 @@ def test_damaged_files_are_named(tmp_path):
     with np.load(io.BytesIO(whole)) as stored:
         arrays = {name: stored[name] for name in stored.files}
     np.savez(told, **arrays | {"codes": arrays["codes"] + 1})
-    with pytest.raises(InputError, match=r"come out otherwise here: a file of told/ was changed"):
+    with pytest.raises(InputError, match=r"generations differ here: a file of told/ was changed"):
         EvolutionFolder(tmp_path / "run")
     with pytest.raises(InputError, match="is not an evolution"):
         EvolutionFolder(tmp_path)

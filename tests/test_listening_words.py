@@ -167,7 +167,7 @@ def test_labels_come_from_a_table(separator: str, tmp_path: Path) -> None:
         (b"source\tword\trole\ns1\tdog\tfiller\n", "role of 's1' is 'filler'"),
         (b"source\tword\ns1\n", "has no word"),
         ("source\tword\talso\ns1\tdog\tпёс\n".encode(), "Latin letters"),
-        (b"source\tword\ns1\t\xff\xfe\n", "no UTF-8 text"),
+        (b"source\tword\ns1\t\xff\xfe\n", "not UTF-8 text"),
         (b"x" * 1_000_001, "longer than a megabyte"),
     ],
 )

@@ -89,15 +89,15 @@ def test_settings_are_written_with_comments_and_read_back_the_same(tmp_path: Pat
     [
         ({"sites": "some"}, "sites is 'some'; expected 'all', 'selected' or a list of sites"),
         ({"window_s": [0.2, 0.1]}, "a window that ends after it starts"),
-        ({"goals": [{"name": "up", "goal": "raise"}]}, r"goals\[0\].goal: 'raise' given.*expected 'drive', 'level'"),
+        ({"goals": [{"name": "up", "goal": "raise"}]}, r"goals\[0\].goal: 'raise' .text. given; expected 'drive', 'level'"),
         ({"goals": [{"name": "up", "goal": "level"}]}, r"goals\[0\].levels is missing; expected a list of responses"),
         ({"goals": [{"name": "up", "goal": "drive", "levels": [1]}]}, "goes with goal 'level', but the goal here is 'drive'"),
         ({"goals": [{"name": "up", "goal": "drive", "copies": 1, "warm": 2}]}, "is 2, more than the 1 copies"),
         ({"goals": [{"name": "up", "goal": "drive"}, {"name": "Up", "goal": "drive"}]}, "another goal is called"),
         ({"goals": []}, "are none: give one, such as .*, or say explore.at_least"),
         ({"goal": 1}, "goal is unknown: did you mean 'goals'"),
-        ({"fitting": {"method": "lasso"}}, "fitting.method: 'lasso' given"),
-        ({"explore": {"share": 1.0}}, "explore.share: 1.0 given"),
+        ({"fitting": {"method": "lasso"}}, "fitting.method: 'lasso' .text. given"),
+        ({"explore": {"share": 1.0}}, "explore.share: 1.0 .number. given"),
     ],
 )  # fmt: skip
 def test_a_mistake_in_the_settings_is_one_sentence(changes: dict, said: str) -> None:

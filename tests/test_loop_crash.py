@@ -233,7 +233,7 @@ def test_one_process_at_a_time_and_a_second_is_refused_in_a_sentence(delivered: 
     with locked(session.lock, "watch"):
         for work in (lambda: watch(session.root), lambda: next_step(session.root)):
             with pytest.raises(
-                InputError, match=rf"is in use \(watch, process {os.getpid()} on .* since 20.*\): let it work"
+                InputError, match=rf"is in use \(watch, process {os.getpid()} on .* since 20.*\): let it finish"
             ) as caught:
                 work()
             assert "\n" not in str(caught.value)

@@ -307,7 +307,7 @@ def test_where_weights_cannot_go_is_said_before_anything_is_done(tmp_path, monke
     (tmp_path / "there.safetensors").write_bytes(b"")
     for out, said in (
         ("there.safetensors", "exists already"),
-        ("weights.pth", "let it end with .safetensors"),
+        ("weights.pth", "end it with .safetensors"),
         ("there.safetensors/w.safetensors", "cannot be made"),
     ):
         with pytest.raises(InputError, match=said):

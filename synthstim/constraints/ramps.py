@@ -45,8 +45,8 @@ class Ramps:
         """Half of the sound must be left between the ramps: its peak is taken there."""
         if not 1 <= self._count <= shape[-1] / 4:
             raise InputError(
-                f"ramps of {self.seconds:g} s given for a sound of {shape[-1] / self.rate:g} s: "
-                f"wanted at most {shape[-1] / self.rate / 4:g} s, a quarter of it"
+                f"ramps of {self.seconds:g} s given for a sound of {shape[-1] / self.rate:g} s; "
+                f"expected at most {shape[-1] / self.rate / 4:g} s, a quarter of it"
             )
 
     def project(self, sounds: Tensor) -> Tensor:
