@@ -89,7 +89,10 @@ RECIPES = {
     "scale of nothing": (HEAD + DRIVE + ", robustness: {scale: 1.0}}", "from 0 to 0.9"),
     "no other site": ("controls: {other_site: 3}\n" + HEAD + DRIVE + "}", "each goal here has one unit"),
     "weight beyond reason": (HEAD + DRIVE + ", total_variation: 1e308}", "total_variation: 1e308 (number) given"),
-    "level beyond reason": (HEAD + DRIVE.replace("drive", "level, level: -1e300") + "}", "level: -1e300 (number) given"),
+    "level beyond reason": (
+        HEAD + DRIVE.replace("drive", "level, level: -1e300") + "}",
+        "level: -1e300 (number) given",
+    ),
     "pool of one photograph": ("pool: one\n" + HEAD + METAMER + "}", "at least 4 photographs"),
     "pool with a damaged photograph": ("pool: damaged\n" + HEAD + METAMER + "}", "half.png cannot be read as an image"),
     "pool of one image": ("pool: taken\n" + HEAD + METAMER + "}", "at least 4 photographs"),

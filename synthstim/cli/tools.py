@@ -33,9 +33,7 @@ def split(
         typer.Option(help="Duration of each clip, in s; by default, from one silence to the next"),
     ] = None,
     quiet_db: Annotated[float, typer.Option(help="Silence is so many dB below the loudest")] = 40.0,
-    channel: Annotated[
-        Optional[str], typer.Option(help="Channel, where there are several: left, right or mean")
-    ] = None,  # noqa: UP045
+    channel: Annotated[str | None, typer.Option(help="Channel, where there are several: left, right or mean")] = None,
 ) -> None:
     """Cut recordings at their silences into clips, for a natural pool or to match."""
     from synthstim.modalities.sound import splitting
