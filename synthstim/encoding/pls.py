@@ -7,17 +7,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-from torch import nn
 
-from synthstim.encoding.features import Features, Values, spectrum
-from synthstim.encoding.linear import Rows, cross_validate_dual, fit_dual
-from synthstim.encoding.readouts import LinearReadout
-from synthstim.encoding.scores import FoldScores
+from synthstim.encoding.features import Values, spectrum
+from synthstim.encoding.linear import Dual
 from synthstim.errors import InputError
 
 
 @dataclass(frozen=True, kw_only=True)
-class PLS:
+class PLS(Dual):
     """Partial least squares of all sites together, responses brought to unit variance (scikit-learn's PLSRegression).
 
     Attributes:
@@ -26,7 +23,6 @@ class PLS:
 
     components: tuple[int, ...] = (25,)
     name = "pls"
-    module = LinearReadout
 
     def __post_init__(self) -> None:
         if not self.components or min(self.components) < 1:
@@ -36,14 +32,6 @@ class PLS:
     def candidates(self) -> tuple[float, ...]:
         """What is chosen among."""
         return self.components
-
-    def cross_validate(self, features: Features, responses: Values, folds: Rows) -> FoldScores:
-        """Scores of every number of components on every fold, each fitted to the other folds."""
-        return cross_validate_dual(self, features, responses, folds)
-
-    def fit(self, features: Features, responses: Values, candidates: Rows) -> nn.Module:
-        """The read-out of all stimuli, with the candidate of each site."""
-        return fit_dual(self, features, responses, candidates)
 
     def dual(self, kernel: Values, responses: Values) -> Iterator[Values]:
         """As for ridge, for each number of components; fewer where the stimuli do not span so many."""

@@ -6,17 +6,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-from torch import nn
 
-from synthstim.encoding.features import Features, Values, spectrum
-from synthstim.encoding.linear import Rows, cross_validate_dual, fit_dual
-from synthstim.encoding.readouts import LinearReadout
-from synthstim.encoding.scores import FoldScores
+from synthstim.encoding.features import Values, spectrum
+from synthstim.encoding.linear import Dual
 from synthstim.errors import InputError
 
 
 @dataclass(frozen=True, kw_only=True)
-class Ridge:
+class Ridge(Dual):
     """Ridge regression on all features of a layer.
 
     Attributes:
@@ -26,7 +23,6 @@ class Ridge:
 
     penalties: tuple[float, ...] = tuple(float(f"{penalty:.3g}") for penalty in np.logspace(-3, 4, 15))
     name = "ridge"
-    module = LinearReadout
 
     def __post_init__(self) -> None:
         if not self.penalties or min(self.penalties) <= 0:
@@ -36,14 +32,6 @@ class Ridge:
     def candidates(self) -> tuple[float, ...]:
         """What is chosen among."""
         return self.penalties
-
-    def cross_validate(self, features: Features, responses: Values, folds: Rows) -> FoldScores:
-        """Scores of every penalty on every fold, each fitted to the other folds."""
-        return cross_validate_dual(self, features, responses, folds)
-
-    def fit(self, features: Features, responses: Values, candidates: Rows) -> nn.Module:
-        """The read-out of all stimuli, with the candidate of each site."""
-        return fit_dual(self, features, responses, candidates)
 
     def dual(self, kernel: Values, responses: Values) -> Iterator[Values]:
         """For each penalty, (stimulus, site) such that a prediction is the kernel with the training stimuli times it."""
