@@ -182,3 +182,16 @@ def test_latents_of_ones_own_are_kept_rendered_again_and_never_finished_on_pixel
     with pytest.raises(InputError, match=r"a parametrisation of .* given") as refused:
         synthstim.metamer(observer, picture, "blocks.0", parametrisation=Gratings((3, 8, 8)))
     assert refused.value.code == "mismatch"
+
+
+def test_what_is_chosen_needs_no_default_of_the_modality(monkeypatch):
+    observer = small_network()
+
+    def refuse(*_, **__):
+        raise AssertionError("a default was made that nobody uses")
+
+    monkeypatch.setattr("synthstim.optimise.loop.usual", refuse)
+    given = {"seeds": [0], "optimiser": synthstim.optimise.Adam()}
+    goal = synthstim.objectives.drive(synthstim.Unit(layer="2", channel=0))
+    made = synthstim.Synthesiser(observer, goal, synthstim.parametrise.Pixels(observer.input.shape), **given)
+    assert made.optimiser is given["optimiser"]

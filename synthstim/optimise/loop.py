@@ -116,8 +116,11 @@ class Synthesiser:
         if not seeds:
             raise InputError("no seed given", "give one for each item")
         self.scorer = objective.bind(observer, len(seeds))
-        searched, climb = usual(observer, matching=self.scorer.decibels)
-        parametrisation = parametrisation or searched
+        if parametrisation is None or optimiser is None:
+            searched, climb = usual(observer, matching=self.scorer.decibels)
+            parametrisation = parametrisation or searched
+            # A match that moves at random has no fixed loss, which L-BFGS needs.
+            optimiser = optimiser or (Adam() if robustness is not None else climb)
         if tuple(parametrisation.shape) != observer.input.shape:
             raise InputError(
                 f"the parametrisation makes {parametrisation.shape}, {observer.name} is {observer.input.verb} {observer.input.shape}"
@@ -128,8 +131,7 @@ class Synthesiser:
                     f"robustness moves images, {observer.name} {observer.input.modality.is_given}", "leave it out"
                 )
             robustness.check(observer.input.shape[1:])
-        # A match that moves at random has no fixed loss, which L-BFGS needs.
-        self.optimiser = optimiser or (Adam() if robustness is not None else climb)
+        self.optimiser = optimiser
         self.stopping = stopping or Stopping()
         if robustness is not None and not self.optimiser.stochastic:
             raise InputError(
