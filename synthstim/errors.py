@@ -32,6 +32,7 @@ CODES = {
     "ambiguous-ids": "a file does not say which stimuli, sites or session it holds",
     "ambiguous-table": "no table, or several, could be meant",
     "ambiguous-variable": "no variable, or several, could be meant",
+    "damaged-work": "a part of an unfinished run is damaged, and can be made again",
     "cut-short": "presentations were cut short, or missed a refresh",
     "drifted": "responses of sessions differ as only another unit makes them",
     "late": "markers are later than the tolerance",

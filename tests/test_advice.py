@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 
 import synthstim
 import synthstim.encoding
+import synthstim.production
 import synthstim.responses
 from synthstim.cli import app
 from synthstim.cli.advice import EVOLVE, FIT, OF_COMMANDS
@@ -77,6 +78,13 @@ def test_no_face_but_pythons_names_arguments(face: str) -> None:
     assert not [
         words for words in FACES[face].values() if SETTING.search(words.replace("read_nwb(..., labels=...)", ""))
     ]
+
+
+@pytest.mark.parametrize("command", OF_COMMANDS)
+def test_no_command_that_makes_stimuli_advises_to_resume_in_python(command: str) -> None:
+    found = [call for call in errors(synthstim.production) if "resume=True" in " ".join(texts(*call.args[1:]))]
+    assert found
+    assert {code_of(call) for call in found} | {"damaged-work"} <= OF_COMMANDS[command].keys()
 
 
 def test_options_that_messages_advise_exist() -> None:

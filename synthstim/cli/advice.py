@@ -35,11 +35,12 @@ _AGAIN = "remove it, then give the same command again"
 _ROOM = "make room, then give the same command again"
 OF_COMMANDS = {
     "make": {
+        "damaged-work": "remove it, and the same command with --resume makes that part again",
         "interrupted": "continue with --resume, or remove it",
         "no-space": "make room, then continue with --resume",
     },
-    "demo": {"interrupted": _AGAIN, "no-space": _ROOM},
-    "loop": {"interrupted": _AGAIN, "no-space": _ROOM},
+    "demo": {"damaged-work": _AGAIN, "interrupted": _AGAIN, "no-space": _ROOM},
+    "loop": {"damaged-work": _AGAIN, "interrupted": _AGAIN, "no-space": _ROOM},
 }
 # How to continue after Ctrl-C; of the other commands nothing is left half-written, and nothing to continue.
 CONTINUES = {

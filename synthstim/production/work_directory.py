@@ -169,4 +169,9 @@ def _undamaged(path: Path, remedy: str = "") -> Iterator[None]:
         yield
     except Exception as error:  # a damaged file may hold anything
         reason = str(error).partition("\n")[0] or type(error).__name__
-        raise InputError(f"{path} is damaged ({reason[:100]})", remedy or _AGAIN, code="unreadable") from None
+        # A face has its own advice where the rest of the work can be kept.
+        raise InputError(
+            f"{path} is damaged ({reason[:100]})",
+            remedy or _AGAIN,
+            code="unreadable" if remedy else "damaged-work",
+        ) from None
