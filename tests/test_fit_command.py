@@ -198,7 +198,7 @@ def test_an_experiments_log_is_counted_with_its_spikes(tmp_path: Path) -> None:
     done = CliRunner().invoke(app, list(map(str, [*given, "--window", "0.07,0.17"])))
     assert "clock fitted to 20 markers" in done.output
     # Its two stimuli are too few for any site.
-    assert "none of 1 sites can be fitted, a has 2 stimuli, 10 are wanted" in str(done.exception)
+    assert "none of 1 sites can be fitted, a has 2 stimuli; expected 10" in str(done.exception)
 
 
 # What is refused, before the activations.
@@ -319,8 +319,8 @@ def test_sites_are_screened_by_their_trials_with_the_reason(folder: Path) -> Non
     assert repr(found) == "Screened(1 of 5 sites)"
     why = found.left_out.set_index("site")
     assert why["why"].to_dict() == {
-        "v4_1": "4 stimuli, 10 are wanted",
-        "v4_2": "0 stimuli with two trials, 3 are wanted",
+        "v4_1": "4 stimuli; expected 10",
+        "v4_2": "0 stimuli with two trials; expected 3",
         "dead": "the same response in every trial",
         "noisy": "reliability below 0.6",
     }

@@ -330,7 +330,7 @@ Change = Callable[[pd.DataFrame], pd.DataFrame]
         (lambda t: t[t["repeat"] == 0], "have one repeat of each stimulus .*, and reliability needs two: show each stimulus again"),
         (lambda t: t.assign(response=t["response"].where(t["site"] != "b", 2.0)), r"1 of 3 sites give the same response .*\(b\): name them under leave_out in loop.yaml"),
         (lambda t: t.assign(window_end_s=0.2), "has no window 0.07 to 0.17 s: it has 0.07 to 0.2 s"),
-        (lambda t: t[t["stimulus_id"].isin([f"nat_{at:04d}" for at in range(50)])], "50 of 60 stimuli .* have 2 trials or more, 90% is wanted: deliver the rest as well"),
+        (lambda t: t[t["stimulus_id"].isin([f"nat_{at:04d}" for at in range(50)])], "50 of 60 stimuli .* have 2 trials or more; expected 90%: deliver the rest as well"),
         (lambda t: t.drop(columns="response"), "lacks the column response"),
     ],
 )  # fmt: skip

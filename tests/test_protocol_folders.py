@@ -91,7 +91,7 @@ def test_a_folder_is_named_by_its_path(tmp_path, monkeypatch):
     assert read_protocol("./mine").name == "mine"
     with pytest.raises(InputError, match="the protocol 'mine' is unknown"):
         read_protocol("mine")
-    with pytest.raises(InputError, match="nowhere is no protocol"):
+    with pytest.raises(InputError, match="nowhere is not a protocol"):
         read_protocol("./nowhere")
     (tmp_path / "mine").rename(tmp_path / "other")
     with pytest.raises(InputError, match="calls itself 'mine'"):

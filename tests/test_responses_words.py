@@ -149,7 +149,7 @@ def test_an_assembly_of_text_or_truth_values_is_refused(tmp_path: Path, values: 
         lambda: from_xarray(array, window_s=WINDOW),
         lambda: read_responses(tmp_path / "a.nc", window_s=WINDOW),
     ):
-        with pytest.raises(InputError, match="where responses were wanted: give numbers"):
+        with pytest.raises(InputError, match="; expected responses: give numbers"):
             read()
 
 

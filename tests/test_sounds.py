@@ -108,9 +108,7 @@ def test_sounds_are_brought_to_an_input(seconds, how):
 
 
 def test_lengths_that_do_not_fit():
-    with pytest.raises(
-        InputError, match=r"lasts 0\.020 s, 1\.000 s are wanted: choose a shorter duration, or fit 'pad'"
-    ):
+    with pytest.raises(InputError, match=r"lasts 0\.020 s; expected 1\.000 s: choose a shorter duration, or fit 'pad'"):
         fit_sound(speechlike(0.02), RATE, to=48_000, samples=48_000)
     with pytest.raises(InputError, match=r"lasts 1\.500 s, fit 'exact' wants 1\.000 s"):
         fit_sound(speechlike(1.5), RATE, to=48_000, samples=48_000, how="exact")
@@ -139,7 +137,7 @@ def test_bad_files_are_one_sentence(tmp_path):
     (tmp_path / "text.wav").write_text("this is a text file")
     wrong("text.wav", r"text.wav cannot be read as a sound \(.*\): give a WAV, FLAC")
     soundfile.write(tmp_path / "stereo.wav", np.zeros((100, 2)), RATE)
-    wrong("stereo.wav", "stereo.wav has 2 channels: a mono sound is wanted")
+    wrong("stereo.wav", "stereo.wav has 2 channels; expected a mono sound")
     soundfile.write(tmp_path / "nan.wav", np.array([0.1, np.nan, np.inf]), RATE, subtype="FLOAT")
     wrong("nan.wav", "nan.wav holds 2 samples that are NaN or infinite")
     soundfile.write(tmp_path / "loud.wav", np.array([0.1, 1.5]), RATE, subtype="FLOAT")

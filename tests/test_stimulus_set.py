@@ -214,7 +214,7 @@ def test_sounds_that_are_no_set(tmp_path):
     soundfile.write(tmp_path / "mine" / "two.wav", SOUND, 48_000)
     refused("one.wav is at 44100 Hz and two.wav at 48000 Hz: a set is played at one rate")
     soundfile.write(tmp_path / "mine" / "two.wav", np.stack([SOUND, SOUND], 1), 44_100)
-    refused("two.wav has 2 channels: a mono sound is wanted")
+    refused("two.wav has 2 channels; expected a mono sound")
     soundfile.write(tmp_path / "mine" / "two.wav", 4 * SOUND, 44_100, subtype="FLOAT")
     refused("two.wav would clip: .* a gain of -1.6 dB would fit")
     (tmp_path / "mine" / "two.wav").write_text("hello")

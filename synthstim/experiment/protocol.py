@@ -96,7 +96,11 @@ def read_folder(folder: Path) -> Protocol:
     folder = folder.resolve()
     path = folder / FILE
     if not path.is_file():
-        raise InputError(f"{folder} is no protocol: a folder with {FILE} is wanted")
+        raise InputError(
+            f"{folder} is not a protocol; expected a folder with {FILE}",
+            "check the path, or begin one with synthstim protocols new",
+            code="missing",
+        )
     for file in (path, folder / README):
         if file.exists() and file.resolve().parent != folder:
             raise InputError(f"{file.name} of {folder} is a link to another folder", "copy the file into it")

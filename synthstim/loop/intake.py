@@ -133,7 +133,7 @@ def _require_coverage(responses: Responses, table: pd.DataFrame, settings: LoopS
     if often < settings.min_share * len(table):
         raise InputError(
             f"{responses.source}: {often} of {len(table)} stimuli of the generation have {settings.min_repeats} trials or"
-            f" more, {settings.min_share:.0%} is wanted",
+            f" more; expected {settings.min_share:.0%}",
             "deliver the rest as well, or lower min_share in loop.yaml",
         )
 

@@ -64,7 +64,7 @@ def _label(value: Any, source: str) -> str | None:
     if value is None or value is np.ma.masked or value is pd.NA or value is pd.NaT:
         return None
     if not isinstance(value, (bool, int, float, np.generic, datetime.date)):
-        raise InputError(f"{source} holds a {type(value).__name__} where one label was wanted: text or a number")
+        raise InputError(f"{source} holds a {type(value).__name__}; expected one label, text or a number")
     if bool(pd.isna(value)):  # type: ignore[arg-type]
         return None
     return str(int(value)) if isinstance(value, (float, np.floating)) and float(value).is_integer() else str(value)

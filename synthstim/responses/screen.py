@@ -63,9 +63,9 @@ def screen_sites(responses: Responses, *, at_least: float = ENOUGH, fewest: int 
         if site in flat:
             why[site] = "the same response in every trial"
         elif answered[site] < fewest:
-            why[site] = f"{answered[site]} stimuli, {fewest} are wanted"
+            why[site] = f"{answered[site]} stimuli; expected {fewest}"
         elif repeated.max() > 0 and repeated[site] < MIN_STIMULI:
-            why[site] = f"{repeated[site]} stimuli with two trials, {MIN_STIMULI} are wanted"
+            why[site] = f"{repeated[site]} stimuli with two trials; expected {MIN_STIMULI}"
     _require_some(responses, why)
     kept = responses.without(sites=why) if why else responses
     if repeated.max() == 0:

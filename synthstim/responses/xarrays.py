@@ -161,7 +161,7 @@ def _require_numbers(values: Any, source: str) -> None:
             f"{source} has the dimensions {listed(sorted(map(str, dims)))}; expected {', '.join(DIMENSIONS)}"
         )
     if values.dtype.kind not in "fiu":
-        raise InputError(f"{source} holds {values.dtype} where responses were wanted", "give numbers")
+        raise InputError(f"{source} holds {values.dtype}; expected responses", "give numbers")
 
 
 def _windows(values: Any, window_s: Window | None, time_unit: str | None, source: str) -> tuple[list[Window], Any]:

@@ -95,7 +95,7 @@ def files_in(folder: Path, modality: Modality) -> list[Path]:
     paths = sorted(path for path in folder.iterdir() if path.suffix.lower() in modality.suffixes)
     if len(paths) < FEWEST_ORIGINS:
         raise InputError(
-            f"the pool {folder} holds {len(paths)} {modality.plural}: at least {FEWEST_ORIGINS} {noun} are wanted",
+            f"the pool {folder} holds {len(paths)} {modality.plural}; expected at least {FEWEST_ORIGINS} {noun}",
             code="too-few",
         )
     return paths[:MOST_ORIGINS]

@@ -83,8 +83,8 @@ def _opened(path: Path) -> soundfile.SoundFile:
 def _check_header(opened: soundfile.SoundFile, name: str, channel: str | None, longest_s: float) -> None:
     if opened.channels != 1 and channel is None:
         raise InputError(
-            f"{name} has {opened.channels} channels: a mono sound is wanted, choose one in the recipe (channel: left, right "
-            "or mean) or mix them down first"
+            f"{name} has {opened.channels} channels; expected a mono sound",
+            "choose one in the recipe (channel: left, right or mean) or mix them down first",
         )
     if opened.channels > 2 and channel != "mean":
         raise InputError(

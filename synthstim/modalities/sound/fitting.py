@@ -41,7 +41,7 @@ def fit_sound(
         raise InputError(f"{name} lasts {lasts:.3f} s, fit 'exact' wants {wanted:.3f} s", "cut it or choose fit 'crop'")
     if how == "crop" and lasts < wanted - 0.5 / to:
         raise InputError(
-            f"{name} lasts {lasts:.3f} s, {wanted:.3f} s are wanted",
+            f"{name} lasts {lasts:.3f} s; expected {wanted:.3f} s",
             "choose a shorter duration, or fit 'pad' to add silence",
         )
     low = min(heard or to, to)

@@ -62,8 +62,8 @@ def cut_pool(
             break
     if len(clips) < FEWEST_ORIGINS:
         raise InputError(
-            f"only {len(clips)} recordings last {input.seconds:g} s or more: at least {FEWEST_ORIGINS} are wanted for the "
-            "natural pool, give a folder of them as pool",
+            f"only {len(clips)} recordings last {input.seconds:g} s or more; the natural pool needs {FEWEST_ORIGINS}",
+            "give a folder of longer ones as pool",
             code="too-few",
         )
 
