@@ -23,12 +23,12 @@ from experiment_fixture import RIG, write_rig
 from experiment_sounds import RATE, STAGES, WORDS, make_sounds, read_recording, recorded_speaker
 from numpy.typing import NDArray
 from patience import PATIENCE_S
+from synthstim.experiment.runtime.listening import Listening
 
 from synthstim.errors import InputError
 from synthstim.experiment import export_experiment, rehearsal_lacks, run_experiment
 from synthstim.experiment.running import virtual_sound
 from synthstim.experiment.running.virtual_display import virtual_display
-from synthstim.experiment.runtime.listening import Listening
 from synthstim.experiment.runtime.tables import read_table
 from synthstim.experiment.runtime.trials import TrialLog, read_plan
 

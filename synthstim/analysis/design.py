@@ -9,7 +9,7 @@ from pathlib import Path
 from synthstim.errors import InputError
 from synthstim.experiment import manifest
 from synthstim.experiment.manifest import Condition, read_manifest
-from synthstim.experiment.runtime.trials import PARTS
+from synthstim.experiment.runtime.plan import PARTS
 
 NATURAL = "natural"
 PROTOCOL = "word_listening"

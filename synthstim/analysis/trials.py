@@ -14,13 +14,18 @@ from synthstim.analysis.design import Design
 from synthstim.errors import InputError, nearest
 from synthstim.experiment.runtime.simulate import DATA, REHEARSAL
 from synthstim.experiment.runtime.tables import MISSING
-from synthstim.experiment.runtime.trials import PARTS, TRIAL_COLUMNS
 
 ANSWERED, INTERRUPTED = "answered", "interrupted"
 _NUMBERS = ("participant", "run", "attempt", "trial")
 _FLAGS = ("catch", "correct", "played")
 # Experiments exported before said true and false.
 _FLAG = {"1": True, "0": False, "true": True, "false": False}
+PARTS = ("headphone", "demo", "main")
+TRIAL_COLUMNS = (
+    "participant", "run", "part", "attempt", "trial", "catch", "source", "condition", "observer", "layer", "stimulus_id",
+    "file", "sha256", "word", "answer", "correct", "status", "played", "underflows", "onset_s", "duration_s", "rt_s", "first_key_s",
+    "replaced", "headphone_passed", "time",
+)  # fmt: skip
 _TRIAL = ["participant", "part", "attempt", "trial"]
 
 

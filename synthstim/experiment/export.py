@@ -13,6 +13,7 @@ import yaml
 
 from synthstim.experiment.builder.experiment import build_experiment, write_experiment
 from synthstim.experiment.builder.pieces import Setup
+from synthstim.experiment.design.given import with_design
 from synthstim.experiment.device import prepare_files
 from synthstim.experiment.images.viewing import prepare_viewing
 from synthstim.experiment.marker_codes import CODES
@@ -24,12 +25,15 @@ from synthstim.experiment.rig import DEFAULT_RIG, Rig, read_rig
 from synthstim.experiment.running.psychopy_home import require_psychopy_home
 from synthstim.experiment.sounds.labels import Labels
 from synthstim.experiment.sounds.listening import prepare_listening
-from synthstim.experiment.texts import fill_texts
+from synthstim.experiment.texts import fill_texts, with_texts
+from synthstim.experiment.trials.prepare import prepare_trials
 from synthstim.files import Staging, as_json
 from synthstim.stimulus_set import StimulusSet
 
-# What a protocol's ``stimuli`` may name: who prepares them.
+# Who prepares what a protocol's ``stimuli`` names.
 KINDS = {"images": prepare_viewing, "sounds": prepare_listening, "tones": prepare_listening, "files": prepare_files}
+# Plans of trials prepare images and sounds alike.
+PLANS = {"trials": prepare_trials}
 
 
 def export_experiment(
@@ -41,6 +45,9 @@ def export_experiment(
     settings: Mapping[str, Any] | None = None,
     labels: Labels = None,
     answers: str | Path | None = None,
+    design: str | Path | None = None,
+    table: str | Path | None = None,
+    texts: str | Path | None = None,
 ) -> Path:
     """Export a stimulus set as a PsychoPy experiment.
 
@@ -53,6 +60,9 @@ def export_experiment(
         labels: for word_listening, what is said in each recording: words by source (the reference's stem), or a table
             with the columns source, word and perhaps role; None takes the letters with which each name begins.
         answers: for word_listening, a file of further words that may be answered, one a line.
+        design: for experiments made of trials, a design.yaml, whose keys take the place of those of the protocol's design.
+        table: likewise, a table with the column stimulus_id and further ones, which a design may name.
+        texts: a YAML file of names and texts, in any language, which take the place of the protocol's.
 
     Returns:
         The folder, which holds the .psyexp file, the compiled script, the conditions, the stimuli, and a README. What the
@@ -68,12 +78,12 @@ def export_experiment(
         >>> export_experiment(None, "headphone_check", out="headphones").name
         'headphones'
     """
-    chosen = read_protocol(protocol)
+    chosen = with_texts(with_design(read_protocol(protocol), design), texts)
     values = chosen.resolve(settings or {})
     described = rig if isinstance(rig, Rig) else DEFAULT_RIG if rig is None else read_rig(rig)
     frames = {name: described.frames(values[name], name) for name in chosen.durations}
     source = StimulusSet.read(stimulus_set) if isinstance(stimulus_set, (str, Path)) else stimulus_set
-    request = ExportRequest(source, chosen, Setup(described, values, frames), labels, answers)
+    request = ExportRequest(source, chosen, Setup(described, values, frames), labels, answers, table)
     if chosen.flow:
         require_psychopy_home()
     with Staging(out, "export") as staging:
@@ -83,14 +93,15 @@ def export_experiment(
 
 def _fill(directory: Path, request: ExportRequest, *, default_rig: bool) -> None:
     protocol, setup = request.protocol, request.setup
-    prepared = KINDS[protocol.stimuli](request, directory)
+    prepared = PLANS.get(protocol.plan, KINDS[protocol.stimuli])(request, directory)
     facts = {"title": protocol.title, **prepared.facts}
     (directory / "manifest.json").write_bytes(as_json(_manifest(request, prepared, facts)))
     (directory / "settings.json").write_bytes(as_json(_settings(setup.rig, prepared)))
-    (directory / "rig.yaml").write_text(
-        yaml.safe_dump(setup.rig.model_dump(mode="json"), sort_keys=False, allow_unicode=True), encoding="utf-8"
-    )
+    (directory / "rig.yaml").write_text(_yaml(setup.rig.model_dump(mode="json")), encoding="utf-8")
+    if protocol.design is not None:
+        (directory / "design.yaml").write_text(_yaml(protocol.design.model_dump(mode="json")), encoding="utf-8")
     if protocol.flow:
+        (directory / "texts.yaml").write_text(_yaml(fill_texts(protocol, facts)), encoding="utf-8")
         _copy_runtime(directory)
         experiment = build_experiment(protocol, setup, background=prepared.background, blocks=prepared.blocks)
         write_experiment(experiment, directory, protocol.name)
@@ -105,7 +116,6 @@ def _manifest(request: ExportRequest, prepared: Prepared, facts: dict[str, Any])
         "protocol": protocol.name,
         "title": protocol.title,
         "minutes": float(facts["minutes"]),
-        "texts": fill_texts(protocol, facts),
         "keys": _waited_for(protocol),
         "codes": CODES,
         "notes": list(prepared.notes),
@@ -120,6 +130,10 @@ def _manifest(request: ExportRequest, prepared: Prepared, facts: dict[str, Any])
         },
         **prepared.manifest,
     }
+
+
+def _yaml(content: Any) -> str:
+    return str(yaml.safe_dump(content, sort_keys=False, allow_unicode=True, width=120))
 
 
 def _waited_for(protocol: Protocol) -> dict[str, str]:

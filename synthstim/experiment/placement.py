@@ -9,6 +9,7 @@ from typing import Any
 
 from synthstim.errors import InputError
 from synthstim.experiment.rig import Rig
+from synthstim.experiment.runtime.pictures import corner, middle
 
 
 @dataclass(frozen=True)
@@ -22,8 +23,8 @@ class Box:
 
     def centre(self, rig: Rig) -> tuple[float, float]:
         """The centre in PsychoPy's pixels: from the middle of the screen, right and up; a half where sizes differ in parity."""
-        monitor = rig.monitor
-        return self.left + self.width / 2 - monitor.width_px / 2, monitor.height_px / 2 - self.top - self.height / 2
+        screen = rig.monitor.width_px, rig.monitor.height_px
+        return middle(self.left, self.top, (self.width, self.height), screen)
 
     def overlaps(self, other: Box) -> bool:
         """Whether the two share a pixel."""
@@ -60,8 +61,7 @@ def place(name: str, width: int, height: int, centre: tuple[float, float], rig: 
         InputError: the image would not lie wholly on the screen.
     """
     monitor = rig.monitor
-    left = math.floor(monitor.width_px / 2 + centre[0] - width / 2 + 0.5)
-    top = math.floor(monitor.height_px / 2 - centre[1] - height / 2 + 0.5)
+    left, top = corner(centre, (width, height), (monitor.width_px, monitor.height_px))
     if left < 0 or top < 0 or left + width > monitor.width_px or top + height > monitor.height_px:
         raise InputError(
             f"{name} ({width} x {height} pixels) at {centre[0]:.0f}, {centre[1]:.0f} pixels from the centre would leave"

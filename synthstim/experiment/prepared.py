@@ -25,6 +25,7 @@ class ExportRequest:
         setup: the rig, the settings' values and the durations in frames.
         labels: what was said in each recording.
         answers: a file of words that may be answered.
+        table: a table of further columns of the stimuli.
     """
 
     source: StimulusSet | None
@@ -32,6 +33,7 @@ class ExportRequest:
     setup: Setup
     labels: Labels = None
     answers: str | Path | None = None
+    table: str | Path | None = None
 
 
 @dataclass(frozen=True)

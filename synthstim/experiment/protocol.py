@@ -12,6 +12,7 @@ from pydantic import Field, PrivateAttr, RootModel
 from synthstim.errors import InputError, nearest
 from synthstim.experiment.builder.piece_rules import check_pieces
 from synthstim.experiment.builder.routine import SKIPS, Parts, Routine, Step
+from synthstim.experiment.design.schema import Design
 from synthstim.experiment.marker_codes import CODES
 from synthstim.experiment.setting import NAME_PATTERN, Identifier, ProtocolPart, Setting, value_of
 from synthstim.recipe import read_yaml, validate
@@ -41,12 +42,14 @@ class Protocol(ProtocolPart):
     summary: str
     warnings: tuple[str, ...] = ()
     stimuli: Literal["images", "sounds", "tones", "files"]
-    plan: Literal["randomised_blocks", "balanced_conditions", "participants"]
+    plan: Literal["randomised_blocks", "balanced_conditions", "participants", "trials"]
+    paper: str = ""
     shared: tuple[str, ...] = ()
     settings: dict[Identifier, Setting] = Field(default_factory=dict)
     texts: dict[Identifier, str] = Field(default_factory=dict)
     routines: dict[Identifier, Routine] = Field(default_factory=dict)
     flow: tuple[Step, ...] = ()
+    design: Design | None = None
 
     _home: Path = PrivateAttr(default=Path("."))
 
@@ -71,6 +74,22 @@ class Protocol(ProtocolPart):
             name: value_of(name, setting, given[name]) if name in given else setting.default
             for name, setting in self.settings.items()
         }
+
+    @property
+    def modality(self) -> str:
+        """What is shown or played: image or sound."""
+        return "image" if self.stimuli == "images" else "sound"
+
+    @property
+    def slots(self) -> tuple[str, ...]:
+        """The places of a trial that hold a stimulus; of one that holds tones, "tones"."""
+        held = [piece.slot for routine in self.routines.values() for piece in routine.pieces if piece.slot]
+        return tuple(dict.fromkeys(held))
+
+    @property
+    def adaptive(self) -> bool:
+        """Whether a rule chooses what is shown, from the answers."""
+        return self.design is not None and self.design.method.kind != "constant"
 
     @property
     def durations(self) -> list[str]:
@@ -112,7 +131,15 @@ def read_folder(folder: Path) -> Protocol:
     if bool(protocol.flow) == (protocol.stimuli == "files"):
         does = "presents files with a device of the lab's: leave flow out" if protocol.flow else "has no flow: give one"
         raise InputError(f"{protocol.name} {does}")
-    check_pieces(protocol.name, protocol.stimuli, protocol.routines, protocol.flow)
+    if (protocol.design is None) == (protocol.plan == "trials"):
+        does = (
+            "plans trials and has no design: give one"
+            if protocol.design is None
+            else f"has a design: set plan to trials, not {protocol.plan}"
+        )
+        raise InputError(f"{protocol.name} {does}")
+    slots = (*protocol.design.slots, *_tones(protocol)) if protocol.design is not None else protocol.slots
+    check_pieces(protocol.name, protocol.stimuli, protocol.plan, protocol.routines, protocol.flow, slots)
     protocol._home = folder
     return protocol
 
@@ -137,12 +164,24 @@ def _with_parts(protocol: Protocol) -> Protocol:
             continue
         _require(protocol, step.part, parts, "part")
         shared = parts[step.part]
-        flow += [inner.model_copy(update={"when": step.when}) for inner in shared.flow]
+        flow += [_given(inner, step.each).model_copy(update={"when": step.when or inner.when}) for inner in shared.flow]
         for name, into in added.items():
             into |= getattr(shared, name)
     # What the protocol says itself comes first: a text of a part can be worded anew.
     merged = {name: into | getattr(protocol, name) for name, into in added.items()}
     return protocol.model_copy(update={**merged, "flow": tuple(flow)})
+
+
+def _given(step: Step, each: tuple[Step, ...]) -> Step:
+    """A step of a part, with what the part was given where it says ``inner``."""
+    if not step.each:
+        return step
+    inside = tuple(one for inner in step.each for one in (each if inner.inner else (_given(inner, each),)))
+    return step.model_copy(update={"each": inside})
+
+
+def _tones(protocol: Protocol) -> tuple[str, ...]:
+    return ("tones",) if any(step.loop == "headphone_trials" for step in _steps(protocol.flow)) else ()
 
 
 def _with_settings(protocol: Protocol) -> Protocol:
@@ -151,6 +190,9 @@ def _with_settings(protocol: Protocol) -> Protocol:
     for group in dict.fromkeys((protocol.stimuli, protocol.plan, *protocol.shared)):
         _require(protocol, group, groups, "group of settings")
         settings |= {name: setting for name, setting in groups[group].items() if name not in settings}
+    for name, value in (protocol.design.settings if protocol.design is not None else {}).items():
+        _require(protocol, name, settings, "setting")
+        settings[name] = settings[name].model_copy(update={"default": value_of(name, settings[name], value)})
     return protocol.model_copy(update={"settings": settings})
 
 
@@ -168,10 +210,19 @@ def _check_references(protocol: Protocol) -> None:
             _require(protocol, piece.when, protocol.settings, "setting")
             _require(protocol, piece.after, protocol.settings, "setting")
             _require(protocol, piece.text, protocol.texts, "text")
+            for coordinate in piece.at:
+                if isinstance(coordinate, str):
+                    _require(protocol, coordinate.lstrip("-"), _degrees(protocol), "setting in degrees")
+            for clicked in piece.click:
+                _require(protocol, clicked, [other.name for other in routine.pieces], "piece of the routine")
             _require(protocol, piece.shown_in, [other.name for other in routine.pieces], "piece of the routine")
-            if piece.name in names or piece.name in protocol.routines:
+            if piece.name in (*names, *protocol.slots) or piece.name in protocol.routines:
                 raise InputError(f"{protocol.name} uses the name {piece.name!r} twice", "make it unique")
             names.append(piece.name)
+
+
+def _degrees(protocol: Protocol) -> list[str]:
+    return [name for name, setting in protocol.settings.items() if setting.units == "deg"]
 
 
 def _require(protocol: Protocol, name: str, known: Any, noun: str) -> None:

@@ -17,6 +17,7 @@ from synthstim.experiment.protocol import README, Protocol, protocols_folder
 from synthstim.experiment.texts import filled
 
 _SHARED = {"images": "rig_readme.md.j2", "files": "device_readme.md.j2"}
+_OF_TRIALS = "trials_readme.md.j2"
 
 
 def write_readme(
@@ -41,7 +42,7 @@ def write_readme(
     )
     environment.filters["plain"] = plain
     rig = setup.rig
-    shared = _SHARED.get(protocol.stimuli, "listening_readme.md.j2")
+    shared = _OF_TRIALS if protocol.plan == "trials" else _SHARED.get(protocol.stimuli, "listening_readme.md.j2")
     try:
         text = environment.select_template([README, shared]).render(
             page,

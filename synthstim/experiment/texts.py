@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from pathlib import Path
 from string import Formatter
 from typing import Any
 
 from synthstim.errors import InputError, nearest
 from synthstim.experiment.protocol import Protocol
 from synthstim.experiment.runtime.pages import FIGURES
+from synthstim.recipe import read_yaml
 
 
 def fill_texts(protocol: Protocol, facts: Mapping[str, Any]) -> dict[str, str]:
@@ -21,9 +23,32 @@ def fill_texts(protocol: Protocol, facts: Mapping[str, Any]) -> dict[str, str]:
     for name, text in protocol.texts.items():
         what = f"the text {name!r} of {protocol.name}"
         texts[name] = filled(text, facts, what)
-        if protocol.stimuli != "images":
+        if protocol.plan != "randomised_blocks":
             _require_known(texts[name], FIGURES, what)
     return texts
+
+
+def with_texts(protocol: Protocol, path: str | Path | None) -> Protocol:
+    """The protocol with the texts of a YAML file, in any language, in the place of its own.
+
+    Raises:
+        InputError: the file cannot be read, or names a text that the protocol lacks.
+    """
+    if path is None:
+        return protocol
+    content = read_yaml(path).data
+    for name, text in content.items():
+        if name not in protocol.texts:
+            raise InputError(
+                f"{Path(path).name} has a text {name!r}, {nearest(str(name), protocol.texts)}",
+                "name a text of the protocol",
+                code="unknown",
+            )
+        if not isinstance(text, str):
+            raise InputError(f"{Path(path).name}: {name} is {str(text)[:60]!r}; expected a text", "put it in quotes")
+    changed = protocol.model_copy(update={"texts": {**protocol.texts, **content}})
+    changed._home = protocol.home
+    return changed
 
 
 def filled(text: str, facts: Mapping[str, Any], what: str) -> str:

@@ -20,11 +20,16 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from runtime.{module} import {session}
 session = {session}(os.path.dirname(os.path.abspath(__file__)))
 """
-_SESSIONS = {"images": "Viewing", "sounds": "Listening", "tones": "Listening"}
+# The session by how presentations are planned.
+_SESSIONS = {"randomised_blocks": ("viewing", "Viewing")}
+_OF_TRIALS = "trial_session", "TrialSession"
 _BEGIN = """\
 session.begin(win, thisExp, expInfo)
 runAtExit.append(session.finish)
 """
+
+
+_UNLOGGED = ("key", "response", "choice", "slider", "entry", "sound", "blank")
 
 
 def build_experiment(protocol: Protocol, setup: Setup, *, background: int, blocks: int = 1) -> Any:
@@ -47,10 +52,19 @@ def build_experiment(protocol: Protocol, setup: Setup, *, background: int, block
 
         experiment = builder.Experiment()
         _set_up(experiment, protocol, setup, background)
-        session = _SESSIONS[protocol.stimuli]
-        before = _BEFORE.format(module=session.lower(), session=session)
+        module, session = _SESSIONS.get(protocol.plan, _OF_TRIALS)
+        before = _BEFORE.format(module=module, session=session)
+        first, last = trial_edges(protocol.flow, setup)
+        slots = ", ".join(f"{slot}={slot}" for slot in protocol.slots)
         for number, name in enumerate(used_routines(protocol.flow, setup)):
-            _add_routine(experiment, name, protocol.routines[name], setup, before="" if number else before)
+            begins = (
+                f"session.trial(part_number, trial_number, {slots})\n" if name in first and session != "Viewing" else ""
+            )
+            ends = "session.end_trial()\n" if name in last and session != "Viewing" else ""
+            adaptive = protocol.adaptive and name in used_routines(protocol.flow, setup, "main_trials")
+            _add_routine(
+                experiment, name, protocol.routines[name], setup, before="" if number else before, begins=begins, ends=ends, adaptive=adaptive
+            )  # fmt: skip
         _add_steps(experiment, protocol.flow, 0, setup, blocks)
         return experiment
 
@@ -118,20 +132,35 @@ def used_routines(flow: tuple[Step, ...], setup: Setup, loop: str = "") -> list[
     return list(dict.fromkeys(names))
 
 
+def trial_edges(flow: tuple[Step, ...], setup: Setup) -> tuple[set[str], set[str]]:
+    """The routines with which trials begin, and those with which they end."""
+    first, last = set(), set()
+    for step in flow:
+        if step.loop.endswith("_trials") and (inside := used_routines(step.each, setup)):
+            first.add(inside[0])
+            last.add(inside[-1])
+    return first, last
+
+
 def duration(routine: Routine, setup: Setup) -> int:
     """How many frames a routine lasts; 0 where it waits for a key."""
     spans = [setup.span(piece) for piece in routine.pieces]
     return 0 if any(frames is None for _, frames in spans) else max(start + (frames or 0) for start, frames in spans)
 
 
-def _add_routine(experiment: Any, name: str, routine: Routine, setup: Setup, *, before: str) -> None:
+def _add_routine(
+    experiment: Any, name: str, routine: Routine, setup: Setup, *, before: str, begins: str, ends: str, adaptive: bool
+) -> None:  # fmt: skip
     made = experiment.addRoutine(name)
     claim_name(experiment, name)
     made.settings.params["saveStartStop"].val = False
-    if routine.skip:
-        made.settings.params["skipIf"].val = SKIPS[routine.skip]
+    if skips := [SKIPS[skip] for skip in (routine.skip, "trial_over" * adaptive) if skip]:
+        made.settings.params["skipIf"].val = " or ".join(skips)
     if before:
         _add_code(experiment, name, "set_up", {"Before Experiment": before, "Begin Experiment": _BEGIN})
+    if begins:
+        # First in its routine: fields of the others ask for what stands in the trial's slots.
+        _add_code(experiment, name, f"begin_{name}", {"Begin Routine": begins})
     logged = []
     code = {"Begin Routine": f'session.enter("{name}", "{routine.marker}")\n', "Each Frame": "", "End Routine": ""}
     for piece in routine.pieces:
@@ -141,10 +170,10 @@ def _add_routine(experiment: Any, name: str, routine: Routine, setup: Setup, *, 
             continue
         for field, text in code_of(piece, setup).items():
             code[field] += text
-        if piece.piece not in ("key", "response", "choice", "entry", "sound", "blank"):
-            logged.append(f"{'image' if piece.piece == 'image' else piece.name}={piece.name}")
+        if piece.piece not in _UNLOGGED:
+            logged.append(f"{(piece.slot or 'image') if piece.piece == 'image' else piece.name}={piece.name}")
     code["Each Frame"] += f"session.frame({', '.join(logged)})\n"
-    code["End Routine"] += "session.leave()\n"
+    code["End Routine"] += f"session.leave()\n{ends}"
     # Last in its routine: it runs when every other component has settled what the coming flip draws.
     _add_code(experiment, name, f"log_{name}", code)
 

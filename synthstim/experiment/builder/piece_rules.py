@@ -4,59 +4,72 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from synthstim.errors import InputError
+from synthstim.errors import InputError, nearest
 from synthstim.experiment.builder.routine import Piece, Routine, Step
 
-# The loops whose rows name a stimulus, by what a protocol's stimuli are.
-TRIALS = {
-    "images": ("trials",),
-    "sounds": ("headphone_trials", "demo_trials", "main_trials"),
-    "tones": ("headphone_trials",),
-}
-_WAITING = ("key", "response", "choice")
-_ASKING = ("choice", "entry")
+# The loops whose rows name stimuli, by how a protocol's presentations are planned.
+_TRIALS = ("headphone_trials", "practice_trials", "main_trials")
+LOOPS = {"randomised_blocks": ("trials",)}
+_ASKING = ("choice", "entry", "slider")
+_OF_IMAGES = ("image", "photodiode_on", "photodiode_off")
 
 
-def check_pieces(name: str, stimuli: str, routines: dict[str, Routine], flow: tuple[Step, ...]) -> None:
+def check_pieces(
+    name: str, stimuli: str, plan: str, routines: dict[str, Routine], flow: tuple[Step, ...], slots: tuple[str, ...] = ()
+) -> None:  # fmt: skip
     """Check the pieces of a protocol, which would otherwise show, play or ask something else than they say.
 
     Args:
         name: of the protocol.
         stimuli: what it shows or plays: ``images``, ``sounds`` or ``tones``.
+        plan: what orders them.
         routines: by name.
         flow: what runs.
+        slots: of a trial; none where a trial shows one stimulus.
 
     Raises:
-        InputError: a piece of the trial's stimulus stands outside a loop of trials, or is the second in it; a piece is of
+        InputError: a piece of the trial's stimuli stands outside a loop of trials, or is the second of its slot in it; a piece is of
             another kind of experiment; a routine plays or asks two things; a piece waits for no key.
     """
+    loops = LOOPS.get(plan, _TRIALS)
     for routine, content in routines.items():
         for piece in content.pieces:
-            _check_alone(f"the piece {piece.name!r} of {routine} in {name}", stimuli, piece)
+            _check_alone(f"the piece {piece.name!r} of {routine} in {name}", stimuli, piece, slots)
         for what, kinds in (("plays two sounds", ("sound",)), ("asks two things", _ASKING)):
             if len(several := [piece.name for piece in content.pieces if piece.piece in kinds]) > 1:
                 raise InputError(
                     f"the routine {routine} of {name} {what}, {_listed(several)}", "leave one to another routine"
                 )
     for loop, inside in _stretches(flow, ""):
-        found = [piece.name for step in inside for piece in routines[step.routine].pieces if _of_trial(piece)]
-        if found and loop not in TRIALS[stimuli]:
+        found = [piece for step in inside for piece in routines[step.routine].pieces if _of_trial(piece)]
+        if found and loop not in loops:
             raise InputError(
-                f"the piece {found[0]!r} of {name} takes its stimulus from a trial, but stands outside the loop of trials:"
-                f" move its routine into {' or '.join(TRIALS[stimuli])}"
+                f"the piece {found[0].name!r} of {name} takes its stimulus from a trial, but stands outside the loop of trials:"
+                f" move its routine into {' or '.join(loops)}"
             )
-        if len(found) > 1:
-            raise InputError(
-                f"the loop {loop} of {name} has {len(found)} pieces that take the trial's stimulus, {_listed(found)}: a trial"
-                " has one item, so that all would be the same one; leave one"
-            )
+        for slot in {piece.slot for piece in found}:
+            if len(several := [piece.name for piece in found if piece.slot == slot]) > 1 and not slot:
+                raise InputError(
+                    f"the loop {loop} of {name} has {len(several)} pieces that take the trial's stimulus, {_listed(several)}: a trial"
+                    " has one item, so that all would be the same one; leave one, or give it a design with slots (plan: trials)"
+                )
 
 
-def _check_alone(what: str, stimuli: str, piece: Piece) -> None:
-    theirs = ("image", "photodiode_on", "photodiode_off") if stimuli != "images" else ("sound", "choice", "entry")
+def _check_alone(what: str, stimuli: str, piece: Piece, slots: tuple[str, ...]) -> None:
+    theirs = _OF_IMAGES if stimuli != "images" else ("sound",) if slots else ("sound", *_ASKING)
     if piece.piece in theirs:
         raise InputError(f"{what} is {piece.piece!r}, which experiments with {stimuli} have not", "leave it out")
-    if piece.piece in _WAITING and not piece.keys:
+    if _of_trial(piece) and slots and piece.slot not in (*slots, "tones"):
+        raise InputError(
+            f"{what} is for the slot {piece.slot!r}, {nearest(piece.slot, slots)}", "name a slot of the arrangements"
+        )
+    if piece.piece == "choice" and not piece.options:
+        raise InputError(
+            f"{what} has no options", "give each answer its keys, such as options: {left: [left], right: [right]}"
+        )
+    if piece.piece == "slider" and len(piece.ticks) < 2:
+        raise InputError(f"{what} has {len(piece.ticks)} ticks; expected two or more, such as [1, 2, 3, 4, 5, 6, 7]")
+    if piece.piece in ("key", "response") and not piece.keys:
         raise InputError(f"{what} waits for no key", "give keys, such as [space]")
     if piece.piece == "entry" and not (piece.answers and piece.shown_in):
         raise InputError(

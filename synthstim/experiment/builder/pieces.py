@@ -83,7 +83,7 @@ def _sound(experiment: Any, routine: str, piece: Piece, setup: Setup) -> Any:
 
     # Not Builder's sound component: it has no block size, opens a stream of its own, and loses last samples.
     component = CodeComponent(experiment, routine, piece.name, codeType="Py")
-    load = f'session.load_fixed("{piece.plays}")' if piece.plays else "session.load(part_number, trial_number, item)"
+    load = f'session.load_fixed("{piece.plays}")' if piece.plays else f'session.load("{piece.slot}", {piece.slot})'
     due = f"t >= {float(setup.settings[piece.after]) if piece.after else 0.0}"
     frame = f"session.repeating({due})" if piece.repeat else f"if session.sounding({due}):\n    continueRoutine = False"
     for field, text in {"Begin Routine": load, "Each Frame": frame, "End Routine": "session.silence()"}.items():
@@ -116,11 +116,42 @@ def _blank(experiment: Any, routine: str, piece: Piece, setup: Setup) -> Any:
 def _image(experiment: Any, routine: str, piece: Piece, setup: Setup) -> Any:
     from psychopy.experiment.components.image import ImageComponent
 
+    image, pos, size = "item", "$(x_px, y_px)", "$(width_px, height_px)"
+    if piece.slot:
+        image, size = piece.slot, f"$session.size({piece.slot})"
+        pos = f'$session.place("{piece.name}", {piece.slot})'
     component = ImageComponent(
-        experiment, routine, piece.name, image="$session.image(item)", pos="$(x_px, y_px)",
-        size="$(width_px, height_px)", units="pix", interpolate="nearest", **_timing(piece, setup),
+        experiment, routine, piece.name, image=f"$session.image({image})", pos=pos, size=size, units="pix",
+        interpolate="nearest", **_timing(piece, setup),
     )  # fmt: skip
     return _plain(_every_repeat(component, "image", "pos", "size"))
+
+
+def _choice(experiment: Any, routine: str, piece: Piece, setup: Setup) -> Any:
+    from psychopy.experiment.components.mouse import MouseComponent
+
+    keys = tuple(key for keys in piece.options.values() for key in keys)
+    component = _key("last key")(experiment, routine, piece.model_copy(update={"keys": keys}), setup)
+    if piece.click:
+        mouse = MouseComponent(
+            experiment, routine, f"{piece.name}_mouse", save="final", forceEndRoutineOnPress="valid click", **_timing(piece, setup)
+        )  # fmt: skip
+        mouse.params["clickable"].val = ", ".join(piece.click)
+        experiment.routines[routine].addComponent(_plain(mouse))
+        claim_name(experiment, f"{piece.name}_mouse")
+    return component
+
+
+def _slider(experiment: Any, routine: str, piece: Piece, setup: Setup) -> Any:
+    from psychopy.experiment.components.slider import SliderComponent
+
+    height = setup.rig.monitor.height_px
+    component = SliderComponent(
+        experiment, routine, piece.name, ticks=str(piece.ticks), labels=str(piece.labels) if piece.labels else "",
+        size=(1.0, 0.06), pos=(piece.x, piece.y), granularity=1, letterHeight=round(max(1 / 32, 12 / height), 4), **_timing(piece, setup),
+    )  # fmt: skip
+    component.params["units"].val = "height"
+    return component
 
 
 def _fixation(experiment: Any, routine: str, piece: Piece, setup: Setup) -> Any:
@@ -167,7 +198,8 @@ PIECES: dict[str, Callable[[Any, str, Piece, Setup], Any]] = {
     "text": _text,
     "key": _key("nothing"),
     "response": _key("last key"),
-    "choice": _key("last key"),
+    "choice": _choice,
+    "slider": _slider,
     "entry": _key("nothing"),
     "sound": _sound,
     "blank": _blank,
@@ -183,13 +215,38 @@ def code_of(piece: Piece, setup: Setup) -> dict[str, str]:
     if piece.piece == "image":
         # 0 frames: until the routine ends.
         frames = setup.span(piece)[1] or 0
-        return {"Begin Routine": f"session.present(presentation, block_number, trial_number, item, {frames})\n"}
+        shown = "presentation, block_number, trial_number, item" if not piece.slot else f'"{piece.slot}", {piece.slot}'
+        return {"Begin Routine": f"session.present({shown}, {frames})\n"}
+    ask = f'session.ask("{piece.name}")\n'
     if piece.piece == "choice":
-        return {"Begin Routine": 'session.ask("choice")\n', "End Routine": f"session.chose(_{piece.name}_allKeys)\n"}
+        end = f"session.chose(_{piece.name}_allKeys)\n"
+        if piece.click:
+            end += f"session.clicked({piece.name}_mouse.clicked_name)\n"
+        return {"Begin Routine": ask, "End Routine": end}
+    if piece.piece == "slider":
+        return {
+            "Begin Routine": ask,
+            "Each Frame": f"session.imagine({piece.name})\n",
+            "End Routine": f"session.rated({piece.name}.getRating())\n",
+        }
     if piece.piece == "entry":
         typed = f"session.typed(_{piece.name}_allKeys, {piece.shown_in})"
-        return {
-            "Begin Routine": f'session.ask("{piece.answers}")\n',
-            "Each Frame": f"if {typed}:\n    continueRoutine = False\n",
-        }
+        return {"Begin Routine": ask, "Each Frame": f"if {typed}:\n    continueRoutine = False\n"}
     return {}
+
+
+def question_asked(piece: Piece) -> dict[str, Any] | None:
+    """What the manifest says of a piece that asks; None of others."""
+    if piece.piece not in ("choice", "slider", "entry"):
+        return None
+    keys = {key: answer for answer, keys in piece.options.items() for key in keys}
+    values: list[Any] = list(piece.options) or [int(tick) if tick == int(tick) else tick for tick in piece.ticks]
+    values = list(dict.fromkeys([*values, *piece.click.values()]))
+    kind = piece.answers if piece.piece == "entry" else piece.piece
+    return {"kind": kind, "stores": piece.stores, "keys": keys, "clicks": dict(piece.click), "values": values}
+
+
+def questions_of(protocol: Any) -> dict[str, dict[str, Any]]:
+    """What the manifest says of every piece of a protocol that asks, by name."""
+    pieces = [piece for routine in protocol.routines.values() for piece in routine.pieces]
+    return {piece.name: asked for piece in pieces if (asked := question_asked(piece)) is not None}

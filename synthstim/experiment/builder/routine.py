@@ -14,8 +14,15 @@ SKIPS = {
     "no_rest": "not rest_before",
     "participant_known": "session.participant is not None",
     "headphone_known": "session.headphone_known",
-    "demo_known": "session.demo_known",
+    "trial_over": "session.skips",
+    "practice_known": "session.practice_known",
 }
+
+
+Key = Annotated[str, Field(pattern=r"^[a-z0-9_]+$")]
+Answer = Annotated[str, Field(pattern=r"^[A-Za-z0-9_ -]{1,60}$")]
+# Degrees, or the name of a setting in degrees, perhaps after a minus.
+Coordinate = float | Annotated[str, Field(pattern=r"^-?[a-z][a-z0-9_]{0,39}$")]
 
 
 class Piece(ProtocolPart):
@@ -25,6 +32,10 @@ class Piece(ProtocolPart):
     the routine ends. ``when`` names a flag among the settings: the piece is left out where that is false. ``x`` and
     ``y`` move a text, in heights of the screen. A sound ``plays`` what is fixed under that name, or the trial's sound,
     so many seconds ``after`` the routine's start as a setting says. An entry takes ``answers`` and is ``shown_in`` a text.
+
+    In an experiment made of trials an image or a sound holds what stands in a ``slot``; ``at`` moves an image, in degrees right of
+    and above the place of the images. A choice has ``options``, the keys of each answer, and may be made by a ``click`` on pieces;
+    a slider has ``ticks`` and ``labels``. ``stores`` says which column the answer goes into.
     """
 
     piece: str
@@ -32,10 +43,17 @@ class Piece(ProtocolPart):
     start: tuple[str, ...] = ()
     frames: tuple[str, ...] = ()
     text: str = ""
-    keys: tuple[Annotated[str, Field(pattern=r"^[a-z0-9_]+$")], ...] = ()
+    keys: tuple[Key, ...] = ()
     when: str = ""
     x: float = Field(default=0, ge=-2, le=2)
     y: float = Field(default=0, ge=-0.5, le=0.5)
+    slot: str = ""
+    at: tuple[Coordinate, Coordinate] = (0.0, 0.0)
+    options: dict[Answer, tuple[Key, ...]] = Field(default_factory=dict)
+    click: dict[Identifier, Answer] = Field(default_factory=dict)
+    ticks: tuple[float, ...] = Field(default=(), max_length=101)
+    labels: tuple[str, ...] = Field(default=(), max_length=101)
+    stores: Literal["response", "confidence"] = "response"
     plays: Literal["", "level"] = ""
     repeat: bool = False
     after: str = ""
@@ -52,17 +70,22 @@ class Routine(ProtocolPart):
 
 
 class Step(ProtocolPart):
-    """A routine, a loop over further steps, or a part that protocols share."""
+    """A routine, a loop over further steps, or a part that protocols share.
+
+    What a part is given under ``each`` stands where its own flow says ``inner``.
+    """
 
     routine: str = ""
-    loop: Literal["", "blocks", "trials", "headphone_trials", "demo_trials", "main_trials", "word_pages"] = ""
+    loop: Literal["", "blocks", "trials", "headphone_trials", "practice_trials", "main_trials", "word_pages"] = ""
     part: str = ""
+    inner: bool = False
     each: tuple[Step, ...] = ()
     when: str = ""
 
     @model_validator(mode="after")
     def _one_of(self) -> Step:
-        if sum(map(bool, (self.routine, self.loop, self.part))) != 1 or bool(self.loop) != bool(self.each):
+        one = sum(map(bool, (self.routine, self.loop, self.part, self.inner))) == 1
+        if not one or (self.loop and not self.each) or (self.each and not (self.loop or self.part)):
             raise ValueError("either 'routine', or 'part', or 'loop' with 'each'")
         return self
 

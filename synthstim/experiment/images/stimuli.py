@@ -58,7 +58,7 @@ def prepare_images(
     for number, row in enumerate(_chosen(stimulus_set, settings)):
         source = stimulus_set.path(row["file"])
         target = directory / "stimuli" / f"{row['stimulus_id']}.png"
-        height, width = _write(source, target, settings, rig)
+        height, width = write_image(source, target, settings, rig)
         box = place(row["stimulus_id"], width, height, centre, rig)
         if patch is not None and box.overlaps(patch):
             raise InputError(f"{row['stimulus_id']} would cover the photodiode's patch", "move one of them")
@@ -123,7 +123,12 @@ def _text(value: object) -> str:
     return "n/a" if value is None or value is pd.NA else str(value)
 
 
-def _write(source: Path, target: Path, settings: Mapping[str, Any], rig: Rig) -> tuple[int, int]:
+def write_image(source: Path, target: Path, settings: Mapping[str, Any], rig: Rig) -> tuple[int, int]:
+    """Write an image as the display shows it, byte for byte where nothing asks for more; returns its height and width.
+
+    Raises:
+        InputError: it is no 8-bit PNG.
+    """
     with open(source, "rb") as stream:
         header = stream.read(26)
     if header[:8] != _PNG:

@@ -54,7 +54,7 @@ def prepare_viewing(request: ExportRequest, directory: Path) -> Prepared:
         },
         page=_page(stimuli, setup.rig),
         notes=_covering(stimuli, setup),
-        background=_background(setup),
+        background=background_of(setup),
         blocks=len(orders),
     )
 
@@ -98,9 +98,15 @@ def _page(stimuli: tuple[ShownImage, ...], rig: Rig) -> dict[str, Any]:
         "failed": sum(shown.status == "failed" for shown in stimuli),
         "sizes": [(width, rig.degrees(width)) for width in widths],
         "centre": _from_the_centre(stimuli[0].box, rig),
+        "last_code": stimuli[-1].marker_code,
+    } | light_of(rig)
+
+
+def light_of(rig: Rig) -> dict[str, float]:
+    """The share of its light that the display makes of a value of 0.5, and what that value stands for."""
+    return {
         "half_light": 0.5**rig.monitor.gamma,
         "half_light_srgb": float(linear_light(torch.tensor(0.5, dtype=torch.float64))),
-        "last_code": stimuli[-1].marker_code,
     }
 
 
@@ -134,7 +140,8 @@ def _off_centre(box: Box, rig: Rig) -> bool:
     return max(map(abs, box.centre(rig))) > 1
 
 
-def _background(setup: Setup) -> int:
+def background_of(setup: Setup) -> int:
+    """The level of the grey screen, 0 to 255."""
     value = float(setup.settings["background"])
     if setup.settings["convert_for_linear"]:
         value = float(linear_light(torch.tensor(value, dtype=torch.float64)))

@@ -14,6 +14,8 @@ from .tables import StreamedTable
 FRAME_COLUMNS = (
     "frame", "time_s", "missed", "routine", "drawn", "presentation", "stimulus_id", "onset", "marker",
 )  # fmt: skip
+# Of experiments made of trials: which trial of which part, and in which of its slots.
+SLOT = "slot"
 PRESENTATION_COLUMNS = (
     "presentation", "block", "trial", "item", "stimulus_id", "file", "sha256", "marker_code", "onset_frame",
     "onset_time_s", "offset_frame", "offset_time_s", "frames_planned", "frames_shown", "missed", "complete",
@@ -33,6 +35,7 @@ class Presentation:
     sha256: str
     marker_code: int
     frames_planned: int
+    slot: str = ""
     onset_frame: int | None = None
     onset_time_s: float | None = None
     offset_frame: int | None = None
@@ -52,12 +55,13 @@ class FrameLog:
     A flip later than 1.5 refresh periods after the one before counts the refreshes missed in between.
     """
 
-    def __init__(self, stem: str, refresh_hz: float) -> None:
+    def __init__(self, stem: str, refresh_hz: float, *, slots: bool = False) -> None:
+        columns = (*PRESENTATION_COLUMNS, *([SLOT] if slots else []))
         self._frames = StreamedTable(Path(f"{stem}_frames.tsv"), FRAME_COLUMNS)
-        self._presentations = StreamedTable(Path(f"{stem}_presentations.tsv"), PRESENTATION_COLUMNS)
+        self._presentations = StreamedTable(Path(f"{stem}_presentations.tsv"), columns)
         self._refresh_hz = refresh_hz
         self._last_time: float | None = None
-        self._shown: Presentation | None = None
+        self._shown: tuple[Presentation, ...] = ()
         self.missed = 0
 
     @property
@@ -75,7 +79,7 @@ class FrameLog:
         time_s: float,
         routine: str,
         drawn: Sequence[str],
-        shown: Presentation | None,
+        shown: tuple[Presentation, ...],
         send: Callable[[], int | None],
     ) -> None:
         """Log one flip.
@@ -84,7 +88,7 @@ class FrameLog:
             time_s: when the flip returned, in seconds of the experiment's clock.
             routine: the routine that drew it.
             drawn: names of the components that were drawn.
-            shown: the presentation whose stimulus was drawn, or None.
+            shown: the presentations whose stimuli were drawn.
             send: sends the marker due at this flip, if any, and returns its code.
         """
         marker = send()
@@ -93,16 +97,15 @@ class FrameLog:
         missed = max(0, late)
         self._last_time = time_s
         self.missed += missed
-        if self._shown is not None:
-            self._shown.missed += missed
-        onset = shown is not None and shown is not self._shown
-        if shown is not self._shown:
-            self._end(frame, time_s)
-            self._shown = shown
-        if shown is not None:
-            if onset:
-                shown.onset_frame, shown.onset_time_s = frame, time_s
-            shown.frames_shown += 1
+        for one in self._shown:
+            one.missed += missed
+        begun = self.starting(shown)
+        self._end(frame, time_s, going_on=shown)
+        self._shown = shown
+        for one in begun:
+            one.onset_frame, one.onset_time_s = frame, time_s
+        for one in shown:
+            one.frames_shown += 1
         self._frames.add(
             {
                 "frame": frame,
@@ -110,22 +113,22 @@ class FrameLog:
                 "missed": missed,
                 "routine": routine,
                 "drawn": "+".join(drawn) or None,
-                "presentation": shown.presentation if shown else None,
-                "stimulus_id": shown.stimulus_id if shown else None,
-                "onset": int(onset),
+                "presentation": "+".join(str(one.presentation) for one in shown) or None,
+                "stimulus_id": "+".join(one.stimulus_id for one in shown) or None,
+                "onset": int(bool(begun)),
                 "marker": marker,
             }
         )
 
-    def starts(self, shown: Presentation | None) -> bool:
-        """Whether showing this now would be an onset."""
-        return shown is not None and shown is not self._shown
+    def starting(self, shown: tuple[Presentation, ...]) -> list[Presentation]:
+        """Which of these would have their onset if they were shown now."""
+        return [one for one in shown if not any(one is other for other in self._shown)]
 
-    def _end(self, frame: int | None, time_s: float | None) -> None:
-        if self._shown is not None:
-            self._shown.offset_frame, self._shown.offset_time_s = frame, time_s
-            self._presentations.add({**vars(self._shown), "complete": self._shown.complete})
-            self._shown = None
+    def _end(self, frame: int | None, time_s: float | None, *, going_on: tuple[Presentation, ...] = ()) -> None:
+        for one in self._shown:
+            if not any(one is other for other in going_on):
+                one.offset_frame, one.offset_time_s = frame, time_s
+                self._presentations.add({**vars(one), "complete": one.complete})
 
     def flush(self, *, to_disk: bool = False) -> None:
         """Write the rows that wait."""
@@ -135,5 +138,6 @@ class FrameLog:
     def close(self) -> None:
         """End the presentation that is still on the screen and close both tables."""
         self._end(None, None)
+        self._shown = ()
         self._frames.close()
         self._presentations.close()

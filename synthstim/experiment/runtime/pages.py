@@ -18,6 +18,7 @@ FIGURES = frozenset(
         "number",
         "count",
         "word",
+        "right",
         "answer",
         "verdict",
         "headphone_result",
@@ -44,22 +45,3 @@ def figures_of_page(manifest: Mapping[str, Any], page: int) -> dict[str, Any]:
     starts = [(page * COLUMNS + column) * ROWS for column in range(COLUMNS)]
     columns = {f"column_{number}": "\n".join(words[start : start + ROWS]) for number, start in enumerate(starts, 1)}
     return columns | {"page": page + 1, "pages": pages_of(manifest)}
-
-
-def is_right(answer: object, stimulus: Mapping[str, Any]) -> bool:
-    """Whether an answer is the stimulus's word, or one of those that count for it."""
-    return answer in (stimulus["word"], *stimulus.get("also", ()))
-
-
-def figures_of_trial(
-    manifest: Mapping[str, Any], plan: list[dict[str, Any]], planned: Mapping[str, Any], answer: str
-) -> dict[str, Any]:
-    """Where a trial stands in its part, its word, and whether the last answer is that."""
-    stimulus = manifest["stimuli"][planned["item"]]
-    return {
-        "number": planned["trial_number"] + 1,
-        "count": sum(row["part_number"] == planned["part_number"] for row in plan),
-        "word": stimulus["word"],
-        "answer": answer,
-        "verdict": manifest["texts"].get("right" if is_right(answer, stimulus) else "wrong"),
-    }

@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import IO, Any
 
 from .lock import take_lock
+from .plan import read_plan
 from .simulate import data_folder
 from .stop import stopped
-from .trials import finished, read_plan
+from .trials import finished
 
 NUMBER = "SYNTHSTIM_PARTICIPANT"
 
@@ -27,6 +28,7 @@ class Participants:
         self._directory, self._protocol = directory, manifest["protocol"]
         self.count: int = manifest["participants"]
         self.passes: int = manifest["criteria"]["headphone_pass"]
+        self._plans = read_plan(directory / "plan.tsv")
         self._held: tuple[int, IO[bytes]] | None = None
 
     def problem(self, number: int) -> str:
@@ -84,8 +86,8 @@ class Participants:
         return f"conditions/participant_{number:03d}.csv"
 
     def plan(self, number: int) -> list[dict[str, Any]]:
-        """The rows of that file."""
-        return read_plan(self._directory / self.conditions(number))
+        """The trials of a participant."""
+        return self._plans.get(number, [])
 
     def stem(self, number: int) -> Path:
         """The path of a participant's tables, without their last words."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from .completion import NumberEntry, WordEntry, fold
@@ -13,15 +13,24 @@ _LOST_S = 2.0
 
 
 class Question:
-    """Waits for an answer, by typing into an entry or, without one, by a single key.
+    """Waits for an answer, by typing into an entry or, without one, by a single key, a click or a mark on a slider.
 
     Attributes:
+        name: of the piece that asks.
+        stores: the column that the answer goes into.
+        keys: what each key means.
+        clicks: what a click on each component means.
+        values: all that may be answered, where that is a list.
         asked_at: time of the flip with which the keyboard was cleared; None before.
         first_key_at: time of the first key; None before.
     """
 
-    def __init__(self, entry: WordEntry | NumberEntry | None) -> None:
-        self.entry = entry
+    def __init__(
+        self, entry: WordEntry | NumberEntry | None, *, name: str = "", stores: str = "response",
+        keys: Mapping[str, str] | None = None, clicks: Mapping[str, str] | None = None, values: Sequence[Any] = (),
+    ) -> None:  # fmt: skip
+        self.entry, self.name, self.stores = entry, name, stores
+        self.keys, self.clicks, self.values = keys or {}, clicks or {}, values
         self.asked_at: float | None = None
         self.first_key_at: float | None = None
         self._seen = self._sent = 0
@@ -42,7 +51,7 @@ class Question:
             self._seen += 1
             time_s = self._time_of(key)
             self.first_key_at = time_s if self.first_key_at is None else self.first_key_at
-            answer = self.entry.key(key.name) if self.entry is not None else key.name.removeprefix("num_")
+            answer = self.entry.key(key.name) if self.entry is not None else self.keys.get(key.name)
             if answer is not None:
                 return answer, time_s
         return None
@@ -64,6 +73,10 @@ class Question:
         if typed == whole:
             return "return"
         return whole[len(typed)] if whole.startswith(typed) else "backspace"
+
+    def key_for(self, answer: Any) -> str:
+        """The key that gives an answer; of an entry, the answer itself."""
+        return next((key for key, value in self.keys.items() if value == answer), str(answer))
 
     def _time_of(self, key: Any) -> float:
         from psychopy import logging

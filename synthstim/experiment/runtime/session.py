@@ -15,6 +15,7 @@ from .markers import open_markers
 from .simulate import data_folder, press_when_waiting, sends_markers, simulated
 from .stop import stopped
 from .tables import stamp
+from .texts import read_texts
 
 
 class Session:
@@ -29,6 +30,7 @@ class Session:
         self.data = data_folder()
         self.settings = _read(self.directory / "settings.json")
         self.manifest = _read(self.directory / "manifest.json")
+        self._texts = read_texts(self.directory)
         self.stimuli: list[dict[str, Any]] = self.manifest["stimuli"]
         if problems := damaged(self.directory, self.stimuli):
             raise stopped(f"{problems[0]} ({len(problems)} of {len(self.stimuli)} stimuli): export again")
@@ -60,7 +62,7 @@ class Session:
 
     def text(self, name: str) -> str:
         """A text of the protocol."""
-        return str(self.manifest["texts"][name])
+        return self._texts[name]
 
     # What code components call.
 
@@ -76,7 +78,11 @@ class Session:
         self._markers = open_markers(self.settings["markers"] if sent else {"kind": "none"})
         stem = str(experiment.dataFileName)
         self._record_path = Path(f"{stem}_session.json")
-        checked = [name for name in ("manifest.json", "conditions.csv") if (self.directory / name).exists()]
+        checked = [
+            name
+            for name in ("manifest.json", "conditions.csv", "plan.tsv", "candidates.tsv", "texts.yaml")
+            if (self.directory / name).exists()
+        ]
         self._record = {
             "status": "running",
             "started": stamp(),

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from .frame_log import FrameLog, Presentation
+from .pictures import decode, warm_up
 from .session import Session
 
 
@@ -14,9 +15,9 @@ class Viewing(Session):
 
     def __init__(self, directory: str | Path) -> None:
         super().__init__(directory)
-        self._images = [_decode(self.directory / stimulus["file"]) for stimulus in self.stimuli]
+        self._images = [decode(self.directory / stimulus["file"]) for stimulus in self.stimuli]
         self._drawn: tuple[str, ...] = ()
-        self._shown: Presentation | None = None
+        self._shown: tuple[Presentation, ...] = ()
         self._current: Presentation | None = None
         self._to_disk = False
 
@@ -44,20 +45,20 @@ class Viewing(Session):
 
     def frame(self, **components: Any) -> None:
         """Note what the coming flip draws: a stimulus counts as shown when the component ``image`` is drawn."""
-        self._drawn = tuple(name for name, component in components.items() if component.autoDraw)
-        self._shown = self._current if "image" in self._drawn else None
+        self._drawn = tuple(name for name, component in components.items() if component.autoDraw is True)
+        self._shown = (self._current,) if "image" in self._drawn and self._current is not None else ()
         super().frame()
 
     def leave(self) -> None:
         """End a routine: write what was logged."""
-        self._drawn, self._shown = (), None
+        self._drawn, self._shown = (), ()
         if self._running:
             # Waiting for the disk costs frames: only at the edges of a block.
             self._log.flush(to_disk=self._to_disk)
 
     def _open(self, stem: str) -> dict[str, Any]:
         self._log = FrameLog(stem, self.settings["display"]["refresh_hz"])
-        _warm_up(self._window, self._images)
+        warm_up(self._window, self._images)
         return {}
 
     def _close(self) -> dict[str, Any]:
@@ -73,30 +74,13 @@ class Viewing(Session):
         }
 
     def _flip(self, time_s: float, ended: bool) -> None:
-        shown, drawn = (None, ()) if ended else (self._shown, self._drawn)
-        onset = self._log.starts(shown)
+        shown, drawn = ((), ()) if ended else (self._shown, self._drawn)
+        begun = self._log.starting(shown)
 
         def send() -> int | None:
-            code = shown.marker_code if onset and shown is not None else self._marker_due
+            code = begun[0].marker_code if begun else self._marker_due
             return code if code is not None and self._send(code) else None
 
         self._log.flip(time_s, self._routine, drawn, shown, send)
-        if not onset:
+        if not begun:
             self._marker_due = None
-
-
-def _decode(path: Path) -> Any:
-    from PIL import Image
-
-    # Grey images become RGB here: PsychoPy would send a grey one through floating point.
-    with Image.open(path) as opened:
-        return opened.convert("RGB")
-
-
-def _warm_up(window: Any, images: list[Any]) -> None:
-    from psychopy import visual
-
-    # Graphics drivers take far longer over the first texture of a size: they do it here, on a buffer never shown.
-    for image in {image.size: image for image in images}.values():
-        visual.ImageStim(window, image=image, size=image.size, units="pix", interpolate=False, autoLog=False).draw()
-    window.clearBuffer()

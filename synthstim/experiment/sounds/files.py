@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import shutil
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -75,6 +77,11 @@ def copy_sounds(sounds: SoundFiles, source: StimulusSet, material: Material) -> 
         raise InputError(
             f"the sounds of {source.root.name} have different rates, {told}", "make them at one", code="mismatch"
         )
+
+
+def mean_level(levels: Sequence[float]) -> float:
+    """The level of the mean power, in dB."""
+    return round(10 * math.log10(sum(10 ** (level / 10) for level in levels) / len(levels)), 2)
 
 
 def make_tones(sounds: SoundFiles, rate_hz: int, level_dbfs: float, *, checked: bool) -> None:

@@ -4,23 +4,25 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from synthstim.errors import InputError
+from synthstim.experiment.builder.pieces import questions_of
 from synthstim.experiment.marker_codes import check_codes, write_markers
 from synthstim.experiment.prepared import ExportRequest, Prepared, require_modality
-from synthstim.experiment.runtime.trials import PARTS
+from synthstim.experiment.runtime.plan import PARTS, part_of
 from synthstim.experiment.sounds import tones
-from synthstim.experiment.sounds.files import SoundFiles, copy_sounds, make_tones
+from synthstim.experiment.sounds.files import SoundFiles, copy_sounds, make_tones, mean_level
+from synthstim.experiment.sounds.headphones import FACTS, TONES, manifest_of
 from synthstim.experiment.sounds.labels import answer_words, labels_of
-from synthstim.experiment.sounds.orders import participants_rows, write_rows
+from synthstim.experiment.sounds.orders import COLUMNS, HEARD, participants_trials
 from synthstim.experiment.sounds.roles import Material, assign_roles
 from synthstim.experiment.sounds.sound_set import measured, read_sound_set
-from synthstim.experiment.sounds.trial_columns import TRIAL_MEANINGS
-from synthstim.files import as_json
+from synthstim.experiment.trials.columns import meanings
+from synthstim.experiment.trials.written import write_plan
 from synthstim.recipe.schema import DEFAULT_LEVEL_DBFS
 
 DEFAULT_RATE_HZ = 48000
@@ -32,7 +34,7 @@ _ANSWER_S, _CHOICE_S, _PAGES_S = 5.0, 2.0, 180.0
 
 
 def prepare_listening(request: ExportRequest, directory: Path) -> Prepared:
-    """Write sounds, the participants' conditions files and markers.tsv into the folder of an experiment.
+    """Write sounds, plan.tsv, the participants' conditions files and markers.tsv into the folder of an experiment.
 
     Raises:
         InputError: the set, a setting, the labels or the answers cannot be used.
@@ -49,19 +51,24 @@ def prepare_listening(request: ExportRequest, directory: Path) -> Prepared:
     write_markers(directory / "markers.tsv", (entry["stimulus_id"] for entry in sounds.entries))
     conditions = len(material.sound_set.conditions) if material else 1
     participants = values["participants"] or conditions * math.ceil(DEFAULT_PARTICIPANTS / conditions)
-    orders = participants_rows(sounds, material, participants=participants, seed=values["seed"])
-    (directory / "trials.json").write_bytes(as_json(TRIAL_MEANINGS))
-    (directory / "conditions").mkdir()
-    for number, rows in enumerate(orders, start=1):
-        write_rows(directory / "conditions" / f"participant_{number:03d}.csv", rows)
-    trials = {part: max(sum(row[0] == i for row in rows) for rows in orders) for i, part in enumerate(PARTS)}
-    manifest = {"participants": participants, "trials": trials, "rate_hz": rate, "level_dbfs": level}
-    manifest |= _manifest(material, sounds, values, checked=trials["headphone"] > 0)
+    plans = participants_trials(sounds, material, participants=participants, seed=values["seed"])
+    slots = [TONES, *([HEARD] if material is not None else [])]
+    columns = COLUMNS if material is not None else ()
+    write_plan(directory, plans, slots, columns, {entry["stimulus_id"]: entry["file"] for entry in sounds.entries})
+    counted = {
+        part: max(sum(part_of({"phase": trial.phase}) == part for trial in plan) for plan in plans) for part in PARTS
+    }
+    manifest: dict[str, Any] = {
+        "modality": "sound", "participants": participants, "trials": counted, "slots": slots, "masks": [], "columns": list(columns),
+        "questions": questions_of(request.protocol), "asks": True, "design": {"method": {"kind": "constant"}, "task": "identify"},
+    }  # fmt: skip
+    manifest |= _manifest(material, sounds, values) | manifest_of(sounds, rate_hz=rate, level_dbfs=level)
+    manifest["criteria"]["catch_pass"] = values.get("catch_pass")
     return Prepared(
-        facts=_facts(material, sounds, trials, values),
+        facts=_facts(material, sounds, counted, values),
         manifest=manifest,
         settings={"participant": None, "sound": {"check": True}},
-        page=_page(material, sounds) | {"manifest": manifest, "columns": TRIAL_MEANINGS},
+        page=_page(material, sounds) | {"manifest": manifest, "columns": meanings(columns, slots)},
         background=BACKGROUND,
         screen_matters=False,
     )
@@ -93,12 +100,8 @@ def _rate_and_level(request: ExportRequest, sounds: SoundFiles) -> tuple[int, fl
     rate = values.get("rate_hz") or (found[0]["rate_hz"] if found else DEFAULT_RATE_HZ)
     level = values.get("level_dbfs")
     if level is None:
-        level = _mean_level([entry["level_dbfs"] for entry in found]) if found else DEFAULT_LEVEL_DBFS
+        level = mean_level([entry["level_dbfs"] for entry in found]) if found else DEFAULT_LEVEL_DBFS
     return rate, min(tones.LOUDEST_DBFS, level)
-
-
-def _mean_level(levels: Sequence[float]) -> float:
-    return round(10 * math.log10(sum(10 ** (level / 10) for level in levels) / len(levels)), 2)
 
 
 def _facts(
@@ -107,31 +110,22 @@ def _facts(
     lasts = [entry["duration_s"] for entry in sounds.heard]
     mean_s = sum(lasts) / len(lasts) if lasts else 0.0
     check_s = 3 * tones.TONE_S + 2 * tones.GAP_S + values["lead_s"] + _CHOICE_S
-    heard_s = (trials["demo"] + trials["main"]) * (mean_s + values["lead_s"] + _ANSWER_S)
+    heard_s = (trials["practice"] + trials["main"]) * (mean_s + values["lead_s"] + _ANSWER_S)
     return {
         "minutes": f"{(_PAGES_S + trials['headphone'] * check_s + heard_s) / 60:.1f}",
         "n_trials": trials["main"],
-        "n_demo": trials["demo"],
+        "n_demo": trials["practice"],
         "n_words": len(material.words) if material else 0,
-        "headphone_pass": tones.PASS,
-        "headphone_trials": tones.TRIALS,
-    }
+    } | FACTS
 
 
-def _manifest(
-    material: Material | None, sounds: SoundFiles, values: Mapping[str, Any], *, checked: bool
-) -> dict[str, Any]:
-    criteria = {"headphone_trials": tones.TRIALS, "headphone_pass": tones.PASS} if checked else {
-        "headphone_trials": 0, "headphone_pass": 0
-    }  # fmt: skip
-    entries = {
-        "criteria": criteria | {"catch_pass": values.get("catch_pass")},
+def _manifest(material: Material | None, sounds: SoundFiles, values: Mapping[str, Any]) -> dict[str, Any]:
+    entries: dict[str, Any] = {
         "n_catch": 0,
         "conditions": [],
         "words": [],
         "left_out": [],
         "left_out_sources": [],
-        "fixed": {"level": sounds.numbers["", "level"]},
         "stimuli": sounds.entries,
     }
     if material is not None:
@@ -139,6 +133,7 @@ def _manifest(
             "n_catch": len(material.roles.catch),
             "conditions": [asdict(condition) for condition in material.sound_set.conditions],
             "words": list(material.words),
+            "also": {label.word: list(label.also) for label in material.labels.values() if label.also},
             "left_out": [asdict(missing) for missing in material.sound_set.left_out],
             "left_out_sources": material.left_out_sources,
         }

@@ -1,0 +1,112 @@
+"""The stimuli that trials are made of: those of a set, and the references that they were made from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from synthstim.errors import InputError
+from synthstim.experiment.design.table import with_columns
+from synthstim.ids import free_id
+from synthstim.stimulus_set import StimulusSet, check_ids
+
+NATURAL = "natural"
+
+
+@dataclass(frozen=True)
+class Member:
+    """One stimulus: its id, file and checksum in the set, and what the tables say of it."""
+
+    stimulus_id: str
+    file: str
+    sha256: str
+    kind: str
+    status: str
+    reference: str = ""
+    columns: Mapping[str, str] = field(default_factory=dict)
+
+    def value(self, column: str) -> str:
+        """What a column says of it; n/a where it says nothing."""
+        return self.columns.get(column, "n/a")
+
+
+@dataclass(frozen=True)
+class Pool:
+    """The stimuli of an experiment made of trials.
+
+    Attributes:
+        members: the set's own, in its order.
+        references: what they were made from, by file, each once.
+        columns: names of the columns that may be conditions.
+        dropped: how many of the set are left out because they failed their check.
+    """
+
+    members: tuple[Member, ...]
+    references: Mapping[str, Member]
+    columns: tuple[str, ...]
+    dropped: int = 0
+
+    def __iter__(self) -> Iterator[Member]:
+        yield from self.members
+        yield from self.references.values()
+
+    def require(self, columns: tuple[str, ...], what: str) -> None:
+        """Raise InputError unless there are columns of these names."""
+        from synthstim.errors import nearest
+
+        for column in columns:
+            if column not in self.columns:
+                raise InputError(
+                    f"{what} names the column {column!r}, which neither the set nor a table of yours has",
+                    f"{nearest(column, self.columns)}; or add it to a table with the column stimulus_id and give that with --table",
+                    code="missing",
+                )
+
+
+def read_pool(source: StimulusSet, *, include: str, table: str | Path | None = None) -> Pool:
+    """Read what trials are made of.
+
+    Args:
+        source: the set.
+        include: ``passed`` leaves out what failed its check.
+        table: a table with the column stimulus_id and further ones of the user's.
+
+    Raises:
+        InputError: nothing remains, or the table cannot be used.
+    """
+    rows = source.table if table is None else with_columns(source.table, table)
+    kept = rows if include == "all" else rows[rows["status"].fillna("") != "failed"]
+    if not len(kept):
+        raise InputError(f"no stimulus of {source.root.name} remains, all failed their check", "choose include=all")
+    taken = {str(name).lower() for name in rows["stimulus_id"]}
+    references: dict[str, Member] = {}
+    if "reference" in kept:
+        unique = kept.dropna(subset=["reference"]).drop_duplicates("reference")
+        for file, digest in zip(unique["reference"], unique["reference_sha256"], strict=True):
+            name = free_id(f"ref_{Path(file).stem}", taken)
+            columns = {"reference": Path(file).stem, "kind": NATURAL}
+            references[file] = Member(name, file, digest, NATURAL, "n/a", file, columns)
+    members = tuple(_member(row) for row in kept.to_dict("records"))
+    check_ids(member.stimulus_id for member in members)
+    return Pool(members, references, tuple(map(str, rows.columns)), len(rows) - len(kept))
+
+
+def _member(row: Mapping[Any, Any]) -> Member:
+    columns = {str(name): _cell(value) for name, value in row.items() if _cell(value) != "n/a"}
+    reference = columns.get("reference", "")
+    if reference:
+        columns["reference"] = Path(reference).stem
+    return Member(
+        str(row["stimulus_id"]), str(row["file"]), str(row["sha256"]), columns.get("kind", "n/a"),
+        columns.get("status", "n/a"), reference, columns,
+    )  # fmt: skip
+
+
+def _cell(value: Any) -> str:
+    if value is None or value is pd.NA or value != value or value == "":
+        return "n/a"
+    return f"{value:.10g}" if isinstance(value, float) else " ".join(str(value).split())

@@ -1,0 +1,129 @@
+"""What a trial is made of, and what is right: the ``design`` of a protocol, or a design.yaml of one's own."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, RootModel, field_validator, model_validator
+
+from synthstim.experiment.design.method import Constant, Method
+from synthstim.experiment.setting import NAME_PATTERN, Identifier, ProtocolPart
+
+RIGHT, MASK = "right", "mask"
+LETTERS = ("a", "b", "c")
+# The letters that each kind of comparison fills.
+COMPARED = {
+    "each": "a", "reference": "ab", "copy": "ab", "observer": "ab", "layer": "ab", "another": "ab", "triplet": "abc",
+}  # fmt: skip
+Cell = Annotated[str, Field(pattern=r"^\$?[A-Za-z0-9_ -]{1,60}$")]
+# By what model of the observer a sensitivity is computed.
+Task = Literal["none", "yes_no", "2afc", "abx", "oddity", "same_different", "match", "identify"]
+
+
+class Arrangement(RootModel[dict[Identifier, Cell]]):
+    """Letters by slot, and under ``right`` the right answer, or ``$COLUMN`` for what that column says of ``a``.
+
+    Example:
+        >>> Arrangement.model_validate({"first": "a", "second": "b", "right": "first"}).slots
+        {'first': 'a', 'second': 'b'}
+    """
+
+    @property
+    def slots(self) -> dict[str, str]:
+        """The letter of each slot."""
+        return {slot: letter for slot, letter in self.root.items() if slot != RIGHT}
+
+    @property
+    def right(self) -> str | None:
+        """The right answer; None where no answer is right or wrong."""
+        return self.root.get(RIGHT)
+
+
+class Design(ProtocolPart):
+    """What is compared, and how trials are made of it.
+
+    ``compare`` says what a trial is made of: ``each`` stimulus; a stimulus and its ``reference``, another ``copy``, what another
+    ``observer`` or ``layer`` made of the same reference, or ``another`` stimulus; or any three (``triplet``). ``within`` names
+    columns that the stimuli of a trial share, ``apart`` columns in which they differ. ``arrangements`` are counterbalanced within
+    each condition; ``conditions`` are columns of the set, or of a table of the user's. ``full`` gives each participant all, and
+    ``latin_square`` each reference in one condition, all of them over participants. ``task`` is the model by which d' is computed.
+
+    Example:
+        >>> ways = [{"first": "a", "second": "b", "right": "first"}, {"first": "b", "second": "a", "right": "second"}]
+        >>> Design(compare="reference", arrangements=ways, task="2afc").answers({})
+        ('first', 'second')
+    """
+
+    compare: Literal["each", "reference", "copy", "observer", "layer", "another", "triplet"]
+    arrangements: tuple[Arrangement, ...] = Field(min_length=1, max_length=64)
+    conditions: tuple[Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,39}$")], ...] = Field(
+        default=(), max_length=4
+    )
+    within: tuple[str, ...] = ()
+    apart: tuple[str, ...] = ()
+    balance: Literal["full", "latin_square"] = "full"
+    mask: Literal["none", "noise", "pattern", "phase_scrambled"] = "none"
+    task: Task = "none"
+    method: Method = Constant(kind="constant")
+    settings: dict[Annotated[str, Field(pattern=NAME_PATTERN)], float | int | bool | str] = Field(default_factory=dict)
+
+    @field_validator("conditions", "within", "apart", mode="before")
+    @classmethod
+    def _one_is_a_list(cls, given: Any) -> Any:
+        return [given] if isinstance(given, str) else given
+
+    @model_validator(mode="after")
+    def _checked(self) -> Design:
+        slots = self.arrangements[0].slots
+        if not slots:
+            raise ValueError("an arrangement without a slot; expected such as {first: a, second: b, right: first}")
+        known = (*COMPARED[self.compare], *([MASK] if self.mask != "none" else []))
+        for way in self.arrangements:
+            if way.slots.keys() != slots.keys():
+                raise ValueError(
+                    f"arrangements with the slots {_listed(slots)} and {_listed(way.slots)}; expected the same in each"
+                )
+            if (way.right is None) != (self.arrangements[0].right is None):
+                raise ValueError(
+                    "some arrangements have a right answer and some have none; expected it in all or in none"
+                )
+            if wrong := [letter for letter in way.slots.values() if letter not in known]:
+                hint = " (give mask: noise, pattern or phase_scrambled for masks)" if wrong[0] == MASK else ""
+                raise ValueError(
+                    f"{wrong[0]!r} in a slot; expected one of {', '.join(known)} where compare is {self.compare}{hint}"
+                )
+        if self.task != "none" and self.arrangements[0].right is None:
+            raise ValueError(f"the task {self.task}, whose arrangements say no right answer; expected right in each")
+        if self.method.kind != "constant" and self.arrangements[0].right is None:
+            raise ValueError(
+                f"the method {self.method.kind}, whose arrangements say no right answer; expected right in each"
+            )
+        if self.balance == "latin_square" and self.method.kind != "constant":
+            raise ValueError("balance: latin_square given with an adaptive method; expected full")
+        return self
+
+    @property
+    def slots(self) -> tuple[str, ...]:
+        """The slots, in the order of the first arrangement."""
+        return tuple(self.arrangements[0].slots)
+
+    @property
+    def column_of_right(self) -> str | None:
+        """The column that says what is right; None where the arrangements do."""
+        right = self.arrangements[0].right
+        return right[1:] if right is not None and right.startswith("$") else None
+
+    def answers(self, columns: Mapping[str, list[str]]) -> tuple[str, ...]:
+        """The answers that can be right, in the order of the arrangements.
+
+        Args:
+            columns: the values of each column of the stimuli.
+        """
+        rights = [way.right for way in self.arrangements if way.right is not None]
+        named = [value for right in rights for value in (columns.get(right[1:], []) if right[0] == "$" else [right])]
+        return tuple(dict.fromkeys(named))
+
+
+def _listed(names: Mapping[str, str]) -> str:
+    return ", ".join(names)

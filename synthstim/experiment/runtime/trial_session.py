@@ -1,0 +1,464 @@
+"""Experiments made of trials: what stands in the slots of each is shown or heard, asked about, and written down."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from .answers import Answer, is_right, question_of
+from .checksums import sha256_of
+from .completion import NumberEntry
+from .frame_log import FrameLog, Presentation
+from .hearing import Hearing
+from .imagined import imagined_answer
+from .pages import Figures, figures_of_page, pages_of
+from .participants import Participants
+from .pictures import corner, decode, middle, warm_up
+from .plan import CATCH, MISSING, PARTS, RIGHT, part_of
+from .question import Question
+from .session import Session
+from .simulate import simulated
+from .speaker import sound_device, sound_problems
+from .stop import stopped
+from .trials import ABORTED, ANSWERED, NO_RESPONSE, TrialLog, trial_columns
+
+# How long a simulated participant listens to the noise that sets the volume.
+_NOISE_HEARD_S = 1.0
+
+
+class TrialSession(Session):
+    """A session of one participant, whose trials follow the plan.
+
+    Attributes:
+        participant: the number; None until it is known.
+        headphone_known: whether the headphone check was complete before this run.
+        practice_known: whether the practice was.
+        skips: whether the trial at hand is left out, because its staircase has ended.
+    """
+
+    def __init__(self, directory: str | Path) -> None:
+        super().__init__(directory)
+        self.participant: int | None = None
+        self.headphone_known = self.practice_known = self.skips = False
+        self._by_file = {stimulus["file"]: stimulus for stimulus in self.stimuli}
+        self._participants = Participants(self.directory, self.manifest)
+        self._given = self._participants.given(self.settings)
+        self._columns = trial_columns(self.manifest["columns"], self.manifest["slots"])
+        self._images = {file: decode(self.directory / file) for file in self._by_file if self._shows}
+        self._device = {} if self._shows else sound_device()
+        self._sound_problems = [] if self._shows else sound_problems(self._device, self.manifest["rate_hz"])
+        if self._sound_problems and self.settings["sound"]["check"] and not simulated():
+            raise stopped("; ".join(self._sound_problems) + ", or switch sound.check off in settings.json")
+        self._trials: TrialLog | None = None
+        self._tracks: Any = None
+        self._planned: dict[str, Any] | None = None
+        self._chosen: dict[str, Any] = {}
+        self._slots: dict[str, dict[str, Any]] = {}
+        self._answers: dict[str, Answer] = {}
+        self._presented: dict[str, Presentation] = {}
+        self._drawn: tuple[str, ...] = ()
+        self._question: Question | None = None
+        self._typed, self._resumed, self._page, self._missed_before = "", "", 0, 0
+
+    @property
+    def _shows(self) -> bool:
+        return bool(self.manifest["modality"] == "image")
+
+    # What fields of components ask for.
+
+    def text(self, name: str) -> str:
+        """A text of the protocol, with what is known now in its braces."""
+        figures = self._figures()
+        # Not str.format: whoever edits texts.yaml may leave a brace.
+        return re.sub(r"\{(\w+)\}", lambda found: str(figures[found[1]]), super().text(name))
+
+    def conditions(self) -> str:
+        """The conditions file of the participant."""
+        return self._participants.conditions(self.participant or 1)
+
+    def rows(self, part: str) -> list[int]:
+        """The rows of it that belong to a part and are still to come; the first row where none is."""
+        # PsychoPy reads a row even of a loop that is not repeated once.
+        return self._log.remaining(part) or [0]
+
+    def repeats(self, part: str) -> int:
+        """How often the loop of a part runs: once, or never where nothing of it remains."""
+        return int(bool(self._log.remaining(part)))
+
+    def pages(self) -> int:
+        """How many pages the list of words fills."""
+        return pages_of(self.manifest)
+
+    def image(self, cell: str) -> Any:
+        """The decoded image that a slot's cell of the plan names."""
+        return self._images[self._file(cell)]
+
+    def size(self, cell: str) -> tuple[int, int]:
+        """Its width and height: one image pixel is one screen pixel."""
+        stimulus = self._by_file[self._file(cell)]
+        return stimulus["width_px"], stimulus["height_px"]
+
+    def place(self, piece: str, cell: str) -> tuple[float, float]:
+        """Where a piece shows it, on whole pixels."""
+        display, size = self.settings["display"], self.size(cell)
+        screen = display["width_px"], display["height_px"]
+        return middle(*corner(self.manifest["places"][piece], size, screen), size, screen)
+
+    # What code components call.
+
+    def trial(self, part: int, trial: int, **cells: str) -> None:
+        """Begin a trial: the numbers and cells are those of the row of the conditions file."""
+        name = PARTS[int(part)]
+        planned = next(row for row in self._plan if part_of(row) == name and row["trial"] == int(trial))
+        for slot, cell in cells.items():
+            if cell != ("-" if planned[slot] == MISSING else planned[slot]):
+                raise stopped(
+                    f"{self.conditions()} says {cell} where plan.tsv says {planned[slot]}: export the experiment again"
+                )
+        self._planned, self._slots, self._answers, self._presented = planned, {}, {}, {}
+        self._chosen, self.skips = {}, False
+        self._missed_before = self._frame_log.missed if self._shows else 0
+        track = planned["track"]
+        if self._tracks is not None and track != MISSING:
+            self.skips = self._tracks.finished(track)
+            self._chosen = {} if self.skips else self._tracks.next(track)
+
+    def present(self, slot: str, cell: str, frames: int) -> None:
+        """Name the image that a slot of the coming routine shows."""
+        if self.skips or self._planned is None:
+            return
+        stimulus = self._of_slot(slot, cell)
+        self._presented[slot] = Presentation(
+            presentation=self._count, block=self._planned["block"], trial=self._planned["trial"], item=self.stimuli.index(stimulus),
+            stimulus_id=stimulus["stimulus_id"], file=stimulus["file"], sha256=stimulus["sha256"],
+            marker_code=stimulus["marker_code"], frames_planned=int(frames), slot=slot,
+        )  # fmt: skip
+        self._count += 1
+
+    def load(self, slot: str, cell: str) -> None:
+        """Take the sound of a slot into memory."""
+        if self.skips or self._planned is None:
+            return
+        self._sounding = slot
+        self._hearing.load(self._of_slot(slot, cell, start=False)["file"])
+
+    def load_fixed(self, name: str) -> None:
+        """Take a sound that belongs to no trial into memory: ``level``."""
+        self._sounding = ""
+        self._hearing.load(self.manifest["fixed"][name])
+
+    def sounding(self, due: bool) -> bool:
+        """Play the sound at the flip after it is due; whether it is over."""
+        if self._hearing.begins(due) and self._sounding:
+            self._begin()
+        return self._hearing.over
+
+    def repeating(self, due: bool) -> None:
+        """Play the sound at the flip after it is due, and again whenever it is over."""
+        if self.sounding(due):
+            self._hearing.again()
+
+    def silence(self) -> None:
+        """End what sounds still."""
+        self._hearing.silence()
+
+    def ask(self, piece: str) -> None:
+        """Begin to wait for the answer to a question."""
+        self._question = question_of(piece, self.manifest["questions"][piece], self.manifest, self._participants.claim)
+        self._typed = ""
+
+    def typed(self, keys: Sequence[Any], shown: Any) -> bool:
+        """Take the keys typed so far and show them; whether an answer is given."""
+        if self._question is None:
+            return True
+        given = self._question.read(keys)
+        if given is not None:
+            self._take(*given)
+        elif (text := self._question.text()) != self._typed:
+            shown.text = self._typed = text
+        return given is not None
+
+    def chose(self, keys: Sequence[Any]) -> None:
+        """Take the key that ended a routine as the answer."""
+        if self._question is not None and (given := self._question.read(keys)) is not None:
+            self._take(*given)
+
+    def clicked(self, names: Sequence[str]) -> None:
+        """Take the component that was clicked last as the answer."""
+        if self._question is not None and names:
+            self._take(self._question.clicks[names[-1]], self._now())
+
+    def rated(self, value: Any) -> None:
+        """Take the mark on a slider as the answer, where one was made."""
+        if self._question is not None and value is not None:
+            self._take(value, self._now())
+
+    def imagine(self, slider: Any) -> None:
+        """Mark a slider, where nobody is there to do it."""
+        if simulated() and self._question is not None and self._question.asked_at is not None:
+            slider.recordRating(self._imagined_value(self._question))
+
+    def frame(self, **components: Any) -> None:
+        """Note what the coming flip draws; called last in each frame."""
+        # Before it is first set, autoDraw is a descriptor of PsychoPy's, which counts as true.
+        self._drawn = tuple(name for name, component in components.items() if component.autoDraw is True)
+        super().frame()
+        if simulated() and not self._shows:
+            # A virtual display has no refresh to wait for: the script would take the time that the sound needs.
+            time.sleep(0.015)
+
+    def leave(self) -> None:
+        """End a routine: turn a page of words, stop after a failed headphone check."""
+        # A routine that is left out begins all the same, and asks.
+        self._question, self._drawn = None, ()
+        if self._running and self._shows:
+            self._frame_log.flush()
+        if self._routine == "word_page":
+            self._page += 1
+        if self._routine == "headphone_result" and not self.headphone_known:
+            self.headphone_known = True
+            if not self._log.passed and self.manifest["settings"]["headphone_fail"] == "stop":
+                from psychopy.constants import FINISHED
+
+                self._experiment.status = FINISHED
+
+    def end_trial(self, *, aborted: bool = False) -> None:
+        """Write the trial down."""
+        planned, self._planned = self._planned, None
+        if planned is None or self.skips:
+            self.skips = False
+            return
+        columns = self._row(planned, aborted=aborted)
+        if self._tracks is not None and planned["track"] != MISSING and columns["correct"] is not None:
+            columns |= self._tracks.answer(planned["track"], self._chosen["level"], bool(columns["correct"])) or {}
+        self._log.answer(
+            part_of(planned), planned["trial"], {name: columns[name] for name in columns if name in self._columns}
+        )
+        for name in ("response", "correct", "response_time"):
+            self._experiment.addData(name, columns[name])
+
+    # What the base asks for.
+
+    def _open(self, stem: str) -> dict[str, Any]:
+        self._count = 0
+        if self._shows:
+            self._frame_log = FrameLog(stem, self.settings["display"]["refresh_hz"], slots=True)
+            warm_up(self._window, list(self._images.values()))
+            facts: dict[str, Any] = {}
+        else:
+            self._hearing = Hearing(self.directory)
+            # Opens the stream, long before the first sound.
+            self.load_fixed("level")
+            facts = {"sound_device": self._device, "sound_problems": self._sound_problems}
+        return facts | (self._take_participant(self._given) if self._given is not None else {})
+
+    def _close(self) -> dict[str, Any]:
+        facts: dict[str, Any] = self._hearing.facts if not self._shows else {}
+        if self._shows:
+            self._frame_log.close()
+            facts = {"frames": self._frame_log.frames, "missed_refreshes": self._frame_log.missed}
+        else:
+            self._hearing.silence()
+        if self._trials is None:
+            return facts | {"status": "stopped early"}
+        log = self._trials
+        log.close()
+        self._participants.release()
+        remaining = {part: len(self._to_come(part)) for part in PARTS}
+        last = next(part for part in reversed(PARTS) if any(part_of(row) == part for row in self._plan))
+        failed = log.checked and not log.passed and (last == "headphone" or remaining[last])
+        return facts | {
+            "status": "headphone check failed" if failed else "stopped early" if remaining[last] else "completed",
+            "remaining": remaining,
+            "headphone_correct": log.correct if log.checked else None,
+            "headphone_passed": log.passed if log.checked else None,
+        }
+
+    def _flip(self, time_s: float, ended: bool) -> None:
+        if self._question is not None and self._question.asked_at is None:
+            self._question.asked_at = time_s
+        if self._shows:
+            self._show(time_s, ended)
+        elif not ended:
+            self._hear()
+
+    def _next_key(self) -> str | None:
+        question = self._question
+        if question is not None:
+            return question.next_key(self._imagined(question))
+        # Nobody sets the volume without having heard the noise.
+        unheard = self._routine == "set_level" and not self._hearing.heard_for(_NOISE_HEARD_S)
+        return None if unheard else super()._next_key()
+
+    # Inside.
+
+    @property
+    def _log(self) -> TrialLog:
+        if self._trials is None:
+            raise RuntimeError("no participant yet")
+        return self._trials
+
+    def _to_come(self, part: str) -> list[int]:
+        rows = self._log.remaining(part)
+        if self._tracks is None:
+            return rows
+        return [row for row in rows if not self._tracks.finished(self._plan[row]["track"])]
+
+    def _file(self, cell: str) -> str:
+        """The file that a cell names; ``@a`` stands for what the staircase chose."""
+        if cell.startswith("@"):
+            return str(self._chosen[cell[1:]]) if self._chosen else next(iter(self._by_file))
+        return cell if cell in self._by_file else next(iter(self._by_file))
+
+    def _of_slot(self, slot: str, cell: str, *, start: bool = True) -> dict[str, Any]:
+        stimulus = self._by_file[self._file(cell)]
+        if start:
+            self._begin()
+        self._slots.setdefault(slot, {}).update({"": stimulus["stimulus_id"], "sha256": stimulus["sha256"]})
+        return stimulus
+
+    def _begin(self) -> None:
+        """Put the trial on the disk, before the first of its stimuli."""
+        if self._planned is not None and not self._planned.get("begun"):
+            self._planned["begun"] = True
+            self._log.start(part_of(self._planned), self._planned["trial"])
+
+    def _show(self, time_s: float, ended: bool) -> None:
+        drawn = () if ended else self._drawn
+        shown = tuple(self._presented[slot] for slot in drawn if slot in self._presented)
+        begun = self._frame_log.starting(shown)
+
+        def send() -> int | None:
+            code = begun[0].marker_code if begun else self._marker_due
+            return code if code is not None and self._send(code) else None
+
+        self._frame_log.flip(time_s, self._routine, drawn, shown, send)
+        if not begun:
+            self._marker_due = None
+        for one in begun:
+            self._slots[one.slot] |= {"onset_frame": one.onset_frame, "onset_s": one.onset_time_s}
+
+    def _hear(self) -> None:
+        if self._hearing.starts():
+            file = self.manifest["fixed"]["level"]
+            if self._sounding and self._planned is not None:
+                self._slots[self._sounding]["onset_s"] = self._hearing.onset
+                file = next(
+                    one["file"] for one in self.stimuli if one["stimulus_id"] == self._slots[self._sounding][""]
+                )
+            self._send(self._by_file[file]["marker_code"])
+        elif self._marker_due is not None:
+            self._send(self._marker_due)
+            self._marker_due = None
+
+    def _take(self, value: Any, time_s: float) -> None:
+        """Keep an answer, or go on with a participant's number."""
+        question, self._question = self._question, None
+        if question is None:
+            return
+        if isinstance(question.entry, NumberEntry):
+            self._record |= self._take_participant(value)
+            self._write_record()
+            return
+        first = question.first_key_at if question.first_key_at is not None else time_s
+        self._answers[question.stores] = Answer(value, time_s, first, question.refused)
+
+    def _row(self, planned: Mapping[str, Any], *, aborted: bool) -> dict[str, Any]:
+        columns: dict[str, Any] = {}
+        for slot, told in self._slots.items():
+            columns |= {f"{slot}_{name}" if name else slot: value for name, value in told.items()}
+        response, confidence = self._answers.get("response"), self._answers.get("confidence")
+        last = self._last_onset()
+        right = planned[RIGHT]
+        status = ABORTED if aborted else ANSWERED if response is not None or not self.manifest["asks"] else NO_RESPONSE
+        columns |= {"status": status, "correct": None, "response": None, "response_time": None}
+        if response is not None:
+            columns |= {
+                "response": response.value, "response_time": response.time_s - last, "first_key_time": response.first_s - last,
+                "replaced": response.refused,
+                "correct": None if right == MISSING else is_right(response.value, right, self.manifest),
+            }  # fmt: skip
+        if confidence is not None:
+            columns |= {"confidence": confidence.value, "confidence_time": confidence.time_s - last}
+        if self._shows:
+            columns["missed_refreshes"] = self._frame_log.missed - self._missed_before
+        else:
+            columns |= {"played": self._hearing.played, "underflows": self._hearing.underflows}
+        return columns | {name: self._chosen[name] for name in ("level", "pair") if name in self._chosen}
+
+    def _last_onset(self) -> float:
+        """The onset of the trial's last stimulus, masks apart."""
+        onsets = [
+            told["onset_s"]
+            for slot, told in self._slots.items()
+            if "onset_s" in told and slot not in self.manifest["masks"]
+        ]
+        return max(onsets, default=0.0)
+
+    def _take_participant(self, number: int) -> dict[str, Any]:
+        """Go on with a participant's tables; what goes into the record."""
+        self.participant = number
+        everybody = self._participants
+        self._plan = everybody.plan(number)
+        self._trials = TrialLog(everybody.stem(number), self._plan, self._columns, passes=everybody.passes)
+        if self.manifest["design"]["method"]["kind"] != "constant":
+            from .adaptive import Tracks  # type: ignore[import-untyped]
+
+            self._tracks = Tracks.read(self.directory, self.manifest, number)
+            self._tracks.replay(self._trials.rows)
+        self.headphone_known = not self.repeats("headphone")
+        self.practice_known = not self.repeats("practice")
+        count = sum(part_of(row) == "main" for row in self._plan)
+        if done := count - len(self._trials.remaining("main")):
+            self._resumed = self._texts["resumed"].format(done=done, count=count) if "resumed" in self._texts else ""
+        self._experiment.extraInfo["participant"] = number
+        order = sha256_of(self.directory / self.conditions())
+        return {
+            "participant": number,
+            "run": self._trials.session,
+            "trials": self._trials.path.name,
+            "order_sha256": order,
+        }
+
+    def _figures(self) -> Figures:
+        figures = Figures(
+            figures_of_page(self.manifest, self._page), participant=self.participant, resumed=self._resumed
+        )
+        if self._trials is not None:
+            verdict = "passed" if self._trials.passed else "failed"
+            figures["headphone_result"] = self._texts.get(f"headphone_{verdict}", "")
+        if self._planned is not None:
+            figures.update(self._figures_of_trial(self._planned))
+        return figures
+
+    def _figures_of_trial(self, planned: Mapping[str, Any]) -> dict[str, Any]:
+        answer, right, part = self._answers.get("response"), planned[RIGHT], part_of(planned)
+        verdict = "late" if answer is None else "right" if is_right(answer.value, right, self.manifest) else "wrong"
+        return {
+            "number": planned["trial"] + 1,
+            "count": sum(part_of(row) == part for row in self._plan),
+            "word": right,
+            "right": right,
+            "answer": "" if answer is None else answer.value,
+            "verdict": self._texts.get(verdict, ""),
+        }
+
+    def _imagined(self, question: Question) -> str:
+        if isinstance(question.entry, NumberEntry):
+            return str(self._participants.first_free() or 0)
+        return question.key_for(self._imagined_value(question))
+
+    def _imagined_value(self, question: Question) -> Any:
+        level = self._chosen.get("level")
+        return imagined_answer(question, self._planned or {}, self.manifest, self.participant or 0, level)
+
+    def _now(self) -> float:
+        from psychopy import logging
+
+        return float(logging.defaultClock.getTime())
+
+
+__all__ = ["CATCH", "TrialSession"]

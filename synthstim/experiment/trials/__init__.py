@@ -1,0 +1,1 @@
+"""Experiments made of trials: their stimuli, plan and figures, written at export."""

@@ -1,0 +1,87 @@
+"""The stimuli of an experiment made of trials, written into its folder, each with its entry in the manifest."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from synthstim.errors import InputError
+from synthstim.experiment.builder.pieces import Setup
+from synthstim.experiment.design.material import Member
+from synthstim.experiment.images.stimuli import MAX_DECODED_BYTES, write_image
+from synthstim.experiment.marker_codes import FIRST_STIMULUS
+from synthstim.experiment.sounds.sound_set import measured
+from synthstim.files import sha256_of
+from synthstim.stimulus_set import StimulusSet
+
+
+def write_stimuli(
+    members: Iterable[Member],
+    source: StimulusSet,
+    setup: Setup,
+    directory: Path,
+    made: Mapping[str, Path] | None = None,
+) -> list[dict[str, Any]]:
+    """Write what a participant may see or hear, each once.
+
+    Args:
+        members: the stimuli.
+        source: the set that they are of.
+        setup: the rig and the settings.
+        directory: the experiment's folder.
+        made: files of members that were made at export, by id.
+
+    Returns:
+        The entries of the manifest, in order.
+
+    Raises:
+        InputError: a file cannot be shown or played as it is, or all together are too large.
+    """
+    (directory / "stimuli").mkdir(parents=True, exist_ok=True)
+    write = _write_image if source.modality.name == "image" else _write_sound
+    entries: list[dict[str, Any]] = []
+    for member in members:
+        path = (made or {}).get(member.stimulus_id) or source.path(member.file)
+        suffix = ".png" if source.modality.name == "image" else ".wav"
+        target = directory / "stimuli" / f"{member.stimulus_id}{suffix}"
+        facts = write(path, target, setup)
+        entry = {"stimulus_id": member.stimulus_id, "file": f"stimuli/{target.name}", "sha256": sha256_of(target)}
+        entry |= {"source_sha256": member.sha256, "kind": member.kind, "status": member.status}
+        entry |= {name: member.value(name) for name in ("reference", "observer", "layer")}
+        entries.append(entry | facts | {"marker_code": FIRST_STIMULUS + len(entries)})
+    _check(entries, source)
+    return entries
+
+
+def _write_image(path: Path, target: Path, setup: Setup) -> dict[str, Any]:
+    height, width = write_image(path, target, setup.settings, setup.rig)
+    return {
+        "width_px": width,
+        "height_px": height,
+        "width_deg": round(setup.rig.degrees(width), 4),
+        "height_deg": round(setup.rig.degrees(height), 4),
+    }
+
+
+def _write_sound(path: Path, target: Path, setup: Setup) -> dict[str, Any]:
+    facts = measured(path, path.name)
+    shutil.copyfile(path, target)
+    return facts
+
+
+def _check(entries: list[dict[str, Any]], source: StimulusSet) -> None:
+    if source.modality.name == "sound":
+        rates = {entry["rate_hz"]: entry["file"] for entry in reversed(entries)}
+        if len(rates) > 1:
+            told = " and ".join(f"{file} is at {rate} Hz" for rate, file in sorted(rates.items())[:2])
+            raise InputError(
+                f"the sounds of {source.root.name} have different rates, {told}", "make them at one", code="mismatch"
+            )
+    elif (decoded := sum(3 * entry["width_px"] * entry["height_px"] for entry in entries)) > MAX_DECODED_BYTES:
+        raise InputError(
+            f"the images need {decoded / 2**30:.1f} GiB at the rig, more than 4",
+            "export the set in parts",
+            code="too-large",
+        )

@@ -1,0 +1,95 @@
+"""Where the images of a trial stand: each piece at its place, none beyond the screen or over another."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from synthstim.errors import InputError
+from synthstim.experiment.builder.experiment import used_routines
+from synthstim.experiment.builder.pieces import Setup
+from synthstim.experiment.builder.routine import Coordinate, Piece
+from synthstim.experiment.placement import Box, photodiode_box, place, position
+from synthstim.experiment.protocol import Protocol
+from synthstim.experiment.rig import Rig
+
+
+def places_of(protocol: Protocol, setup: Setup) -> dict[str, tuple[float, float]]:
+    """The centre of each piece that shows an image, in pixels right of and above the screen's centre, by its name."""
+    found = {}
+    for name in used_routines(protocol.flow, setup):
+        for piece in protocol.routines[name].pieces:
+            if piece.piece == "image":
+                found[piece.name] = _centre(piece, setup)
+    return found
+
+
+def check_places(
+    protocol: Protocol,
+    setup: Setup,
+    places: Mapping[str, tuple[float, float]],
+    held: Mapping[str, Sequence[Mapping[str, Any]]],
+) -> None:
+    """Check that whatever a trial may show stands wholly on the screen, off the photodiode, and beside what is shown with it.
+
+    Args:
+        protocol: whose pieces.
+        setup: the rig and the settings.
+        places: of the pieces.
+        held: the entries of the manifest that may stand in each slot.
+
+    Raises:
+        InputError: one would not.
+    """
+    rig = setup.rig
+    patch = photodiode_box(rig)
+    for name in used_routines(protocol.flow, setup):
+        boxes: list[tuple[Piece, Box, str]] = []
+        for piece in protocol.routines[name].pieces:
+            if piece.piece != "image":
+                continue
+            for size, shown in {
+                (one["width_px"], one["height_px"]): one["stimulus_id"] for one in held.get(piece.slot, ())
+            }.items():
+                box = place(shown, *size, places[piece.name], rig)
+                if patch is not None and box.overlaps(patch):
+                    raise InputError(f"{shown} would cover the photodiode's patch", "move one of them")
+                for other, taken, beside in boxes:
+                    if other.name != piece.name and box.overlaps(taken) and _together(piece, other, setup):
+                        raise InputError(
+                            f"{shown} in {piece.slot} would cover {beside} in {other.slot}, which is shown at the same time",
+                            "move them apart, or give a smaller size_deg",
+                        )
+                boxes.append((piece, box, shown))
+
+
+def _centre(piece: Piece, setup: Setup) -> tuple[float, float]:
+    across, up = (_degrees(coordinate, setup) for coordinate in piece.at)
+    if not across and not up:
+        return position(setup.settings, setup.rig)
+    x, y = _in_degrees(position(setup.settings, setup.rig), setup.rig)
+    centred = {"x_deg": x + across, "y_deg": y + up, "eccentricity_deg": None, "polar_angle_deg": None}
+    return position(centred, setup.rig)
+
+
+def _degrees(coordinate: Coordinate, setup: Setup) -> float:
+    if not isinstance(coordinate, str):
+        return float(coordinate)
+    value = float(setup.settings[coordinate.lstrip("-")])
+    return -value if coordinate.startswith("-") else value
+
+
+def _in_degrees(centre: tuple[float, float], rig: Rig) -> tuple[float, float]:
+    radius = math.hypot(*centre)
+    if not radius:
+        return 0.0, 0.0
+    eccentricity = math.degrees(math.atan(radius * rig.cm_per_px / rig.monitor.distance_cm))
+    return eccentricity * centre[0] / radius, eccentricity * centre[1] / radius
+
+
+def _together(piece: Piece, other: Piece, setup: Setup) -> bool:
+    (first, lasts), (second, other_lasts) = setup.span(piece), setup.span(other)
+    first_ends = math.inf if lasts is None else first + lasts
+    second_ends = math.inf if other_lasts is None else second + other_lasts
+    return first < second_ends and second < first_ends

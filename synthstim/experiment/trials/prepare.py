@@ -1,0 +1,210 @@
+"""Experiments made of trials: a set and a design -> stimuli, plan.tsv, and what the manifest says of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from numpy.random import default_rng
+
+from synthstim.errors import InputError
+from synthstim.experiment.builder.experiment import duration, used_routines
+from synthstim.experiment.builder.pieces import Setup, questions_of
+from synthstim.experiment.design.material import Member, Pool, read_pool
+from synthstim.experiment.design.pairs import Pair, between_references, list_pairs
+from synthstim.experiment.design.plan import Counts, PlannedTrial, plan_trials
+from synthstim.experiment.design.schema import MASK, Design
+from synthstim.experiment.images.viewing import background_of, light_of
+from synthstim.experiment.marker_codes import check_codes, write_markers
+from synthstim.experiment.prepared import ExportRequest, Prepared, require_modality
+from synthstim.experiment.protocol import Protocol
+from synthstim.experiment.sounds.files import SoundFiles, make_tones, mean_level
+from synthstim.experiment.sounds.headphones import FACTS, TONES, headphone_trials, manifest_of
+from synthstim.experiment.sounds.tones import LOUDEST_DBFS
+from synthstim.experiment.trials.columns import meanings
+from synthstim.experiment.trials.files import write_stimuli
+from synthstim.experiment.trials.masks import add_masks
+from synthstim.experiment.trials.places import check_places, places_of
+from synthstim.experiment.trials.tracks import adaptive_of
+from synthstim.experiment.trials.written import write_plan
+
+_ANSWER_S, _PAGES_S = 2.0, 60.0
+SOUND_BACKGROUND = 64
+
+
+def prepare_trials(request: ExportRequest, directory: Path) -> Prepared:
+    """Write stimuli, plan.tsv, the participants' conditions files and markers.tsv into the folder of an experiment.
+
+    Raises:
+        InputError: the set, the design or a setting cannot be used.
+    """
+    protocol, setup, source = request.protocol, request.setup, request.source
+    design = protocol.design
+    if source is None or design is None:
+        raise InputError(f"{protocol.name} takes the stimuli of a set", "give one")
+    if request.labels is not None or request.answers is not None:
+        raise InputError(f"{protocol.name} asks for no words of a list", "leave labels and answers out")
+    require_modality(source, protocol.modality, protocol.name)
+    source.require_intact()
+    pool = read_pool(source, include=setup.settings["include"], table=request.table)
+    counts = _counts(setup.settings, design)
+    pairs, obvious = _compared(pool, design, counts, setup.settings)
+    pairs, obvious, made = add_masks(pairs, obvious, design, source, directory, seed=counts.seed)
+    entries = write_stimuli(_members([*pairs, *obvious]), source, setup, directory, made)
+    facts = _facts(protocol, setup, entries)
+    adaptive = adaptive_of(design, pairs, counts, directory, entries)
+    plans = adaptive.plans if adaptive else plan_trials(design, pairs, counts, obvious=obvious)
+    manifest = _manifest(protocol, design, pairs, plans, pool) | (adaptive.manifest if adaptive else {})
+    if protocol.modality == "image":
+        places = places_of(protocol, setup)
+        check_places(protocol, setup, places, _held(design, pairs, entries))
+        manifest |= {"places": places, "criteria": {"headphone_trials": 0, "headphone_pass": 0}}
+    else:
+        plans, told = _with_tones(plans, SoundFiles(directory, entries), setup.settings)
+        manifest |= told
+        facts |= FACTS
+    manifest["criteria"]["catch_pass"] = setup.settings["catch_pass"]
+    manifest["stimuli"] = entries
+    check_codes(entries[-1]["marker_code"], setup.rig)
+    write_plan(
+        directory,
+        plans,
+        manifest["slots"],
+        design.conditions,
+        {entry["stimulus_id"]: entry["file"] for entry in entries},
+    )
+    write_markers(directory / "markers.tsv", (entry["stimulus_id"] for entry in entries))
+    return Prepared(
+        facts=facts | _length(plans, facts["trial_s"]),
+        manifest=manifest,
+        settings={"participant": None, "sound": {"check": True}},
+        page={
+            "manifest": manifest,
+            "design": design,
+            "n_participants": len(plans),
+            "columns": meanings(design.conditions, manifest["slots"]),
+        }
+        | _looks(setup, entries),
+        background=background_of(setup) if protocol.modality == "image" else SOUND_BACKGROUND,
+        screen_matters=protocol.modality == "image",
+        notes=_notes(pool, design, pairs),
+    )
+
+
+def _looks(setup: Setup, entries: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    return light_of(setup.rig) | {"last_code": entries[-1]["marker_code"]}
+
+
+def _with_tones(
+    plans: list[list[PlannedTrial]], sounds: SoundFiles, values: Mapping[str, Any]
+) -> tuple[list[list[PlannedTrial]], dict[str, Any]]:
+    """The plans with the headphone check before them, and what the manifest says of it."""
+    played = list(sounds.entries)
+    rate, level = played[0]["rate_hz"], min(LOUDEST_DBFS, mean_level([entry["level_dbfs"] for entry in played]))
+    make_tones(sounds, rate, level, checked=values["check_headphones"])
+    checks = [headphone_trials(sounds, number, seed=values["seed"]) for number in range(1, len(plans) + 1)]
+    told = manifest_of(sounds, rate_hz=rate, level_dbfs=level)
+    return [[*check, *plan] for check, plan in zip(checks, plans, strict=True)], told
+
+
+def _counts(values: Mapping[str, Any], design: Design) -> Counts:
+    return Counts(
+        participants=values["participants"] or 20,
+        repeats=values["repeats"], practice=values["practice_trials"] if design.method.kind == "constant" else 0,
+        catch=values["catch_trials"] if design.method.kind == "constant" else 0, break_every=values["break_every"], seed=values["seed"],
+    )  # fmt: skip
+
+
+def _compared(pool: Pool, design: Design, counts: Counts, values: Mapping[str, Any]) -> tuple[list[Pair], list[Pair]]:
+    generator = default_rng([counts.seed, 6])
+    pairs = list_pairs(pool, design, natural=values["references"], count=values["comparisons"], generator=generator)
+    if column := design.column_of_right:
+        pool.require((column,), "right")
+        if silent := next((pair for pair in pairs if pair.stimuli["a"].value(column) == "n/a"), None):
+            raise InputError(
+                f"the column {column!r} says nothing of {silent.stimuli['a'].stimulus_id}, but what is right",
+                "fill it in",
+            )
+    if counts.catch and design.compare not in ("reference", "copy", "observer", "layer"):
+        raise InputError(
+            f"catch_trials={counts.catch} given; a design that compares {design.compare} has no trials that anybody gets right",
+            "set catch_trials=0",
+        )
+    drawn = between_references(pool, default_rng([counts.seed, 7]), counts.catch) if counts.catch else []
+    obvious = [
+        Pair(f"{first.stimulus_id}+{second.stimulus_id}", {"a": first, "b": second}, {}, "catch", first.file)
+        for first, second in drawn
+    ]
+    return pairs, obvious
+
+
+def _members(pairs: Sequence[Pair]) -> list[Member]:
+    return list({member.stimulus_id: member for pair in pairs for member in pair.stimuli.values()}.values())
+
+
+def _held(
+    design: Design, pairs: Sequence[Pair], entries: Sequence[Mapping[str, Any]]
+) -> dict[str, list[Mapping[str, Any]]]:
+    by_id = {entry["stimulus_id"]: entry for entry in entries}
+    held: dict[str, list[Mapping[str, Any]]] = {}
+    for slot in design.slots:
+        letters = {way.slots[slot] for way in design.arrangements}
+        ids = {pair.stimuli[letter].stimulus_id for pair in pairs for letter in letters if letter in pair.stimuli}
+        held[slot] = [by_id[name] for name in sorted(ids)]
+    return held
+
+
+def _manifest(
+    protocol: Protocol, design: Design, pairs: Sequence[Pair], plans: Sequence[Sequence[PlannedTrial]], pool: Pool
+) -> dict[str, Any]:
+    questions = questions_of(protocol)
+    columns = {column: [member.value(column) for member in pool] for column in pool.columns}
+    return {
+        "modality": protocol.modality,
+        "participants": len(plans),
+        "slots": [*([TONES] if protocol.modality == "sound" else []), *design.slots],
+        "masks": [slot for slot in design.slots if any(way.slots[slot] == MASK for way in design.arrangements)],
+        "columns": list(design.conditions),
+        "conditions": [
+            {"condition": name, **dict(told)} for name, told in {pair.condition: pair.columns for pair in pairs}.items()
+        ],
+        "answers": list(design.answers(columns)),
+        "questions": questions,
+        "asks": any(asked["stores"] == "response" and asked["kind"] != "participant" for asked in questions.values()),
+        "design": design.model_dump(mode="json"),
+        "n_catch": sum(trial.phase == "catch" for trial in plans[0]),
+        "words": [],
+    }
+
+
+def _facts(protocol: Protocol, setup: Setup, entries: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    frames = sum(
+        duration(protocol.routines[name], setup) for name in used_routines(protocol.flow, setup, "main_trials")
+    )
+    trial_s = setup.rig.milliseconds(frames) / 1000 + _ANSWER_S
+    if protocol.modality == "sound":
+        lasts = [entry["duration_s"] for entry in entries]
+        trial_s += len(protocol.slots) * (sum(lasts) / len(lasts) + float(setup.settings.get("lead_s", 0)))
+    return {"n_stimuli": len(entries), "trial_s": trial_s}
+
+
+def _length(plans: Sequence[Sequence[PlannedTrial]], trial_s: float) -> dict[str, Any]:
+    main = max(sum(trial.phase in ("main", "catch") for trial in plan) for plan in plans)
+    practice = sum(trial.phase == "practice" for trial in plans[0])
+    return {"n_trials": main, "n_practice": practice, "minutes": f"{(_PAGES_S + (main + practice) * trial_s) / 60:.1f}"}
+
+
+def _notes(pool: Pool, design: Design, pairs: Sequence[Pair]) -> tuple[str, ...]:
+    notes = []
+    if pool.dropped:
+        notes.append(f"{pool.dropped} stimuli are left out because they failed their check (include=all keeps them)")
+    used = {member.stimulus_id for pair in pairs for member in pair.stimuli.values()}
+    if unused := [member.stimulus_id for member in pool.members if member.stimulus_id not in used]:
+        notes.append(
+            f"{len(unused)} stimuli of the set are in no trial, such as {unused[0]}: the design compares {design.compare}"
+        )
+    return tuple(notes)
+
+
+__all__ = ["prepare_trials"]

@@ -1,0 +1,79 @@
+"""Adaptive designs at export: the tracks, their candidates in order of the level, and the plan of their trials."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from synthstim.errors import InputError
+from synthstim.experiment.design.pairs import Pair
+from synthstim.experiment.design.plan import Counts, PlannedTrial, plan_tracks
+from synthstim.experiment.design.schema import LETTERS, Design
+
+FILE = "candidates.tsv"
+MISSING = "n/a"
+
+
+@dataclass(frozen=True)
+class Adaptive:
+    """The plan of an adaptive design, and what the manifest says of it."""
+
+    plans: list[list[PlannedTrial]]
+    manifest: dict[str, Any]
+
+
+def adaptive_of(
+    design: Design, pairs: Sequence[Pair], counts: Counts, directory: Path, entries: Sequence[Mapping[str, Any]]
+) -> Adaptive | None:
+    """Write candidates.tsv and plan the tracks; None where trials are constant.
+
+    Raises:
+        InputError: the column that is adapted is missing or holds no numbers, or there are too few levels.
+    """
+    method: Any = design.method
+    if method.kind == "constant":
+        return None
+    by_track: dict[str, list[tuple[float, Pair]]] = {}
+    for pair in pairs:
+        by_track.setdefault(pair.condition, []).append((_level(pair, method.over), pair))
+    files = {entry["stimulus_id"]: entry["file"] for entry in entries}
+    lines = ["\t".join(("track", "level", "pair", *LETTERS))]
+    tracks: dict[str, Mapping[str, str]] = {}
+    for condition, found in by_track.items():
+        if len({level for level, _ in found}) < 2:
+            raise InputError(
+                f"{condition} has one level of {method.over}; expected two or more that a staircase can choose among",
+                "make a series (series: {from, to, steps} in the recipe), or choose another column under over",
+            )
+        for number in range(method.tracks):
+            track = condition if method.tracks == 1 else f"{condition}/{number + 1}"
+            tracks[track] = found[0][1].columns
+            for level, pair in sorted(found, key=lambda one: one[0]):
+                shown = [
+                    files[pair.stimuli[letter].stimulus_id] if letter in pair.stimuli else MISSING for letter in LETTERS
+                ]
+                lines.append("\t".join((track, f"{level:.10g}", pair.name, *shown)))
+    (directory / FILE).write_text("\n".join(lines) + "\n", encoding="utf-8", newline="\n")
+    levels = [level for found in by_track.values() for level, _ in found]
+    conditions = {track: track.rpartition("/")[0] if method.tracks > 1 else track for track in tracks}
+    return Adaptive(
+        plan_tracks(design, tracks, conditions, method.trials, counts),
+        {"levels": [min(levels), max(levels)], "over": method.over},
+    )
+
+
+def _level(pair: Pair, column: str) -> float:
+    told = pair.stimuli["a"].value(column)
+    try:
+        level = float(told)
+    except ValueError:
+        level = math.nan
+    if not math.isfinite(level):
+        raise InputError(
+            f"the column {column!r} says {told!r} of {pair.stimuli['a'].stimulus_id}; expected a number, the level that is adapted",
+            "choose another column under over, or fill it in with --table",
+        )
+    return level
