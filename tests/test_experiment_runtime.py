@@ -33,7 +33,7 @@ def test_the_log_follows_presentations_back_to_back_and_apart(tmp_path: Path) ->
     log = FrameLog(str(tmp_path / "run"), 100)
     first, second = presentation(0), presentation(1)
     for time, shown in zip((0.0, 0.01, 0.02, 0.03, 0.04), (first, first, second, second, None), strict=True):
-        log.flip(time, "trial", ("image",) if shown else (), shown, lambda: None)
+        log.flip(time, "trial", ("image",) if shown else (), (shown,) if shown else (), lambda: None)
     log.close()
     frames, shown = tables(tmp_path / "run")
     assert list(frames["onset"]) == [1, 0, 1, 0, 0]
@@ -48,7 +48,7 @@ def test_missed_refreshes_belong_to_what_stayed_on_the_screen(tmp_path: Path) ->
     first, second = presentation(0), presentation(1)
     # The second flip comes two refreshes late: the first frame of the first image stayed for three.
     for time, shown in ((0.0, first), (0.03, first), (0.04, None), (0.07, second), (0.08, second), (0.09, None)):
-        log.flip(time, "trial", (), shown, lambda: None)
+        log.flip(time, "trial", (), (shown,) if shown else (), lambda: None)
     log.close()
     frames, shown_table = tables(tmp_path / "run")
     assert list(frames["missed"]) == [0, 2, 0, 2, 0, 0]
@@ -59,7 +59,7 @@ def test_missed_refreshes_belong_to_what_stayed_on_the_screen(tmp_path: Path) ->
 
 def test_a_presentation_cut_short_is_logged_as_such(tmp_path: Path) -> None:
     log = FrameLog(str(tmp_path / "run"), 100)
-    log.flip(0.0, "trial", ("image",), presentation(0), lambda: 10)
+    log.flip(0.0, "trial", ("image",), (presentation(0),), lambda: 10)
     log.close()
     frames, shown = tables(tmp_path / "run")
     assert (shown.loc[0, "frames_shown"], bool(shown.loc[0, "complete"]), shown.loc[0, "offset_frame"]) == (

@@ -44,7 +44,7 @@ def log_run(folder: Path, stem: str = "passive_2026", *, cut_off: bool = False) 
         nonlocal time
         time += (1 + late) * PERIOD
         drawn = ("image", "photodiode") if shown else ("photodiode",)
-        log.flip(time, "trial", drawn, shown, lambda: code)
+        log.flip(time, "trial", drawn, (shown,) if shown else (), lambda: code)
 
     for _ in range(30):
         flip(None)

@@ -39,7 +39,7 @@ def test_the_log_of_the_runtime_is_what_is_read(tmp_path: Path) -> None:
     log = FrameLog(str(tmp_path / "run"), 100)
     shown = [Presentation(n, 0, n, 0, "cat", "stimuli/cat.png", "a" * 64, 10, 1) for n in range(4)]
     for flip in range(8):
-        log.flip(0.01 * flip, "trial", (), shown[flip // 2] if flip % 2 else None, lambda: None)
+        log.flip(0.01 * flip, "trial", (), (shown[flip // 2],) if flip % 2 else (), lambda: None)
     log.close()
     table, notes = read_presentations(tmp_path / "run_presentations.tsv", incomplete="leave out")
     # The last was still on the screen; it was shown for the one frame that was planned.

@@ -40,12 +40,16 @@ def presented(
     ] = None,
     rehearsal: Annotated[bool, typer.Option("--rehearsal", help="Take a rehearsal, which nobody watched")] = False,
 ) -> None:
-    """Write what was shown, by the flips that were made, as NWB and as BIDS events."""
-    from synthstim.presented import read_presented, write_bids_events, write_nwb
+    """Write what was shown, by the flips that were made, as NWB and as BIDS events; of trials, with their answers."""
+    from synthstim.presented import read_presented, write_bids_events, write_bids_trials, write_nwb
     from synthstim.responses import align_clock, read_markers
 
     if nwb is None and bids is None:
         raise InputError("nothing to write was named", "say --nwb FILE, --bids FOLDER, or both")
+    if experiment.is_dir() and (experiment / "plan.tsv").is_file() and nwb is None and bids is not None:
+        for made in write_bids_trials(experiment, bids, rehearsal=rehearsal, entities=dict(map(_pair, entity or ()))):
+            say(f"written {made}")
+        return
     run = read_presented(experiment, rehearsal=rehearsal)
     say(repr(run))
     if run.simulated:

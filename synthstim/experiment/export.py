@@ -132,8 +132,19 @@ def _manifest(request: ExportRequest, prepared: Prepared, facts: dict[str, Any])
     }
 
 
+class _Readable(yaml.SafeDumper):
+    """Texts of several lines stand as they are read."""
+
+
+def _text_of(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style="|" if "\n" in text else None)
+
+
+_Readable.add_representer(str, _text_of)
+
+
 def _yaml(content: Any) -> str:
-    return str(yaml.safe_dump(content, sort_keys=False, allow_unicode=True, width=120))
+    return str(yaml.dump(content, Dumper=_Readable, sort_keys=False, allow_unicode=True, width=120))
 
 
 def _waited_for(protocol: Protocol) -> dict[str, str]:

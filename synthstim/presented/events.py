@@ -121,15 +121,21 @@ def _sidecar(run: Presented, clock: Clock | None, zero_s: float, delay_s: float)
     facts = {name: dict(column) for name, column in _COLUMNS.items() if name in run.table or name in _DERIVED}
     facts["onset"] |= onset
     facts["trial_type"] |= {"Levels": kinds}
-    facts["StimulusPresentation"] = {
-        "OperatingSystem": run.record.get("system", "n/a"),
+    facts["StimulusPresentation"] = presentation_facts(run.record, run.manifest)
+    return facts
+
+
+def presentation_facts(record: Mapping[str, Any], manifest: Mapping[str, Any]) -> dict[str, Any]:
+    """What presented the stimuli, in the words of BIDS."""
+    facts = {
+        "OperatingSystem": record.get("system", "n/a"),
         "SoftwareName": "PsychoPy",
         "SoftwareRRID": "SCR_006571",
-        "SoftwareVersion": str(run.record.get("psychopy", "n/a")),
-        "Code": f"experiment {run.manifest.get('protocol', 'n/a')} exported by synthstim",
+        "SoftwareVersion": str(record.get("psychopy", "n/a")),
+        "Code": f"experiment {manifest.get('protocol', 'n/a')} exported by synthstim",
     }
-    if run.simulated:
-        facts["StimulusPresentation"]["Simulated"] = "a rehearsal: nobody watched"
+    if record.get("simulated"):
+        facts["Simulated"] = "a rehearsal: nobody watched"
     return facts
 
 

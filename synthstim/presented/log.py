@@ -149,7 +149,7 @@ def read_presented(path: str | Path, *, rehearsal: bool = False) -> Presented:
     """
     log = find_log(path, folders=(REHEARSAL if rehearsal else DATA,))
     root, stem = log.parent.parent, log.name.removesuffix(_PRESENTATIONS)
-    record, manifest = _read_json(log.with_name(f"{stem}_session.json")), manifest_facts(root, ViewingManifest)
+    record, manifest = read_json(log.with_name(f"{stem}_session.json")), manifest_facts(root, ViewingManifest)
     if record.get("simulated") and not rehearsal:
         raise InputError(
             f"{log.name} is of a rehearsal, which nobody watched",
@@ -191,7 +191,7 @@ def _from_frames(shown: pd.DataFrame, frames: pd.DataFrame, name: str) -> tuple[
     """Onset, offset and missed refreshes of each presentation, by the flips on which it was drawn."""
     time = frames["time_s"].to_numpy(dtype=np.float64)
     missed = frames["missed"].to_numpy(dtype=np.int64)
-    rows = frames.reset_index().dropna(subset=["presentation"]).groupby("presentation")["index"]
+    rows = _by_presentation(frames).groupby("presentation")["index"]
     first, last, count = rows.min(), rows.max(), rows.size()
     numbers = shown["presentation"].to_numpy()
     if set(first.index) != set(numbers):
@@ -211,7 +211,20 @@ def _from_frames(shown: pd.DataFrame, frames: pd.DataFrame, name: str) -> tuple[
     return time[start], after[end], lost
 
 
-def _read_json(path: Path) -> dict[str, Any]:
+def _by_presentation(frames: pd.DataFrame) -> pd.DataFrame:
+    """A row for each presentation that a flip showed; of several at once, the log joins the numbers with a plus."""
+    rows = frames.reset_index().dropna(subset=["presentation"])
+    if not pd.api.types.is_numeric_dtype(rows["presentation"]):
+        rows = rows.assign(presentation=rows["presentation"].astype(str).str.split("+")).explode("presentation")
+    return rows.astype({"presentation": "int64"})
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """One JSON object of a run.
+
+    Raises:
+        InputError: the file is missing, half-written, or holds something else.
+    """
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except OSError:
