@@ -118,7 +118,8 @@ class TrialSession(Session):
                 raise stopped(
                     f"{self.conditions()} says {cell} where plan.tsv says {planned[slot]}: export the experiment again"
                 )
-        self._planned, self._slots, self._answers, self._presented = planned, {}, {}, {}
+        # A copy: a trial that is aborted comes again, and begins again.
+        self._planned, self._slots, self._answers, self._presented = dict(planned), {}, {}, {}
         self._chosen, self.skips = {}, False
         self._missed_before = self._frame_log.missed if self._shows else 0
         track = planned["track"]
