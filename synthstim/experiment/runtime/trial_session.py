@@ -46,7 +46,8 @@ class TrialSession(Session):
         self._by_file = {stimulus["file"]: stimulus for stimulus in self.stimuli}
         self._participants = Participants(self.directory, self.manifest)
         self._given = self._participants.given(self.settings)
-        self._columns = trial_columns(self.manifest["columns"], self.manifest["slots"])
+        self._adapts = self.manifest["design"]["method"]["kind"] != "constant"
+        self._columns = trial_columns(self.manifest["columns"], self.manifest["slots"], adaptive=self._adapts)
         self._images = {file: decode(self.directory / file) for file in self._by_file if self._shows}
         self._device = {} if self._shows else sound_device()
         self._sound_problems = [] if self._shows else sound_problems(self._device, self.manifest["rate_hz"])
@@ -234,7 +235,7 @@ class TrialSession(Session):
             return
         columns = self._row(planned, aborted=aborted)
         if self._tracks is not None and planned["track"] != MISSING and columns["correct"] is not None:
-            columns |= self._tracks.answer(planned["track"], self._chosen["level"], bool(columns["correct"])) or {}
+            columns |= self._tracks.answer(planned["track"], self._chosen["level"], bool(columns["correct"]))
         self._log.answer(
             part_of(planned), planned["trial"], {name: columns[name] for name in columns if name in self._columns}
         )
@@ -405,8 +406,8 @@ class TrialSession(Session):
         everybody = self._participants
         self._plan = everybody.plan(number)
         self._trials = TrialLog(everybody.stem(number), self._plan, self._columns, passes=everybody.passes)
-        if self.manifest["design"]["method"]["kind"] != "constant":
-            from .adaptive import Tracks  # type: ignore[import-untyped]
+        if self._adapts:
+            from .adaptive import Tracks
 
             self._tracks = Tracks.read(self.directory, self.manifest, number)
             self._tracks.replay(self._trials.rows)

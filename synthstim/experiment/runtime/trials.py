@@ -16,21 +16,26 @@ _ANSWER = (
     "played", "underflows", "missed_refreshes", "headphone_passed", "status", "time",
 )  # fmt: skip
 _STARTED_COLUMNS = ("session", "part", "attempt", "trial")
+# What is known of a track after the trial, where a rule chooses the levels.
+TRACK_COLUMNS = tuple(
+    f"track_{name}" for name in ("trials", "reversals", "step", "threshold", "threshold_sd", "slope", "lapse")
+)
 # What is said of the stimulus in a slot, after its id.
 SLOT_COLUMNS = ("sha256", "onset_frame", "onset_s")
 ANSWERED, INTERRUPTED, NO_RESPONSE, ABORTED = "answered", "interrupted", "no_response", "aborted"
 Trial = tuple[str, int, int]
 
 
-def trial_columns(conditions: Sequence[str], slots: Sequence[str]) -> tuple[str, ...]:
+def trial_columns(conditions: Sequence[str], slots: Sequence[str], *, adaptive: bool = False) -> tuple[str, ...]:
     """The columns of trials.tsv.
 
     Args:
         conditions: names of the columns of the conditions.
         slots: names of the slots.
+        adaptive: whether a rule chooses the levels.
     """
     shown = [name for slot in slots for name in (slot, *(f"{slot}_{column}" for column in SLOT_COLUMNS))]
-    return (*_BEGINNING, *conditions, "pair", "track", "level", *shown, *_ANSWER)
+    return (*_BEGINNING, *conditions, "pair", "track", "level", *shown, *_ANSWER, *(TRACK_COLUMNS if adaptive else ()))
 
 
 class TrialLog:

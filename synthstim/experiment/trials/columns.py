@@ -25,6 +25,18 @@ _MEANINGS: dict[str, dict[str, Any]] = {
     "pair": {"Description": "What is compared: the ids of the stimuli, or the source of a recording"},
     "track": {"Description": "The staircase; n/a where trials are constant"},
     "level": {"Description": "The level that the staircase chose; n/a where trials are constant"},
+    "track_trials": {"Description": "Answers that the staircase has had, this one included"},
+    "track_reversals": {"Description": "How often it has turned; n/a of QUEST+"},
+    "track_step": {
+        "Description": "Its step after this answer, in ranks of the levels (weighted: how many times the steps are taken)"
+    },
+    "track_threshold": {
+        "Description": "What the answers so far say of the threshold, in units of the level: mean of the levels at which the staircase"
+        " turned, or mean of QUEST+'s posterior"
+    },
+    "track_threshold_sd": {"Description": "Standard deviation of that posterior; n/a of staircases"},
+    "track_slope": {"Description": "Mean of the posterior of the slope; n/a of staircases"},
+    "track_lapse": {"Description": "Mean of the posterior of the lapse rate; n/a of staircases"},
     "right": {"Description": "The right answer; n/a where none is"},
     "response": {"Description": "The answer"},
     "correct": {"Description": "Whether it is the right one, or one that counts for it", "Levels": _YES},
@@ -53,12 +65,13 @@ _MEANINGS: dict[str, dict[str, Any]] = {
 }
 
 
-def meanings(conditions: Sequence[str], slots: Sequence[str]) -> dict[str, dict[str, Any]]:
+def meanings(conditions: Sequence[str], slots: Sequence[str], *, adaptive: bool = False) -> dict[str, dict[str, Any]]:
     """The columns of a table of trials and what each means, as BIDS describes columns.
 
     Args:
         conditions: names of the columns of the conditions.
         slots: names of the slots.
+        adaptive: whether a rule chooses the levels.
     """
     of_slots = {f"{slot}{end}": meaning for slot in slots for end, meaning in _SLOT.items()}
     of_conditions = {
@@ -66,5 +79,5 @@ def meanings(conditions: Sequence[str], slots: Sequence[str]) -> dict[str, dict[
     }
     return {
         name: _MEANINGS.get(name) or of_slots.get(name) or of_conditions[name]
-        for name in trial_columns(conditions, slots)
+        for name in trial_columns(conditions, slots, adaptive=adaptive)
     }

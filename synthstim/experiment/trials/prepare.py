@@ -83,7 +83,7 @@ def prepare_trials(request: ExportRequest, directory: Path) -> Prepared:
             "manifest": manifest,
             "design": design,
             "n_participants": len(plans),
-            "columns": meanings(design.conditions, manifest["slots"]),
+            "columns": meanings(design.conditions, manifest["slots"], adaptive=adaptive is not None),
         }
         | _looks(setup, entries),
         background=background_of(setup) if protocol.modality == "image" else SOUND_BACKGROUND,

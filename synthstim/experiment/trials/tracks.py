@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from synthstim.errors import InputError
+from synthstim.experiment.design.method import Constant
 from synthstim.experiment.design.pairs import Pair
 from synthstim.experiment.design.plan import Counts, PlannedTrial, plan_tracks
 from synthstim.experiment.design.schema import LETTERS, Design
@@ -33,24 +34,26 @@ def adaptive_of(
     Raises:
         InputError: the column that is adapted is missing or holds no numbers, or there are too few levels.
     """
-    method: Any = design.method
-    if method.kind == "constant":
+    method = design.method
+    if isinstance(method, Constant):
         return None
+    guess = _guess(design, pairs)
     by_track: dict[str, list[tuple[float, Pair]]] = {}
     for pair in pairs:
         by_track.setdefault(pair.condition, []).append((_level(pair, method.over), pair))
     files = {entry["stimulus_id"]: entry["file"] for entry in entries}
     lines = ["\t".join(("track", "level", "pair", *LETTERS))]
     tracks: dict[str, Mapping[str, str]] = {}
+    rules: dict[str, dict[str, Any]] = {}
     for condition, found in by_track.items():
-        if len({level for level, _ in found}) < 2:
-            raise InputError(
-                f"{condition} has one level of {method.over}; expected two or more that a staircase can choose among",
-                "make a series (series: {from, to, steps} in the recipe), or choose another column under over",
-            )
         for number in range(method.tracks):
             track = condition if method.tracks == 1 else f"{condition}/{number + 1}"
             tracks[track] = found[0][1].columns
+            try:
+                # As candidates.tsv has them: the runtime looks for the very numbers.
+                rules[track] = method.rule([float(f"{level:.10g}") for level, _ in found], number, guess)
+            except InputError as error:
+                raise error.within(condition) from None
             for level, pair in sorted(found, key=lambda one: one[0]):
                 shown = [
                     files[pair.stimuli[letter].stimulus_id] if letter in pair.stimuli else MISSING for letter in LETTERS
@@ -61,8 +64,19 @@ def adaptive_of(
     conditions = {track: track.rpartition("/")[0] if method.tracks > 1 else track for track in tracks}
     return Adaptive(
         plan_tracks(design, tracks, conditions, method.trials, counts),
-        {"levels": [min(levels), max(levels)], "over": method.over},
+        {"levels": [min(levels), max(levels)], "over": method.over, "tracks": rules, "seed": counts.seed},
     )
+
+
+def _guess(design: Design, pairs: Sequence[Pair]) -> float:
+    """How often whoever knows nothing is right."""
+    column = design.column_of_right
+    rights = {
+        way.right if column is None else pair.stimuli["a"].value(column)
+        for way in design.arrangements
+        for pair in pairs
+    }
+    return 1 / max(2, len(rights))
 
 
 def _level(pair: Pair, column: str) -> float:

@@ -23,7 +23,8 @@ def write_plan(
         files: the file of each stimulus, by its id.
     """
     (directory / "plan.tsv").write_text(plan_text(plans, slots, columns, files), encoding="utf-8", newline="\n")
-    (directory / "trials.json").write_bytes(as_json(meanings(columns, slots)))
+    adaptive = any(trial.track is not None for plan in plans for trial in plan)
+    (directory / "trials.json").write_bytes(as_json(meanings(columns, slots, adaptive=adaptive)))
     (directory / "conditions").mkdir(exist_ok=True)
     for number, plan in enumerate(plans, start=1):
         text = conditions_text(plan, slots, files)
