@@ -4,7 +4,7 @@ import pytest
 import torch
 from engine_fixture import photographs
 
-from synthstim.constraints import Aperture, Energy, Fixed, Luminance, check_all, project_all, violations
+from synthstim.constraints import Aperture, Energy, Fixed, Grey, Luminance, check_all, project_all, violations
 from synthstim.errors import InputError
 from synthstim.modalities.image import luminance
 
@@ -47,6 +47,8 @@ CONSTRAINTS = {
     ),
     "energy": (Energy(most=0.1), lambda x: bool((energy(x) <= 0.1 + 1e-5).all())),
     "circle": (Aperture(shape="circular", size=0.8), lambda x: bool((x[:, :, 0] == 0.5).all())),
+    "circle off the centre": (Aperture(size=0.4, centre=(0.2, 0.1)), lambda x: bool((x[:, :, :, 0] == 0.5).all())),
+    "grey": (Grey(), lambda x: bool((x == x[:, :1]).all())),
     "gaussian": (Aperture(shape="gaussian", size=0.15), lambda x: bool(((x - 0.5).abs()[:, :, 0] < 0.01).all())),
     "fixed": (patch(slice(10), slice(12)), lambda x: bool((x[:, :, :10, :12] == 0.25).all())),
 }
@@ -117,6 +119,7 @@ TOGETHER = {
     "luminance in a circle": [Aperture(size=0.9), Luminance(mean=0.22, rms_contrast=0.3)],
     "energy in a gaussian": [Energy(most=0.1), Aperture(shape="gaussian", size=0.3)],
     "luminance and a fixed corner": [Luminance(mean=0.2, rms_contrast=0.4), patch(slice(10), slice(12))],
+    "grey of one luminance": [Grey(), Luminance(mean=0.22, rms_contrast=0.3), Aperture(size=0.8, centre=(0.1, 0))],
     "all": [Energy(most=0.2), Aperture(size=0.9), Luminance(mean=0.22), patch(slice(15, 25), slice(10, 22))],
 }
 
@@ -138,6 +141,7 @@ IMPOSSIBLE = {
     "no energy": ([Energy(most=0.0)], "energy 0 given"),
     "energy": ([Energy(most=0.6)], "energy 0.6 given"),
     "shape": ([Aperture(shape="square")], "aperture 'square' is unknown: choose circular or gaussian"),
+    "centre": ([Aperture(size=0.5, centre=(0.7, 0))], "an aperture centred at 0.7, 0"),
     "size": ([Aperture(size=1.5)], "an aperture of 1.5"),
     "speck": ([Aperture(size=0.01)], "expected at least 2 pixels"),
     "another size": ([Fixed(image=torch.zeros(3, 8, 8), mask=torch.zeros(8, 8))], "give them the stimulus's size"),

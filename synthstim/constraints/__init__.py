@@ -15,6 +15,7 @@ from synthstim.constraints.base import (
 )
 from synthstim.constraints.energy import Energy
 from synthstim.constraints.fixed import Fixed
+from synthstim.constraints.grey import Grey
 from synthstim.constraints.level import Level
 from synthstim.constraints.luminance import Luminance
 from synthstim.constraints.peak import Peak
@@ -27,6 +28,7 @@ __all__ = [
     "Constraint",
     "Energy",
     "Fixed",
+    "Grey",
     "Level",
     "Limit",
     "Luminance",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
 import torch
 from pydantic import Field, model_validator
@@ -15,6 +15,8 @@ from synthstim.errors import InputError
 from synthstim.recipe.fields import Section
 from synthstim.recipe.problems import raise_problems
 
+Away = Annotated[float, Field(ge=-8, le=8)]
+
 
 class Window(Section):
     """A window on the image; outside it the image is mid-grey.
@@ -23,11 +25,14 @@ class Window(Section):
         shape: a circular window has a diameter, a gaussian one a sigma.
         diameter: fraction of the image's smaller side.
         sigma: fraction of the image's smaller side.
+        centre: of the window, right of and above the image's centre, as fractions of its smaller side: where a receptive
+            field is.
     """
 
     shape: Literal["circular", "gaussian"]
     diameter: float | None = Field(default=None, gt=0, le=1)
     sigma: float | None = Field(default=None, gt=0, le=1)
+    centre: tuple[Away, Away] = Field(default=(0.0, 0.0), strict=False)
 
     @model_validator(mode="after")
     def _check_size(self) -> Self:
@@ -61,10 +66,12 @@ class Aperture:
     Attributes:
         shape: ``circular`` (edge softened over one pixel) or ``gaussian``.
         size: circular, the diameter; gaussian, the standard deviation; as a fraction of the smaller side.
+        centre: of the window, right of and above the image's centre, as fractions of the smaller side.
     """
 
     shape: str = "circular"
     size: float = 1.0
+    centre: tuple[float, float] = (0.0, 0.0)
     modality: ClassVar[str] = "image"
 
     def check(self, shape: tuple[int, ...]) -> None:
@@ -77,6 +84,13 @@ class Aperture:
                 code="too-few",
             )
 
+        sides = shape[2] / min(shape[1:]) / 2, shape[1] / min(shape[1:]) / 2
+        if any(abs(at) >= side for at, side in zip(self.centre, sides, strict=True)):
+            raise InputError(
+                f"an aperture centred at {self.centre[0]:g}, {self.centre[1]:g} of the smaller side given; expected a place within the"
+                f" image, less than {sides[0]:.3g} to either side and {sides[1]:.3g} up and down"
+            )
+
     def project(self, images: Tensor) -> Tensor:
         """Cut deviations from mid-grey to the window, half the display range at its centre."""
         most = GREY * self.window(images)
@@ -85,10 +99,12 @@ class Aperture:
     def window(self, images: Tensor) -> Tensor:
         """Weights (y, x) in [0, 1]."""
         height, width = images.shape[-2:]
-        y = torch.arange(height, device=images.device, dtype=images.dtype) - (height - 1) / 2
-        x = torch.arange(width, device=images.device, dtype=images.dtype) - (width - 1) / 2
+        side = min(height, width)
+        right, up = (at * side for at in self.centre)
+        y = torch.arange(height, device=images.device, dtype=images.dtype) - (height - 1) / 2 + up
+        x = torch.arange(width, device=images.device, dtype=images.dtype) - (width - 1) / 2 - right
         radius = (y[:, None] ** 2 + x[None] ** 2).sqrt()
-        size = self.size * min(height, width)
+        size = self.size * side
         return (
             torch.exp(-0.5 * (radius / size) ** 2)
             if self.shape == "gaussian"
@@ -99,7 +115,7 @@ class Aperture:
 def _make(asked: ApertureOptions, input: object, recipe: object) -> Aperture | None:
     if (window := asked.aperture) is None:
         return None
-    return Aperture(shape=window.shape, size=window.diameter or window.sigma or 1.0)
+    return Aperture(shape=window.shape, size=window.diameter or window.sigma or 1.0, centre=window.centre)
 
 
 CONSTRAINT = Limit(ApertureOptions, _make, "image", order=20)
