@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from synthstim.analysis import Condition, Design, ListenerCriteria
+from synthstim.analysis import Condition, ListenerCriteria, Study
 
 PUBLISHED = {
     "cochcnn9": (0.820, 0.789, 0.870, 0.813, 0.615, 0.540, 0.346, 0.203, 0.056, 0.023),
@@ -13,9 +13,9 @@ PARTICIPANTS = 20
 WORDS = tuple(f"word{number}" for number in range(793))
 
 
-def design_of(model: str, *, participants: int = PARTICIPANTS, catch_trials: int = 10) -> Design:
+def design_of(model: str, *, participants: int = PARTICIPANTS, catch_trials: int = 10) -> Study:
     stages = (Condition(f"stage{place}", model, f"stage{place}") for place in range(1, len(PUBLISHED[model])))
-    return Design(
+    return Study(
         (Condition("natural"), *stages), WORDS, participants, catch_trials, ListenerCriteria(), title=f"Words, {model}"
     )
 

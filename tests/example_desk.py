@@ -13,7 +13,7 @@ from production_fixture import write_small
 from simulated_listeners import simulate_trials, write_experiment
 from test_presented import log_run, record
 
-from synthstim.analysis import Condition, Design
+from synthstim.analysis import Condition, Study
 from synthstim.encoding import fit_sites, load_fit, save_fit
 from synthstim.experiment import new_protocol
 from synthstim.modalities.image import write_png
@@ -40,7 +40,7 @@ def lay_examples(desk: Path) -> Path:
     save_fit(fit_sites(network(), answer(shown), shown, ["blocks.0", "blocks.1"], folds=4), desk / "tonight_fit")
     experiment = Path(shutil.copytree(generation / "experiment", desk / "tonight_experiment"))
     record(log_run(experiment), desk)
-    design = Design((Condition("natural"), Condition("conv1", "net", "conv1")), ("ay", "bee", "sea", "dee"), 4, 2)
+    design = Study((Condition("natural"), Condition("conv1", "net", "conv1")), ("ay", "bee", "sea", "dee"), 4, 2)
     write_experiment(design, simulate_trials(design, {"natural": 0.9, "conv1": 0.5}, trials=4, seed=1), desk / "words")
     (desk / "my_gratings").mkdir()
     for number, values in enumerate(np.random.default_rng(0).random((3, 3, 48, 48), dtype=np.float32)):

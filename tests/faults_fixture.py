@@ -13,7 +13,7 @@ from loop_fixture import SETTINGS
 from production_fixture import write_small
 from simulated_listeners import simulate_trials, write_experiment
 
-from synthstim.analysis import Condition, Design
+from synthstim.analysis import Condition, Study
 from synthstim.evolve import EvolutionFolder
 from synthstim.experiment import export_experiment
 from synthstim.loop import start_loop
@@ -81,7 +81,7 @@ def lay_desk(desk: Path) -> Path:
     write_small(desk, RECIPE)
     stimuli = StimulusSet.read(_set(desk / "set"))
     export_experiment(stimuli, out=desk / "experiment", rig=write_rig(desk))
-    design = Design((Condition("natural"), Condition("conv1", "net", "conv1")), ("ay", "bee", "sea", "dee"), 2, 2)
+    design = Study((Condition("natural"), Condition("conv1", "net", "conv1")), ("ay", "bee", "sea", "dee"), 2, 2)
     write_experiment(design, simulate_trials(design, {"natural": 0.9, "conv1": 0.5}, trials=4, seed=1), desk / "test")
     rows = ["stimulus_id\trepeat\tsession\tsite\tresponse\twindow_start_s\twindow_end_s"]
     rows += [

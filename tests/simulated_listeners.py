@@ -11,9 +11,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from synthstim.analysis.design import NATURAL, PROTOCOL, Design
+from synthstim.analysis.answered.study import LISTENING, NATURAL, Study
 from synthstim.analysis.power import population, skills_of
-from synthstim.analysis.tables import table_text
+from synthstim.analysis.shown.tables import table_text
 from synthstim.errors import InputError
 from synthstim.experiment.runtime.trials import TRIAL_COLUMNS
 from synthstim.experiment.sounds.balance import balanced_conditions, order_of, with_catch
@@ -23,7 +23,7 @@ Counts = NDArray[np.int64]
 
 
 def simulate_trials(
-    design: Design,
+    design: Study,
     accuracies: Mapping[str, float],
     *,
     trials: int,
@@ -68,7 +68,7 @@ def simulate_trials(
 
 
 def _main(
-    design: Design, number: int, plan: Counts, skill: NDArray[np.float64], poor: bool, seed: int, generator: np.random.Generator
+    design: Study, number: int, plan: Counts, skill: NDArray[np.float64], poor: bool, seed: int, generator: np.random.Generator
 ) -> pd.DataFrame:  # fmt: skip
     order = order_of(number, len(plan), seed=seed)
     mixed = with_catch(order, design.catch_trials, participant=number, seed=seed)
@@ -77,7 +77,7 @@ def _main(
     condition = np.where(catch, 0, plan[np.where(catch, 0, source)])
     chance = np.where(catch, design.chance if poor else _KNOWS_CATCH, skill[condition])
     correct = generator.random(len(mixed)) < chance
-    words = len(design.words)
+    words = len(design.answers)
     word = np.where(catch, len(plan) + source, source) % words
     # Any other word of the list, as likely as the next.
     answer = np.where(correct, word, (word + generator.integers(1, max(words, 2), len(mixed))) % words)
@@ -91,12 +91,12 @@ def _main(
         catch=catch, source=sources, condition=names, correct=correct,
         observer=pd.Series([by_name[name].observer if name in by_name else None for name in names], dtype=object),
         layer=pd.Series([by_name[name].layer if name in by_name else None for name in names], dtype=object),
-        stimulus_id=np.char.add(np.char.add(sources, "_"), names), word=np.array(design.words)[word],
-        answer=np.array(design.words)[answer],
+        stimulus_id=np.char.add(np.char.add(sources, "_"), names), word=np.array(design.answers)[word],
+        answer=np.array(design.answers)[answer],
     )  # fmt: skip
 
 
-def _headphone(design: Design, number: int, poor: bool, generator: np.random.Generator) -> pd.DataFrame:
+def _headphone(design: Study, number: int, poor: bool, generator: np.random.Generator) -> pd.DataFrame:
     heard = design.criteria.headphone_trials
     correct = generator.random(heard) < (_GUESSES_TONES if poor else _HEARS_TONES)
     softest = generator.integers(0, 3, heard)
@@ -106,7 +106,7 @@ def _headphone(design: Design, number: int, poor: bool, generator: np.random.Gen
     )
 
 
-def _rows(design: Design, number: int, part: str, count: int, generator: np.random.Generator) -> pd.DataFrame:
+def _rows(design: Study, number: int, part: str, count: int, generator: np.random.Generator) -> pd.DataFrame:
     table = pd.DataFrame({name: pd.Series([None] * count, dtype=object) for name in TRIAL_COLUMNS})
     times = np.exp(generator.normal(1.0, 0.35, count))
     return table.assign(
@@ -115,7 +115,7 @@ def _rows(design: Design, number: int, part: str, count: int, generator: np.rand
     )  # fmt: skip
 
 
-def write_experiment(design: Design, trials: pd.DataFrame, out: str | Path) -> Path:
+def write_experiment(design: Study, trials: pd.DataFrame, out: str | Path) -> Path:
     """Write simulated trials as an experiment's folder that ``analyse_experiment`` reads.
 
     Args:
@@ -128,13 +128,13 @@ def write_experiment(design: Design, trials: pd.DataFrame, out: str | Path) -> P
         raise InputError(f"{root} exists already: choose another name or remove it")
     (root / "data").mkdir(parents=True)
     manifest = {
-        "protocol": PROTOCOL, "title": design.title, "participants": design.participants, "words": [*design.words],
+        "protocol": LISTENING, "title": design.title, "participants": design.participants, "words": [*design.answers],
         "n_catch": design.catch_trials, "criteria": asdict(design.criteria),
         "conditions": [asdict(one) for one in design.conditions],
         "left_out": [dict(zip(("source", "condition", "reason"), one, strict=True)) for one in design.left_out],
     }  # fmt: skip
     (root / "manifest.json").write_text(json.dumps(manifest, indent=2) + "\n", encoding="utf-8")
     for number, own in trials.groupby("participant"):
-        path = root / "data" / f"{PROTOCOL}_participant_{number:03d}_trials.tsv"
+        path = root / "data" / f"{LISTENING}_participant_{number:03d}_trials.tsv"
         path.write_text(table_text(own[[*TRIAL_COLUMNS]]), encoding="utf-8", newline="\n")
     return root

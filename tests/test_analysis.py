@@ -20,26 +20,26 @@ from typer.testing import CliRunner
 
 from synthstim.analysis import (
     Condition,
-    Design,
     ListenerCriteria,
+    Study,
     analyse_experiment,
     analyse_trials,
     between,
     plan_participants,
-    read_design,
+    read_study,
     student,
     wilson,
     within,
 )
-from synthstim.analysis.figure import places
+from synthstim.analysis.by_condition.proportions import BY_CONDITION, BY_PARTICIPANT
 from synthstim.analysis.power import population, skills_of
-from synthstim.analysis.proportions import BY_CONDITION, BY_PARTICIPANT
+from synthstim.analysis.shown.figure import places
 from synthstim.cli import app
 from synthstim.errors import InputError
 from synthstim.experiment.protocol import protocols_folder
 from synthstim.experiment.runtime.trials import PARTS, TRIAL_COLUMNS
 
-SMALL = Design(
+SMALL = Study(
     (Condition("natural"), Condition("conv1", "net", "conv1"), Condition("conv2", "net", "conv2")), WORDS[:40], 6, 4
 )
 SHARES = {"natural": 0.9, "conv1": 0.6, "conv2": 0.1}
@@ -187,7 +187,7 @@ def test_files_hold_what_the_analysis_holds(folder, small_trials, tmp_path):
     assert sorted(path.name for path in found.files) == sorted(path.name for path in (tmp_path / "out").iterdir())
     with open(tmp_path / "out" / "by_condition.tsv", encoding="utf-8") as stream:
         rows = list(csv.DictReader(stream, delimiter="\t"))
-    assert list(rows[0]) == list(BY_CONDITION)
+    assert list(rows[0]) == ["condition", "observer", "layer", *BY_CONDITION]
     assert [float(row["proportion"]) for row in rows] == pytest.approx(
         found.by_condition["proportion"].tolist(), abs=1e-5
     )
@@ -206,7 +206,7 @@ def test_results_stand_beside_the_data_and_are_replaced(folder):
         table_of(folder, number).unlink()
     analyse_experiment(folder)
     assert (folder / "analysis" / "by_condition.tsv").read_text() != old
-    assert len(list((folder / "analysis").iterdir())) == 8
+    assert len(list((folder / "analysis").iterdir())) == 12
 
 
 def test_the_order_is_the_models_with_natural_first(folder):
@@ -214,12 +214,12 @@ def test_the_order_is_the_models_with_natural_first(folder):
         folder / "manifest.json",
         lambda text: json.dumps({**json.loads(text), "conditions": json.loads(text)["conditions"][::-1]}),
     )
-    assert read_design(folder).names == ("natural", "conv2", "conv1")
+    assert read_study(folder).names == ("natural", "conv2", "conv1")
     assert analyse_experiment(folder).by_condition["condition"].tolist() == ["natural", "conv2", "conv1"]
 
 
 def test_chance_comes_from_the_list_of_words(folder):
-    assert read_design(folder).chance == 1 / 40
+    assert read_study(folder).chance == 1 / 40
     assert "chance (1 in 40)" in analyse_experiment(folder).caption
 
 
@@ -266,7 +266,7 @@ def test_confusions_are_counted(small_trials):
     found = analyse_trials(small_trials, SMALL).confusions
     main = small_trials[(small_trials["part"] == "main") & ~small_trials["catch"]]
     assert found["count"].sum() == (~main["correct"].astype(bool)).sum()
-    assert (found["word"] != found["answer"]).all()
+    assert (found["right"] != found["response"]).all()
 
 
 # Exclusions.
@@ -461,7 +461,7 @@ def _bytes(folder):
     [
         (_no_data, "holds no data: no participant has taken part yet"),
         (_headers_only, "holds no data: no trial has been answered yet"),
-        (_image_experiment, "holds the experiment 'passive_fixation': only a listening test"),
+        (_image_experiment, "holds the experiment 'passive_fixation', in which nothing is answered"),
         (_no_manifest, "is not an exported experiment: it has no manifest.json"),
         (_broken_manifest, "is not the manifest of an experiment"),
         (_old_manifest, "lacks 'words'"),
@@ -486,7 +486,7 @@ def test_what_cannot_be_analysed_is_one_sentence(folder, spoil, said):
             3,
             "participant 3 has the condition 'conv7', which is not among the conditions of this experiment",
         ),
-        (_words, 3, "participant 3 has the word 'zebra', which is not among the 40 words of this experiment"),
+        (_words, 3, "participant 3 has the right answer 'zebra', which is not among the 40 words of this experiment"),
         (_number, 3, "a cell in the column run that is not a whole number"),
         (_flag, 3, "a cell in the column correct that is neither 1 nor 0"),
         (_trial_twice, 3, "participant 3 has the trial 33 twice"),
@@ -558,7 +558,7 @@ def test_skills_have_the_population_s_mean_and_the_spread_asked_for():
     ("options", "said"),
     [
         ({"accuracies": {"natural": 0.9}}, "'conv1' has no accuracy"),
-        ({"accuracies": {**SHARES, "conv3": 0.1}}, "'conv3' is not in the design"),
+        ({"accuracies": {**SHARES, "conv3": 0.1}}, "'conv3' is not in the study"),
         ({"accuracies": {**SHARES, "conv1": 60}}, "out of range"),
         ({"spread": 0.7}, "0 to 0.5"),
         ({"careless": 9}, "careless=9 of 6 participants"),
@@ -630,7 +630,7 @@ def test_the_figure_is_a_drawing_of_the_table(small_trials):
 
 
 def test_natural_stands_apart_and_models_have_lines_of_their_own():
-    design = Design(
+    design = Study(
         (Condition("natural"), *(Condition(f"{net}:{layer}", net, layer) for net in "ab" for layer in ("x", "y"))),
         WORDS,
         3,
@@ -643,7 +643,7 @@ def test_natural_stands_apart_and_models_have_lines_of_their_own():
 def test_names_are_escaped_everywhere(tmp_path):
     script = "<script>alert(1)</script>"
     conditions = (Condition("natural"), Condition(f"conv{script}", f"net{script}", f"conv{script}"))
-    design = Design(
+    design = Study(
         conditions, tuple(f"w{n}{script}" for n in range(9)), 3, 0, title=f"Words{script}", left_out=((script,) * 3,)
     )
     trials = simulate_trials(design, dict.fromkeys(design.names, 0.4), trials=8)
@@ -663,7 +663,12 @@ def test_the_page_draws_the_figure_and_asks_no_host(folder, tmp_path):
     with open_browser(tmp_path / "chromium") as browser:
         require_quiet(browser, page)
         bars = "return document.querySelectorAll('.figure .errorbars .yerror').length"
-        assert browser.execute_script("return document.querySelectorAll('.scatterlayer .trace').length") == 4
+        assert (
+            browser.execute_script(
+                "return document.querySelectorAll('[data-figure=recognised] .scatterlayer .trace').length"
+            )
+            == 4
+        )
         assert browser.execute_script(bars) == 3
         assert browser.execute_script("return document.querySelector('#conditions tbody').rows.length") == 3
         assert browser.execute_script("return document.querySelector('#participants tbody').rows.length") == 6
@@ -671,4 +676,4 @@ def test_the_page_draws_the_figure_and_asks_no_host(folder, tmp_path):
 
 def test_criteria_of_a_manifest_are_those_that_hold(folder):
     changed(folder / "manifest.json", lambda text: text.replace('"catch_pass": 0.8', '"catch_pass": null'))
-    assert read_design(folder).criteria == ListenerCriteria(6, 5, 0.0)
+    assert read_study(folder).criteria == ListenerCriteria(6, 5, 0.0)

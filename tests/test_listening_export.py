@@ -19,7 +19,7 @@ import yaml
 from experiment_fixture import RIG, make_set, write_rig
 from experiment_sounds import RATE, STAGES, WORDS, make_sounds, sound
 
-from synthstim.analysis import read_design
+from synthstim.analysis import read_study
 from synthstim.errors import InputError
 from synthstim.experiment import export_experiment, read_protocol
 from synthstim.experiment.runtime.pages import is_right
@@ -305,7 +305,7 @@ def test_homophones_may_be_answered_and_are_right(sounds: Path, tmp_path: Path) 
     assert {"flour", "flower"} <= set(manifest(folder)["words"])
     spoken = next(entry for entry in manifest(folder)["stimuli"] if entry["source"] == "garden")
     assert [is_right(word, spoken) for word in ("flour", "flower", "window")] == [True, True, False]
-    assert read_design(str(folder)).chance == pytest.approx((1 + 1 / 12) / 13)
+    assert read_study(str(folder)).chance == pytest.approx((1 + 1 / 12) / 13)
 
 
 def test_too_few_for_what_passed_suggests_all(tmp_path: Path) -> None:

@@ -1,22 +1,24 @@
-"""What a listening test says: proportion recognised by stage, with intervals, exclusions and the figure."""
+"""What answers say: proportions, d', thresholds and times by condition, with intervals, exclusions and figures."""
 
 from synthstim.analysis.analyse import Analysis, analyse_experiment, analyse_trials
-from synthstim.analysis.design import Condition, Design, ListenerCriteria, read_design
+from synthstim.analysis.answered.study import ColumnCondition, Condition, ListenerCriteria, Study
+from synthstim.analysis.answered.study_reading import read_study
+from synthstim.analysis.answered.trials import Trials, read_trials
 from synthstim.analysis.intervals import between, student, wilson, within
 from synthstim.analysis.power import plan_participants
-from synthstim.analysis.trials import Trials, read_trials
 
 __all__ = [
     "Analysis",
+    "ColumnCondition",
     "Condition",
-    "Design",
     "ListenerCriteria",
+    "Study",
     "Trials",
     "analyse_experiment",
     "analyse_trials",
     "between",
     "plan_participants",
-    "read_design",
+    "read_study",
     "read_trials",
     "student",
     "wilson",

@@ -9,7 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy import stats
 
-from synthstim.analysis.design import Design
+from synthstim.analysis.answered.study import Study
 from synthstim.analysis.intervals import between
 from synthstim.errors import InputError, nearest
 
@@ -18,7 +18,7 @@ _SHARED = 0.5
 
 
 def plan_participants(
-    design: Design,
+    study: Study,
     accuracies: Mapping[str, float],
     *,
     trials: int,
@@ -30,7 +30,7 @@ def plan_participants(
     """Say how precise a listening test will be, and what it can tell apart.
 
     Args:
-        design: its conditions, in order.
+        study: its conditions, in order.
         accuracies: condition -> proportion that people are assumed to recognise.
         trials: in each condition, of each participant.
         participants: numbers of participants (who are kept) to try.
@@ -46,13 +46,13 @@ def plan_participants(
         InputError: a condition has no accuracy or an unknown one has, a value is out of range, or fewer than two participants.
 
     Example:
-        >>> from synthstim.analysis import Condition, Design
-        >>> design = Design((Condition("natural"), Condition("relu0")), ("cat", "dog"), participants=20)
+        >>> from synthstim.analysis import Condition, Study
+        >>> study = Study((Condition("natural"), Condition("relu0")), ("cat", "dog"), participants=20)
         >>> shares = {"natural": 0.9, "relu0": 0.6}
-        >>> plan_participants(design, shares, trials=20, participants=(20,), repeats=50)["power"].round(1).tolist()
+        >>> plan_participants(study, shares, trials=20, participants=(20,), repeats=50)["power"].round(1).tolist()
         [nan, 1.0]
     """
-    means, names = population(design, accuracies), design.names
+    means, names = population(study, accuracies), study.names
     if min(participants, default=0) < 2 or trials < 1 or repeats < 1:
         raise InputError("give at least 2 participants, 1 trial and 1 repeat", code="too-few")
     generator = np.random.default_rng(seed)
@@ -71,15 +71,15 @@ def plan_participants(
     return pd.DataFrame(rows, columns=["participants", "condition", "proportion", "half_width", "power"])
 
 
-def population(design: Design, accuracies: Mapping[str, float]) -> NDArray[np.float64]:
-    """The accuracies in the design's order, checked: (condition,)."""
-    if unknown := [name for name in accuracies if name not in design.names]:
-        raise InputError(f"the condition {unknown[0]!r} is not in the design: {nearest(unknown[0], design.names)}")
-    if absent := [name for name in design.names if name not in accuracies]:
+def population(study: Study, accuracies: Mapping[str, float]) -> NDArray[np.float64]:
+    """The accuracies in the study's order, checked: (condition,)."""
+    if unknown := [name for name in accuracies if name not in study.names]:
+        raise InputError(f"the condition {unknown[0]!r} is not in the study: {nearest(unknown[0], study.names)}")
+    if absent := [name for name in study.names if name not in accuracies]:
         raise InputError(
             f"the condition {absent[0]!r} has no accuracy", "give a proportion from 0 to 1 for each condition"
         )
-    values = np.array([accuracies[name] for name in design.names], float)
+    values = np.array([accuracies[name] for name in study.names], float)
     if not ((values >= 0) & (values <= 1)).all():
         raise InputError("an accuracy is out of range", "give proportions from 0 to 1")
     return values

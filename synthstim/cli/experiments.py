@@ -105,17 +105,17 @@ def power(
     seed: Annotated[int, typer.Option(help="Seed of the simulation")] = 0,
 ) -> None:
     """How many participants a listening test needs: the precision and power of simulated studies."""
-    from synthstim.analysis import plan_participants, read_design
+    from synthstim.analysis import plan_participants, read_study
 
-    design = read_design(experiment)
-    if (each := trials or design.trials) is None:
+    study = read_study(experiment)
+    if (each := trials or study.trials) is None:
         raise InputError(f"{experiment} has no plan of its trials", "say how many with --trials")
     numbers = [int(number) if number.isdigit() else 0 for number in read_names(participants) or ()]
     shares = read_settings_of(expect, "--expect")
     if wrong := [name for name, share in shares.items() if not isinstance(share, int | float)]:
         raise InputError(f"--expect {wrong[0]}={shares[wrong[0]]} given; expected a proportion from 0 to 1")
     table = plan_participants(
-        design, shares, trials=each, participants=numbers, spread=spread, repeats=repeats, seed=seed
+        study, shares, trials=each, participants=numbers, spread=spread, repeats=repeats, seed=seed
     )
     console.print(as_table(table))
     say(

@@ -1,4 +1,4 @@
-"""The trials of all participants of a listening test, read and checked."""
+"""The trials of all participants of an experiment, read."""
 
 from __future__ import annotations
 
@@ -10,23 +10,14 @@ from pathlib import Path
 
 import pandas as pd
 
-from synthstim.analysis.design import Design
-from synthstim.errors import InputError, nearest
+from synthstim.analysis.answered.checking import check_trials
+from synthstim.analysis.answered.columns import as_one_table, as_typed
+from synthstim.analysis.answered.study import Study
+from synthstim.errors import InputError
 from synthstim.experiment.runtime.simulate import DATA, REHEARSAL
-from synthstim.experiment.runtime.tables import MISSING
 
-ANSWERED, INTERRUPTED = "answered", "interrupted"
-_NUMBERS = ("participant", "run", "attempt", "trial")
-_FLAGS = ("catch", "correct", "played")
-# Experiments exported before said true and false.
-_FLAG = {"1": True, "0": False, "true": True, "false": False}
-PARTS = ("headphone", "demo", "main")
-TRIAL_COLUMNS = (
-    "participant", "run", "part", "attempt", "trial", "catch", "source", "condition", "observer", "layer", "stimulus_id",
-    "file", "sha256", "word", "answer", "correct", "status", "played", "underflows", "onset_s", "duration_s", "rt_s", "first_key_s",
-    "replaced", "headphone_passed", "time",
-)  # fmt: skip
-_TRIAL = ["participant", "part", "attempt", "trial"]
+# What every table of trials has, under today's names or those of listening tests.
+_FIRST = ("participant", "trial", "condition", "status")
 
 
 @dataclass(frozen=True)
@@ -34,7 +25,7 @@ class Trials:
     """All trials.
 
     Attributes:
-        table: one row a trial, with the columns that the experiment writes; numbers, flags and missing values as such.
+        table: one row a trial, with the columns that every protocol has (``columns.as_one_table``) and the experiment's own.
         left_out: participants whose tables cannot be used, and why, a sentence each; none of their trials is in ``table``.
         rehearsed: whether these are of rehearsals, not of people.
         notes: what was left out while reading, a sentence each.
@@ -46,15 +37,15 @@ class Trials:
     notes: tuple[str, ...] = ()
 
 
-def read_trials(directory: str | Path, design: Design, *, rehearsal: bool = False) -> Trials:
+def read_trials(directory: str | Path, study: Study, *, rehearsal: bool = False) -> Trials:
     """Read the trial tables of all participants, ``data/*_trials.tsv``.
 
-    A participant whose table is damaged, is there twice, or belongs to another experiment (it names a condition or a word
-    that this one does not have) is left out, and ``Trials.left_out`` says why.
+    A participant whose table is damaged, is there twice, or belongs to another experiment (it names a condition or an
+    answer that this one does not have) is left out, and ``Trials.left_out`` says why.
 
     Args:
         directory: the experiment's folder.
-        design: of the experiment.
+        study: of the experiment.
         rehearsal: read what rehearsals wrote instead, ``rehearsal/*_trials.tsv``.
 
     Raises:
@@ -76,7 +67,7 @@ def read_trials(directory: str | Path, design: Design, *, rehearsal: bool = Fals
             table, note = _read_table(path)
             _require_own(table, number, path)
             if len(table):
-                check_trials(table, design)
+                check_trials(table, study)
         except InputError as error:
             left_out[number] = str(error)
             continue
@@ -133,80 +124,19 @@ def _read_table(path: Path) -> tuple[pd.DataFrame, list[str]]:
         ) from None
     whole, _, rest = content.rpartition("\n")
     lines = [line.removesuffix("\r").split("\t") for line in whole.split("\n")]
-    if not whole or tuple(lines[0]) != TRIAL_COLUMNS:
+    if not whole or not {*_FIRST} <= {*lines[0]} or len({*lines[0]}) < len(lines[0]):
         raise InputError(
-            f"{path.name} is not a table of trials: its first line should name {', '.join(TRIAL_COLUMNS[:4])}, ...",
+            f"{path.name} is not a table of trials: its first line should name {', '.join(_FIRST)}, ...",
             code="unreadable",
         )
     for number, line in enumerate(lines[1:], start=2):
-        if len(line) != len(TRIAL_COLUMNS):
+        if len(line) != len(lines[0]):
             raise InputError(
-                f"{path.name}, line {number} has {len(line)} of {len(TRIAL_COLUMNS)} cells",
+                f"{path.name}, line {number} has {len(line)} of {len(lines[0])} cells",
                 "copy it again from the computer of the experiment",
             )
     notes = [f"{path.name} ends within a line: its last trial was not written whole and is left out"] if rest else []
-    return _typed(pd.DataFrame(lines[1:], columns=[*TRIAL_COLUMNS], dtype="string"), path.name), notes
-
-
-def _typed(table: pd.DataFrame, name: str) -> pd.DataFrame:
-    table = table.replace(MISSING, pd.NA)
-    for column in _NUMBERS:
-        if not table[column].str.fullmatch(r"\d+").all():
-            raise InputError(
-                f"{name} has a cell in the column {column} that is not a whole number", "restore the table"
-            )
-        table[column] = table[column].astype("int64")
-    for column in _FLAGS:
-        if not table[column].dropna().isin(_FLAG).all():
-            raise InputError(f"{name} has a cell in the column {column} that is neither 1 nor 0", "restore the table")
-        table[column] = table[column].map(_FLAG, na_action="ignore").astype("boolean")
-    return table
-
-
-def check_trials(table: pd.DataFrame, design: Design) -> None:
-    """Check that trials belong to a design and that none is there twice.
-
-    Raises:
-        InputError: a part, condition, word or answer is unknown, a trial or a source is there twice, or an answered
-            trial says nothing.
-    """
-    if (beyond := int(table["participant"].max())) > design.participants:
-        raise InputError(
-            f"participant {beyond} given; this experiment is for participants 1 to {design.participants}",
-            "keep the data of different exports apart",
-            code="too-large",
-        )
-    heard = table[table["part"] != "headphone"]
-    words = f"the {len(design.words)} words of this experiment"
-    for column, known, what in (
-        ("part", PARTS, "the parts of a listening test"),
-        ("condition", design.names, "the conditions of this experiment"),
-        ("word", design.words, words),
-        ("answer", design.words, words),
-        ("status", (ANSWERED, INTERRUPTED), "what can become of a trial"),
-    ):
-        strange = heard[heard[column].notna() & ~heard[column].isin([*known])]
-        for row in strange.head(1).to_dict("records"):
-            raise InputError(
-                f"participant {row['participant']} has the {column} {row[column]!r}, which is not among {what} "
-                f"({nearest(str(row[column]), known)})",
-                "keep the data of different exports apart",
-                code="unknown",
-            )
-    for rows, columns, what in (
-        (table, _TRIAL, "trial"),
-        (heard[heard["source"].notna()], ["participant", "source"], "source"),
-    ):
-        for row in rows[rows.duplicated(columns)].head(1).to_dict("records"):
-            raise InputError(
-                f"participant {row['participant']} has the {what} {row[what]!r} twice ({row['part']})",
-                "restore the table",
-            )
-    for row in table[table["correct"].isna() & (table["status"] == ANSWERED)].head(1).to_dict("records"):
-        raise InputError(
-            f"participant {row['participant']} has an answered trial that is neither right nor wrong",
-            "restore the table",
-        )
+    return as_one_table(as_typed(pd.DataFrame(lines[1:], columns=lines[0], dtype="string"), path.name)), notes
 
 
 def _rehearsed(data: Path) -> dict[int, str]:

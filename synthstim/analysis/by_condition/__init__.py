@@ -1,0 +1,1 @@
+"""Answers summed up by participant and by condition: proportions, means, counts, times."""

@@ -1,0 +1,125 @@
+"""Thresholds of each participant and of the group."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+
+from synthstim.analysis.intervals import UNKNOWN, student
+from synthstim.analysis.psychometric.curve import PsychometricCurve, fit_curve
+from synthstim.analysis.psychometric.levels import Levels
+from synthstim.analysis.psychometric.reversals import mean_of_reversals
+
+BY_TRACK = {
+    "participant": "Participant",
+    "curve": "Track of an adaptive method, or what the conditions of the function share",
+    "trials": "Answers",
+    "threshold": "Level at the threshold, by psignifit",
+    "low": "95 % interval of it, of psignifit's posterior",
+    "high": "Its upper end",
+    "width": "Width of the function, from 5 to 95 % of its way",
+    "slope": "Slope at the threshold, proportion per unit of the level",
+    "lapse": "Lapse rate",
+    "reversals_mean": "Mean level of a staircase's reversals, the first two left out",
+    "reversals": "How many those are",
+    "kept": "1 for participants who are kept",
+}
+BY_CURVE = {
+    "curve": "Track of an adaptive method, or what the conditions of the function share",
+    "over": "Column that the levels are of",
+    "participants": "Participants who were kept",
+    "trials": "Their answers",
+    "threshold": "Level at the threshold of all answers together, by psignifit",
+    "low": "95 % interval of it, of psignifit's posterior; answers may vary more than binomial ones",
+    "high": "Its upper end",
+    "width": "Width of the function, from 5 to 95 % of its way",
+    "width_low": "95 % interval of it",
+    "width_high": "Its upper end",
+    "slope": "Slope at the threshold, proportion per unit of the level",
+    "guess": "Proportion by chance; fitted where the answer yes is plotted",
+    "lapse": "Lapse rate",
+    "proportion": "Proportion correct at the threshold",
+    "mean": "Mean over participants of their thresholds",
+    "mean_low": "95 % t interval of it",
+    "mean_high": "Its upper end",
+    "reversals_mean": "Mean over participants of the mean level of a staircase's reversals",
+    "reversals_low": "95 % t interval of it",
+    "reversals_high": "Its upper end",
+}
+
+
+def fit_curves(levels: Levels, kept: pd.Series) -> dict[str, PsychometricCurve]:
+    """One function for each curve, of all answers of those who are kept.
+
+    Args:
+        levels: the answers.
+        kept: numbers of the participants who are kept.
+    """
+    table = levels.table[levels.table["participant"].isin(kept)]
+    found = {}
+    for name in levels.curves:
+        own = table[table["curve"] == name]
+        several = own["participant"].nunique() > 1
+        curve = fit_curve(own["level"], own["correct"], guess=levels.guess, span=_span(levels), dispersed=several)
+        if curve is not None:
+            found[name] = curve
+    return found
+
+
+def thresholds_by_participant(levels: Levels, participants: pd.DataFrame) -> pd.DataFrame:
+    """The threshold of every participant and curve (columns: ``BY_TRACK``); NaN where answers are too few."""
+    rows = []
+    for number, kept in participants[["participant", "kept"]].itertuples(index=False):
+        for name in levels.curves:
+            own = levels.table[(levels.table["participant"] == number) & (levels.table["curve"] == name)]
+            if own.empty:
+                continue
+            curve = fit_curve(own["level"], own["correct"], guess=levels.guess, span=_span(levels))
+            fitted = (
+                (curve.threshold, *curve.interval, curve.width, curve.slope, curve.lapse) if curve else (math.nan,) * 6
+            )
+            turned = mean_of_reversals(own["level"]) if levels.adaptive else (math.nan, 0)
+            rows.append((number, name, len(own), *fitted, *turned, kept))
+    return pd.DataFrame(rows, columns=[*BY_TRACK])
+
+
+def thresholds_by_curve(levels: Levels, curves: Mapping[str, PsychometricCurve], each: pd.DataFrame) -> pd.DataFrame:
+    """The group's threshold of every curve (columns: ``BY_CURVE``).
+
+    Args:
+        levels: the answers.
+        curves: from ``fit_curves``.
+        each: from ``thresholds_by_participant``.
+    """
+    rows = []
+    for name in levels.curves:
+        own, curve = each[(each["curve"] == name) & each["kept"]], curves.get(name)
+        fitted = (
+            (
+                curve.threshold, *curve.interval, curve.width, *curve.width_interval, curve.slope, curve.guess, curve.lapse,
+                curve.proportion_at_threshold,
+            ) if curve else (math.nan,) * 10
+        )  # fmt: skip
+        rows.append(
+            (
+                name, levels.over, len(own), int(own["trials"].sum()), *fitted,
+                *_mean(own["threshold"]), *_mean(own["reversals_mean"]),
+            )
+        )  # fmt: skip
+    return pd.DataFrame(rows, columns=[*BY_CURVE])
+
+
+def _mean(values: pd.Series) -> tuple[float, float, float]:
+    known = values.dropna()
+    return (float(known.mean()), *(student(known) if len(known) > 1 else UNKNOWN))
+
+
+def _span(levels: Levels) -> tuple[float, float] | None:
+    """What the functions lie in, where an adaptive method gave each participant other levels."""
+    if not levels.adaptive:
+        return None
+    values = levels.table["level"]
+    return float(np.min(values)), float(np.max(values))

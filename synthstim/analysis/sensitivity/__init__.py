@@ -1,0 +1,6 @@
+"""Sensitivity d': what participants tell apart, by the model of the observer that each task has."""
+
+from synthstim.analysis.sensitivity.estimate import Estimate, estimate_sensitivity
+from synthstim.analysis.sensitivity.models import TASKS, TaskModel, models_of
+
+__all__ = ["TASKS", "Estimate", "TaskModel", "estimate_sensitivity", "models_of"]

@@ -1,0 +1,86 @@
+"""d' and bias of counted answers, with intervals."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import stats
+
+from synthstim.analysis.intervals import wilson
+from synthstim.analysis.sensitivity.models import TaskModel
+
+
+@dataclass(frozen=True)
+class Tally:
+    """Answers counted.
+
+    Attributes:
+        trials: that were answered.
+        correct: of these.
+        signal: trials in which the signal's answer was right; with ``hits``, those so answered.
+        noise: trials in which another was right; with ``false_alarms``, those answered as if the signal's were.
+    """
+
+    trials: int
+    correct: int
+    signal: int = 0
+    hits: int = 0
+    noise: int = 0
+    false_alarms: int = 0
+
+    def __add__(self, other: Tally) -> Tally:
+        return Tally(*(getattr(self, name) + getattr(other, name) for name in self.__dataclass_fields__))
+
+    def __sub__(self, other: Tally) -> Tally:
+        return Tally(*(getattr(self, name) - getattr(other, name) for name in self.__dataclass_fields__))
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """d' with its 95 % interval as if answers were independent, and the bias c; NaN where something is not known."""
+
+    value: float
+    low: float = math.nan
+    high: float = math.nan
+    bias: float = math.nan
+
+
+def estimate_sensitivity(model: TaskModel, tally: Tally, answers: int = 2, *, level: float = 0.95) -> Estimate:
+    """Compute d' by the model of a task.
+
+    Rates of 0 and 1 have no finite d': half an answer is added to hits and to false alarms, and one trial to each (the log-linear
+    rule, Hautus 1995, doi:10.3758/BF03203619); where d' comes of the proportion correct, one answer by chance is added. The interval
+    is by the delta method on z scores (Macmillan & Creelman 2005, chapter 13), or Wilson's of the proportion, taken through the model.
+
+    Args:
+        model: of the task.
+        tally: the answers.
+        answers: the number of alternatives.
+        level: of confidence.
+
+    Example:
+        >>> from synthstim.analysis.sensitivity import models_of
+        >>> found = estimate_sensitivity(models_of("yes_no", 2)[0], Tally(100, 75, 50, 40, 50, 15))
+        >>> round(found.value, 2), round(found.bias, 2)
+        (1.33, -0.16)
+    """
+    if not tally.trials:
+        return Estimate(math.nan)
+    # Where only one of the two answers was ever right, hits without false alarms say less than the proportion correct.
+    if model.two_rates and answers == 2 and tally.signal and tally.noise:
+        return _of_rates(model, tally, level)
+    value = model.sensitivity((tally.correct + 1 / answers) / (tally.trials + 1), answers)
+    low, high = model.sensitivity(wilson(tally.correct / tally.trials, tally.trials, level=level), answers)
+    return Estimate(float(value), float(low), float(high))
+
+
+def _of_rates(model: TaskModel, tally: Tally, level: float) -> Estimate:
+    rates = np.array([(tally.hits + 0.5) / (tally.signal + 1), (tally.false_alarms + 0.5) / (tally.noise + 1)])
+    z = stats.norm.ppf(rates)
+    error = rates * (1 - rates) / (np.array([tally.signal, tally.noise]) * stats.norm.pdf(z) ** 2)
+    # Along the line on which the bias stays as it is.
+    half = stats.norm.ppf(0.5 + level / 2) * math.sqrt(error.sum()) / 2
+    value, low, high = (model.of_rates(*stats.norm.cdf(z + np.array([step, -step]))) for step in (0.0, -half, half))
+    return Estimate(value, low, high, bias=float(-z.mean()))

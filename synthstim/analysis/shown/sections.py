@@ -1,0 +1,250 @@
+"""What the page shows of an analysis, section by section."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from synthstim.analysis.by_condition.measure import Measure
+from synthstim.analysis.shown.page import PageTable, Section
+from synthstim.analysis.shown.plots import by_condition_plot, psychometric_plot, times_plot
+from synthstim.report.numbers import known, number, text
+
+if TYPE_CHECKING:
+    from synthstim.analysis.analyse import Analysis
+
+Row = Mapping[Any, Any]
+Cell = Callable[[Row], str]
+_SHOWN = 25
+
+
+def sections_of(found: Analysis) -> list[Section]:
+    """The sections that an analysis has something for."""
+    return list(_sections(found))
+
+
+def _sections(found: Analysis) -> Iterator[Section]:
+    if found.measure is not None:
+        plot = by_condition_plot(found.study, found.by_condition, _drawn(found.by_participant), found.measure)
+        yield Section("recognised", found.measure.title, found.caption, plot)
+    if found.notes:
+        yield Section("notes", "To be stated", points=found.notes)
+    yield _conditions(found)
+    if len(found.sensitivity):
+        yield _sensitivity(found)
+    if found.levels is not None:
+        yield _psychometric(found)
+    if found.times["answers"].any():
+        yield _times(found)
+    yield from _answers(found)
+    yield _participants(found)
+    if found.study.left_out:
+        yield Section(
+            "missing", "Metamers that were missing", count=str(len(found.study.left_out)),
+            table=PageTable(("source", "condition", "reason"), found.study.left_out),
+        )  # fmt: skip
+
+
+def _drawn(cells: pd.DataFrame) -> pd.DataFrame:
+    return cells[cells["kept"] & (cells["trials"] > 0)]
+
+
+def _conditions(found: Analysis) -> Section:
+    columns = _named(found)
+    about = ""
+    if found.measure is None:
+        columns |= _of(participants="participants", trials="trials")
+    elif found.measure.is_proportion:
+        about = (
+            "Mean over participants with its 95 % interval (participants as the random unit); the within-participant interval "
+            "(Cousineau and Morey) compares conditions; pooled is over all answers, with Wilson's interval."
+        )
+        columns |= {
+            "proportion": lambda row: number(row["proportion"], ".3f"),
+            "95 % interval": _ends("low", "high"),
+            "within participants": _ends("within_low", "within_high"),
+            "pooled": lambda row: f"{number(row['pooled'], '.3f')} ({_ends('pooled_low', 'pooled_high')(row)})",
+        } | _of(participants="participants", trials="trials")
+    else:
+        about = (
+            "Mean over participants of their mean answers with its 95 % t interval; the within-participant interval "
+            "(Cousineau and Morey) compares conditions."
+        )
+        columns |= {
+            "mean": lambda row: number(row["mean"], ".3f"),
+            "95 % interval": _ends("low", "high"),
+            "within participants": _ends("within_low", "within_high"),
+            "median": lambda row: number(row["median"], ".3g"),
+        } | _of(participants="participants", trials="trials")
+    columns["median time, s"] = lambda row: number(row["median_rt_s"], ".2f")
+    return Section("conditions", "By condition", about, table=_table(found.by_condition, columns, _texts(found)))
+
+
+def _sensitivity(found: Analysis) -> Section:
+    strategies = list(dict.fromkeys(found.sensitivity["strategy"]))
+    first = found.sensitivity[found.sensitivity["strategy"] == strategies[0]]
+    cells = found.sensitivity_by_participant
+    cells = cells[cells["kept"] & (cells["strategy"] == strategies[0])]
+    bounds = pd.concat([first["d_prime"], first["low"], first["high"], cells["d_prime"]]).dropna()
+    measure = Measure("d_prime", "d'", min(0.0, float(bounds.min())), max(1.0, float(bounds.max())))
+    said = f" The figure is by the first strategy, {strategies[0]}." if len(strategies) > 1 else ""
+    about = (
+        f"By the model of the task {found.study.task}: of the answers of all participants together, with the 95 % interval over "
+        f"participants (jackknife), and the mean of each participant's.{said}"
+    )
+    columns: dict[str, Cell] = _named(found) | (_of(strategy="strategy") if len(strategies) > 1 else {})
+    texts = len(columns)
+    columns |= {
+        "d'": lambda row: number(row["d_prime"], ".2f"),
+        "95 % interval": _ends("low", "high", ".2f"),
+        "mean of participants": lambda row: (
+            f"{number(row['mean'], '.2f')} ({_ends('mean_low', 'mean_high', '.2f')(row)})"
+        ),
+        "bias c": lambda row: number(row["bias"], ".2f"),
+    } | _of(participants="participants", trials="trials")
+    plot = by_condition_plot(found.study, first, cells, measure)
+    return Section("sensitivity", "Sensitivity d'", about, plot, _table(found.sensitivity, columns, texts))
+
+
+def _psychometric(found: Analysis) -> Section:
+    levels = found.levels
+    assert levels is not None
+    what = "staircase or other adaptive track" if levels.adaptive else "function"
+    about = (
+        f"Fitted by psignifit 4 to the answers of all participants, one {what} each; the horizontal bar is the 95 % interval of the "
+        "threshold. Large points rest on many answers."
+    )
+    columns: dict[str, Cell] = {
+        "": lambda row: text(row["curve"]),
+        "threshold": lambda row: number(row["threshold"]),
+        "95 % interval": _ends("low", "high", ".4g"),
+        "proportion there": lambda row: number(row["proportion"], ".3f"),
+        "width": lambda row: f"{number(row['width'])} ({_ends('width_low', 'width_high', '.4g')(row)})",
+        "slope": lambda row: number(row["slope"]),
+        "lapses": lambda row: number(row["lapse"], ".3f"),
+        "mean of participants": lambda row: f"{number(row['mean'])} ({_ends('mean_low', 'mean_high', '.4g')(row)})",
+    }
+    if levels.adaptive:
+        columns["mean of reversals"] = lambda row: (
+            f"{number(row['reversals_mean'])} ({_ends('reversals_low', 'reversals_high', '.4g')(row)})"
+        )
+    columns |= _of(participants="participants", trials="trials")
+    plot = psychometric_plot(levels, found.curves, found.thresholds) if found.curves else None
+    return Section("psychometric", "Psychometric functions", about, plot, _table(found.thresholds, columns, 1))
+
+
+def _times(found: Analysis) -> Section:
+    right = "right answers" if found.measure is not None and found.measure.is_proportion else "answers"
+    about = f"Times of {right}, from the onset of the trial's last stimulus."
+    columns = _named(found) | {
+        "median, s": lambda row: number(row["median_s"], ".3f"),
+        "10 to 90 %": _ends("p10_s", "p90_s"),
+        "mean of medians, s": lambda row: number(row["mean_of_medians_s"], ".3f"),
+        "answers": lambda row: text(row["answers"]),
+    }
+    plot = times_plot(found.counted_times, found.study)
+    return Section("times", "Reaction times", about, plot, _table(found.times, columns, _texts(found)))
+
+
+def _answers(found: Analysis) -> Iterator[Section]:
+    if len(found.confidence):
+        columns = _named(found) | {
+            "confidence": lambda row: number(row["confidence"], ".3g"),
+            "of right answers": lambda row: number(row["confidence_right"], ".3g"),
+            "of wrong answers": lambda row: number(row["confidence_wrong"], ".3g"),
+            "answers": lambda row: text(row["answers"]),
+        }
+        yield Section("confidence", "Confidence", table=_table(found.confidence, columns, _texts(found)))
+    if found.measure is None or (found.measure.is_proportion and 1 < len(found.study.answers) <= 12):
+        scored = found.answers["right"].notna().any()
+        columns = _of(condition="condition") | (_of(right="right") if scored else {}) | _of(response="answered")
+        texts = len(columns)
+        columns |= {
+            "times": lambda row: text(row["count"]),
+            "proportion": lambda row: number(row["proportion"], ".3f"),
+            "95 % interval": _ends("low", "high"),
+        }
+        yield Section("answers", "Answers", table=_table(found.answers, columns, texts))
+    elif len(found.confusions):
+        columns = _of(
+            condition="condition",
+            right="said" if found.study.is_listening else "right",
+            response="answered",
+            count="times",
+        )
+        yield Section("confused", "Most frequent confusions", table=_table(found.confusions.head(_SHOWN), columns, 3))
+    if len(found.chosen):
+        columns = _of(stimulus="stimulus", shown="shown", chosen="chosen") | {
+            "proportion": lambda row: number(row["proportion"], ".3f")
+        }
+        yield Section("chosen", "Most often chosen", table=_table(found.chosen.head(_SHOWN), columns, 1))
+
+
+def _participants(found: Analysis) -> Section:
+    def check(row: Row) -> str:
+        if not row["headphone_attempts"]:
+            return "none"
+        again = f", attempt {row['headphone_attempts']}" if row["headphone_attempts"] > 1 else ""
+        return f"{row['headphone_correct']} of {row['headphone_trials']}{again}"
+
+    table = found.participants
+    columns: dict[str, Cell] = (
+        _of(participant="participant")
+        | {
+            "": lambda row: "kept" if row["kept"] else "left out",
+            "reason": lambda row: text(row["reason"]),
+            "headphone check": check,
+            "catch trials": lambda row: (
+                f"{row['catch_correct']} of {row['catch_trials']}" if row["catch_trials"] else "none"
+            ),
+            "main trials": lambda row: (
+                text(row["main_answered"]) + (f" of {text(row['main_planned'])}" if known(row["main_planned"]) else "")
+            ),
+        }
+        | _of(main_interrupted="interrupted")
+    )
+    for name, head in (
+        ("main_aborted", "aborted"),
+        ("main_no_response", "without answer"),
+        ("missed_refreshes", "missed refreshes"),
+    ):
+        if table[name].any():
+            columns |= _of(**{name: head})
+    out = frozenset(at for at, kept in enumerate(table["kept"]) if not kept)
+    count = f"{int(table['kept'].sum())} of {len(table)} kept"
+    return Section("participants", "Participants", table=_table(table, columns, 3, out), count=count)
+
+
+def _named(found: Analysis) -> dict[str, Cell]:
+    """The columns that tell conditions; those that say nothing of any are left out."""
+    columns = ["condition", *(name for name in found.study.columns if found.by_condition[name].notna().any())]
+    return _of(**{name: "model" if name == "observer" else name for name in columns})
+
+
+def _texts(found: Analysis) -> int:
+    return len(_named(found))
+
+
+def _of(**heads: str) -> dict[str, Cell]:
+    """Columns shown as they are: column -> its head."""
+
+    def shown(name: str) -> Cell:
+        return lambda row: text(row[name])
+
+    return {head: shown(name) for name, head in heads.items()}
+
+
+def _ends(low: str, high: str, style: str = ".3f") -> Cell:
+    return lambda row: f"{number(row[low], style)} to {number(row[high], style)}" if known(row[low]) else "–"
+
+
+def _table(
+    table: pd.DataFrame, columns: Mapping[str, Cell], texts: int, out: frozenset[int] = frozenset()
+) -> PageTable:
+    rows: Sequence[Row] = table.to_dict("records")
+    return PageTable(
+        tuple(columns), tuple(tuple(cell(row) for cell in columns.values()) for row in rows),
+        frozenset(range(texts, len(columns))), out,
+    )  # fmt: skip
