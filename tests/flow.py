@@ -61,7 +61,7 @@ ROOMS: list[dict[str, str]] = [
     {"presented": "what was shown, as NWB and BIDS events"},
     {"report": "the page that people look at and listen to"},
     {"modalities.image.report": "images on it", "modalities.sound.report": "sounds on it"},
-    {"analysis": "what listeners answered, and how many are needed"},
+    {"analysis": "what participants answered, and how many are needed"},
     {"simulate": "an animal to rehearse with"},
     {"evolve": "a closed loop without a model"},
     {"online": "one trial by trial"},

@@ -15,11 +15,22 @@ from synthstim.analysis.answered.study import LISTENING, NATURAL, Study
 from synthstim.analysis.power import population, skills_of
 from synthstim.analysis.shown.tables import table_text
 from synthstim.errors import InputError
-from synthstim.experiment.runtime.trials import TRIAL_COLUMNS
+from synthstim.experiment.runtime.trials import trial_columns
 from synthstim.experiment.sounds.balance import balanced_conditions, order_of, with_catch
 
 _KNOWS_CATCH, _HEARS_TONES, _GUESSES_TONES = 0.98, 0.99, 1 / 3
 Counts = NDArray[np.int64]
+TRIAL_COLUMNS = trial_columns(("source", "observer", "layer"), ("tones", "heard"))
+# What listening tests of release 0.1 called the same, and the columns that they had.
+EARLIER = {
+    "session": "run", "right": "word", "response": "answer", "response_time": "rt_s", "heard": "stimulus_id",
+    "heard_sha256": "sha256", "heard_onset_s": "onset_s", "first_key_time": "first_key_s",
+}  # fmt: skip
+EARLIER_COLUMNS = (
+    "participant", "run", "part", "attempt", "trial", "catch", "source", "condition", "observer", "layer", "stimulus_id",
+    "file", "sha256", "word", "answer", "correct", "status", "played", "underflows", "onset_s", "duration_s", "rt_s", "first_key_s",
+    "replaced", "headphone_passed", "time",
+)  # fmt: skip
 
 
 def simulate_trials(
@@ -64,7 +75,7 @@ def simulate_trials(
         parts.append(_headphone(design, number, poor, generator))
         parts.append(_main(design, number, np.array(plan), skills[number - 1], poor, seed, generator))
     table = pd.concat([part for part in parts if len(part)], ignore_index=True)
-    return table.astype({"catch": "boolean", "correct": "boolean"})
+    return table.astype({"correct": "boolean", "attempt": "Int64"})
 
 
 def _main(
@@ -86,13 +97,13 @@ def _main(
     )
     by_name = {one.condition: one for one in design.conditions}
     sources = np.where(catch, np.char.add("catch", source.astype(str)), np.char.add("source", source.astype(str)))
-    table = _rows(design, number, "main", len(mixed), generator)
+    table = _rows(design, number, np.where(catch, "catch", "main"), generator)
     return table.assign(
-        catch=catch, source=sources, condition=names, correct=correct,
+        source=sources, pair=sources, condition=names, correct=correct,
         observer=pd.Series([by_name[name].observer if name in by_name else None for name in names], dtype=object),
         layer=pd.Series([by_name[name].layer if name in by_name else None for name in names], dtype=object),
-        stimulus_id=np.char.add(np.char.add(sources, "_"), names), word=np.array(design.answers)[word],
-        answer=np.array(design.answers)[answer],
+        heard=np.char.add(np.char.add(sources, "_"), names), right=np.array(design.answers)[word],
+        response=np.array(design.answers)[answer],
     )  # fmt: skip
 
 
@@ -100,19 +111,37 @@ def _headphone(design: Study, number: int, poor: bool, generator: np.random.Gene
     heard = design.criteria.headphone_trials
     correct = generator.random(heard) < (_GUESSES_TONES if poor else _HEARS_TONES)
     softest = generator.integers(0, 3, heard)
-    table = _rows(design, number, "headphone", heard, generator)
+    table = _rows(design, number, np.full(heard, "headphone"), generator)
     return table.assign(
-        correct=correct, word=(softest + 1).astype(str), answer=((softest + ~correct) % 3 + 1).astype(str)
+        correct=correct,
+        attempt=1,
+        condition="headphone",
+        right=(softest + 1).astype(str),
+        response=((softest + ~correct) % 3 + 1).astype(str),
     )
 
 
-def _rows(design: Study, number: int, part: str, count: int, generator: np.random.Generator) -> pd.DataFrame:
+def _rows(design: Study, number: int, phases: NDArray[np.str_], generator: np.random.Generator) -> pd.DataFrame:
+    count = len(phases)
     table = pd.DataFrame({name: pd.Series([None] * count, dtype=object) for name in TRIAL_COLUMNS})
     times = np.exp(generator.normal(1.0, 0.35, count))
     return table.assign(
-        participant=number, run=1, part=part, attempt=1, trial=np.arange(count), catch=False, status="answered",
-        played=True, rt_s=times.round(6), replaced=0,
+        participant=number, session=1, phase=phases, trial=np.arange(count), block=0, status="answered", played=True,
+        response_time=times.round(6), replaced=0,
     )  # fmt: skip
+
+
+def as_earlier(trials: pd.DataFrame) -> pd.DataFrame:
+    """The same trials as listening tests of release 0.1 wrote them."""
+    catch = trials["phase"] == "catch"
+    table = trials.rename(columns=EARLIER).assign(
+        part=trials["phase"].mask(catch, "main"),
+        catch=catch,
+        attempt=trials["attempt"].fillna(1),
+        file=None,
+        duration_s=None,
+    )
+    return table[[*EARLIER_COLUMNS]]
 
 
 def write_experiment(design: Study, trials: pd.DataFrame, out: str | Path) -> Path:
@@ -136,5 +165,5 @@ def write_experiment(design: Study, trials: pd.DataFrame, out: str | Path) -> Pa
     (root / "manifest.json").write_text(json.dumps(manifest, indent=2) + "\n", encoding="utf-8")
     for number, own in trials.groupby("participant"):
         path = root / "data" / f"{LISTENING}_participant_{number:03d}_trials.tsv"
-        path.write_text(table_text(own[[*TRIAL_COLUMNS]]), encoding="utf-8", newline="\n")
+        path.write_text(table_text(own), encoding="utf-8", newline="\n")
     return root

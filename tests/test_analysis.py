@@ -15,7 +15,7 @@ import pytest
 from analysis_fixture import PARTICIPANTS, PUBLISHED, WORDS, accuracies_of, design_of
 from report_browser import MARKS, open_browser, require_quiet
 from scipy import stats
-from simulated_listeners import simulate_trials, write_experiment
+from simulated_listeners import EARLIER_COLUMNS, TRIAL_COLUMNS, as_earlier, simulate_trials, write_experiment
 from typer.testing import CliRunner
 
 from synthstim.analysis import (
@@ -36,8 +36,7 @@ from synthstim.analysis.power import population, skills_of
 from synthstim.analysis.shown.figure import places
 from synthstim.cli import app
 from synthstim.errors import InputError
-from synthstim.experiment.protocol import protocols_folder
-from synthstim.experiment.runtime.trials import PARTS, TRIAL_COLUMNS
+from synthstim.experiment.runtime.plan import PARTS
 
 SMALL = Study(
     (Condition("natural"), Condition("conv1", "net", "conv1"), Condition("conv2", "net", "conv2")), WORDS[:40], 6, 4
@@ -169,9 +168,21 @@ def test_within_participant_intervals_leave_differences_between_participants_out
 # Tables and files.
 
 
+def test_tables_of_earlier_exports_say_the_same(small_trials, tmp_path):
+    old = as_earlier(small_trials)
+    assert tuple(old.columns) == EARLIER_COLUMNS
+    folders = [
+        write_experiment(SMALL, trials, tmp_path / name) for name, trials in (("new", small_trials), ("old", old))
+    ]
+    new, earlier = (analyse_experiment(folder) for folder in folders)
+    pd.testing.assert_frame_equal(new.by_condition, earlier.by_condition)
+    pd.testing.assert_frame_equal(new.participants, earlier.participants)
+    pd.testing.assert_frame_equal(new.confusions, earlier.confusions)
+
+
 def test_proportions_are_those_of_a_plain_count(small_trials):
     found = analyse_trials(small_trials, SMALL)
-    main = small_trials[(small_trials["part"] == "main") & ~small_trials["catch"]]
+    main = small_trials[small_trials["phase"] == "main"]
     for row in found.by_participant.itertuples():
         own = main[(main["participant"] == row.participant) & (main["condition"] == row.condition)]
         assert (row.trials, row.correct) == (len(own), own["correct"].sum())
@@ -238,18 +249,22 @@ def test_r_reads_yes_and_no_as_numbers(folder):
     analyse_experiment(folder)
     trials = pd.read_csv(table_of(folder, 1), sep="\t", dtype=str, keep_default_na=False)
     kinds = {name: as_r_reads(trials[name]) for name in trials}
-    assert {kinds[name] for name in ("catch", "correct", "played", "trial", "run", "replaced")} == {"integer"}
-    assert kinds["rt_s"] == "numeric"
+    assert {kinds[name] for name in ("correct", "played", "trial", "session", "replaced")} == {"integer"}
+    assert kinds["response_time"] == "numeric"
     kept = pd.read_csv(folder / "analysis" / "participants.tsv", sep="\t", dtype=str, keep_default_na=False)["kept"]
     assert as_r_reads(kept) == "integer"
 
 
 @pytest.mark.skipif(shutil.which("Rscript") is None, reason="R is not installed")
-def test_the_r_of_the_readme_gives_the_same_proportions(folder):
+def test_the_lines_for_r_give_the_same_proportions(folder):
     found = analyse_experiment(folder)
-    script = protocols_folder() / "analyse.R"
     done = subprocess.run(
-        ["Rscript", "--vanilla", str(script)], cwd=folder, capture_output=True, text=True, timeout=600, check=False
+        ["Rscript", "--vanilla", "mixed_model.R"],
+        cwd=folder / "analysis",
+        capture_output=True,
+        text=True,
+        timeout=600,
+        check=False,
     )
     if "there is no package called" in done.stderr:
         pytest.skip("lme4 is not installed for R")
@@ -258,13 +273,14 @@ def test_the_r_of_the_readme_gives_the_same_proportions(folder):
     for row in found.by_condition.itertuples():
         assert float(shares[row.condition]) == pytest.approx(row.pooled, abs=1e-6)
     # A harder condition has lower odds than natural recordings.
-    slopes = dict(re.findall(r"^condition(conv\d) +(-?[\d.]+)", done.stdout, re.MULTILINE))
+    odds = done.stdout.partition("Logarithms of the reaction times")[0]
+    slopes = dict(re.findall(r"^condition(conv\d) +(-?[\d.]+)", odds, re.MULTILINE))
     assert float(slopes["conv2"]) < float(slopes["conv1"]) < 0
 
 
 def test_confusions_are_counted(small_trials):
     found = analyse_trials(small_trials, SMALL).confusions
-    main = small_trials[(small_trials["part"] == "main") & ~small_trials["catch"]]
+    main = small_trials[small_trials["phase"] == "main"]
     assert found["count"].sum() == (~main["correct"].astype(bool)).sum()
     assert (found["right"] != found["response"]).all()
 
@@ -285,12 +301,12 @@ def test_careless_participants_are_left_out_and_named():
 
 
 def headphone_rows(trials, participant: int, *, attempt: int, correct: int) -> pd.DataFrame:
-    check = trials[(trials["participant"] == participant) & (trials["part"] == "headphone")]
+    check = trials[(trials["participant"] == participant) & (trials["phase"] == "headphone")]
     return check.assign(attempt=attempt, correct=pd.array(np.arange(len(check)) < correct, dtype="boolean"))
 
 
 def test_the_last_attempt_at_the_headphone_check_counts(small_trials):
-    rest = small_trials[~((small_trials["participant"] == 2) & (small_trials["part"] == "headphone"))]
+    rest = small_trials[~((small_trials["participant"] == 2) & (small_trials["phase"] == "headphone"))]
 
     def kept(*attempts) -> pd.Series:
         rows = [headphone_rows(small_trials, 2, attempt=n, correct=right) for n, right in enumerate(attempts, start=1)]
@@ -304,7 +320,7 @@ def test_the_last_attempt_at_the_headphone_check_counts(small_trials):
 
 
 def test_a_check_that_was_not_ended_is_no_pass(small_trials):
-    check = (small_trials["participant"] == 3) & (small_trials["part"] == "headphone")
+    check = (small_trials["participant"] == 3) & (small_trials["phase"] == "headphone")
     found = analyse_trials(small_trials[~(check & (small_trials["trial"] >= 4))], SMALL).participants.set_index(
         "participant"
     )
@@ -312,18 +328,18 @@ def test_a_check_that_was_not_ended_is_no_pass(small_trials):
 
 
 def test_where_no_check_was_made_nobody_fails_it(small_trials):
-    found = analyse_trials(small_trials[small_trials["part"] == "main"], SMALL)
+    found = analyse_trials(small_trials[small_trials["phase"] != "headphone"], SMALL)
     assert found.participants["kept"].all()
     assert "No headphone check was made." in found.notes
 
 
 def test_interrupted_trials_are_counted_and_left_out(small_trials):
     trials = small_trials.copy()
-    hit = (trials["participant"] == 1) & (trials["part"] == "main") & (trials["trial"] == 3)
-    trials.loc[hit, ["status", "answer"]] = ["interrupted", None]
+    hit = (trials["participant"] == 1) & (trials["phase"] != "headphone") & (trials["trial"] == 3)
+    trials.loc[hit, ["status", "response"]] = ["interrupted", None]
     trials.loc[hit, "correct"] = pd.NA
     found, before = analyse_trials(trials, SMALL), analyse_trials(small_trials, SMALL)
-    catch = bool(trials.loc[hit, "catch"].iloc[0])
+    catch = trials.loc[hit, "phase"].iloc[0] == "catch"
     assert found.by_condition["trials"].sum() == before.by_condition["trials"].sum() - (not catch)
     assert "1 trial was interrupted and left out." in found.notes
 
@@ -433,11 +449,11 @@ def _words(folder):
 
 
 def _number(folder):
-    changed(table_of(folder, 3), lambda text: text.replace("3\t1\tmain", "3\tone\tmain", 1))
+    changed(table_of(folder, 3), lambda text: re.sub(r"^3\t1\t", "3\tone\t", text, count=1, flags=re.MULTILINE))
 
 
 def _flag(folder):
-    changed(table_of(folder, 3), lambda text: text.replace("\t1\tanswered", "\tyes\tanswered", 1))
+    changed(table_of(folder, 3), lambda text: re.sub(r"(\tword\d+\tword\d+\t)[01]\t", r"\1yes\t", text, count=1))
 
 
 def _trial_twice(folder):
@@ -449,7 +465,7 @@ def _beyond(folder):
 
 
 def _says_nothing(folder):
-    changed(table_of(folder, 3), lambda text: re.sub(r"\t[01]\tanswered", "\tn/a\tanswered", text, count=1))
+    changed(table_of(folder, 3), lambda text: re.sub(r"(\tword\d+\tword\d+\t)[01]\t", r"\1n/a\t", text, count=1))
 
 
 def _bytes(folder):
@@ -478,7 +494,7 @@ def test_what_cannot_be_analysed_is_one_sentence(folder, spoil, said):
 @pytest.mark.parametrize(
     ("spoil", "number", "said"),
     [
-        (_short_line, 2, r"participant_002_trials\.tsv, line 8 has 25 of 26 cells"),
+        (_short_line, 2, r"participant_002_trials\.tsv, line 8 has 34 of 35 cells"),
         (_other_columns, 2, r"participant_002_trials\.tsv is not a table of trials"),
         (_copy, 1, "participant 1 is in .* and in .*: remove the one that is a copy"),
         (
@@ -487,7 +503,7 @@ def test_what_cannot_be_analysed_is_one_sentence(folder, spoil, said):
             "participant 3 has the condition 'conv7', which is not among the conditions of this experiment",
         ),
         (_words, 3, "participant 3 has the right answer 'zebra', which is not among the 40 words of this experiment"),
-        (_number, 3, "a cell in the column run that is not a whole number"),
+        (_number, 3, "a cell in the column session that is not a whole number"),
         (_flag, 3, "a cell in the column correct that is neither 1 nor 0"),
         (_trial_twice, 3, "participant 3 has the trial 33 twice"),
         (_beyond, 6, "participant 6 given; this experiment is for participants 1 to 4"),
@@ -513,7 +529,7 @@ def test_a_damaged_participant_is_left_out_and_the_others_are_analysed(folder, s
 
 def test_nobody_left_is_one_sentence_with_the_reasons(folder):
     for path in (folder / "data").iterdir():
-        changed(path, lambda text: re.sub(r"(\theadphone\t.*)\t1\tanswered", r"\1\t0\tanswered", text))
+        changed(path, lambda text: re.sub(r"(\theadphone\t.*\t[123]\t[123])\t1\t", r"\1\t0\t", text))
     with pytest.raises(
         InputError, match=r"no participant is left .*1: headphone check failed: 0 of 6 correct.*and 1 more"
     ):
@@ -540,11 +556,11 @@ def test_the_same_seed_simulates_the_same_trials():
 
 
 def test_each_source_is_heard_once_and_conditions_are_balanced(small_trials):
-    main = small_trials[small_trials["part"] == "main"]
+    main = small_trials[small_trials["phase"] != "headphone"]
     assert not main.duplicated(["participant", "source"]).any()
-    assert set(main[~main["catch"]].groupby(["participant", "condition"]).size()) == {10}
-    assert set(main[main["catch"]]["condition"]) == {"natural"}
-    assert ((main["word"] == main["answer"]) == main["correct"]).all()
+    assert set(main[main["phase"] == "main"].groupby(["participant", "condition"]).size()) == {10}
+    assert set(main[main["phase"] == "catch"]["condition"]) == {"natural"}
+    assert ((main["right"] == main["response"]) == main["correct"]).all()
 
 
 def test_skills_have_the_population_s_mean_and_the_spread_asked_for():

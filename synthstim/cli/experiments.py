@@ -73,16 +73,22 @@ def run(
 
 @app.command()
 def analyse(
-    experiment: Annotated[Path, typer.Argument(help="A listening test that participants have done")],
+    experiment: Annotated[Path, typer.Argument(help="An exported experiment that participants have done")],
     out: Annotated[
         Path | None, typer.Option(help="Folder of the tables and the figure; by default EXPERIMENT/analysis")
     ] = None,
+    over: Annotated[
+        Optional[str],  # noqa: UP045 - typer on 3.10
+        typer.Option(
+            metavar="COLUMN", help="Column of psychometric functions; by default the adaptive one, or one of numbers"
+        ),
+    ] = None,
     rehearsal: Annotated[bool, typer.Option("--rehearsal", help="Of what rehearsals wrote, not of real data")] = False,
 ) -> None:
-    """Proportion recognised by stage, with confidence intervals, exclusions and the figure."""
+    """Proportions, d', thresholds and times by condition, with intervals, exclusions and figures."""
     from synthstim.analysis import analyse_experiment
 
-    found = analyse_experiment(experiment, out, rehearsal=rehearsal)
+    found = analyse_experiment(experiment, out, over=over, rehearsal=rehearsal)
     say(found.summary)
     for path in found.files:
         say(f"written {path}")

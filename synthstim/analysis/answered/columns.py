@@ -20,7 +20,7 @@ _PHASES = {"demo": "practice"}
 _WHOLE = ("participant", "session", "run", "attempt", "trial")
 _NUMBERS = (
     "level", "response_time", "rt_s", "confidence", "confidence_time", "missed_refreshes", "underflows", "onset_s",
-    "duration_s", "first_key_s",
+    "duration_s", "first_key_s", "first_key_time",
 )  # fmt: skip
 _FLAGS = ("catch", "correct", "played")
 # Experiments exported before said true and false.
@@ -72,6 +72,8 @@ def as_one_table(table: pd.DataFrame) -> pd.DataFrame:
     absent |= {name: pd.NA for name in ("right", "response", "pair") if name not in table}
     absent |= {name: float("nan") for name in ("response_time",) if name not in table}
     table = table.assign(phase=phase, **absent)
+    # Parts that are done once have no attempt.
+    table["attempt"] = table["attempt"].fillna(1).astype("int64")
     table["correct"] = (
         table["correct"].astype("boolean") if "correct" in table else pd.array([pd.NA] * len(table), "boolean")
     )

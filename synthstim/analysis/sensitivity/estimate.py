@@ -13,7 +13,7 @@ from synthstim.analysis.sensitivity.models import TaskModel
 
 
 @dataclass(frozen=True)
-class Tally:
+class AnswerCounts:
     """Answers counted.
 
     Attributes:
@@ -30,11 +30,11 @@ class Tally:
     noise: int = 0
     false_alarms: int = 0
 
-    def __add__(self, other: Tally) -> Tally:
-        return Tally(*(getattr(self, name) + getattr(other, name) for name in self.__dataclass_fields__))
+    def __add__(self, other: AnswerCounts) -> AnswerCounts:
+        return AnswerCounts(*(getattr(self, name) + getattr(other, name) for name in self.__dataclass_fields__))
 
-    def __sub__(self, other: Tally) -> Tally:
-        return Tally(*(getattr(self, name) - getattr(other, name) for name in self.__dataclass_fields__))
+    def __sub__(self, other: AnswerCounts) -> AnswerCounts:
+        return AnswerCounts(*(getattr(self, name) - getattr(other, name) for name in self.__dataclass_fields__))
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ class Estimate:
     bias: float = math.nan
 
 
-def estimate_sensitivity(model: TaskModel, tally: Tally, answers: int = 2, *, level: float = 0.95) -> Estimate:
+def estimate_sensitivity(model: TaskModel, tally: AnswerCounts, answers: int = 2, *, level: float = 0.95) -> Estimate:
     """Compute d' by the model of a task.
 
     Rates of 0 and 1 have no finite d': half an answer is added to hits and to false alarms, and one trial to each (the log-linear
@@ -62,7 +62,7 @@ def estimate_sensitivity(model: TaskModel, tally: Tally, answers: int = 2, *, le
 
     Example:
         >>> from synthstim.analysis.sensitivity import models_of
-        >>> found = estimate_sensitivity(models_of("yes_no", 2)[0], Tally(100, 75, 50, 40, 50, 15))
+        >>> found = estimate_sensitivity(models_of("yes_no", 2)[0], AnswerCounts(100, 75, 50, 40, 50, 15))
         >>> round(found.value, 2), round(found.bias, 2)
         (1.33, -0.16)
     """
@@ -76,7 +76,7 @@ def estimate_sensitivity(model: TaskModel, tally: Tally, answers: int = 2, *, le
     return Estimate(float(value), float(low), float(high))
 
 
-def _of_rates(model: TaskModel, tally: Tally, level: float) -> Estimate:
+def _of_rates(model: TaskModel, tally: AnswerCounts, level: float) -> Estimate:
     rates = np.array([(tally.hits + 0.5) / (tally.signal + 1), (tally.false_alarms + 0.5) / (tally.noise + 1)])
     z = stats.norm.ppf(rates)
     error = rates * (1 - rates) / (np.array([tally.signal, tally.noise]) * stats.norm.pdf(z) ** 2)

@@ -11,7 +11,7 @@ from synthstim.analysis.answered.columns import answered
 from synthstim.analysis.answered.study import Study
 from synthstim.analysis.by_condition.groups import group_columns, group_rows
 from synthstim.analysis.intervals import UNKNOWN, Interval, student
-from synthstim.analysis.sensitivity.estimate import Tally, estimate_sensitivity
+from synthstim.analysis.sensitivity.estimate import AnswerCounts, estimate_sensitivity
 from synthstim.analysis.sensitivity.models import TaskModel, models_of
 
 SENSITIVITY = {
@@ -27,7 +27,7 @@ SENSITIVITY = {
     "bias": "Criterion c of their answers: above 0, the first answer (yes, different) was given too rarely",
 }
 BY_PARTICIPANT = ("participant", "condition", "strategy", "trials", "d_prime", "low", "high", "bias", "kept")
-Tallies = Mapping[tuple[int, str], Tally]
+ByCell = Mapping[tuple[int, str], AnswerCounts]
 
 
 def signal_answer(model: TaskModel, study: Study) -> str:
@@ -35,8 +35,8 @@ def signal_answer(model: TaskModel, study: Study) -> str:
     return model.signal if model.signal in study.answers else study.answers[0]
 
 
-def tally_answers(trials: pd.DataFrame, study: Study, signal: str) -> dict[tuple[int, str], Tally]:
-    """Answered main trials counted, by participant and condition.
+def tally_answers(trials: pd.DataFrame, study: Study, signal: str) -> dict[tuple[int, str], AnswerCounts]:
+    """AnswerCounts main trials counted, by participant and condition.
 
     A condition without any trial of noise, or without any of signal, takes those of the participant's other conditions that have
     only them: natural stimuli, for instance, are the noise of every layer.
@@ -44,7 +44,7 @@ def tally_answers(trials: pd.DataFrame, study: Study, signal: str) -> dict[tuple
     main = answered(trials)
     main = main[main["correct"].notna()].assign(is_signal=main["right"] == signal, said=main["response"] == signal)
     counted = {
-        (int(number), str(condition)): Tally(
+        (int(number), str(condition)): AnswerCounts(
             len(own), int(own["correct"].sum()), int(own["is_signal"].sum()), int((own["is_signal"] & own["said"]).sum()),
             int((~own["is_signal"]).sum()), int((~own["is_signal"] & own["said"]).sum()),
         )
@@ -53,12 +53,12 @@ def tally_answers(trials: pd.DataFrame, study: Study, signal: str) -> dict[tuple
     return {key: _with_noise(tally, key[0], counted, study) for key, tally in counted.items()}
 
 
-def _with_noise(tally: Tally, participant: int, counted: Tallies, study: Study) -> Tally:
+def _with_noise(tally: AnswerCounts, participant: int, counted: ByCell, study: Study) -> AnswerCounts:
     if not shares_noise(study) or tally.noise or not tally.signal:
         return tally
     others = [one for (number, _), one in counted.items() if number == participant and one.noise and not one.signal]
     noise, alarms = sum(one.noise for one in others), sum(one.false_alarms for one in others)
-    return Tally(tally.trials, tally.correct, tally.signal, tally.hits, noise, alarms)
+    return AnswerCounts(tally.trials, tally.correct, tally.signal, tally.hits, noise, alarms)
 
 
 def shares_noise(study: Study) -> bool:
@@ -125,7 +125,7 @@ def sensitivity_by_condition(
     return pd.DataFrame(rows, columns=[*group_columns(study), *SENSITIVITY])
 
 
-def jackknife(model: TaskModel, tallies: Sequence[Tally], answers: int) -> Interval:
+def jackknife(model: TaskModel, tallies: Sequence[AnswerCounts], answers: int) -> Interval:
     """The 95 % interval of pooled d', participants being the random unit: t's, of the values that leave one out each.
 
     It is never narrower than that of the answers alone, which a jackknife of answers that are all right would be.
@@ -143,7 +143,7 @@ def jackknife(model: TaskModel, tallies: Sequence[Tally], answers: int) -> Inter
     return min(pooled.value - half, pooled.low), max(pooled.value + half, pooled.high)
 
 
-def _defined(tally: Tally, study: Study) -> bool:
+def _defined(tally: AnswerCounts, study: Study) -> bool:
     """Whether a condition has a d': where noise serves others, it has none of its own."""
     if not shares_noise(study):
         return tally.trials > 0

@@ -21,13 +21,14 @@ model <- function(left, right) as.formula(paste(left, "~", right, "+", random))
 library(lme4)
 """
 _CORRECT = """
-# Log odds of a right answer; each condition against the first.
+cat("Log odds of a right answer; each condition against the first\\n")
 print(aggregate(correct ~ condition, main, mean))
 fit <- glmer(model("correct", if (several) "condition" else "1"), main, family = binomial)
 print(summary(fit)$coefficients)
 """
 _RATES = """
-# The same in units of d' (DeCarlo 1998): the slope of signal is {scale}; with conditions, those of condition:signal are its changes.
+# DeCarlo 1998, doi:10.1037/1082-989X.3.2.186
+cat("In units of d': the slope of signal is {scale}; those of condition:signal are its changes\\n")
 main$said <- as.integer(main$response == "{signal}")
 main$signal <- ifelse(main$right == "{signal}", 0.5, -0.5)
 if (length(unique(main$signal)) > 1) {{
@@ -36,13 +37,13 @@ if (length(unique(main$signal)) > 1) {{
 }}
 """
 _NUMBERS = """
-# Mean answers; each condition against the first.
+cat("Mean answers; each condition against the first\\n")
 print(aggregate(response ~ condition, main, mean))
 fit <- lmer(model("response", if (several) "condition" else "1"), main)
 print(summary(fit)$coefficients)
 """
 _TIMES = """
-# Reaction times, as logarithms{which}.
+cat("Logarithms of the reaction times{which}\\n")
 timed <- subset(main, !is.na(response_time) & response_time > 0{only})
 fit <- lmer(model("log(response_time)", if (several) "condition" else "1"), timed)
 print(summary(fit)$coefficients)

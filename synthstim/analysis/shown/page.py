@@ -45,7 +45,7 @@ class PageTable:
 
 
 @dataclass(frozen=True)
-class Section:
+class PageSection:
     """A section of the page: what it is about, perhaps a figure, perhaps a table."""
 
     key: str
@@ -57,7 +57,7 @@ class Section:
     count: str = ""
 
 
-def render(*, title: str, over: str, lead: str, sections: Sequence[Section]) -> str:
+def render(*, title: str, over: str, lead: str, sections: Sequence[PageSection]) -> str:
     """The page's HTML.
 
     Args:

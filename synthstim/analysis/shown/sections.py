@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from synthstim.analysis.by_condition.measure import Measure
-from synthstim.analysis.shown.page import PageTable, Section
+from synthstim.analysis.shown.page import PageSection, PageTable
 from synthstim.analysis.shown.plots import by_condition_plot, psychometric_plot, times_plot
 from synthstim.report.numbers import known, number, text
 
@@ -20,17 +20,17 @@ Cell = Callable[[Row], str]
 _SHOWN = 25
 
 
-def sections_of(found: Analysis) -> list[Section]:
+def sections_of(found: Analysis) -> list[PageSection]:
     """The sections that an analysis has something for."""
     return list(_sections(found))
 
 
-def _sections(found: Analysis) -> Iterator[Section]:
+def _sections(found: Analysis) -> Iterator[PageSection]:
     if found.measure is not None:
         plot = by_condition_plot(found.study, found.by_condition, _drawn(found.by_participant), found.measure)
-        yield Section("recognised", found.measure.title, found.caption, plot)
+        yield PageSection("recognised", found.measure.title, found.caption, plot)
     if found.notes:
-        yield Section("notes", "To be stated", points=found.notes)
+        yield PageSection("notes", "To be stated", points=found.notes)
     yield _conditions(found)
     if len(found.sensitivity):
         yield _sensitivity(found)
@@ -41,7 +41,7 @@ def _sections(found: Analysis) -> Iterator[Section]:
     yield from _answers(found)
     yield _participants(found)
     if found.study.left_out:
-        yield Section(
+        yield PageSection(
             "missing", "Metamers that were missing", count=str(len(found.study.left_out)),
             table=PageTable(("source", "condition", "reason"), found.study.left_out),
         )  # fmt: skip
@@ -51,7 +51,7 @@ def _drawn(cells: pd.DataFrame) -> pd.DataFrame:
     return cells[cells["kept"] & (cells["trials"] > 0)]
 
 
-def _conditions(found: Analysis) -> Section:
+def _conditions(found: Analysis) -> PageSection:
     columns = _named(found)
     about = ""
     if found.measure is None:
@@ -79,10 +79,10 @@ def _conditions(found: Analysis) -> Section:
             "median": lambda row: number(row["median"], ".3g"),
         } | _of(participants="participants", trials="trials")
     columns["median time, s"] = lambda row: number(row["median_rt_s"], ".2f")
-    return Section("conditions", "By condition", about, table=_table(found.by_condition, columns, _texts(found)))
+    return PageSection("conditions", "By condition", about, table=_table(found.by_condition, columns, _texts(found)))
 
 
-def _sensitivity(found: Analysis) -> Section:
+def _sensitivity(found: Analysis) -> PageSection:
     strategies = list(dict.fromkeys(found.sensitivity["strategy"]))
     first = found.sensitivity[found.sensitivity["strategy"] == strategies[0]]
     cells = found.sensitivity_by_participant
@@ -105,10 +105,10 @@ def _sensitivity(found: Analysis) -> Section:
         "bias c": lambda row: number(row["bias"], ".2f"),
     } | _of(participants="participants", trials="trials")
     plot = by_condition_plot(found.study, first, cells, measure)
-    return Section("sensitivity", "Sensitivity d'", about, plot, _table(found.sensitivity, columns, texts))
+    return PageSection("sensitivity", "Sensitivity d'", about, plot, _table(found.sensitivity, columns, texts))
 
 
-def _psychometric(found: Analysis) -> Section:
+def _psychometric(found: Analysis) -> PageSection:
     levels = found.levels
     assert levels is not None
     what = "staircase or other adaptive track" if levels.adaptive else "function"
@@ -132,10 +132,10 @@ def _psychometric(found: Analysis) -> Section:
         )
     columns |= _of(participants="participants", trials="trials")
     plot = psychometric_plot(levels, found.curves, found.thresholds) if found.curves else None
-    return Section("psychometric", "Psychometric functions", about, plot, _table(found.thresholds, columns, 1))
+    return PageSection("psychometric", "Psychometric functions", about, plot, _table(found.thresholds, columns, 1))
 
 
-def _times(found: Analysis) -> Section:
+def _times(found: Analysis) -> PageSection:
     right = "right answers" if found.measure is not None and found.measure.is_proportion else "answers"
     about = f"Times of {right}, from the onset of the trial's last stimulus."
     columns = _named(found) | {
@@ -145,10 +145,10 @@ def _times(found: Analysis) -> Section:
         "answers": lambda row: text(row["answers"]),
     }
     plot = times_plot(found.counted_times, found.study)
-    return Section("times", "Reaction times", about, plot, _table(found.times, columns, _texts(found)))
+    return PageSection("times", "Reaction times", about, plot, _table(found.times, columns, _texts(found)))
 
 
-def _answers(found: Analysis) -> Iterator[Section]:
+def _answers(found: Analysis) -> Iterator[PageSection]:
     if len(found.confidence):
         columns = _named(found) | {
             "confidence": lambda row: number(row["confidence"], ".3g"),
@@ -156,7 +156,7 @@ def _answers(found: Analysis) -> Iterator[Section]:
             "of wrong answers": lambda row: number(row["confidence_wrong"], ".3g"),
             "answers": lambda row: text(row["answers"]),
         }
-        yield Section("confidence", "Confidence", table=_table(found.confidence, columns, _texts(found)))
+        yield PageSection("confidence", "Confidence", table=_table(found.confidence, columns, _texts(found)))
     if found.measure is None or (found.measure.is_proportion and 1 < len(found.study.answers) <= 12):
         scored = found.answers["right"].notna().any()
         columns = _of(condition="condition") | (_of(right="right") if scored else {}) | _of(response="answered")
@@ -166,7 +166,7 @@ def _answers(found: Analysis) -> Iterator[Section]:
             "proportion": lambda row: number(row["proportion"], ".3f"),
             "95 % interval": _ends("low", "high"),
         }
-        yield Section("answers", "Answers", table=_table(found.answers, columns, texts))
+        yield PageSection("answers", "Answers", table=_table(found.answers, columns, texts))
     elif len(found.confusions):
         columns = _of(
             condition="condition",
@@ -174,15 +174,17 @@ def _answers(found: Analysis) -> Iterator[Section]:
             response="answered",
             count="times",
         )
-        yield Section("confused", "Most frequent confusions", table=_table(found.confusions.head(_SHOWN), columns, 3))
+        yield PageSection(
+            "confused", "Most frequent confusions", table=_table(found.confusions.head(_SHOWN), columns, 3)
+        )
     if len(found.chosen):
         columns = _of(stimulus="stimulus", shown="shown", chosen="chosen") | {
             "proportion": lambda row: number(row["proportion"], ".3f")
         }
-        yield Section("chosen", "Most often chosen", table=_table(found.chosen.head(_SHOWN), columns, 1))
+        yield PageSection("chosen", "Most often chosen", table=_table(found.chosen.head(_SHOWN), columns, 1))
 
 
-def _participants(found: Analysis) -> Section:
+def _participants(found: Analysis) -> PageSection:
     def check(row: Row) -> str:
         if not row["headphone_attempts"]:
             return "none"
@@ -214,7 +216,7 @@ def _participants(found: Analysis) -> Section:
             columns |= _of(**{name: head})
     out = frozenset(at for at, kept in enumerate(table["kept"]) if not kept)
     count = f"{int(table['kept'].sum())} of {len(table)} kept"
-    return Section("participants", "Participants", table=_table(table, columns, 3, out), count=count)
+    return PageSection("participants", "Participants", table=_table(table, columns, 3, out), count=count)
 
 
 def _named(found: Analysis) -> dict[str, Cell]:
