@@ -28,8 +28,8 @@ GROUPS: dict[str, dict[str, tuple[str, ...]]] = {
     "Stimulus sets": {
         "recipe": ("Recipe", "read_recipe"),
         "production": ("make",),
-        "stimulus_set": ("SetWriter", "StimulusSet", "adopt"),
-        "verify": ("check_set", "natural_pool"),
+        "stimulus_set": ("SetWriter", "StimulusSet", "adopt", "join_sets"),
+        "verify": ("check_joined", "check_set", "natural_pool"),
         "report": ("write_report",),
         "modalities.image": ("read_image",),
         "modalities.sound": ("read_sound",),

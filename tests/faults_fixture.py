@@ -19,7 +19,7 @@ from synthstim.experiment import export_experiment
 from synthstim.loop import start_loop
 from synthstim.modalities.image import write_png
 from synthstim.modalities.sound import write_wav
-from synthstim.stimulus_set import SetWriter, StimulusSet
+from synthstim.stimulus_set import SetWriter, StimulusSet, adopt
 
 RECIPE = """\
 observer: {name: efficientnet-lite0, size: 32}
@@ -52,6 +52,7 @@ COMMANDS = {
     "make": Command("make IN --out OUT --quiet", "recipe.yaml", "folder"),
     "check": Command("check IN --quiet", "set"),
     "adopt": Command("adopt IN --out OUT", "photographs", "folder"),
+    "join": Command("join IN adopted --out OUT", "set", "folder"),
     "report": Command("report IN --out OUT", "set", "file", ".html"),
     "export": Command("export IN --out OUT", "set", "folder"),
     "run": Command("run IN", "experiment"),
@@ -93,6 +94,7 @@ def lay_desk(desk: Path) -> Path:
     (desk / "photographs").mkdir()
     for number, values in enumerate(np.random.default_rng(0).random((6, 3, 48, 48), dtype=np.float32)):
         write_png(desk / "photographs" / f"{number}.png", values)
+    adopt(desk / "photographs", desk / "adopted")
     start_loop(desk / "session", SETTINGS | {"observer": {"name": "efficientnet-lite0", "size": 32}}, count=12)
     EvolutionFolder.begin(desk / "evolution", {"sites": ["a"], "size": [32, 32], "population": 4, "cutoff": 3})
     write_wav(desk / "tone.wav", 0.1 * np.sin(np.arange(8_000, dtype=np.float32)), 8_000)

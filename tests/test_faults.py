@@ -100,7 +100,7 @@ def test_a_name_that_would_move_the_cursor_is_printed_as_text(refused, name):
 
 # The facts that each folder is opened by, and what commands open it.
 FACTS = {
-    "set/provenance.json": ["check", "report", "export", "serve", "simulate", "fit"],
+    "set/provenance.json": ["check", "join", "report", "export", "serve", "simulate", "fit"],
     "experiment/manifest.json": ["run", "presented"],
     "test/manifest.json": ["analyse"],
     "session/loop.yaml": ["loop status", "loop next", "loop watch", "loop deliver"],

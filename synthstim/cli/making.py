@@ -11,6 +11,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from synthstim.cli.app import AllowCode, AllowDownload, Device, Quiet, SetPath, app, as_table, complaints, console, say
+from synthstim.errors import InputError
 
 
 @app.command()
@@ -105,29 +106,39 @@ def check(
     allow_download: AllowDownload = False,
 ) -> None:
     """Verify a set's checksums and measure every saved file again."""
-    from synthstim.production import observer_of_set, open_second, pool_of_set
+    from synthstim.production import open_second
     from synthstim.progress import ProgressDisplay
     from synthstim.stimulus_set import StimulusSet
-    from synthstim.verify import check_set
+    from synthstim.verify import check_joined, check_set
 
     read = StimulusSet.read(stimuli)
     allowed: dict[str, Any] = {"device": device, "allow_code": allow_code, "allow_download": allow_download}
-    opened = observer_of_set(read, observer=observer, weights=weights, **allowed)
+    joined = "parts" in read.provenance
+    if joined and (observer or weights or pool or resampler):
+        raise InputError(
+            f"{stimuli} was joined of several sets, each with its own observer",
+            "check those sets where --observer, --weights, --pool or --resampler is needed",
+        )
+    parts = read.parts
+    opened = {
+        name: _opened(part, complain=joined, observer=observer, weights=weights, folder=pool, **allowed)
+        for name, part in parts.items()
+    }
     second, _, layer = (also or "").partition("@")
-    other = open_second(second, read, **allowed) if second else None
+    made = next((part for part in parts.values() if "observer" in part.provenance), read)
+    other = open_second(second, made, **allowed) if second else None
     if other is not None:
         other.require([layer or "output"])
     with ProgressDisplay(console, quiet=quiet) as display:
-        natural = pool_of_set(read, opened, pool) if opened else None
-        found = check_set(
-            read,
-            opened,
-            pool=natural,
-            second=other,
-            second_layer=layer or "output",
-            resampler=resampler,
-            watch=display.checking,
-        )
+        options: dict[str, Any] = {
+            "second": other, "second_layer": layer or "output", "watch": display.checking
+        }  # fmt: skip
+        if joined:
+            observers = {name: one[0] for name, one in opened.items()}
+            pools = {name: one[1] for name, one in opened.items() if one[1] is not None}
+            found = check_joined(read, observers, pools=pools, **options)
+        else:
+            found = check_set(read, opened[""][0], pool=opened[""][1], resampler=resampler, **options)
     if len(found.elsewhere):
         console.print(as_table(found.elsewhere))
     for stimulus_id, reason in found.failed:
@@ -157,6 +168,20 @@ def adopt(
 
 
 @app.command()
+def join(
+    sets: Annotated[list[Path], typer.Argument(metavar="SET...", help="Stimulus sets, two or more")],
+    out: Annotated[Path, typer.Option(help="Directory of the new set; it must not exist yet")],
+) -> None:
+    """Make one stimulus set of several: of two observers, of made and of adopted stimuli; the column set says which is whose."""
+    from synthstim.stimulus_set import join_sets
+
+    joined, renamed = join_sets(sets, out)
+    for new, old in renamed.items():
+        say(f"{old} is in several sets, it is {new} here")
+    say(repr(joined))
+
+
+@app.command()
 def report(
     stimuli: SetPath,
     out: Annotated[Optional[Path], typer.Option(help="The page; by default SET/report.html")] = None,  # noqa: UP045
@@ -169,6 +194,22 @@ def report(
     from synthstim.report import write_report
 
     console.print(f"open {escape(str(write_report(stimuli, out, drawing=drawing)))}", highlight=False, soft_wrap=True)
+
+
+def _opened(part: Any, *, complain: bool, folder: Path | None, **how: Any) -> tuple[Any, Any]:
+    """The observer and the natural pool of a set; where it is one of a joined set and cannot be opened, none, which is told."""
+    from synthstim.production import observer_of_set, pool_of_set
+
+    try:
+        observer = observer_of_set(part, **how)
+        return observer, pool_of_set(part, observer, folder) if observer is not None else None
+    except InputError as error:
+        if not complain:
+            raise
+        complaints.print(
+            f"[yellow]not measured again[/] {escape(part.part)}, but its files: {escape(str(error))}", highlight=False
+        )
+        return None, None
 
 
 def _tell(made: Any) -> None:

@@ -12,7 +12,7 @@ from synthstim.encoding import Stimuli, fit_sites, save_fit
 from synthstim.errors import InputError, advised
 from synthstim.experiment import export_experiment
 from synthstim.files import remove, write_sums, written_whole
-from synthstim.loop.assemble import control_rows, join_sets
+from synthstim.loop.assemble import assemble_set, control_rows
 from synthstim.loop.delivery import ADVICE
 from synthstim.loop.generation import Generation, read_json
 from synthstim.loop.history import History
@@ -172,7 +172,7 @@ def _make(session: LoopSession, generation: Generation, tell: Tell, making: Maki
             write_frame(root / "plan.tsv", pd.concat([planned, controls], ignore_index=True))
     if (root / ALSO).exists():
         parts.append(StimulusSet.read(root / ALSO))
-    join_sets(root / "set", parts, prefix if (root / RECIPE).exists() else "")
+    assemble_set(root / "set", parts, prefix if (root / RECIPE).exists() else "")
     session.log.add(generation.number, "made", repr(generation.stimuli))
 
 

@@ -48,7 +48,7 @@ def write_shown_again(
         writer.commit({"versions": {"synthstim": version("synthstim")}, **facts})
 
 
-def join_sets(out: Path, parts: Sequence[StimulusSet], prefix: str) -> dict[str, str]:
+def assemble_set(out: Path, parts: Sequence[StimulusSet], prefix: str) -> dict[str, str]:
     """Write the set that holds all stimuli of some sets: tables and provenance of the first, and rows of the others.
 
     Args:

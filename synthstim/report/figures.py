@@ -27,13 +27,15 @@ _CURVE_POINTS = 120
 
 def null_figures(stimuli: StimulusSet) -> dict[str, Figure]:
     """For each measure, a row a layer: the null distribution of all references and every metamer on it."""
-    nulls = null_distributions(stimuli.companion("null.tsv.gz"))
+    nulls = [
+        item for part in stimuli.parts.values() for item in null_distributions(part.companion("null.tsv.gz")).items()
+    ]
     metamers = [row for row in rows_of(stimuli) if row["kind"] == "metamer"]
     layers = list(dict.fromkeys(map(layer_of, metamers)))
     figures = {}
     for measure in MEASURES:
         rows = [row for row in metamers if known(row[measure])]
-        of_layer = {layer: [null for key, null in nulls.items() if key[1:] == (layer, measure)] for layer in layers}
+        of_layer = {layer: [null for key, null in nulls if key[1:] == (layer, measure)] for layer in layers}
         if rows and any(of_layer.values()):
             figures[measure] = _null_figure(rows, layers, of_layer, measure, stimuli.modality)
     return figures

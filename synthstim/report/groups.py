@@ -30,11 +30,15 @@ Key = TypeVar("Key")
 
 @dataclass(frozen=True)
 class ReferenceGroup:
-    """The metamers of one reference; ``columns`` holds (layer, cards) in the table's order."""
+    """The metamers of one reference; ``columns`` holds (layer, cards) in the table's order.
+
+    ``part`` names the set that they come from, in one that was joined of several.
+    """
 
     title: str
     medium: Medium | None
     columns: tuple[tuple[str, tuple[Card, ...]], ...]
+    part: str = ""
 
     @property
     def most(self) -> int:
@@ -64,7 +68,10 @@ class Compared:
 
 @dataclass(frozen=True)
 class UnitGroup:
-    """The controllers of one unit, the best natural images or sounds by goal, its controls, and the pool's activations."""
+    """The controllers of one unit, the best natural images or sounds by goal, its controls, and the pool's activations.
+
+    ``part`` names the set that they come from, in one that was joined of several.
+    """
 
     unit: str
     layer: str
@@ -72,6 +79,7 @@ class UnitGroup:
     naturals: tuple[tuple[str, str, tuple[Natural, ...]], ...]
     strip: Strip | None
     controls: tuple[tuple[str, tuple[Compared, ...]], ...] = ()
+    part: str = ""
 
     @property
     def levelled(self) -> bool:
@@ -106,7 +114,7 @@ def reference_groups(stimuli: StimulusSet, media: Media) -> list[ReferenceGroup]
             )
         columns = tuple((layer, tuple(column)) for layer, column in cards.items())
         medium = media[reference] if reference else None
-        groups.append(ReferenceGroup(stem(reference) or "no reference recorded", medium, columns))
+        groups.append(ReferenceGroup(stem(reference) or "no reference recorded", medium, columns, stimuli.part))
     return groups
 
 
@@ -123,7 +131,8 @@ def unit_groups(stimuli: StimulusSet, media: Media) -> list[UnitGroup]:
         naturals = _naturals(best.get((unit, layer)), media)
         strip = _pool_strip(f"unit {unit} of {layer}", rows, pool.get((unit, layer)), media.stimuli.modality)
         controls = _controls(compared.get((unit, layer)), files, media)
-        groups.append(UnitGroup(unit, layer, tuple(make_card(row, media) for row in rows), naturals, strip, controls))
+        cards = tuple(make_card(row, media) for row in rows)
+        groups.append(UnitGroup(unit, layer, cards, naturals, strip, controls, stimuli.part))
     return groups
 
 

@@ -61,8 +61,8 @@ def render(stimuli: StimulusSet, drawing: str | None = None) -> str:
         .get_template("report.html.j2")
         .render(
             summary=summarise(stimuli),
-            references=groups.reference_groups(stimuli, media),
-            units=groups.unit_groups(stimuli, media),
+            references=[group for part in stimuli.parts.values() for group in groups.reference_groups(part, media)],
+            units=[group for part in stimuli.parts.values() for group in groups.unit_groups(part, media)],
             galleries=groups.galleries(stimuli, media),
             table=make_table(stimuli),
             filters=_filters(stimuli),

@@ -30,7 +30,9 @@ _LABELS = {
 }
 # Of a longer list only so many: provenance.json has all.
 _LISTED = 8
-_APART = ("recipe", "schema_version", "table", "fingerprint")
+_APART = ("recipe", "schema_version", "table", "fingerprint", "parts")
+# What the page says of each of the sets that a joined one was made of; the null distributions have figures of their own.
+_OF_PARTS = ("adopted_from", *(key for key in _LABELS if key not in ("null", "versions", "coding")))
 _MEASURED = (
     "match_db",
     "pearson",
@@ -82,7 +84,9 @@ def summarise(stimuli: StimulusSet) -> Summary:
     """Read the head of the page off the table and the provenance."""
     rows, modality = list(rows_of(stimuli)), stimuli.modality
     kinds = Counter(text(row["kind"], "unknown") for row in rows)
-    recipe = stimuli.provenance.get("recipe", "")
+    recipe = "\n".join(
+        f"# {name}\n{_recipe(part)}" if name else _recipe(part) for name, part in stimuli.parts.items() if _recipe(part)
+    )
     return Summary(
         title=stimuli.root.resolve().name,
         line=", ".join(f"{count} {modality.noun(count, kind)}" for kind, count in kinds.items()) or "no stimuli",
@@ -91,10 +95,15 @@ def summarise(stimuli: StimulusSet) -> Summary:
         failures=tuple(_failure(row) for row in rows if status_of(row) == "failed"),
         damaged=tuple(damage(stimuli)),
         facts=tuple(_facts(stimuli.provenance)),
-        recipe=recipe if isinstance(recipe, str) else json.dumps(recipe, indent=2, ensure_ascii=False),
+        recipe=recipe,
         measured=bool(stimuli.table[[*_MEASURED]].notna().to_numpy().any()),
         unfinished=sum(known(row["converged"]) and not row["converged"] for row in rows),
     )
+
+
+def _recipe(stimuli: StimulusSet) -> str:
+    recipe = stimuli.provenance.get("recipe", "")
+    return recipe if isinstance(recipe, str) else json.dumps(recipe, indent=2, ensure_ascii=False)
 
 
 def damage(stimuli: StimulusSet) -> Iterator[str]:
@@ -138,6 +147,8 @@ def _facts(provenance: dict[str, Any]) -> Iterator[tuple[str, tuple[tuple[str, s
     if single:
         yield "Run", single
     yield from ((label, entries) for label, entries in boxes if entries and (len(entries) > 1 or entries[0][0]))
+    for name, part in provenance.get("parts", {}).items():
+        yield f"Set {name}", tuple(_entries({key: part[key] for key in _OF_PARTS if key in part}))
 
 
 def _entries(value: Any, name: str = "") -> Iterator[tuple[str, str]]:

@@ -90,6 +90,10 @@ COLUMNS: dict[str, Column] = {
     ),
 }
 
+# What tells the sets apart that a joined set was made of: a column of its table and of each companion.
+SET = "set"
+_JOINED = {SET: Column("text", "The set that the stimulus comes from, one of parts in provenance.json")}
+
 COMPANIONS: dict[str, tuple[str, ...]] = {
     # Scores during synthesis.
     "curves.tsv.gz": ("stimulus_id", "evaluation", "score"),
@@ -121,6 +125,7 @@ COMPANION_TEXT = frozenset(
         "photograph",
         "control",
         "of",
+        SET,
     )
 )
 
@@ -137,9 +142,10 @@ def format_value(value: object) -> str:
 
 
 def columns_of(provenance: Mapping[str, object]) -> dict[str, Column]:
-    """The columns of a set's table: those that every set has, and those of its modality alone."""
+    """The columns of a set's table: those that every set has, those of its modality alone, and where a joined one's come from."""
     modality = MODALITIES[str(provenance.get("modality", DEFAULT))]
-    return COLUMNS | {name: Column(*about) for name, about in modality.columns.items()}
+    joined = _JOINED if "parts" in provenance else {}
+    return COLUMNS | {name: Column(*about) for name, about in modality.columns.items()} | joined
 
 
 def typed(table: pd.DataFrame, columns: Mapping[str, Column]) -> pd.DataFrame:

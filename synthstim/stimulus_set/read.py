@@ -24,6 +24,7 @@ from synthstim.stimulus_set.columns import (
     LATENTS,
     MISSING,
     SCHEMA_VERSION,
+    SET,
     Column,
     columns_of,
     typed,
@@ -33,7 +34,7 @@ from synthstim.stimulus_set.paths import inside
 # What the package itself reads of the provenance.
 _FACTS: dict[str, type] = {
     **dict.fromkeys(
-        ("observer", "pool", "null", "device", "criteria", "versions", "stimuli", "table", "sources"), dict
+        ("observer", "pool", "null", "device", "criteria", "versions", "stimuli", "table", "sources", "parts"), dict
     ),
     **dict.fromkeys(("modality", "recipe", "coding", "adopted_from"), str),
 }
@@ -48,6 +49,7 @@ class StimulusSet:
         root: the set's directory.
         table: one row a stimulus, in the order of ``stimuli.tsv``; see ``synthstim.stimulus_set.columns``.
         provenance: the recipe, observer, versions, seeds and device the set was made with.
+        part: name of the one, of the sets that a joined set was made of, that this is; "" for a whole set.
 
     Example:
         >>> stimuli = StimulusSet.read("my_set")
@@ -58,6 +60,7 @@ class StimulusSet:
     root: Path
     table: pd.DataFrame
     provenance: dict[str, Any]
+    part: str = ""
 
     @classmethod
     def read(cls, directory: str | Path) -> StimulusSet:
@@ -88,6 +91,18 @@ class StimulusSet:
     def __repr__(self) -> str:
         kinds = ", ".join(f"{count} {kind}" for kind, count in self.table["kind"].value_counts().items())
         return f"StimulusSet({str(self.root)!r}: {kinds})"
+
+    @property
+    def parts(self) -> dict[str, StimulusSet]:
+        """The sets that it was joined of, by name, each with its rows and its provenance; itself where it is not joined."""
+        known = self.provenance.get("parts")
+        if known is None:
+            return {self.part: self}
+        rows = self.table[SET]
+        return {
+            name: StimulusSet(self.root, self.table[rows == name].reset_index(drop=True), facts, name)
+            for name, facts in known.items()
+        }
 
     def path(self, relative: str) -> Path:
         """The absolute path of a file named in the table."""
@@ -132,7 +147,7 @@ class StimulusSet:
         """
         if not (self.root / name).exists():
             return pd.DataFrame({column: [] for column in COMPANIONS[name]})
-        text = {column: "string" for column in COMPANIONS[name] if column in COMPANION_TEXT}
+        text = {column: "string" for column in (*COMPANIONS[name], SET) if column in COMPANION_TEXT}
         path = inside(self.root, name)
         try:
             table = pd.read_csv(
@@ -145,7 +160,7 @@ class StimulusSet:
                 code="unreadable",
             ) from None
         _require_columns(table, COMPANIONS[name], f"{name} of {self.root.name}")
-        return table
+        return table[table[SET] == self.part] if self.part and SET in table else table
 
     def damaged(self) -> list[str]:
         """One sentence for each stimulus or reference whose bytes differ from its recorded sha256."""
@@ -173,13 +188,19 @@ def _read_json(root: Path, name: str) -> dict[str, Any]:
         raise InputError(f"{root} is not a stimulus set: it has no {name}", code="unreadable") from None
     except (ValueError, RecursionError) as error:
         raise InputError(f"{root / name} is not valid JSON ({error})", code="unreadable") from None
-    if not isinstance(content, dict):
-        raise InputError(f"{root / name} should hold one JSON object", "copy the set again")
-    for key, kind in _FACTS.items():
-        if key in content and not isinstance(content[key], kind):
-            wanted = "an object" if kind is dict else "text"
-            raise InputError(f"{root / name}: {key} is {json.dumps(content[key])[:40]}; expected {wanted}")
+    _require_facts(content, str(root / name))
+    for part, facts in content.get("parts", {}).items():
+        _require_facts(facts, f"{root / name}: the part {part}")
     return content
+
+
+def _require_facts(facts: Any, place: str) -> None:
+    if not isinstance(facts, dict):
+        raise InputError(f"{place} should hold one JSON object", "copy the set again")
+    for key, kind in _FACTS.items():
+        if key in facts and not isinstance(facts[key], kind):
+            wanted = "an object" if kind is dict else "text"
+            raise InputError(f"{place}: {key} is {json.dumps(facts[key])[:40]}; expected {wanted}")
 
 
 def read_cells(root: Path) -> pd.DataFrame:

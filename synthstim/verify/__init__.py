@@ -2,6 +2,7 @@
 
 from synthstim.verify.check import Check, check_set
 from synthstim.verify.consistency import require_shown
+from synthstim.verify.joined import check_joined
 from synthstim.verify.judging import judge
 from synthstim.verify.measure import Measurer, match_of, profile_of
 from synthstim.verify.natural import natural_pool
@@ -14,6 +15,7 @@ __all__ = [
     "Measurer",
     "NaturalPool",
     "Null",
+    "check_joined",
     "check_set",
     "judge",
     "match_of",

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pandas as pd
@@ -84,11 +84,35 @@ def check_set(
             f"{second.name} {second.input.modality.is_given}, {stimuli.root} holds {stimuli.modality.plural}: "
             "choose another second observer"
         )
+    damaged, problems = files_changed(stimuli)
+    found = measured_again(
+        stimuli, observer, damaged, pool=pool, second=second, second_layer=second_layer, resampler=resampler,
+        parametrisation=parametrisation, watch=watch,
+    )  # fmt: skip
+    return replace(found, problems=[*problems, *found.problems])
+
+
+def files_changed(stimuli: StimulusSet) -> tuple[set[str], list[str]]:
+    """The stimuli, references and natural ones whose bytes have changed, and a sentence for each file of the set that has."""
     damaged = {problem.split(" ", 1)[0]: problem for problem in stimuli.damaged() + _damaged_naturals(stimuli)}
-    of_files = damaged | {
-        name: problem for problem in altered(stimuli) if (name := problem.split(" ", 1)[0]) not in damaged
-    }
-    problems = [*of_files.values(), *disagreements(stimuli)]
+    others = {name: problem for problem in altered(stimuli) if (name := problem.split(" ", 1)[0]) not in damaged}
+    return set(damaged), [*damaged.values(), *others.values()]
+
+
+def measured_again(
+    stimuli: StimulusSet,
+    observer: Observer | None,
+    damaged: Collection[str],
+    *,
+    pool: NaturalPool | None = None,
+    second: Observer | None = None,
+    second_layer: str = OUTPUT,
+    resampler: str | None = None,
+    parametrisation: Parametrisation | None = None,
+    watch: Callable[[int, int], None] | None = None,
+) -> Check:
+    """Measure every file of a set again that is not damaged; arguments as of ``check_set``."""
+    problems = list(disagreements(stimuli))
     measurer = None
     if observer is not None:
         _require_same(stimuli, observer)
