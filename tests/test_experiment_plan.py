@@ -142,10 +142,6 @@ def twice(content: Any) -> None:
     content["flow"][1]["each"][2]["each"].append({"routine": "trial"})
 
 
-def heard_twice(content: Any) -> None:
-    next(step for step in content["flow"] if step.get("loop") == "main_trials")["each"].append({"routine": "listen"})
-
-
 @pytest.mark.parametrize(
     ("name", "change", "said"),
     [
@@ -155,17 +151,18 @@ def heard_twice(content: Any) -> None:
         ("passive_fixation", piece("lead", piece="image"), "outside the loop of trials"),
         ("passive_fixation", piece("rest", piece="image"), "outside the loop of trials"),
         ("passive_fixation", piece("trial", piece="sound"), "which experiments with images have not"),
-        ("passive_fixation", piece("trial", piece="choice", keys=["x"]), "which experiments with images have not"),
+        ("passive_fixation", piece("trial", piece="choice", options={"x": ["x"]}), "which experiments with images have not"),
         ("passive_fixation", piece("rest", piece="response"), "waits for no key"),
-        ("word_listening", piece("listen", piece="sound"), "plays two sounds, 'heard' and 'another'"),
+        ("word_listening", piece("listen", piece="sound", slot="heard"), "plays two sounds, 'heard_sound' and 'another'"),
         ("word_listening", piece("listen", piece="sound", plays="level"), "plays two sounds"),
-        ("word_listening", piece("answer", piece="sound"), "a trial has one item"),
-        ("word_listening", piece("feedback", piece="sound"), "2 pieces that take the trial's stimulus"),
-        ("word_listening", heard_twice, "a trial has one item"),
-        ("word_listening", piece("welcome", piece="sound"), "outside the loop of trials"),
+        ("word_listening", piece("answer", piece="sound"), "names no slot: give it one of a trial's: tones, heard"),
+        ("oddity", piece("show", piece="image", slot="frist"), "is for the slot 'frist', did you mean 'first'"),
+        ("oddity", piece("answer", piece="choice"), "has no options"),
+        ("oddity", piece("show", piece="slider", ticks=[1]), "has 1 ticks"),
+        ("word_listening", piece("welcome", piece="sound", slot="heard"), "outside the loop of trials"),
         ("word_listening", piece("listen", piece="image"), "which experiments with sounds have not"),
-        ("word_listening", piece("answer", piece="choice", keys=["x"]), "asks two things, 'word' and 'another'"),
-        ("word_listening", piece("rest", piece="choice"), "waits for no key"),
+        ("word_listening", piece("answer", piece="choice", options={"x": ["x"]}), "asks two things, 'word' and 'another'"),
+        ("word_listening", piece("rest", piece="key"), "waits for no key"),
         ("word_listening", piece("rest", piece="entry", answers="words"), "lacks shown_in"),
     ],
 )  # fmt: skip

@@ -59,10 +59,9 @@ def _check_alone(what: str, stimuli: str, piece: Piece, slots: tuple[str, ...]) 
     theirs = _OF_IMAGES if stimuli != "images" else ("sound",) if slots else ("sound", *_ASKING)
     if piece.piece in theirs:
         raise InputError(f"{what} is {piece.piece!r}, which experiments with {stimuli} have not", "leave it out")
-    if _of_trial(piece) and slots and piece.slot not in (*slots, "tones"):
-        raise InputError(
-            f"{what} is for the slot {piece.slot!r}, {nearest(piece.slot, slots)}", "name a slot of the arrangements"
-        )
+    if _of_trial(piece) and slots and piece.slot not in slots:
+        given = f"is for the slot {piece.slot!r}, {nearest(piece.slot, slots)}" if piece.slot else "names no slot"
+        raise InputError(f"{what} {given}", f"give it one of a trial's: {', '.join(slots)}")
     if piece.piece == "choice" and not piece.options:
         raise InputError(
             f"{what} has no options", "give each answer its keys, such as options: {left: [left], right: [right]}"

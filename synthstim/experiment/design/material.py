@@ -18,7 +18,7 @@ NATURAL = "natural"
 
 
 @dataclass(frozen=True)
-class Member:
+class Candidate:
     """One stimulus: its id, file and checksum in the set, and what the tables say of it."""
 
     stimulus_id: str
@@ -45,12 +45,12 @@ class Pool:
         dropped: how many of the set are left out because they failed their check.
     """
 
-    members: tuple[Member, ...]
-    references: Mapping[str, Member]
+    members: tuple[Candidate, ...]
+    references: Mapping[str, Candidate]
     columns: tuple[str, ...]
     dropped: int = 0
 
-    def __iter__(self) -> Iterator[Member]:
+    def __iter__(self) -> Iterator[Candidate]:
         yield from self.members
         yield from self.references.values()
 
@@ -83,24 +83,24 @@ def read_pool(source: StimulusSet, *, include: str, table: str | Path | None = N
     if not len(kept):
         raise InputError(f"no stimulus of {source.root.name} remains, all failed their check", "choose include=all")
     taken = {str(name).lower() for name in rows["stimulus_id"]}
-    references: dict[str, Member] = {}
+    references: dict[str, Candidate] = {}
     if "reference" in kept:
         unique = kept.dropna(subset=["reference"]).drop_duplicates("reference")
         for file, digest in zip(unique["reference"], unique["reference_sha256"], strict=True):
             name = free_id(f"ref_{Path(file).stem}", taken)
             columns = {"reference": Path(file).stem, "kind": NATURAL}
-            references[file] = Member(name, file, digest, NATURAL, "n/a", file, columns)
+            references[file] = Candidate(name, file, digest, NATURAL, "n/a", file, columns)
     members = tuple(_member(row) for row in kept.to_dict("records"))
     check_ids(member.stimulus_id for member in members)
     return Pool(members, references, tuple(map(str, rows.columns)), len(rows) - len(kept))
 
 
-def _member(row: Mapping[Any, Any]) -> Member:
+def _member(row: Mapping[Any, Any]) -> Candidate:
     columns = {str(name): _cell(value) for name, value in row.items() if _cell(value) != "n/a"}
     reference = columns.get("reference", "")
     if reference:
         columns["reference"] = Path(reference).stem
-    return Member(
+    return Candidate(
         str(row["stimulus_id"]), str(row["file"]), str(row["sha256"]), columns.get("kind", "n/a"),
         columns.get("status", "n/a"), reference, columns,
     )  # fmt: skip

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from numpy.random import Generator
 
 from synthstim.errors import InputError
-from synthstim.experiment.design.material import Member, Pool
+from synthstim.experiment.design.material import Candidate, Pool
 from synthstim.experiment.design.schema import LETTERS, Design
 
 MAX_PAIRS = 20_000
@@ -28,7 +28,7 @@ class Pair:
     """
 
     name: str
-    stimuli: Mapping[str, Member]
+    stimuli: Mapping[str, Candidate]
     columns: Mapping[str, str]
     condition: str
     reference: str
@@ -66,7 +66,7 @@ def list_pairs(pool: Pool, design: Design, *, natural: bool, count: int | None, 
     return _named(groups, design)
 
 
-def between_references(pool: Pool, generator: Generator, count: int) -> list[tuple[Member, Member]]:
+def between_references(pool: Pool, generator: Generator, count: int) -> list[tuple[Candidate, Candidate]]:
     """Two references that are not the same, so often: what anybody tells apart."""
     references = list(pool.references.values())
     if len(references) < 2:
@@ -77,7 +77,7 @@ def between_references(pool: Pool, generator: Generator, count: int) -> list[tup
     return [(references[int(first)], references[int(second)]) for first, second in chosen]
 
 
-Group = tuple[Member, ...]
+Group = tuple[Candidate, ...]
 _WANTED = {
     "each": "it is empty",
     "reference": "no stimulus names a reference",
@@ -97,7 +97,7 @@ def _with_reference(pool: Pool, design: Design) -> Iterator[Group]:
 
 def _of_one_reference(same: tuple[str, ...], other: tuple[str, ...]) -> Callable[[Pool, Design], Iterator[Group]]:
     def pairs(pool: Pool, design: Design) -> Iterator[Group]:
-        by_reference: dict[tuple[str, ...], list[Member]] = {}
+        by_reference: dict[tuple[str, ...], list[Candidate]] = {}
         for member in pool.members:
             if member.reference:
                 key = (member.reference, *(member.value(column) for column in same))
@@ -118,12 +118,12 @@ _WITHIN: dict[str, Callable[[Pool, Design], Iterator[Group]]] = {
 }
 
 
-def _each(members: list[Member], design: Design, count: int | None, generator: Generator) -> Iterator[Group]:
+def _each(members: list[Candidate], design: Design, count: int | None, generator: Generator) -> Iterator[Group]:
     yield from ((member,) for member in members)
 
 
-def _drawn(size: int) -> Callable[[list[Member], Design, int | None, Generator], Iterator[Group]]:
-    def groups(members: list[Member], design: Design, count: int | None, generator: Generator) -> Iterator[Group]:
+def _drawn(size: int) -> Callable[[list[Candidate], Design, int | None, Generator], Iterator[Group]]:
+    def groups(members: list[Candidate], design: Design, count: int | None, generator: Generator) -> Iterator[Group]:
         seen: set[frozenset[str]] = set()
         wanted = len(members) if count is None else count
         # Each stimulus comes first in turn, so that all are shown about equally often.
@@ -143,7 +143,7 @@ def _drawn(size: int) -> Callable[[list[Member], Design, int | None, Generator],
     return groups
 
 
-_ANY: dict[str, Callable[[list[Member], Design, int | None, Generator], Iterator[Group]]] = {
+_ANY: dict[str, Callable[[list[Candidate], Design, int | None, Generator], Iterator[Group]]] = {
     "each": _each,
     "another": _drawn(2),
     "triplet": _drawn(3),

@@ -11,7 +11,7 @@ from typing import Any
 from numpy.random import Generator, default_rng
 
 from synthstim.errors import InputError
-from synthstim.experiment.design.material import Member
+from synthstim.experiment.design.material import Candidate
 from synthstim.experiment.design.pairs import Pair
 from synthstim.experiment.design.schema import Arrangement, Design
 from synthstim.experiment.runtime.plan import COMMON, MISSING, RIGHT
@@ -39,7 +39,7 @@ class PlannedTrial:
 
     phase: str
     condition: str
-    slots: Mapping[str, Member | str]
+    slots: Mapping[str, Candidate | str]
     right: str | None
     columns: Mapping[str, str] = field(default_factory=dict)
     pair: str | None = None
@@ -159,7 +159,7 @@ def conditions_text(plan: Sequence[PlannedTrial], slots: Sequence[str], files: M
 def _cell(held: Any, files: Mapping[str, str], *, empty: str = MISSING) -> str:
     if held is None:
         return empty
-    return files[held.stimulus_id] if isinstance(held, Member) else str(held)
+    return files[held.stimulus_id] if isinstance(held, Candidate) else str(held)
 
 
 def _shares(design: Design, pairs: Sequence[Pair], counts: Counts) -> list[list[Pair]]:
@@ -247,7 +247,7 @@ def _with_breaks(trials: list[PlannedTrial], every: int) -> list[PlannedTrial]:
 
 
 def _trial(design: Design, pair: Pair, way: Arrangement, phase: str) -> PlannedTrial:
-    slots: dict[str, Member | str] = {slot: pair.stimuli[letter] for slot, letter in way.slots.items()}
+    slots: dict[str, Candidate | str] = {slot: pair.stimuli[letter] for slot, letter in way.slots.items()}
     right = way.right
     if right is not None and right.startswith("$"):
         right = pair.stimuli["a"].value(right[1:])

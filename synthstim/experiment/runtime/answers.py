@@ -11,7 +11,7 @@ from .question import Question
 
 
 @dataclass(frozen=True)
-class Answer:
+class Given:
     """An answer, when it was given and begun (experiment's clock, s), and how often return was pressed in vain before."""
 
     value: Any

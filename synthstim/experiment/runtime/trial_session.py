@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from .answers import Answer, is_right, question_of
+from .answers import Given, is_right, question_of
 from .checksums import sha256_of
 from .completion import NumberEntry
 from .frame_log import FrameLog, Presentation
@@ -58,7 +58,7 @@ class TrialSession(Session):
         self._planned: dict[str, Any] | None = None
         self._chosen: dict[str, Any] = {}
         self._slots: dict[str, dict[str, Any]] = {}
-        self._answers: dict[str, Answer] = {}
+        self._answers: dict[str, Given] = {}
         self._presented: dict[str, Presentation] = {}
         self._drawn: tuple[str, ...] = ()
         self._question: Question | None = None
@@ -366,7 +366,7 @@ class TrialSession(Session):
             self._write_record()
             return
         first = question.first_key_at if question.first_key_at is not None else time_s
-        self._answers[question.stores] = Answer(value, time_s, first, question.refused)
+        self._answers[question.stores] = Given(value, time_s, first, question.refused)
 
     def _row(self, planned: Mapping[str, Any], *, aborted: bool) -> dict[str, Any]:
         columns: dict[str, Any] = {}

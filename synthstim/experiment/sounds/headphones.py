@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from synthstim.experiment.design.material import Member
+from synthstim.experiment.design.material import Candidate
 from synthstim.experiment.design.plan import PlannedTrial
 from synthstim.experiment.sounds import tones
 from synthstim.experiment.sounds.balance import order_of
@@ -23,9 +23,9 @@ def headphone_trials(sounds: SoundFiles, participant: int, *, seed: int) -> list
     ]
 
 
-def member_of(entry: dict[str, Any]) -> Member:
+def member_of(entry: dict[str, Any]) -> Candidate:
     """The sound of an entry of the manifest, as the plan holds it."""
-    return Member(entry["stimulus_id"], entry["file"], entry["sha256"], entry["kind"], entry["status"])
+    return Candidate(entry["stimulus_id"], entry["file"], entry["sha256"], entry["kind"], entry["status"])
 
 
 def manifest_of(sounds: SoundFiles, *, rate_hz: int, level_dbfs: float) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from typing import Any
 
 from synthstim.errors import InputError
 from synthstim.experiment.builder.pieces import Setup
-from synthstim.experiment.design.material import Member
+from synthstim.experiment.design.material import Candidate
 from synthstim.experiment.images.stimuli import MAX_DECODED_BYTES, write_image
 from synthstim.experiment.marker_codes import FIRST_STIMULUS
 from synthstim.experiment.sounds.sound_set import measured
@@ -18,7 +18,7 @@ from synthstim.stimulus_set import StimulusSet
 
 
 def write_stimuli(
-    members: Iterable[Member],
+    members: Iterable[Candidate],
     source: StimulusSet,
     setup: Setup,
     directory: Path,

@@ -12,7 +12,7 @@ from numpy.random import Generator, default_rng
 from numpy.typing import NDArray
 
 from synthstim.errors import InputError
-from synthstim.experiment.design.material import Member
+from synthstim.experiment.design.material import Candidate
 from synthstim.experiment.design.pairs import Pair
 from synthstim.experiment.design.schema import MASK, Design
 from synthstim.files import sha256_of
@@ -44,7 +44,7 @@ def add_masks(
     (directory / "stimuli").mkdir(parents=True, exist_ok=True)
     taken = {member.stimulus_id.lower() for pair in (*pairs, *obvious) for member in pair.stimuli.values()}
     made: dict[str, Path] = {}
-    masks: dict[str, Member] = {}
+    masks: dict[str, Candidate] = {}
     for pair in (*pairs, *obvious):
         masked = pair.stimuli["a"]
         if masked.stimulus_id not in masks:
@@ -52,7 +52,7 @@ def add_masks(
             path = directory / "stimuli" / (f".{name}" + Path(masked.file).suffix)
             _write(source.path(masked.file), path, design.mask, default_rng([seed, 8, len(masks)]))
             made[name] = path
-            masks[masked.stimulus_id] = Member(name, masked.file, sha256_of(path), MASK, "n/a", masked.reference)
+            masks[masked.stimulus_id] = Candidate(name, masked.file, sha256_of(path), MASK, "n/a", masked.reference)
     with_mask = [
         [
             dataclasses.replace(pair, stimuli={**pair.stimuli, MASK: masks[pair.stimuli["a"].stimulus_id]})

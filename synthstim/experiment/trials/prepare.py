@@ -11,7 +11,7 @@ from numpy.random import default_rng
 from synthstim.errors import InputError
 from synthstim.experiment.builder.experiment import duration, used_routines
 from synthstim.experiment.builder.pieces import Setup, questions_of
-from synthstim.experiment.design.material import Member, Pool, read_pool
+from synthstim.experiment.design.material import Candidate, Pool, read_pool
 from synthstim.experiment.design.pairs import Pair, between_references, list_pairs
 from synthstim.experiment.design.plan import Counts, PlannedTrial, plan_trials
 from synthstim.experiment.design.schema import MASK, Design
@@ -139,7 +139,7 @@ def _compared(pool: Pool, design: Design, counts: Counts, values: Mapping[str, A
     return pairs, obvious
 
 
-def _members(pairs: Sequence[Pair]) -> list[Member]:
+def _members(pairs: Sequence[Pair]) -> list[Candidate]:
     return list({member.stimulus_id: member for pair in pairs for member in pair.stimuli.values()}.values())
 
 
