@@ -53,7 +53,7 @@ def manifest(folder: Path) -> dict[str, Any]:
 def test_the_folder_is_whole(exported: Path) -> None:
     assert {path.name for path in exported.iterdir()} == {
         "README.md", "conditions.csv", "manifest.json", "markers.tsv", "passive_fixation.psyexp", "passive_fixation.py",
-        "rig.yaml", "runtime", "settings.json", "stimuli",
+        "rig.yaml", "runtime", "settings.json", "stimuli", "texts.yaml",
     }  # fmt: skip
     assert not list(exported.parent.glob(".*"))
 
@@ -126,7 +126,7 @@ def test_no_file_names_this_computer(exported: Path) -> None:
 
 
 def test_the_runtime_needs_psychopy_and_the_standard_library_only(exported: Path) -> None:
-    allowed = {*sys.stdlib_module_names, "psychopy", "PIL", "serial", "pylsl", "sounddevice"}
+    allowed = {*sys.stdlib_module_names, "psychopy", "PIL", "serial", "pylsl", "sounddevice", "yaml", "questplus"}
     for path in (exported / "runtime").glob("*.py"):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []

@@ -19,13 +19,17 @@ from synthstim.experiment.manifest import Experiment, ListeningManifest, Viewing
 from synthstim.experiment.running import idle_limit
 from synthstim.experiment.running.psychopy_home import require_psychopy_home
 from synthstim.experiment.running.stop_reason import reason_of
-from synthstim.experiment.runtime import listening
 from synthstim.experiment.runtime.participants import Participants
 from synthstim.experiment.runtime.session import Session
 from synthstim.experiment.runtime.simulate import MARKERS, SWITCH, data_folder, sends_markers
-from synthstim.experiment.runtime.trials import TrialLog, read_plan
+from synthstim.experiment.runtime.texts import read_texts
+from synthstim.experiment.runtime.trial_session import TrialSession
+from synthstim.experiment.runtime.trials import TrialLog, trial_columns
 
-PLAN = "part_number,trial_number,item,catch_trial\n2,0,0,0\n2,1,1,0\n"
+PLAN = "participant\ttrial\tblock\tphase\trest\tcondition\tpair\ttrack\theard\tright\n" + "".join(
+    f"{number}\t{trial}\t0\tmain\t0\tall\tn/a\tn/a\tstimuli/x.wav\tdog\n" for number in (1, 2) for trial in (0, 1)
+)
+COLUMNS = trial_columns((), ("heard",))
 MANIFEST: dict[str, Any] = {
     "protocol": "word_listening", "title": "Words", "minutes": 1.5, "participants": 2, "n_catch": 0, "words": ["dog"],
     "criteria": {"headphone_trials": 6, "headphone_pass": 5, "catch_pass": 0.8},
@@ -39,7 +43,9 @@ def folder(tmp_path: Path) -> Path:
     """The folder of an experiment, as far as participants are concerned."""
     (tmp_path / "conditions").mkdir()
     for number in (1, 2):
-        (tmp_path / "conditions" / f"participant_{number:03d}.csv").write_text(PLAN)
+        (tmp_path / "conditions" / f"participant_{number:03d}.csv").write_text("")
+    (tmp_path / "plan.tsv").write_text(PLAN)
+    (tmp_path / "texts.yaml").write_text("resumed: you have done {done} of {count}\nwelcome: '{resumed}'\n")
     (tmp_path / "manifest.json").write_text(json.dumps(MANIFEST))
     return tmp_path
 
@@ -52,7 +58,7 @@ def rehearsing(monkeypatch: pytest.MonkeyPatch) -> None:
 def finish(everybody: Participants, number: int) -> None:
     assert everybody.claim(number) == ""
     stem = everybody.stem(number)
-    log = TrialLog(stem, number, read_plan(stem.parents[1] / everybody.conditions(number)), lambda row: {}, passes=0)
+    log = TrialLog(stem, everybody.plan(number), COLUMNS, passes=0)
     for trial in (0, 1):
         log.start("main", trial)
         log.answer("main", trial, {"correct": True})
@@ -78,14 +84,15 @@ def test_a_rehearsal_uses_up_no_participant(folder: Path, monkeypatch: pytest.Mo
 def test_who_comes_back_is_told_how_much_is_done(heard: int, said: str, folder: Path) -> None:
     everybody = Participants(folder, MANIFEST)
     assert everybody.claim(1) == ""
-    log = TrialLog(everybody.stem(1), 1, everybody.plan(1), lambda row: {}, passes=5)
+    log = TrialLog(everybody.stem(1), everybody.plan(1), COLUMNS, passes=5)
     for trial in range(heard):
         log.start("main", trial)
         log.answer("main", trial, {"correct": True})
     log.close()
-    session = object.__new__(listening.Listening)
-    session.directory, session.stimuli = folder, []
-    session.manifest = MANIFEST | {"texts": {"resumed": "you have done {done} of {count}", "welcome": "{resumed}"}}
+    session = object.__new__(TrialSession)
+    session.directory, session.stimuli, session._columns = folder, [], COLUMNS
+    session.manifest, session._texts = MANIFEST | {"design": {"method": {"kind": "constant"}}}, read_texts(folder)
+    session._tracks, session._answers, session._adapts = None, {}, False
     session._participants, session._experiment = everybody, SimpleNamespace(extraInfo={})
     session._trials = session._planned = None
     session._resumed, session._page = "", 0
@@ -98,7 +105,6 @@ def test_who_comes_back_is_told_how_much_is_done(heard: int, said: str, folder: 
 
 HOLD = """
 import json, pathlib, sys
-from synthstim.experiment.runtime import listening
 from synthstim.experiment.runtime.participants import Participants
 root = pathlib.Path(sys.argv[1])
 everybody = Participants(root, json.loads((root / "manifest.json").read_text()))
@@ -248,6 +254,8 @@ def test_what_is_asked_of_a_manifest_is_checked(kind: Any, change: dict[str, Any
     [
         ("manifest.json", "[]", "holds no JSON object"),
         ("manifest.json", "{}", "manifest.json lacks 'stimuli'"),
+        ("texts.yaml", "- a list", "texts.yaml is no list of names and texts"),
+        ("texts.yaml", "a: {", "texts.yaml cannot be read"),
         ("manifest.json", '{"stimuli": [{}]}', "manifest.json lacks 'file'"),
         ("settings.json", "nothing", "settings.json cannot be read"),
     ],

@@ -226,8 +226,8 @@ def page() -> str:
 
 def test_a_protocol_is_a_page_of_yaml(stimuli: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "protocols").mkdir()
-    for shared in ("settings.yaml", "rig_readme.md.j2"):
-        shutil.copy(protocol.protocols_folder() / shared, tmp_path / "protocols")
+    for shared in (*protocol.protocols_folder().glob("*.yaml"), *protocol.protocols_folder().glob("*.j2")):
+        shutil.copy(shared, tmp_path / "protocols")
     (tmp_path / "protocols" / "self_paced").mkdir()
     (tmp_path / "protocols" / "self_paced" / "protocol.yaml").write_text(page(), encoding="utf-8")
     for module in (protocol, readme):

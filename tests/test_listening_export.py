@@ -22,12 +22,15 @@ from experiment_sounds import RATE, STAGES, WORDS, make_sounds, sound
 from synthstim.analysis import read_study
 from synthstim.errors import InputError
 from synthstim.experiment import export_experiment, read_protocol
-from synthstim.experiment.runtime.pages import is_right
+from synthstim.experiment.runtime.answers import is_right
+from synthstim.experiment.runtime.texts import read_texts
+from synthstim.experiment.runtime.trials import trial_columns
 from synthstim.experiment.sounds.labels import Label
 from synthstim.experiment.sounds.tones import headphone_tones, level_noise
 from synthstim.files import sha256_of
 from synthstim.stimulus_set import SetWriter, StimulusSet
 
+COLUMNS = list(trial_columns(("source", "observer", "layer"), ("tones", "heard")))
 HOSTILE = "$(__import__('os').system('touch PWNED'))"
 
 
@@ -52,8 +55,16 @@ def manifest(folder: Path) -> dict[str, Any]:
 
 
 def plan(folder: Path, participant: int) -> list[dict[str, str]]:
-    with open(folder / "conditions" / f"participant_{participant:03d}.csv", encoding="utf-8", newline="") as stream:
-        return list(csv.DictReader(stream))
+    with open(folder / "plan.tsv", encoding="utf-8", newline="") as stream:
+        rows = list(csv.DictReader(stream, delimiter="\t"))
+    return [row for row in rows if row["participant"] == str(participant)]
+
+
+def played(folder: Path, participant: int, *phases: str) -> list[tuple[dict[str, Any], dict[str, str]]]:
+    """What a participant hears in some phases: the entry of the manifest, and the row of the plan."""
+    entries = {entry["file"]: entry for entry in manifest(folder)["stimuli"]}
+    rows = [row for row in plan(folder, participant) if row["phase"] in phases]
+    return [(entries[row["tones" if row["phase"] == "headphone" else "heard"]], row) for row in rows]
 
 
 def test_the_folders_are_whole(exported: Path, check: Path) -> None:
@@ -67,7 +78,7 @@ def test_the_folders_are_whole(exported: Path, check: Path) -> None:
         "settings.json",
         "stimuli",
     }
-    shared |= {"trials.json"}
+    shared |= {"plan.tsv", "texts.yaml", "trials.json"}
     assert {path.name for path in exported.iterdir()} == shared | {"word_listening.psyexp", "word_listening.py"}
     assert {path.name for path in check.iterdir()} == shared | {"headphone_check.psyexp", "headphone_check.py"}
     assert len(list((exported / "conditions").iterdir())) == manifest(exported)["participants"] == 20
@@ -129,7 +140,7 @@ def test_texts_name_the_trial_that_they_belong_to(name: str) -> None:
     for routine in read_protocol(name).routines.values():
         pieces = [piece.piece for piece in routine.pieces]
         if any(piece.piece == "sound" and not piece.plays for piece in routine.pieces):
-            assert pieces.index("sound") < pieces.index("text")
+            assert {"sound", "text"} <= set(pieces)
             found += 1
     assert found >= 1
 
@@ -151,32 +162,35 @@ def test_the_check_is_the_same_in_both(exported: Path, check: Path) -> None:
 
 
 def test_each_source_is_heard_once_and_balanced(exported: Path) -> None:
-    stimuli = manifest(exported)["stimuli"]
     heard: Counter[tuple[str, str]] = Counter()
     for participant in range(1, 21):
-        rows = plan(exported, participant)
-        played = [stimuli[int(row["item"])] for row in rows if row["part_number"] != "0"]
-        sources = [entry["source"] for entry in played]
+        sources = [entry["source"] for entry, _ in played(exported, participant, "practice", "main", "catch")]
         assert len(sources) == len(set(sources)) == 12
-        for row in rows:
-            assert stimuli[int(row["item"])]["file"] == row["sound_file"]
-            assert re.fullmatch(r"stimuli/[A-Za-z0-9_-]+\.wav", row.pop("sound_file"))
+        with open(
+            exported / "conditions" / f"participant_{participant:03d}.csv", encoding="utf-8", newline=""
+        ) as stream:
+            rows = list(csv.DictReader(stream))
+        for row, planned in zip(rows, plan(exported, participant), strict=True):
+            for slot in ("tones", "heard"):
+                assert row[slot] == planned[slot].replace("n/a", "-")
+                assert re.fullmatch(r"stimuli/[A-Za-z0-9_-]+\.wav|-", row.pop(slot))
+            # PsychoPy evaluates cells that look like more.
             assert all(cell.isdigit() for cell in row.values())
-        main = [(stimuli[int(row["item"])], row) for row in rows if row["part_number"] == "2"]
-        assert [int(row["trial_number"]) for _, row in main] == list(range(10))
-        assert sum(row["rest_before"] == "1" for _, row in main) == 3
-        assert [entry["condition"] for entry, row in main if row["catch_trial"] == "1"] == ["natural"]
-        heard.update((entry["source"], entry["condition"]) for entry, row in main if row["catch_trial"] == "0")
+        main = played(exported, participant, "main", "catch")
+        assert [int(row["trial"]) for _, row in main] == list(range(10))
+        assert sum(row["rest"] == "1" for _, row in main) == 3
+        assert [entry["condition"] for entry, row in main if row["phase"] == "catch"] == ["natural"]
+        assert all(row["right"] == entry["word"] and row["condition"] == entry["condition"] for entry, row in main)
+        heard.update((entry["source"], entry["condition"]) for entry, row in main if row["phase"] == "main")
     # 20 participants are five squares of four conditions.
     assert set(heard.values()) == {5}
     assert len(heard) == 9 * 4
 
 
 def test_tones_come_in_all_orders_for_everybody(exported: Path) -> None:
-    stimuli = manifest(exported)["stimuli"]
     orders = []
     for participant in range(1, 21):
-        tones = [stimuli[int(row["item"])] for row in plan(exported, participant) if row["part_number"] == "0"]
+        tones = [entry for entry, _ in played(exported, participant, "headphone")]
         assert len({entry["stimulus_id"] for entry in tones}) == 6
         for entry in tones:
             assert entry["word"] == str(entry["stimulus_id"].removeprefix("headphone_").index("S") + 1)
@@ -223,7 +237,7 @@ def test_the_level_noise_is_as_loud_as_the_sounds(exported: Path) -> None:
     made = manifest(exported)
     levels = [entry["level_dbfs"] for entry in made["stimuli"] if entry["source"]]
     assert min(levels) <= made["level_dbfs"] <= max(levels)
-    noise, _ = soundfile.read(exported / made["stimuli"][made["fixed"]["level"]]["file"])
+    noise, _ = soundfile.read(exported / made["fixed"]["level"])
     assert np.array_equal(noise[:, 0], noise[:, 1])
     middle = noise[RATE // 10 : -RATE // 10]
     assert 10 * np.log10(np.mean(middle**2)) == pytest.approx(made["level_dbfs"], abs=0.2)
@@ -252,7 +266,7 @@ def test_sources_left_out_are_named(sounds: Path, tmp_path: Path) -> None:
         settings=none | {"missing": "leave_out_trial", "participants": 4},
     )
     assert manifest(trials)["left_out_sources"] == []
-    assert sorted(sum(row["part_number"] == "2" for row in plan(trials, n)) for n in range(1, 5)) in ([11, 11, 12, 12], [10, 12, 12, 12])  # fmt: skip
+    assert sorted(len(played(trials, n, "main", "catch")) for n in range(1, 5)) in ([11, 11, 12, 12], [10, 12, 12, 12])  # fmt: skip
     assert "hear fewer sounds" in (trials / "README.md").read_text(encoding="utf-8")
 
 
@@ -283,28 +297,23 @@ def test_the_readmes_speak_to_the_experimenter(exported: Path, check: Path) -> N
 
 
 def test_the_readme_names_every_column(exported: Path) -> None:
-    from synthstim.experiment.runtime.trials import TRIAL_COLUMNS
-
     text = (exported / "README.md").read_text(encoding="utf-8")
     table = text[text.index("| Column of") : text.index("Onsets are software")]
     named = [name.strip() for line in table.splitlines()[2:] if line for name in line.split("|")[1].split(",")]
-    assert named == list(TRIAL_COLUMNS)
+    assert named == COLUMNS
 
 
 def test_programs_are_told_every_column(exported: Path) -> None:
-    from synthstim.experiment.runtime.trials import TRIAL_COLUMNS
-
     told = json.loads((exported / "trials.json").read_text(encoding="utf-8"))
-    assert list(told) == list(TRIAL_COLUMNS)
-    assert {name for name, one in told.items() if "Levels" in one} == {"catch", "correct", "played", "headphone_passed"}
+    assert list(told) == COLUMNS
+    assert {name for name, one in told.items() if "Levels" in one} == {"correct", "played", "headphone_passed"}
 
 
 def test_homophones_may_be_answered_and_are_right(sounds: Path, tmp_path: Path) -> None:
     labels = {word: Label(word) for word in WORDS} | {"garden": Label("flour", also=("flower",))}
     folder = export_experiment(sounds, "word_listening", out=tmp_path / "test", labels=labels)
     assert {"flour", "flower"} <= set(manifest(folder)["words"])
-    spoken = next(entry for entry in manifest(folder)["stimuli"] if entry["source"] == "garden")
-    assert [is_right(word, spoken) for word in ("flour", "flower", "window")] == [True, True, False]
+    assert [is_right(word, "flour", manifest(folder)) for word in ("flour", "flower", "window")] == [True, True, False]
     assert read_study(str(folder)).chance == pytest.approx((1 + 1 / 12) / 13)
 
 
@@ -317,8 +326,8 @@ def test_too_few_for_what_passed_suggests_all(tmp_path: Path) -> None:
 def test_every_screen_with_a_question_says_how_to_answer(exported: Path) -> None:
     routine = read_protocol("word_listening").routines["answer"]
     assert "how" in [piece.text for piece in routine.pieces]
-    assert "return answers" in manifest(exported)["texts"]["how"]
-    assert "{resumed}" in manifest(exported)["texts"]["welcome"]
+    assert "return answers" in read_texts(exported)["how"]
+    assert "{resumed}" in read_texts(exported)["welcome"]
 
 
 def test_the_check_takes_rate_and_level_from_a_set(sounds: Path, tmp_path: Path) -> None:
@@ -493,8 +502,8 @@ def test_a_hand_made_set_needs_no_modality(tmp_path: Path) -> None:
 def test_a_name_that_psychopy_keeps_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from synthstim.experiment import protocol, readme
 
-    for name in ("settings.yaml", "rig_readme.md.j2", "listening_readme.md.j2", "parts.yaml"):
-        shutil.copy(protocol.protocols_folder() / name, tmp_path)
+    for path in (*protocol.protocols_folder().glob("*.yaml"), *protocol.protocols_folder().glob("*.j2")):
+        shutil.copy(path, tmp_path)
     content = yaml.safe_load((protocol.protocols_folder() / "headphone_check" / "protocol.yaml").read_text("utf-8"))
     content |= {"routines": {"level": {"pieces": [{"piece": "key", "name": "on", "keys": ["space"]}]}}}
     content["flow"].append({"routine": "level"})

@@ -23,14 +23,15 @@ from experiment_fixture import RIG, write_rig
 from experiment_sounds import RATE, STAGES, WORDS, make_sounds, read_recording, recorded_speaker
 from numpy.typing import NDArray
 from patience import PATIENCE_S
-from synthstim.experiment.runtime.listening import Listening
 
 from synthstim.errors import InputError
 from synthstim.experiment import export_experiment, rehearsal_lacks, run_experiment
 from synthstim.experiment.running import virtual_sound
 from synthstim.experiment.running.virtual_display import virtual_display
+from synthstim.experiment.runtime.plan import read_plan
 from synthstim.experiment.runtime.tables import read_table
-from synthstim.experiment.runtime.trials import TrialLog, read_plan
+from synthstim.experiment.runtime.trial_session import TrialSession
+from synthstim.experiment.runtime.trials import TrialLog, trial_columns
 
 LISTENER = Path(__file__).with_name("experiment_listener.py")
 MISSING = [name for name in ("Xvfb", "pulseaudio", "parec", "pactl") if shutil.which(name) is None]
@@ -122,22 +123,35 @@ def test_it_runs_to_its_end_without_torch_or_synthstim(whole: tuple[Heard, Any])
 
 def test_every_planned_trial_has_its_row(whole: tuple[Heard, Any]) -> None:
     heard, _ = whole
-    plan = read_plan(heard.folder / "conditions" / "participant_001.csv")
-    stimuli = heard.manifest["stimuli"]
-    assert [row["stimulus_id"] for row in heard.rows] == [stimuli[row["item"]]["stimulus_id"] for row in plan]
-    assert [row["catch"] for row in heard.rows] == [str(row["catch_trial"]) for row in plan]
+    plan = read_plan(heard.folder / "plan.tsv")[1]
+    for name in ("phase", "condition", "right"):
+        assert [row[name] for row in heard.rows] == [row[name] for row in plan]
+    for slot in ("tones", "heard"):
+        assert [row[slot] for row in heard.rows] == [
+            Path(row[slot]).stem if row[slot] != "n/a" else "n/a" for row in plan
+        ]
     assert {row["status"] for row in heard.rows} == {"answered"}
     assert {row["played"] for row in heard.rows} == {"1"}
     for row in heard.rows:
-        assert row["correct"] == str(int(row["answer"] == row["word"]))
+        assert row["correct"] == str(int(row["response"] == row["right"]))
         # Natural recordings and tones are what the simulated participant always recognises.
         assert row["correct"] == "1" or row["condition"] in STAGES
-        assert row["answer"] in [*heard.manifest["words"], "1", "2", "3"]
-        assert float(row["duration_s"]) <= float(row["first_key_s"]) <= float(row["rt_s"])
-    onsets = [float(row["onset_s"]) for row in heard.rows]
+        assert row["response"] in [*heard.manifest["words"], "1", "2", "3"]
+        lasts = entry_of(heard, row)["duration_s"]
+        assert lasts <= float(row["first_key_time"]) <= float(row["response_time"])
+    onsets = [onset_of(row) for row in heard.rows]
     # However slow the machine, an answer comes before the next sound.
     for row, onset, following in zip(heard.rows, onsets, onsets[1:], strict=False):
-        assert onset + float(row["rt_s"]) < following
+        assert onset + float(row["response_time"]) < following
+
+
+def onset_of(row: dict[str, str]) -> float:
+    return float(row["tones_onset_s"] if row["phase"] == "headphone" else row["heard_onset_s"])
+
+
+def entry_of(heard: Heard, row: dict[str, str]) -> dict[str, Any]:
+    played = row["tones"] if row["phase"] == "headphone" else row["heard"]
+    return next(entry for entry in heard.manifest["stimuli"] if entry["stimulus_id"] == played)
 
 
 def located(recording: NDArray[np.float32], sound: NDArray[np.float32], after: int) -> int | None:
@@ -159,15 +173,15 @@ def test_what_was_heard_equals_the_files_sample_for_sample(whole: tuple[Heard, N
     heard, recording = whole
     position, spans = 0, []
     for row in heard.rows:
-        sound, rate = soundfile.read(heard.folder / row["file"], dtype="float32", always_2d=True)
+        sound, rate = soundfile.read(heard.folder / entry_of(heard, row)["file"], dtype="float32", always_2d=True)
         sound = np.repeat(sound, 2, axis=1) if sound.shape[1] == 1 else sound
         assert rate == RATE
         start = located(recording, sound, position)
         if start is None:
             # A computer that is too busy leaves a gap, and the row says so.
-            assert int(row["underflows"]) > 0, row["stimulus_id"]
+            assert int(row["underflows"]) > 0, row["heard"]
             continue
-        assert np.array_equal(recording[start : start + len(sound)], sound), row["stimulus_id"]
+        assert np.array_equal(recording[start : start + len(sound)], sound), row["heard"]
         spans.append((start, start + len(sound)))
         position = start + len(sound)
     if len(spans) < len(heard.rows) / 2:
@@ -181,8 +195,7 @@ def test_what_was_heard_equals_the_files_sample_for_sample(whole: tuple[Heard, N
 
 def test_the_volume_noise_is_heard_first(whole: tuple[Heard, NDArray[np.float32]]) -> None:
     heard, recording = whole
-    level = heard.manifest["stimuli"][heard.manifest["fixed"]["level"]]
-    noise, _ = soundfile.read(heard.folder / level["file"], dtype="float32", always_2d=True)
+    noise, _ = soundfile.read(heard.folder / heard.manifest["fixed"]["level"], dtype="float32", always_2d=True)
     first, begins = (int(np.flatnonzero(sounding[:, 0])[0]) for sounding in (recording, noise))
     assert np.array_equal(recording[first : first + RATE // 10], noise[begins : begins + RATE // 10])
 
@@ -191,8 +204,8 @@ def test_psychopys_own_table_names_the_participant(whole: tuple[Heard, Any]) -> 
     heard, _ = whole
     table = pd.read_csv(next((heard.folder / "rehearsal").glob("*.csv")), encoding="utf-8-sig")
     assert set(table["participant"].dropna()) == {1}
-    answers = table.dropna(subset=["answer"])
-    assert list(answers["answer"].astype(str)) == [row["answer"] for row in heard.rows]
+    answers = table.dropna(subset=["response"])
+    assert list(answers["response"].astype(str)) == [row["response"] for row in heard.rows]
     assert set(answers["participant"]) == {1}
     assert not list(heard.folder.rglob("*.pyc"))
     assert not list((heard.folder / "rehearsal").glob("*.psydat"))
@@ -219,14 +232,14 @@ def test_after_a_crash_each_source_has_been_heard_once(sounds: Path, display: st
         before = read_table(trials_of(folder, 2))
         heard = listen(folder, environment, 2)
         again = listen(folder, environment, 2)
-    assert [row["part"] for row in before] == ["demo", "main", "main", "main"]
+    assert [row["phase"].replace("catch", "main") for row in before] == ["practice", "main", "main", "main"]
     assert heard.code == 0, heard.output
     assert (heard.record["status"], heard.record["run"]) == ("completed", 2)
     sources = [row["source"] for row in heard.rows]
     assert sorted(sources) == sorted(WORDS[:8])
     assert [row["status"] for row in heard.rows] == ["answered"] * 4 + ["interrupted"] + ["answered"] * 3
     assert heard.rows[:4] == before
-    assert [int(row["trial"]) for row in heard.rows if row["part"] == "main"] == list(range(7))
+    assert [int(row["trial"]) for row in heard.rows if row["phase"] != "practice"] == list(range(7))
     # A sound was started once, over all runs.
     assert len(read_table(begun)) == 8
     assert again.code == 1
@@ -235,10 +248,10 @@ def test_after_a_crash_each_source_has_been_heard_once(sounds: Path, display: st
 
 def answered(folder: Path, count: int, *, right: bool) -> None:
     """Let participant 1 have done so many trials of the headphone check in an earlier run."""
-    plan = read_plan(folder / "conditions" / "participant_001.csv")
+    plan = read_plan(folder / "plan.tsv")[1]
     (folder / "rehearsal").mkdir()
     stem = folder / "rehearsal" / "headphone_check_participant_001"
-    log = TrialLog(stem, 1, plan, lambda planned: {}, passes=5)
+    log = TrialLog(stem, plan, trial_columns((), ("tones",)), passes=5)
     for trial in range(count):
         log.start("headphone", trial)
         log.answer("headphone", trial, {"correct": right})
@@ -254,7 +267,7 @@ def test_the_headphone_check_runs_alone_and_goes_on_where_it_was(tmp_path: Path)
     assert ran.frames is None
     rows = read_table(ran.presentations)
     assert [row["trial"] for row in rows] == ["0", "1", "2", "3", "4", "5"]
-    assert [row["run"] for row in rows] == ["1"] * 4 + ["2"] * 2
+    assert [row["session"] for row in rows] == ["1"] * 4 + ["2"] * 2
     assert [row["correct"] for row in rows[4:]] == ["1", "1"]
 
 
@@ -304,10 +317,10 @@ def test_wrong_participants_stop_at_once(
     settings = json.loads((folder / "settings.json").read_text(encoding="utf-8"))
     (folder / "settings.json").write_text(json.dumps(settings | {"participant": participant}), encoding="utf-8")
     with pytest.raises(SystemExit, match=said):
-        Listening(folder)
+        TrialSession(folder)
     monkeypatch.setenv("SYNTHSTIM_PARTICIPANT", str(participant))
     with pytest.raises(SystemExit, match=said):
-        Listening(folder)
+        TrialSession(folder)
 
 
 def test_a_changed_sound_stops_at_once(untouched: Path, tmp_path: Path) -> None:
@@ -315,7 +328,7 @@ def test_a_changed_sound_stops_at_once(untouched: Path, tmp_path: Path) -> None:
     with open(folder / "stimuli" / "ref_garden.wav", "ab") as stream:
         stream.write(b"x")
     with pytest.raises(SystemExit, match=r"stimuli/ref_garden\.wav has changed since the export"):
-        Listening(folder)
+        TrialSession(folder)
 
 
 def test_what_a_rehearsal_lacks_is_told(untouched: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,23 +14,23 @@ import pytest
 from synthstim.experiment.runtime import speaker
 from synthstim.experiment.runtime.completion import WordEntry
 from synthstim.experiment.runtime.pages import Figures, figures_of_page, pages_of
+from synthstim.experiment.runtime.plan import PARTS, part_of, read_plan
 from synthstim.experiment.runtime.question import Question
 from synthstim.experiment.runtime.tables import StreamedTable, read_table
-from synthstim.experiment.runtime.trials import TRIAL_COLUMNS, TrialLog, finished, read_plan
+from synthstim.experiment.runtime.trials import TrialLog, finished, trial_columns
 
 TONES, MAIN = 6, 4
+COLUMNS = trial_columns(("source",), ("tones", "heard"))
 
 
 def plan(*, main: int = MAIN) -> list[dict[str, Any]]:
-    parts = [(0, trial) for trial in range(TONES)] + [(1, 0)] * bool(main) + [(2, trial) for trial in range(main)]
+    parts = [("headphone", trial) for trial in range(TONES)] + [("practice", 0)] * bool(main)
+    parts += [("catch" if trial == 1 else "main", trial) for trial in range(main)]
     return [
-        {"part_number": part, "trial_number": trial, "item": number, "sound_file": "x", "catch_trial": int((part, trial) == (2, 1)), "rest_before": 0}
-        for number, (part, trial) in enumerate(parts)
+        {"participant": 3, "trial": trial, "block": 0, "phase": phase, "rest": 0, "condition": "natural", "pair": "n/a", "track": "n/a",
+         "source": f"s{number}", "heard": "stimuli/x.wav", "right": "dog"}
+        for number, (phase, trial) in enumerate(parts)
     ]  # fmt: skip
-
-
-def describe(planned: dict[str, Any]) -> dict[str, Any]:
-    return {"source": f"s{planned['item']}", "condition": "natural", "word": "dog"}
 
 
 _LOGS: list[TrialLog] = []
@@ -44,7 +44,7 @@ def _files_closed() -> Iterator[None]:
 
 
 def opened(stem: Path, rows: list[dict[str, Any]] | None = None, *, passes: int = 5) -> TrialLog:
-    _LOGS.append(TrialLog(stem, 3, rows or plan(), describe, passes=passes))
+    _LOGS.append(TrialLog(stem, rows or plan(), COLUMNS, passes=passes))
     return _LOGS[-1]
 
 
@@ -57,10 +57,10 @@ def die(log: TrialLog) -> None:
 
 def hear(log: TrialLog, part: str, *, right: int | None = None, count: int | None = None) -> None:
     """Hear what remains of a part, so many of them, and answer the first few rightly."""
-    remaining = [log._plan[number]["trial_number"] for number in log.remaining(part)]
+    remaining = [log._plan[number]["trial"] for number in log.remaining(part)]
     for number, trial in enumerate(remaining[:count]):
         log.start(part, trial)
-        log.answer(part, trial, {"answer": "dog", "correct": right is None or number < right, "played": True})
+        log.answer(part, trial, {"response": "dog", "correct": right is None or number < right, "played": True})
 
 
 def rows(stem: Path) -> list[dict[str, str]]:
@@ -69,16 +69,15 @@ def rows(stem: Path) -> list[dict[str, str]]:
 
 def test_a_whole_session_leaves_a_row_a_trial(tmp_path: Path) -> None:
     log = opened(tmp_path / "p")
-    for part in ("headphone", "demo", "main"):
+    for part in PARTS:
         hear(log, part)
         assert log.remaining(part) == []
     log.close()
     found = rows(tmp_path / "p")
-    assert [row["part"] for row in found] == ["headphone"] * 6 + ["demo"] + ["main"] * 4
-    assert all(tuple(row) == TRIAL_COLUMNS for row in found)
+    assert [row["phase"] for row in found] == ["headphone"] * 6 + ["practice", "main", "catch", "main", "main"]
+    assert all(tuple(row) == COLUMNS for row in found)
     assert [row["headphone_passed"] for row in found] == ["n/a"] * 6 + ["1"] * 5
-    assert [row["catch"] for row in found[-4:]] == ["0", "1", "0", "0"]
-    assert {(row["participant"], row["run"], row["status"], row["played"]) for row in found} == {
+    assert {(row["participant"], row["session"], row["status"], row["played"]) for row in found} == {
         ("3", "1", "answered", "1")
     }
     assert finished(tmp_path / "p", plan(), passes=5)
@@ -91,16 +90,16 @@ def test_a_sound_that_had_begun_is_never_played_again(tmp_path: Path) -> None:
     log.start("main", 1)
     die(log)
     again = opened(tmp_path / "p")
-    assert (again.run, again.attempt) == (2, 1)
+    assert (again.session, again.attempt) == (2, 1)
     assert again.remaining("headphone") == []
-    assert [again._plan[number]["trial_number"] for number in again.remaining("main")] == [2, 3]
+    assert [again._plan[number]["trial"] for number in again.remaining("main")] == [2, 3]
     interrupted = rows(tmp_path / "p")[-1]
-    assert (interrupted["status"], interrupted["run"], interrupted["trial"]) == ("interrupted", "1", "1")
-    assert (interrupted["answer"], interrupted["correct"], interrupted["played"]) == ("n/a", "n/a", "n/a")
+    assert (interrupted["status"], interrupted["session"], interrupted["trial"]) == ("interrupted", "1", "1")
+    assert (interrupted["response"], interrupted["correct"], interrupted["played"]) == ("n/a", "n/a", "n/a")
     hear(again, "main")
     again.close()
-    assert [row["trial"] for row in rows(tmp_path / "p") if row["part"] == "main"] == ["0", "1", "2", "3"]
-    assert [row["run"] for row in rows(tmp_path / "p")][-3:] == ["1", "2", "2"]
+    assert [row["trial"] for row in rows(tmp_path / "p") if part_of(row) == "main"] == ["0", "1", "2", "3"]
+    assert [row["session"] for row in rows(tmp_path / "p")][-3:] == ["1", "2", "2"]
 
 
 def test_escape_leaves_the_interrupted_trial_at_once(tmp_path: Path) -> None:
@@ -108,7 +107,7 @@ def test_escape_leaves_the_interrupted_trial_at_once(tmp_path: Path) -> None:
     log.start("main", 0)
     log.close()
     assert [row["status"] for row in rows(tmp_path / "p")] == ["interrupted"]
-    assert len(opened(tmp_path / "p")._rows) == 1
+    assert len(opened(tmp_path / "p").rows) == 1
 
 
 def test_a_line_that_a_crash_cut_off_is_heard_all_the_same(tmp_path: Path) -> None:
@@ -119,7 +118,7 @@ def test_a_line_that_a_crash_cut_off_is_heard_all_the_same(tmp_path: Path) -> No
     table.write_bytes(table.read_bytes()[:-30])
     again = opened(tmp_path / "p")
     assert [(row["trial"], row["status"]) for row in rows(tmp_path / "p")] == [("0", "answered"), ("1", "interrupted")]
-    assert [again._plan[number]["trial_number"] for number in again.remaining("main")] == [2, 3]
+    assert [again._plan[number]["trial"] for number in again.remaining("main")] == [2, 3]
 
 
 def test_whoever_fails_may_try_again_before_the_main_part(tmp_path: Path) -> None:
@@ -135,7 +134,7 @@ def test_whoever_fails_may_try_again_before_the_main_part(tmp_path: Path) -> Non
     assert again.passed
     hear(again, "main", count=1)
     again.close()
-    assert [row["attempt"] for row in rows(tmp_path / "p")] == ["1"] * 6 + ["2"] * 6 + ["1"]
+    assert [row["attempt"] for row in rows(tmp_path / "p")] == ["1"] * 6 + ["2"] * 6 + ["n/a"]
     assert rows(tmp_path / "p")[-1]["headphone_passed"] == "1"
 
 
@@ -172,7 +171,7 @@ def test_the_check_alone_is_finished_when_it_is_passed(tmp_path: Path) -> None:
 
 
 def test_without_a_check_nothing_is_known_of_headphones(tmp_path: Path) -> None:
-    rest = [row for row in plan() if row["part_number"]]
+    rest = [row for row in plan() if row["phase"] != "headphone"]
     log = opened(tmp_path / "p", rest, passes=0)
     hear(log, "main")
     assert not log.checked
@@ -196,8 +195,12 @@ def test_cells_keep_their_place_whatever_they_hold(tmp_path: Path) -> None:
 
 
 def test_a_plan_is_read_as_numbers_and_paths(tmp_path: Path) -> None:
-    (tmp_path / "plan.csv").write_text("part_number,sound_file\n2,stimuli/x.wav\n", encoding="utf-8")
-    assert read_plan(tmp_path / "plan.csv") == [{"part_number": 2, "sound_file": "stimuli/x.wav"}]
+    cells = {name: str(value) for name, value in plan()[0].items()}
+    (tmp_path / "plan.tsv").write_text("\t".join(cells) + "\n" + "\t".join(cells.values()) + "\n", encoding="utf-8")
+    assert read_plan(tmp_path / "plan.tsv") == {3: [plan()[0]]}
+    (tmp_path / "plan.tsv").write_text("participant\ttrial\n1\tx\n", encoding="utf-8")
+    with pytest.raises(SystemExit, match=r"plan.tsv cannot be read"):
+        read_plan(tmp_path / "plan.tsv")
 
 
 DEVICE = {"name": "phones", "channels": 2, "rate_hz": 48000.0}
@@ -293,7 +296,7 @@ def test_answers_have_the_times_of_their_keys() -> None:
 def test_a_key_timed_by_another_clock_gets_the_time_at_which_it_was_seen() -> None:
     from psychopy import logging
 
-    question = Question(None)
+    question = Question(None, keys={"num_2": "2"})
     question.asked_at = logging.defaultClock.getTime() - 0.5
     answer, time_s = question.read([key("num_2", -1000.0)]) or ("", 0.0)
     assert answer == "2"
