@@ -37,14 +37,24 @@ def export(
     answers: Annotated[
         Path | None, typer.Option(help="For listening tests: further words to answer, one a line")
     ] = None,
+    design: Annotated[
+        Path | None, typer.Option(help="For trials: a design.yaml, whose keys take the place of the protocol's")
+    ] = None,
+    table: Annotated[
+        Path | None, typer.Option(help="For trials: a table of yours, stimulus_id and columns that the design may name")
+    ] = None,
+    texts: Annotated[
+        Path | None, typer.Option(help="A YAML file of texts, in any language, in the place of the protocol's")
+    ] = None,
 ) -> None:
     """Export a set as a PsychoPy experiment that runs without synthstim; headphone_check needs no set."""
     from synthstim.experiment import export_experiment
     from synthstim.experiment.manifest import Experiment, read_manifest
 
     made = export_experiment(
-        stimuli, protocol, out=out, rig=rig, settings=read_settings_of(setting), labels=labels, answers=answers
-    )
+        stimuli, protocol, out=out, rig=rig, settings=read_settings_of(setting), labels=labels, answers=answers, design=design,
+        table=table, texts=texts,
+    )  # fmt: skip
     for note in read_manifest(made, Experiment).notes:
         say(f"note: {note}")
     script = any(made.glob("*.psyexp"))

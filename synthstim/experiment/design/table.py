@@ -7,9 +7,13 @@ from pathlib import Path
 import pandas as pd
 
 from synthstim.errors import InputError, nearest
+from synthstim.experiment.runtime.plan import COMMON, RIGHT
+from synthstim.experiment.runtime.trials import TRACK_COLUMNS, trial_columns
 from synthstim.responses.tables import read_text_table
 
 ID = "stimulus_id"
+# What tables of trials call their own columns.
+RESERVED = frozenset((*COMMON, RIGHT, *trial_columns((), ()), *TRACK_COLUMNS))
 
 
 def with_columns(table: pd.DataFrame, path: str | Path) -> pd.DataFrame:
@@ -20,10 +24,15 @@ def with_columns(table: pd.DataFrame, path: str | Path) -> pd.DataFrame:
         path: a table, tab or comma separated, with the column stimulus_id and further ones.
 
     Raises:
-        InputError: it cannot be read, names a stimulus that the set lacks or one twice, leaves one out, or has a column of the set's.
+        InputError: it cannot be read, names a stimulus that the set lacks or one twice, leaves one out, or has a column that the
+            set or tables of trials have.
     """
     name = Path(path).name
     own = read_text_table(path, text=[ID], needed=[ID])
+    if own[ID].isna().any():
+        raise InputError(
+            f"line {int(own[ID].isna().argmax()) + 2} of {name} names no stimulus", "fill in its stimulus_id"
+        )
     if len(twice := own[ID][own[ID].duplicated()]):
         raise InputError(f"{name} names the stimulus {twice.iloc[0]!r} twice", "leave one line out")
     known = [str(one) for one in table[ID]]
@@ -38,4 +47,6 @@ def with_columns(table: pd.DataFrame, path: str | Path) -> pd.DataFrame:
         )
     if taken := [column for column in own if column != ID and column in table]:
         raise InputError(f"{name} has the column {taken[0]!r}, as the set does", "call it otherwise")
+    if reserved := [column for column in own if column in RESERVED]:
+        raise InputError(f"{name} has the column {reserved[0]!r}, which tables of trials have", "call it otherwise")
     return table.merge(own, on=ID, how="left", validate="one_to_one")
