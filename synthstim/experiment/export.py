@@ -103,7 +103,9 @@ def _fill(directory: Path, request: ExportRequest, *, default_rig: bool) -> None
     if protocol.flow:
         (directory / "texts.yaml").write_text(_yaml(fill_texts(protocol, facts)), encoding="utf-8")
         _copy_runtime(directory)
-        experiment = build_experiment(protocol, setup, background=prepared.background, blocks=prepared.blocks)
+        experiment = build_experiment(
+            prepared.protocol or protocol, setup, background=prepared.background, blocks=prepared.blocks
+        )
         write_experiment(experiment, directory, protocol.name)
     set_name = request.source.root.name if request.source is not None else "no set"
     page = {**facts, **prepared.page, "notes": prepared.notes}

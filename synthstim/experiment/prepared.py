@@ -48,6 +48,7 @@ class Prepared:
         background: level of the screen, 0 to 255.
         blocks: how many there are.
         notes: what the person who exports must know, a sentence each.
+        protocol: the protocol as it is built, where the set decides of its answers.
         screen_matters: whether a display other than the rig's stops the run, where the rig says so.
     """
 
@@ -57,6 +58,7 @@ class Prepared:
     page: Mapping[str, Any] = field(default_factory=dict)
     background: int = 128
     blocks: int = 1
+    protocol: Protocol | None = None
     screen_matters: bool = True
     notes: tuple[str, ...] = ()
 

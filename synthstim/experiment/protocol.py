@@ -152,24 +152,29 @@ def _shared(path: Path, model: type[Parts] | type[Groups]) -> Any:
 
 def _with_parts(protocol: Protocol) -> Protocol:
     """Put each part's steps where the flow names it, and what they need into the protocol."""
-    wanted = {step.part for step in protocol.flow if step.part}
-    if not wanted:
+    if not any(step.part for step in _steps(protocol.flow)):
         return protocol
     parts = _shared(protocols_folder() / "parts.yaml", Parts)
-    flow: list[Step] = []
     added: dict[str, dict[str, Any]] = {"settings": {}, "texts": {}, "routines": {}}
-    for step in protocol.flow:
-        if not step.part:
-            flow.append(step)
-            continue
-        _require(protocol, step.part, parts, "part")
-        shared = parts[step.part]
-        flow += [_given(inner, step.each).model_copy(update={"when": step.when or inner.when}) for inner in shared.flow]
-        for name, into in added.items():
-            into |= getattr(shared, name)
+
+    def whole(steps: tuple[Step, ...]) -> tuple[Step, ...]:
+        flow: list[Step] = []
+        for step in steps:
+            each = whole(step.each)
+            if not step.part:
+                flow.append(step.model_copy(update={"each": each}))
+                continue
+            _require(protocol, step.part, parts, "part")
+            shared = parts[step.part]
+            flow += [_given(one, each).model_copy(update={"when": step.when or one.when}) for one in whole(shared.flow)]
+            for name, into in added.items():
+                into |= getattr(shared, name)
+        return tuple(flow)
+
+    flow = whole(protocol.flow)
     # What the protocol says itself comes first: a text of a part can be worded anew.
     merged = {name: into | getattr(protocol, name) for name, into in added.items()}
-    return protocol.model_copy(update={**merged, "flow": tuple(flow)})
+    return protocol.model_copy(update={**merged, "flow": flow})
 
 
 def _given(step: Step, each: tuple[Step, ...]) -> Step:

@@ -56,6 +56,8 @@ def build_experiment(protocol: Protocol, setup: Setup, *, background: int, block
         before = _BEFORE.format(module=module, session=session)
         first, last = trial_edges(protocol.flow, setup)
         slots = ", ".join(f"{slot}={slot}" for slot in protocol.slots)
+        for slot in protocol.slots:
+            claim_name(experiment, slot)
         for number, name in enumerate(used_routines(protocol.flow, setup)):
             begins = (
                 f"session.trial(part_number, trial_number, {slots})\n" if name in first and session != "Viewing" else ""
@@ -171,7 +173,7 @@ def _add_routine(
         for field, text in code_of(piece, setup).items():
             code[field] += text
         if piece.piece not in _UNLOGGED:
-            logged.append(f"{(piece.slot or 'image') if piece.piece == 'image' else piece.name}={piece.name}")
+            logged.append(f"{'image' if piece.piece == 'image' and not piece.slot else piece.name}={piece.name}")
     code["Each Frame"] += f"session.frame({', '.join(logged)})\n"
     code["End Routine"] += f"session.leave()\n{ends}"
     # Last in its routine: it runs when every other component has settled what the coming flip draws.

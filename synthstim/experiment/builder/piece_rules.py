@@ -62,7 +62,7 @@ def _check_alone(what: str, stimuli: str, piece: Piece, slots: tuple[str, ...]) 
     if _of_trial(piece) and slots and piece.slot not in slots:
         given = f"is for the slot {piece.slot!r}, {nearest(piece.slot, slots)}" if piece.slot else "names no slot"
         raise InputError(f"{what} {given}", f"give it one of a trial's: {', '.join(slots)}")
-    if piece.piece == "choice" and not piece.options:
+    if piece.piece == "choice" and not piece.options and not piece.numbered and not piece.click:
         raise InputError(
             f"{what} has no options", "give each answer its keys, such as options: {left: [left], right: [right]}"
         )

@@ -11,6 +11,8 @@ from synthstim.experiment.builder.routine import Piece
 from synthstim.experiment.placement import photodiode_box
 from synthstim.experiment.rig import Rig
 
+# Variables of the scripts that Builder compiles, which it does not know as names of its own.
+_OF_SCRIPTS = ("x", "y", "buttons", "key")
 FIXATION_COLOUR = "#ff0000"
 
 
@@ -53,7 +55,7 @@ def claim_name(experiment: Any, name: str) -> None:
     Raises:
         InputError: it is taken, or PsychoPy keeps it for itself: Builder would call the thing otherwise when it reads it.
     """
-    if experiment.namespace.makeValid(name) != name:
+    if experiment.namespace.makeValid(name) != name or name in _OF_SCRIPTS:
         raise InputError(f"PsychoPy keeps the name {name!r} for itself", "rename it in the protocol")
     experiment.namespace.add(name)
 
@@ -215,14 +217,19 @@ def code_of(piece: Piece, setup: Setup) -> dict[str, str]:
     if piece.piece == "image":
         # 0 frames: until the routine ends.
         frames = setup.span(piece)[1] or 0
-        shown = "presentation, block_number, trial_number, item" if not piece.slot else f'"{piece.slot}", {piece.slot}'
+        shown = "presentation, block_number, trial_number, item"
+        if piece.slot:
+            shown = f'"{piece.name}", "{piece.slot}", {piece.slot}'
         return {"Begin Routine": f"session.present({shown}, {frames})\n"}
-    ask = f'session.ask("{piece.name}")\n'
+    later = bool(piece.start)
+    ask = f'session.ask("{piece.name}"{", later=True" if later else ""})\n'
     if piece.piece == "choice":
         end = f"session.chose(_{piece.name}_allKeys)\n"
+        frame = f"session.asks_now({piece.name}.status == STARTED)\n" if later else ""
         if piece.click:
             end += f"session.clicked({piece.name}_mouse.clicked_name)\n"
-        return {"Begin Routine": ask, "End Routine": end}
+            frame += f"session.imagine({piece.name}_mouse, {', '.join(f'{name}={name}' for name in piece.click)})\n"
+        return {"Begin Routine": ask, "Each Frame": frame, "End Routine": end}
     if piece.piece == "slider":
         return {
             "Begin Routine": ask,

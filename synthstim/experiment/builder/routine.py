@@ -34,8 +34,8 @@ class Piece(ProtocolPart):
     so many seconds ``after`` the routine's start as a setting says. An entry takes ``answers`` and is ``shown_in`` a text.
 
     In an experiment made of trials an image or a sound holds what stands in a ``slot``; ``at`` moves an image, in degrees right of
-    and above the place of the images. A choice has ``options``, the keys of each answer, and may be made by a ``click`` on pieces;
-    a slider has ``ticks`` and ``labels``. ``stores`` says which column the answer goes into.
+    and above the place of the images. A choice has ``options``, the keys of each answer, or those of the design, ``numbered``
+    from 1; it may be made by a ``click`` on pieces. A slider has ``ticks`` and ``labels``. ``stores`` says which column the answer goes into.
     """
 
     piece: str
@@ -50,6 +50,7 @@ class Piece(ProtocolPart):
     slot: str = ""
     at: tuple[Coordinate, Coordinate] = (0.0, 0.0)
     options: dict[Answer, tuple[Key, ...]] = Field(default_factory=dict)
+    numbered: bool = False
     click: dict[Identifier, Answer] = Field(default_factory=dict)
     ticks: tuple[float, ...] = Field(default=(), max_length=101)
     labels: tuple[str, ...] = Field(default=(), max_length=101)

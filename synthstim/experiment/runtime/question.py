@@ -21,6 +21,7 @@ class Question:
         keys: what each key means.
         clicks: what a click on each component means.
         values: all that may be answered, where that is a list.
+        open: whether it may be answered by now.
         asked_at: time of the flip with which the keyboard was cleared; None before.
         first_key_at: time of the first key; None before.
     """
@@ -31,6 +32,7 @@ class Question:
     ) -> None:  # fmt: skip
         self.entry, self.name, self.stores = entry, name, stores
         self.keys, self.clicks, self.values = keys or {}, clicks or {}, values
+        self.open = True
         self.asked_at: float | None = None
         self.first_key_at: float | None = None
         self._seen = self._sent = 0
@@ -40,6 +42,11 @@ class Question:
     def refused(self) -> int:
         """How often return was pressed on something that is not in the list."""
         return self.entry.refused if isinstance(self.entry, WordEntry) else 0
+
+    @property
+    def pointed(self) -> bool:
+        """Whether the mouse is needed."""
+        return bool(self.clicks) or (self.entry is None and not self.keys)
 
     def read(self, keys: Sequence[Any]) -> tuple[Any, float] | None:
         """Take the keys that are new; returns the answer and its time once one is given.

@@ -6,6 +6,7 @@ import os
 import threading
 import time
 from collections.abc import Callable
+from typing import Any
 
 SWITCH = "SYNTHSTIM_SIMULATE"
 # Lets a rehearsal send the markers, which otherwise no device needs to be there for.
@@ -61,3 +62,11 @@ def press_when_waiting(wanted: Callable[[], str | None]) -> threading.Thread:
     thread = threading.Thread(target=watch, daemon=True)
     thread.start()
     return thread
+
+
+def click(mouse: Any, component: Any) -> None:
+    """Point PsychoPy's mouse at a component and press its left button, or let it go where it is pressed."""
+    from psychopy import event
+
+    mouse.setPos(component._pos.pix)
+    event.mouseButtons[0] = 1 - event.mouseButtons[0]

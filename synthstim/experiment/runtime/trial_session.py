@@ -11,16 +11,15 @@ from typing import Any
 from .answers import Given, is_right, question_of
 from .checksums import sha256_of
 from .completion import NumberEntry
-from .frame_log import FrameLog, Presentation
 from .hearing import Hearing
 from .imagined import imagined_answer
 from .pages import Figures, figures_of_page, pages_of
 from .participants import Participants
-from .pictures import corner, decode, middle, warm_up
 from .plan import CATCH, MISSING, PARTS, RIGHT, part_of
 from .question import Question
 from .session import Session
-from .simulate import simulated
+from .showing import Showing
+from .simulate import click, simulated
 from .speaker import sound_device, sound_problems
 from .stop import stopped
 from .trials import ABORTED, ANSWERED, NO_RESPONSE, TrialLog, trial_columns
@@ -48,7 +47,8 @@ class TrialSession(Session):
         self._given = self._participants.given(self.settings)
         self._adapts = self.manifest["design"]["method"]["kind"] != "constant"
         self._columns = trial_columns(self.manifest["columns"], self.manifest["slots"], adaptive=self._adapts)
-        self._images = {file: decode(self.directory / file) for file in self._by_file if self._shows}
+        if self._shows:
+            self._showing = Showing(self.directory, self.stimuli, self.manifest["places"], self.settings["display"])
         self._device = {} if self._shows else sound_device()
         self._sound_problems = [] if self._shows else sound_problems(self._device, self.manifest["rate_hz"])
         if self._sound_problems and self.settings["sound"]["check"] and not simulated():
@@ -59,8 +59,6 @@ class TrialSession(Session):
         self._chosen: dict[str, Any] = {}
         self._slots: dict[str, dict[str, Any]] = {}
         self._answers: dict[str, Given] = {}
-        self._presented: dict[str, Presentation] = {}
-        self._drawn: tuple[str, ...] = ()
         self._question: Question | None = None
         self._typed, self._resumed, self._page, self._missed_before = "", "", 0, 0
 
@@ -95,7 +93,7 @@ class TrialSession(Session):
 
     def image(self, cell: str) -> Any:
         """The decoded image that a slot's cell of the plan names."""
-        return self._images[self._file(cell)]
+        return self._showing.image(self._file(cell))
 
     def size(self, cell: str) -> tuple[int, int]:
         """Its width and height: one image pixel is one screen pixel."""
@@ -104,9 +102,7 @@ class TrialSession(Session):
 
     def place(self, piece: str, cell: str) -> tuple[float, float]:
         """Where a piece shows it, on whole pixels."""
-        display, size = self.settings["display"], self.size(cell)
-        screen = display["width_px"], display["height_px"]
-        return middle(*corner(self.manifest["places"][piece], size, screen), size, screen)
+        return self._showing.place(piece, self.size(cell))
 
     # What code components call.
 
@@ -120,25 +116,20 @@ class TrialSession(Session):
                     f"{self.conditions()} says {cell} where plan.tsv says {planned[slot]}: export the experiment again"
                 )
         # A copy: a trial that is aborted comes again, and begins again.
-        self._planned, self._slots, self._answers, self._presented = dict(planned), {}, {}, {}
+        self._planned, self._slots, self._answers = dict(planned), {}, {}
         self._chosen, self.skips = {}, False
-        self._missed_before = self._frame_log.missed if self._shows else 0
+        if self._shows:
+            self._showing.begin()
+            self._missed_before = self._showing.missed
         track = planned["track"]
         if self._tracks is not None and track != MISSING:
             self.skips = self._tracks.finished(track)
             self._chosen = {} if self.skips else self._tracks.next(track)
 
-    def present(self, slot: str, cell: str, frames: int) -> None:
-        """Name the image that a slot of the coming routine shows."""
-        if self.skips or self._planned is None:
-            return
-        stimulus = self._of_slot(slot, cell)
-        self._presented[slot] = Presentation(
-            presentation=self._count, block=self._planned["block"], trial=self._planned["trial"], item=self.stimuli.index(stimulus),
-            stimulus_id=stimulus["stimulus_id"], file=stimulus["file"], sha256=stimulus["sha256"],
-            marker_code=stimulus["marker_code"], frames_planned=int(frames), slot=slot,
-        )  # fmt: skip
-        self._count += 1
+    def present(self, piece: str, slot: str, cell: str, frames: int) -> None:
+        """Name the image that a piece of the coming routine shows."""
+        if self._planned is not None and not self.skips:
+            self._showing.present(piece, slot, self._of_slot(slot, cell), self._planned, frames)
 
     def load(self, slot: str, cell: str) -> None:
         """Take the sound of a slot into memory."""
@@ -167,10 +158,18 @@ class TrialSession(Session):
         """End what sounds still."""
         self._hearing.silence()
 
-    def ask(self, piece: str) -> None:
-        """Begin to wait for the answer to a question."""
+    def ask(self, piece: str, *, later: bool = False) -> None:
+        """Begin to wait for the answer to a question: from the routine's first flip on, or later."""
         self._question = question_of(piece, self.manifest["questions"][piece], self.manifest, self._participants.claim)
+        self._question.open = not later
         self._typed = ""
+        if self._question.pointed:
+            self._window.mouseVisible = True
+
+    def asks_now(self, begun: bool) -> None:
+        """Say whether the keyboard of a question that comes later has been cleared by now."""
+        if self._question is not None:
+            self._question.open = begun
 
     def typed(self, keys: Sequence[Any], shown: Any) -> bool:
         """Take the keys typed so far and show them; whether an answer is given."""
@@ -198,15 +197,25 @@ class TrialSession(Session):
         if self._question is not None and value is not None:
             self._take(value, self._now())
 
-    def imagine(self, slider: Any) -> None:
-        """Mark a slider, where nobody is there to do it."""
-        if simulated() and self._question is not None and self._question.asked_at is not None:
-            slider.recordRating(self._imagined_value(self._question))
+    def imagine(self, pointed: Any, **components: Any) -> None:
+        """Mark a slider, or click on one of the components, where nobody is there to do it."""
+        question = self._question
+        if not simulated() or question is None or question.asked_at is None:
+            return
+        answer = self._imagined_value(question)
+        if not components:
+            pointed.recordRating(answer)
+        elif self._clicks(question):
+            click(pointed, components[next(name for name, value in question.clicks.items() if value == answer)])
+
+    def _clicks(self, question: Question) -> bool:
+        """Whether the simulated participant clicks: every other time, or always where there are no keys."""
+        return bool(question.clicks) and (not question.keys or (self._planned or {}).get("trial", 0) % 2 == 1)
 
     def frame(self, **components: Any) -> None:
         """Note what the coming flip draws; called last in each frame."""
-        # Before it is first set, autoDraw is a descriptor of PsychoPy's, which counts as true.
-        self._drawn = tuple(name for name, component in components.items() if component.autoDraw is True)
+        if self._shows:
+            self._showing.draws(components.items())
         super().frame()
         if simulated() and not self._shows:
             # A virtual display has no refresh to wait for: the script would take the time that the sound needs.
@@ -215,9 +224,11 @@ class TrialSession(Session):
     def leave(self) -> None:
         """End a routine: turn a page of words, stop after a failed headphone check."""
         # A routine that is left out begins all the same, and asks.
-        self._question, self._drawn = None, ()
+        if self._question is not None and self._question.pointed:
+            self._window.mouseVisible = False
+        self._question = None
         if self._running and self._shows:
-            self._frame_log.flush()
+            self._showing.leave()
         if self._routine == "word_page":
             self._page += 1
         if self._routine == "headphone_result" and not self.headphone_known:
@@ -245,10 +256,8 @@ class TrialSession(Session):
     # What the base asks for.
 
     def _open(self, stem: str) -> dict[str, Any]:
-        self._count = 0
         if self._shows:
-            self._frame_log = FrameLog(stem, self.settings["display"]["refresh_hz"], slots=True)
-            warm_up(self._window, list(self._images.values()))
+            self._showing.open(stem, self._window)
             facts: dict[str, Any] = {}
         else:
             self._hearing = Hearing(self.directory)
@@ -258,12 +267,9 @@ class TrialSession(Session):
         return facts | (self._take_participant(self._given) if self._given is not None else {})
 
     def _close(self) -> dict[str, Any]:
-        facts: dict[str, Any] = self._hearing.facts if not self._shows else {}
-        if self._shows:
-            self._frame_log.close()
-            facts = {"frames": self._frame_log.frames, "missed_refreshes": self._frame_log.missed}
-        else:
+        if not self._shows:
             self._hearing.silence()
+        facts = self._showing.close() if self._shows else self._hearing.facts
         if self._trials is None:
             return facts | {"status": "stopped early"}
         log = self._trials
@@ -280,15 +286,21 @@ class TrialSession(Session):
         }
 
     def _flip(self, time_s: float, ended: bool) -> None:
-        if self._question is not None and self._question.asked_at is None:
+        if self._question is not None and self._question.open and self._question.asked_at is None:
             self._question.asked_at = time_s
         if self._shows:
-            self._show(time_s, ended)
+            begun = self._showing.flip(time_s, self._routine, ended, self._marker_due, self._send)
+            for one in begun:
+                self._slots[one.slot] |= {"onset_frame": one.onset_frame, "onset_s": one.onset_time_s}
+            if not begun:
+                self._marker_due = None
         elif not ended:
             self._hear()
 
     def _next_key(self) -> str | None:
         question = self._question
+        if question is not None and (self._clicks(question) or (question.entry is None and not question.keys)):
+            return None
         if question is not None:
             return question.next_key(self._imagined(question))
         # Nobody sets the volume without having heard the noise.
@@ -327,21 +339,6 @@ class TrialSession(Session):
         if self._planned is not None and not self._planned.get("begun"):
             self._planned["begun"] = True
             self._log.start(part_of(self._planned), self._planned["trial"])
-
-    def _show(self, time_s: float, ended: bool) -> None:
-        drawn = () if ended else self._drawn
-        shown = tuple(self._presented[slot] for slot in drawn if slot in self._presented)
-        begun = self._frame_log.starting(shown)
-
-        def send() -> int | None:
-            code = begun[0].marker_code if begun else self._marker_due
-            return code if code is not None and self._send(code) else None
-
-        self._frame_log.flip(time_s, self._routine, drawn, shown, send)
-        if not begun:
-            self._marker_due = None
-        for one in begun:
-            self._slots[one.slot] |= {"onset_frame": one.onset_frame, "onset_s": one.onset_time_s}
 
     def _hear(self) -> None:
         if self._hearing.starts():
@@ -386,7 +383,7 @@ class TrialSession(Session):
         if confidence is not None:
             columns |= {"confidence": confidence.value, "confidence_time": confidence.time_s - last}
         if self._shows:
-            columns["missed_refreshes"] = self._frame_log.missed - self._missed_before
+            columns["missed_refreshes"] = self._showing.missed - self._missed_before
         else:
             columns |= {"played": self._hearing.played, "underflows": self._hearing.underflows}
         return columns | {name: self._chosen[name] for name in ("level", "pair") if name in self._chosen}

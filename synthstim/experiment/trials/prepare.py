@@ -22,6 +22,7 @@ from synthstim.experiment.protocol import Protocol
 from synthstim.experiment.sounds.files import SoundFiles, make_tones, mean_level
 from synthstim.experiment.sounds.headphones import FACTS, TONES, headphone_trials, manifest_of
 from synthstim.experiment.sounds.tones import LOUDEST_DBFS
+from synthstim.experiment.trials.answers import with_numbered
 from synthstim.experiment.trials.columns import meanings
 from synthstim.experiment.trials.files import write_stimuli
 from synthstim.experiment.trials.masks import add_masks
@@ -41,6 +42,8 @@ def prepare_trials(request: ExportRequest, directory: Path) -> Prepared:
     """
     protocol, setup, source = request.protocol, request.setup, request.source
     design = protocol.design
+    if design is not None and "mask" in setup.settings:
+        design = design.model_copy(update={"mask": setup.settings["mask"]})
     if source is None or design is None:
         raise InputError(f"{protocol.name} takes the stimuli of a set", "give one")
     if request.labels is not None or request.answers is not None:
@@ -52,10 +55,14 @@ def prepare_trials(request: ExportRequest, directory: Path) -> Prepared:
     pairs, obvious = _compared(pool, design, counts, setup.settings)
     pairs, obvious, made = add_masks(pairs, obvious, design, source, directory, seed=counts.seed)
     entries = write_stimuli(_members([*pairs, *obvious]), source, setup, directory, made)
-    facts = _facts(protocol, setup, entries)
+    answers = design.answers({column: [one.value(column) for one in pool.members] for column in pool.columns})
+    protocol = with_numbered(protocol, answers)
+    facts = _facts(protocol, setup, entries) | {
+        "answers": "    ".join(f"{i}: {one}" for i, one in enumerate(answers, 1))
+    }
     adaptive = adaptive_of(design, pairs, counts, directory, entries)
     plans = adaptive.plans if adaptive else plan_trials(design, pairs, counts, obvious=obvious)
-    manifest = _manifest(protocol, design, pairs, plans, pool) | (adaptive.manifest if adaptive else {})
+    manifest = _manifest(protocol, design, pairs, plans, answers) | (adaptive.manifest if adaptive else {})
     if protocol.modality == "image":
         places = places_of(protocol, setup)
         check_places(protocol, setup, places, _held(design, pairs, entries))
@@ -89,6 +96,7 @@ def prepare_trials(request: ExportRequest, directory: Path) -> Prepared:
         background=background_of(setup) if protocol.modality == "image" else SOUND_BACKGROUND,
         screen_matters=protocol.modality == "image",
         notes=_notes(pool, design, pairs),
+        protocol=protocol,
     )
 
 
@@ -156,10 +164,13 @@ def _held(
 
 
 def _manifest(
-    protocol: Protocol, design: Design, pairs: Sequence[Pair], plans: Sequence[Sequence[PlannedTrial]], pool: Pool
+    protocol: Protocol,
+    design: Design,
+    pairs: Sequence[Pair],
+    plans: Sequence[Sequence[PlannedTrial]],
+    answers: Sequence[str],
 ) -> dict[str, Any]:
     questions = questions_of(protocol)
-    columns = {column: [member.value(column) for member in pool] for column in pool.columns}
     return {
         "modality": protocol.modality,
         "participants": len(plans),
@@ -169,7 +180,7 @@ def _manifest(
         "conditions": [
             {"condition": name, **dict(told)} for name, told in {pair.condition: pair.columns for pair in pairs}.items()
         ],
-        "answers": list(design.answers(columns)),
+        "answers": list(answers),
         "questions": questions,
         "asks": any(asked["stores"] == "response" and asked["kind"] != "participant" for asked in questions.values()),
         "design": design.model_dump(mode="json"),

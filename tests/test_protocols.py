@@ -1,0 +1,200 @@
+"""Every protocol: exported, through Builder's own loader and back, and run to its end by a simulated participant at a rig without this package."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from experiment_fixture import photograph, write_rig
+from experiment_sounds import make_sounds
+from numpy.typing import NDArray
+from patience import PATIENCE_S
+from PIL import Image
+
+from synthstim.experiment import export_experiment, list_protocols, read_protocol
+from synthstim.experiment.running.virtual_display import virtual_display
+from synthstim.experiment.running.virtual_sound import virtual_speaker
+from synthstim.experiment.runtime.tables import MISSING, read_table
+from synthstim.stimulus_set import SetWriter
+
+OBSERVER = Path(__file__).with_name("experiment_observer.py")
+RIG = "monitor: {width_cm: 30, distance_cm: 57, width_px: 480, height_px: 360, refresh_hz: 60}\n"
+# Those that tests of their own run to the end: passive_fixation has no trials, the others are minutes long.
+ELSEWHERE = ("passive_fixation", "word_listening", "headphone_check")
+# Whole frames of 60 Hz, as short as a trial can be; whatever of it a protocol has is set.
+QUICK = {
+    "participants": 1, "practice_trials": 1, "check_headphones": False, "ask_confidence": True, "lead_ms": 50, "on_ms": 50, "gap_ms": 50,
+    "mask_ms": 50, "delay_ms": 50, "answer_ms": 3000, "offset_deg": 5, "apart_deg": 5, "comparisons": 4, "lead_s": 0.1,
+}  # fmt: skip
+NEEDED = {"image": ("Xvfb",), "sound": ("Xvfb", "pulseaudio", "pactl")}
+
+pytestmark = pytest.mark.display
+
+
+@pytest.fixture(scope="module")
+def display() -> Iterator[str]:
+    if shutil.which("Xvfb") is None:
+        pytest.skip("Xvfb is not installed")
+    with virtual_display(480, 360) as number:
+        yield number
+
+
+@pytest.fixture(scope="module")
+def sets(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    folder = tmp_path_factory.mktemp("sets")
+    writer = SetWriter(folder / "images")
+    lines = ["stimulus_id\tcategory"]
+    for name in ("chelsea", "coffee"):
+        reference, digest = writer.add_reference(photograph(name, (64, 64)), name)
+        for layer, flipped in (("early", np.s_[:, ::-1]), ("late", np.s_[:, :, ::-1])):
+            image = photograph(name, (64, 64))[flipped].copy()
+            writer.add(
+                f"{name}_{layer}", image, kind="metamer", name=name, observer="small", layer=layer, copy=0, reference=reference,
+                reference_sha256=digest, status="passed",
+            )  # fmt: skip
+            lines.append(f"{name}_{layer}\t{'animal' if name == 'chelsea' else 'cup'}")
+    writer.commit({"versions": {"synthstim": "0.1.0"}})
+    (folder / "categories.tsv").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return {
+        "image": folder / "images",
+        "sound": make_sounds(folder / "sounds", ("garden", "window"), stages=("relu0",)),
+    }
+
+
+class Ran:
+    """What a run left behind."""
+
+    def __init__(self, folder: Path, code: int, output: str, frames: Path) -> None:
+        self.folder, self.code, self.output, self.saved = folder, code, output, frames
+        records = sorted((folder / "rehearsal").glob("*_session.json"))
+        self.record: dict[str, Any] = json.loads(records[0].read_text(encoding="utf-8")) if records else {}
+        self.stem = str(records[0]).removesuffix("_session.json") if records else ""
+        self.trials = [row for path in (folder / "rehearsal").glob("*_trials.tsv") for row in read_table(path)]
+        self.plan = read_table(folder / "plan.tsv")
+        self.manifest: dict[str, Any] = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
+
+    def screens(self, count: int) -> list[NDArray[np.uint8]]:
+        """The screens of the logged flips: the last ones but the one with which PsychoPy closes the window."""
+        with np.load(self.saved) as saved:
+            screens, order = saved["frames"], saved["order"]
+        return [screens[number] for number in order[-count - 1 : -1]]
+
+
+def run(name: str, sets: dict[str, Path], display: str, folder: Path) -> Ran:
+    protocol = read_protocol(name)
+    settings = {key: value for key, value in QUICK.items() if key in protocol.settings}
+    made = export_experiment(
+        None if protocol.stimuli == "tones" else sets[protocol.modality], name, out=folder / "exp", rig=write_rig(folder, RIG),
+        settings=settings, table=sets["image"].parent / "categories.tsv" if name == "categorise" else None,
+    )  # fmt: skip
+    saved = folder / "frames.npz"
+    environment = os.environ | {"DISPLAY": display, "SYNTHSTIM_SIMULATE": "1"}
+
+    def start(environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-B", str(OBSERVER), str(made), str(saved)],
+            cwd=folder, env=environment, capture_output=True, text=True, timeout=PATIENCE_S, check=False,
+        )  # fmt: skip
+
+    if protocol.modality == "sound":
+        with virtual_speaker(48000) as speaker:
+            done = start(environment | speaker)
+    else:
+        done = start(environment)
+    return Ran(made, done.returncode, done.stdout + done.stderr, saved)
+
+
+# PsychoPy leaves files of its own open.
+@pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning")
+@pytest.mark.parametrize("name", [name for name in list_protocols() if name not in ELSEWHERE])
+def test_every_protocol_runs_to_its_end(name: str, sets: dict[str, Path], display: str, tmp_path: Path) -> None:
+    if lacking := [tool for tool in NEEDED[read_protocol(name).modality] if shutil.which(tool) is None]:
+        pytest.skip(f"not installed: {', '.join(lacking)}")
+    ran = run(name, sets, display, tmp_path)
+    assert ran.code == 0, ran.output
+    assert ran.record["status"] == "completed"
+    builder_reads_it_back(ran.folder, name)
+    trials_are_those_planned(ran)
+    if ran.manifest["modality"] == "image":
+        images_were_shown_as_planned(ran)
+        screens_hold_the_files(ran)
+
+
+def builder_reads_it_back(folder: Path, name: str) -> None:
+    from psychopy.experiment import Experiment
+
+    again = Experiment.fromFile(str(folder / f"{name}.psyexp")).writeScript(expPath=f"{name}.py", target="PsychoPy")
+
+    def undated(text: str) -> list[str]:
+        return [line for line in text.splitlines() if not line.startswith("    on ")]
+
+    assert undated(again) == undated((folder / f"{name}.py").read_text(encoding="utf-8"))
+
+
+def trials_are_those_planned(ran: Ran) -> None:
+    assert len(ran.trials) == len(ran.plan)
+    told = json.loads((ran.folder / "trials.json").read_text(encoding="utf-8"))
+    digests = {entry["stimulus_id"]: entry["sha256"] for entry in ran.manifest["stimuli"]}
+    files = {entry["file"]: entry["stimulus_id"] for entry in ran.manifest["stimuli"]}
+    for row, planned in zip(ran.trials, ran.plan, strict=True):
+        assert list(row) == list(told)
+        for column in ("participant", "trial", "phase", "condition", "right", "pair", *ran.manifest["columns"]):
+            assert row[column] == planned[column]
+        onsets = []
+        for slot in ran.manifest["slots"]:
+            if planned[slot] == MISSING:
+                assert row[slot] == MISSING
+                continue
+            assert row[slot] == files[planned[slot]]
+            assert row[f"{slot}_sha256"] == digests[row[slot]]
+            onsets += [float(row[f"{slot}_onset_s"])] * (slot not in ran.manifest["masks"])
+        # Slots come in their order, or together.
+        assert onsets == sorted(onsets)
+        assert row["status"] == "answered"
+        assert float(row["response_time"]) > 0
+        assert row["correct"] == (MISSING if row["right"] == MISSING else str(int(row["response"] == row["right"])))
+        # In practice the simulated participant knows what is right.
+        assert row["phase"] != "practice" or row["correct"] in ("1", MISSING)
+        if ran.manifest["settings"].get("ask_confidence"):
+            assert row["confidence"] in "1234"
+            assert float(row["confidence_time"]) > float(row["response_time"])
+
+
+def images_were_shown_as_planned(ran: Ran) -> None:
+    shown = pd.read_csv(f"{ran.stem}_presentations.tsv", sep="\t", keep_default_na=False)
+    # An answer may cut a mask short, and nothing else.
+    for row in shown[~shown["slot"].isin(ran.manifest["masks"])].itertuples():
+        assert row.frames_shown == (row.frames_planned or row.frames_shown) > 0, (row.slot, row.stimulus_id)
+
+
+def screens_hold_the_files(ran: Ran) -> None:
+    """Wherever the log says that an image was drawn, the screen holds its pixels, at its place."""
+    frames = pd.read_csv(f"{ran.stem}_frames.tsv", sep="\t", keep_default_na=False)
+    entries = {entry["stimulus_id"]: entry for entry in ran.manifest["stimuli"]}
+    compared = set()
+    for row, screen in zip(frames.itertuples(), ran.screens(len(frames)), strict=True):
+        pieces = [piece for piece in row.drawn.split("+") if piece in ran.manifest["places"]]
+        for piece, stimulus in zip(pieces, row.stimulus_id.split("+"), strict=False):
+            entry = entries[stimulus]
+            with Image.open(ran.folder / entry["file"]) as opened:
+                image = np.asarray(opened.convert("RGB"))
+            x, y = ran.manifest["places"][piece]
+            left = int(np.floor(240 + x - image.shape[1] / 2 + 0.5))
+            top = int(np.floor(180 - y - image.shape[0] / 2 + 0.5))
+            there = screen[top : top + image.shape[0], left : left + image.shape[1]]
+            # The fixation point stands above an image at the centre.
+            beside = np.ones(image.shape[:2], dtype=bool)
+            if "fixation_point" in row.drawn and abs(x) < 1 and abs(y) < 1:
+                beside[24:40, 24:40] = False
+            assert np.array_equal(there[beside], image[beside]), (piece, stimulus)
+            compared.add((piece, stimulus))
+    assert len(compared) >= 4
