@@ -33,7 +33,7 @@ ELSEWHERE = ("passive_fixation", "word_listening", "headphone_check")
 # Whole frames of 60 Hz, as short as a trial can be; whatever of it a protocol has is set.
 QUICK = {
     "participants": 1, "practice_trials": 1, "check_headphones": False, "ask_confidence": True, "lead_ms": 50, "on_ms": 50, "gap_ms": 50,
-    "mask_ms": 50, "delay_ms": 50, "answer_ms": 3000, "offset_deg": 5, "apart_deg": 5, "comparisons": 4, "lead_s": 0.1,
+    "mask_ms": 50, "delay_ms": 50, "answer_ms": 3000, "offset_deg": 5, "apart_deg": 5, "comparisons": 4, "lead_s": 0.1, "gap_s": 0.05,
 }  # fmt: skip
 NEEDED = {"image": ("Xvfb",), "sound": ("Xvfb", "pulseaudio", "pactl")}
 
