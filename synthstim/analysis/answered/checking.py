@@ -57,7 +57,7 @@ def _check_values(table: pd.DataFrame, study: Study) -> None:
         (table, "phase", PHASES, "the parts of an experiment"),
         (shown[shown["phase"] != "catch"], "condition", study.names, "the conditions of this experiment"),
         (shown, "right", study.answers, answers),
-        (shown, "response", study.answers, answers),
+        (shown, "response", study.accepted or study.answers, answers),
         (table, "status", STATUSES, "what can become of a trial"),
     ):
         if not known:

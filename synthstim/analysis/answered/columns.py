@@ -8,6 +8,7 @@ import pandas as pd
 
 from synthstim.errors import InputError
 from synthstim.experiment.runtime.tables import MISSING
+from synthstim.experiment.runtime.trials import TRACK_COLUMNS
 
 ANSWERED, INTERRUPTED, ABORTED, NO_RESPONSE = "answered", "interrupted", "aborted", "no_response"
 STATUSES = (ANSWERED, INTERRUPTED, ABORTED, NO_RESPONSE)
@@ -20,7 +21,7 @@ _PHASES = {"demo": "practice"}
 _WHOLE = ("participant", "session", "run", "attempt", "trial")
 _NUMBERS = (
     "level", "response_time", "rt_s", "confidence", "confidence_time", "missed_refreshes", "underflows", "onset_s",
-    "duration_s", "first_key_s", "first_key_time",
+    "duration_s", "first_key_s", "first_key_time", *TRACK_COLUMNS,
 )  # fmt: skip
 _FLAGS = ("catch", "correct", "played")
 # Experiments exported before said true and false.

@@ -38,7 +38,7 @@ class Study:
 
     Attributes:
         conditions: in the order in which they are plotted: natural first, then the stages of the model.
-        answers: what can be answered; empty where answers are numbers or free.
+        answers: what can be right, or be answered where nothing is; empty where answers are numbers.
         participants: how many were planned.
         catch_trials: of each participant.
         criteria: what participants must reach.
@@ -51,6 +51,8 @@ class Study:
         columns: that tell conditions.
         slots: of a trial.
         method: how levels were chosen: its ``kind``, and its settings.
+        span: the lowest and the highest level of an adaptive method.
+        accepted: all that may be answered; empty for the answers, or where they are numbers or free.
         stimuli: what the set says of each stimulus, by its id.
     """
 
@@ -68,6 +70,8 @@ class Study:
     columns: tuple[str, ...] = ("observer", "layer")
     slots: tuple[str, ...] = ()
     method: Mapping[str, object] = field(default_factory=dict)
+    span: tuple[float, float] | None = None
+    accepted: tuple[str, ...] = ()
     stimuli: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
 
     @property
@@ -89,6 +93,11 @@ class Study:
     def one_in(self) -> str:
         """Chance as one in how many answers, for a sentence."""
         return f"{1 / self.chance:.3g}" if self.right_answers != 1 else str(len(self.answers))
+
+    @property
+    def is_adaptive(self) -> bool:
+        """Whether answers chose the levels."""
+        return self.method.get("kind", "constant") != "constant"
 
     @property
     def is_listening(self) -> bool:

@@ -14,13 +14,19 @@ from pydantic import Field
 from synthstim.analysis.answered.study import LISTENING, NATURAL, ColumnCondition, ListenerCriteria, Study
 from synthstim.errors import InputError
 from synthstim.experiment import manifest
-from synthstim.experiment.manifest import ManifestCriteria, ManifestPart, read_manifest, read_manifest_text
+from synthstim.experiment.manifest import ManifestCriteria, ManifestPart, read_manifest
 from synthstim.experiment.runtime.plan import PARTS
 
 PLAN = "plan.tsv"
 CATCH = "catch"
 # What a plan says of a trial that is no column of its conditions.
 _MISSING = "n/a"
+
+
+class Asking(manifest.Named):
+    """Whether anything is answered in an experiment."""
+
+    asks: bool = False
 
 
 class RecordedDesign(ManifestPart):
@@ -31,6 +37,14 @@ class RecordedDesign(ManifestPart):
     method: dict[str, Any] = Field(default_factory=lambda: {"kind": "constant"})
 
 
+class RecordedQuestion(ManifestPart):
+    """A question: what its answer is stored as, how it is answered, and the values that there are."""
+
+    kind: str
+    stores: str
+    values: tuple[int | float | str, ...] = ()
+
+
 class AnsweredManifest(ManifestPart):
     """What was asked in an experiment made of trials."""
 
@@ -38,10 +52,20 @@ class AnsweredManifest(ManifestPart):
     title: str
     participants: int = Field(ge=1)
     slots: tuple[str, ...]
-    answers: tuple[str, ...]
     design: RecordedDesign
+    answers: tuple[str, ...] = ()
     criteria: ManifestCriteria = ManifestCriteria()
     stimuli: tuple[dict[str, Any], ...] = ()
+    questions: dict[str, RecordedQuestion] = Field(default_factory=dict)
+    words: tuple[str, ...] = ()
+    levels: tuple[float, float] | None = None
+
+    @property
+    def choices(self) -> tuple[str, ...]:
+        """What may be answered, of questions whose answers are no numbers of a scale."""
+        asked = [one for one in self.questions.values() if one.stores == "response" and one.kind in ("choice", "words")]
+        found = [str(value) for one in asked for value in one.values]
+        return tuple(dict.fromkeys([*found, *(self.words if any(one.kind == "words" for one in asked) else ())]))
 
 
 def read_study(directory: str | Path) -> Study:
@@ -55,34 +79,42 @@ def read_study(directory: str | Path) -> Study:
         ('natural', 'conv1')
     """
     root = Path(directory)
-    protocol = read_manifest(root, manifest.Named).protocol
-    if protocol == LISTENING:
+    named = read_manifest(root, Asking)
+    if named.protocol == LISTENING:
         return _listening(root)
-    if b'"design"' not in read_manifest_text(root):
-        raise InputError(
-            f"{root} holds the experiment {protocol!r}, in which nothing is answered; expected a listening test or another "
-            "experiment made of trials",
-            code="mismatch",
-            value=protocol,
-        )
+    if not named.asks:
+        raise _nothing(root, named.protocol)
     asked = read_manifest(root, AnsweredManifest)
     plan = read_plan(root, asked)
     main = plan[~plan["phase"].isin(["headphone", "practice"])]
+    if main.empty:
+        raise _nothing(root, named.protocol)
     planned = main.groupby("participant").size()
     return Study(
         conditions=_conditions(main[main["phase"] != CATCH], asked),
-        answers=asked.answers,
+        answers=asked.answers or asked.choices,
+        accepted=tuple(dict.fromkeys([*asked.answers, *asked.choices])) if asked.choices else (),
         participants=asked.participants,
         catch_trials=int((main["phase"] == CATCH).groupby(main["participant"]).sum().max()),
         criteria=_criteria(asked.criteria),
         title=asked.title,
         planned=tuple((int(str(number)), int(count)) for number, count in planned.items()),
-        protocol=protocol,
+        protocol=named.protocol,
         task=asked.design.task,
         columns=asked.design.conditions,
         slots=asked.slots,
         method=asked.design.method,
-        stimuli={str(one.get("stimulus_id")): one for one in asked.stimuli},
+        span=asked.levels,
+        stimuli={str(one.get("stimulus_id")): one | dict(one.get("columns", {})) for one in asked.stimuli},
+    )
+
+
+def _nothing(root: Path, protocol: str) -> InputError:
+    return InputError(
+        f"{root} holds the experiment {protocol!r}, in which nothing is answered that could be analysed; expected a listening "
+        "test or another experiment made of trials",
+        code="mismatch",
+        value=protocol,
     )
 
 

@@ -49,8 +49,6 @@ def measure_of(trials: pd.DataFrame, study: Study) -> Measure | None:
         title = "Proportion recognised" if study.is_listening else "Proportion correct"
         return Measure("proportion", title, chance=study.chance)
     numbers = pd.to_numeric(main["response"], errors="coerce")
-    if numbers.isna().any():
+    if study.answers or numbers.isna().any():
         return None
-    steps = pd.to_numeric(pd.Series(study.answers, dtype="string"), errors="coerce")
-    bounds = [*numbers, *steps.dropna()]
-    return Measure("mean", "Mean answer", float(min(bounds)), float(max(bounds)))
+    return Measure("mean", "Mean answer", float(numbers.min()), float(numbers.max()))

@@ -2,7 +2,6 @@
 
 from synthstim.analysis.psychometric.curve import PsychometricCurve, fit_curve
 from synthstim.analysis.psychometric.levels import Levels, levels_of
-from synthstim.analysis.psychometric.reversals import mean_of_reversals, reversals
 from synthstim.analysis.psychometric.thresholds import (
     BY_CURVE,
     BY_TRACK,
@@ -19,8 +18,6 @@ __all__ = [
     "fit_curve",
     "fit_curves",
     "levels_of",
-    "mean_of_reversals",
-    "reversals",
     "thresholds_by_curve",
     "thresholds_by_participant",
 ]

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
+from scipy.special import ndtr, ndtri
 
 from synthstim.analysis.intervals import Interval
 
@@ -65,10 +66,8 @@ class PsychometricCurve:
 
     def proportion(self, levels: ArrayLike) -> NDArray[np.float64]:
         """Proportion correct at levels."""
-        from psignifit.sigmoids import sigmoid_by_name
-
         sign = -1.0 if self.falls else 1.0
-        sigmoid = sigmoid_by_name("norm", PC=self.target, alpha=_ALPHA)
+        sigmoid = _normal(self.target)
         x = sign * np.asarray(levels, float)
         return np.asarray(sigmoid(x, sign * self.threshold, self.width, gamma=self.guess, lambd=self.lapse))
 
@@ -119,7 +118,7 @@ def fit_curve(
     with warnings.catch_warnings(), np.errstate(all="ignore"):
         warnings.simplefilter("ignore")
         found = psignifit(
-            np.column_stack([sign * x, right, trials]), sigmoid="norm", thresh_PC=target, width_alpha=_ALPHA, verbose=False,
+            np.column_stack([sign * x, right, trials]), sigmoid=_normal(target), thresh_PC=target, width_alpha=_ALPHA, verbose=False,
             stimulus_range=None if span is None else tuple(sorted((sign * span[0], sign * span[1]))),
             width_min=None if span is None else float(np.diff(x).min()), **_options(guess, dispersed),
         )  # fmt: skip
@@ -132,6 +131,24 @@ def fit_curve(
         slope=sign * slope, guess=float(estimate["gamma"]), lapse=float(estimate["lambda"]), target=target, falls=falls,
         levels=x, correct=right, trials=trials,
     )  # fmt: skip
+
+
+def _normal(target: float) -> Any:
+    """psignifit's cumulative normal, by SciPy's special functions: its own takes ten times as long, by frozen distributions."""
+    from psignifit.sigmoids import Gaussian
+
+    class FastGaussian(Gaussian):
+        def _ppf(self, x: Any, loc: Any = 0, scale: Any = 1) -> Any:
+            return ndtri(x) * scale + loc
+
+        def _pdf(self, x: Any, loc: Any = 0, scale: Any = 1) -> Any:
+            z = (np.asarray(x) - loc) / scale
+            return np.exp(-0.5 * z**2) / (np.sqrt(2 * np.pi) * scale)
+
+        def _cdf(self, x: Any, loc: Any = 0, scale: Any = 1) -> Any:
+            return ndtr((np.asarray(x) - loc) / scale)
+
+    return FastGaussian(PC=target, alpha=_ALPHA)
 
 
 def _options(guess: float | None, dispersed: bool) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from synthstim.analysis.psychometric.curve import FEWEST_LEVELS
 from synthstim.analysis.sensitivity.models import models_of
 from synthstim.analysis.sensitivity.tables import shares_noise, signal_answer
 from synthstim.errors import InputError, nearest
+from synthstim.experiment.runtime.trials import TRACK_COLUMNS
 
 
 @dataclass(frozen=True)
@@ -23,20 +24,22 @@ class Levels:
         table: a row an answer: ``participant curve level correct``; where yes is a hit, ``correct`` says whether it was answered.
         over: the column that the levels are of.
         guess: proportion correct by chance; None where it is to be fitted.
-        adaptive: whether a method chose the levels.
+        adaptive: whether a method chose the levels; ``table`` then has what it found itself, ``track_...``.
+        span: the levels that there were, if not only those that were given.
+        falls: whether a higher level is harder; None where the answers say.
         ranks: what the levels stand for, where they are places in an order.
+        curves: the functions' names, in the order of the conditions.
     """
 
     table: pd.DataFrame
     over: str
     guess: float | None
     adaptive: bool = False
+    span: tuple[float, float] | None = None
+    falls: bool | None = None
     ranks: tuple[str, ...] = ()
 
-    @property
-    def curves(self) -> tuple[str, ...]:
-        """The functions' names, in order."""
-        return tuple(dict.fromkeys(self.table["curve"]))
+    curves: tuple[str, ...] = ()
 
 
 def levels_of(trials: pd.DataFrame, study: Study, over: str | None = None) -> Levels | None:
@@ -56,8 +59,8 @@ def levels_of(trials: pd.DataFrame, study: Study, over: str | None = None) -> Le
     """
     main = answered(trials)
     main = main[main["correct"].notna()]
-    adaptive = study.method.get("kind", "constant") != "constant"
-    if adaptive and over is None:
+    adaptive = study.is_adaptive and over is None
+    if adaptive:
         found, over, ranks = main.get("level"), str(study.method.get("over", "level")), list[str]()
     else:
         over = over or _first_of_numbers(study)
@@ -76,10 +79,16 @@ def levels_of(trials: pd.DataFrame, study: Study, over: str | None = None) -> Le
             "participant": main["participant"], "curve": _curves(main, study, over, adaptive), "level": found,
             "correct": (main["correct"] if signal is None else main["response"] == signal).astype(bool),
         }
+        | {name: main[name] for name in TRACK_COLUMNS if adaptive and name in main}
     )  # fmt: skip
     kept = found.notna() if signal is None else found.notna() & (main["right"] == signal)
     guess = study.chance if signal is None else None
-    return Levels(table[kept].reset_index(drop=True), over, guess, adaptive, tuple(ranks))
+    falls = study.method.get("easier") == "low" if adaptive else None
+    span = study.span if adaptive else None
+    place = {name: at for at, name in enumerate(study.names)}
+    curves = table[kept].assign(place=main["condition"].map(place)).groupby("curve")["place"].min()
+    order = tuple(map(str, curves.sort_values(kind="stable").index))
+    return Levels(table[kept].reset_index(drop=True), over, guess, adaptive, span, falls, tuple(ranks), order)
 
 
 def _first_of_numbers(study: Study) -> str | None:

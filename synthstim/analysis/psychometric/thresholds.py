@@ -5,13 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 
-import numpy as np
 import pandas as pd
 
 from synthstim.analysis.intervals import UNKNOWN, student
 from synthstim.analysis.psychometric.curve import PsychometricCurve, fit_curve
 from synthstim.analysis.psychometric.levels import Levels
-from synthstim.analysis.psychometric.reversals import mean_of_reversals
 
 BY_TRACK = {
     "participant": "Participant",
@@ -23,8 +21,9 @@ BY_TRACK = {
     "width": "Width of the function, from 5 to 95 % of its way",
     "slope": "Slope at the threshold, proportion per unit of the level",
     "lapse": "Lapse rate",
-    "reversals_mean": "Mean level of a staircase's reversals, the first two left out",
-    "reversals": "How many those are",
+    "track_threshold": "What the adaptive method itself found: mean level of a staircase's reversals, or of QUEST+'s posterior",
+    "track_sd": "Standard deviation of QUEST+'s posterior",
+    "reversals": "Reversals of a staircase",
     "kept": "1 for participants who are kept",
 }
 BY_CURVE = {
@@ -45,9 +44,9 @@ BY_CURVE = {
     "mean": "Mean over participants of their thresholds",
     "mean_low": "95 % t interval of it",
     "mean_high": "Its upper end",
-    "reversals_mean": "Mean over participants of the mean level of a staircase's reversals",
-    "reversals_low": "95 % t interval of it",
-    "reversals_high": "Its upper end",
+    "track_mean": "Mean over participants of what the adaptive method itself found",
+    "track_low": "95 % t interval of it",
+    "track_high": "Its upper end",
 }
 
 
@@ -63,7 +62,7 @@ def fit_curves(levels: Levels, kept: pd.Series) -> dict[str, PsychometricCurve]:
     for name in levels.curves:
         own = table[table["curve"] == name]
         several = own["participant"].nunique() > 1
-        curve = fit_curve(own["level"], own["correct"], guess=levels.guess, span=_span(levels), dispersed=several)
+        curve = fit_curve(own["level"], own["correct"], guess=levels.guess, span=levels.span, falls=levels.falls, dispersed=several)
         if curve is not None:
             found[name] = curve
     return found
@@ -77,12 +76,11 @@ def thresholds_by_participant(levels: Levels, participants: pd.DataFrame) -> pd.
             own = levels.table[(levels.table["participant"] == number) & (levels.table["curve"] == name)]
             if own.empty:
                 continue
-            curve = fit_curve(own["level"], own["correct"], guess=levels.guess, span=_span(levels))
+            curve = fit_curve(own["level"], own["correct"], guess=levels.guess, span=levels.span, falls=levels.falls)
             fitted = (
                 (curve.threshold, *curve.interval, curve.width, curve.slope, curve.lapse) if curve else (math.nan,) * 6
             )
-            turned = mean_of_reversals(own["level"]) if levels.adaptive else (math.nan, 0)
-            rows.append((number, name, len(own), *fitted, *turned, kept))
+            rows.append((number, name, len(own), *fitted, *_own_result(own), kept))
     return pd.DataFrame(rows, columns=[*BY_TRACK])
 
 
@@ -106,7 +104,7 @@ def thresholds_by_curve(levels: Levels, curves: Mapping[str, PsychometricCurve],
         rows.append(
             (
                 name, levels.over, len(own), int(own["trials"].sum()), *fitted,
-                *_mean(own["threshold"]), *_mean(own["reversals_mean"]),
+                *_mean(own["threshold"]), *_mean(own["track_threshold"]),
             )
         )  # fmt: skip
     return pd.DataFrame(rows, columns=[*BY_CURVE])
@@ -117,9 +115,8 @@ def _mean(values: pd.Series) -> tuple[float, float, float]:
     return (float(known.mean()), *(student(known) if len(known) > 1 else UNKNOWN))
 
 
-def _span(levels: Levels) -> tuple[float, float] | None:
-    """What the functions lie in, where an adaptive method gave each participant other levels."""
-    if not levels.adaptive:
-        return None
-    values = levels.table["level"]
-    return float(np.min(values)), float(np.max(values))
+def _own_result(answers: pd.DataFrame) -> tuple[float, ...]:
+    """What the adaptive method knew after the last answer: threshold, its standard deviation, reversals."""
+    names = ("track_threshold", "track_threshold_sd", "track_reversals")
+    last = answers.iloc[-1]
+    return tuple(float(last[name]) if name in answers and pd.notna(last[name]) else math.nan for name in names)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy import stats
+from scipy import optimize, stats
 
 from synthstim.analysis.sensitivity import proportions
 from synthstim.analysis.sensitivity.quadrature import Values
@@ -15,7 +16,7 @@ from synthstim.errors import InputError, nearest
 
 # The range of d' that is searched.
 MOST = 12.0
-_HALVINGS = 48
+_STEP, _HALVINGS = 0.05, 20
 
 
 @dataclass(frozen=True, repr=False)
@@ -64,15 +65,17 @@ class TaskModel:
         """
         known = np.asarray(proportion, float)
         values, place = np.unique(known, return_inverse=True)
-        low = np.full(values.shape, -MOST if self.signed else 0.0)
-        high = np.full(values.shape, MOST)
+        grid, heights = _grid(self, answers)
+        at = np.clip(np.searchsorted(heights, values, side="right"), 1, len(grid) - 1)
+        low, high = grid[at - 1], grid[at]
         for _ in range(_HALVINGS):
             middle = (low + high) / 2
             above = self.curve(middle, answers) > values
             low, high = np.where(above, low, middle), np.where(above, middle, high)
-        # Without a sign, all that is not above chance is no sensitivity.
-        floor = np.where(high < 1e-6, 0.0, (low + high) / 2) if not self.signed else (low + high) / 2
-        return np.asarray(np.where(np.isnan(known), np.nan, floor[place].reshape(known.shape)))
+        # Without a sign, all that is not above chance is no sensitivity; 1 is above any d'.
+        least = -np.inf if self.signed else 0.0
+        found = np.where(values <= heights[0], least, np.where(values >= heights[-1], np.inf, (low + high) / 2))
+        return np.asarray(np.where(np.isnan(known), np.nan, found[place].reshape(known.shape)))
 
     def of_rates(self, hits: float, false_alarms: float) -> float:
         """d' of a rate of hits and one of false alarms of two answers, both above 0 and below 1; a bias is taken out.
@@ -91,13 +94,15 @@ def _apart(hits: float, false_alarms: float) -> float:
     if hits <= false_alarms:
         return 0.0
     criterion = np.asarray(-np.sqrt(2) * stats.norm.ppf(false_alarms / 2))
-    low, high = 0.0, MOST
-    for _ in range(_HALVINGS):
-        middle = (low + high) / 2
-        low, high = (
-            (low, middle) if proportions.called_different(np.asarray(middle), criterion) > hits else (middle, high)
-        )
-    return (low + high) / 2
+    return float(optimize.brentq(lambda d: float(proportions.called_different(np.asarray(d), criterion)) - hits, 0.0, 2 * MOST))
+
+
+@lru_cache
+def _grid(model: TaskModel, answers: int) -> tuple[Values, Values]:
+    """Values of d', and the proportions correct that go with them, ascending."""
+    grid = np.arange(-MOST if model.signed else 0.0, MOST + _STEP / 2, _STEP)
+    # Rounding may make equal values fall at the flat ends.
+    return grid, np.maximum.accumulate(model.curve(grid, answers))
 
 
 _LISTED = (

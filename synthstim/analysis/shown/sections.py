@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pandas as pd
 
 from synthstim.analysis.by_condition.measure import Measure
@@ -87,7 +88,8 @@ def _sensitivity(found: Analysis) -> PageSection:
     first = found.sensitivity[found.sensitivity["strategy"] == strategies[0]]
     cells = found.sensitivity_by_participant
     cells = cells[cells["kept"] & (cells["strategy"] == strategies[0])]
-    bounds = pd.concat([first["d_prime"], first["low"], first["high"], cells["d_prime"]]).dropna()
+    bounds = pd.concat([first["d_prime"], first["low"], first["high"], cells["d_prime"]])
+    bounds = bounds[np.isfinite(bounds)]
     measure = Measure("d_prime", "d'", min(0.0, float(bounds.min())), max(1.0, float(bounds.max())))
     said = f" The figure is by the first strategy, {strategies[0]}." if len(strategies) > 1 else ""
     about = (
@@ -127,8 +129,8 @@ def _psychometric(found: Analysis) -> PageSection:
         "mean of participants": lambda row: f"{number(row['mean'])} ({_ends('mean_low', 'mean_high', '.4g')(row)})",
     }
     if levels.adaptive:
-        columns["mean of reversals"] = lambda row: (
-            f"{number(row['reversals_mean'])} ({_ends('reversals_low', 'reversals_high', '.4g')(row)})"
+        columns["by the method itself"] = lambda row: (
+            f"{number(row['track_mean'])} ({_ends('track_low', 'track_high', '.4g')(row)})"
         )
     columns |= _of(participants="participants", trials="trials")
     plot = psychometric_plot(levels, found.curves, found.thresholds) if found.curves else None

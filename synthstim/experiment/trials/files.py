@@ -50,6 +50,8 @@ def write_stimuli(
         entry = {"stimulus_id": member.stimulus_id, "file": f"stimuli/{target.name}", "sha256": sha256_of(target)}
         entry |= {"source_sha256": member.sha256, "kind": member.kind, "status": member.status}
         entry |= {name: member.value(name) for name in ("reference", "observer", "layer")}
+        # What else the set says, for an analysis over any of it.
+        entry["columns"] = {name: value for name, value in member.columns.items() if name not in entry}
         entries.append(entry | facts | {"marker_code": FIRST_STIMULUS + len(entries)})
     _check(entries, source)
     return entries
