@@ -62,7 +62,9 @@ def fit_curves(levels: Levels, kept: pd.Series) -> dict[str, PsychometricCurve]:
     for name in levels.curves:
         own = table[table["curve"] == name]
         several = own["participant"].nunique() > 1
-        curve = fit_curve(own["level"], own["correct"], guess=levels.guess, span=levels.span, falls=levels.falls, dispersed=several)
+        curve = fit_curve(
+            own["level"], own["correct"], guess=levels.guess, span=levels.span, falls=levels.falls, dispersed=several
+        )
         if curve is not None:
             found[name] = curve
     return found

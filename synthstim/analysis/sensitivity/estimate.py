@@ -6,10 +6,13 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import stats
+from numpy.typing import NDArray
+from scipy.special import ndtr, ndtri
 
 from synthstim.analysis.intervals import wilson
 from synthstim.analysis.sensitivity.models import TaskModel
+
+_OPPOSED = np.array([1.0, -1.0])
 
 
 @dataclass(frozen=True)
@@ -68,19 +71,31 @@ def estimate_sensitivity(model: TaskModel, tally: AnswerCounts, answers: int = 2
     """
     if not tally.trials:
         return Estimate(math.nan)
-    # Where only one of the two answers was ever right, hits without false alarms say less than the proportion correct.
-    if model.two_rates and answers == 2 and tally.signal and tally.noise:
-        return _of_rates(model, tally, level)
-    value = model.sensitivity((tally.correct + 1 / answers) / (tally.trials + 1), answers)
+    if _has_rates(model, tally, answers):
+        z, error = _scores(tally)
+        # Along the line on which the bias stays as it is.
+        half = ndtri(0.5 + level / 2) * error / 2
+        value, low, high = (model.of_rates(*ndtr(z + step * _OPPOSED)) for step in (0.0, -half, half))
+        return Estimate(value, low, high, bias=float(-z.mean()))
     low, high = model.sensitivity(wilson(tally.correct / tally.trials, tally.trials, level=level), answers)
-    return Estimate(float(value), float(low), float(high))
+    return Estimate(sensitivity_of(model, tally, answers), float(low), float(high))
 
 
-def _of_rates(model: TaskModel, tally: AnswerCounts, level: float) -> Estimate:
+def sensitivity_of(model: TaskModel, tally: AnswerCounts, answers: int = 2) -> float:
+    """d' alone, as ``estimate_sensitivity`` gives it."""
+    if _has_rates(model, tally, answers):
+        return model.of_rates(*ndtr(_scores(tally)[0]))
+    return float(model.sensitivity((tally.correct + 1 / answers) / (tally.trials + 1), answers))
+
+
+def _has_rates(model: TaskModel, tally: AnswerCounts, answers: int) -> bool:
+    # Where only one of the two answers was ever right, hits without false alarms say less than the proportion correct.
+    return model.two_rates and answers == 2 and tally.signal > 0 and tally.noise > 0
+
+
+def _scores(tally: AnswerCounts) -> tuple[NDArray[np.float64], float]:
+    """The z scores of hits and false alarms, and the standard error of their difference."""
     rates = np.array([(tally.hits + 0.5) / (tally.signal + 1), (tally.false_alarms + 0.5) / (tally.noise + 1)])
-    z = stats.norm.ppf(rates)
-    error = rates * (1 - rates) / (np.array([tally.signal, tally.noise]) * stats.norm.pdf(z) ** 2)
-    # Along the line on which the bias stays as it is.
-    half = stats.norm.ppf(0.5 + level / 2) * math.sqrt(error.sum()) / 2
-    value, low, high = (model.of_rates(*stats.norm.cdf(z + np.array([step, -step]))) for step in (0.0, -half, half))
-    return Estimate(value, low, high, bias=float(-z.mean()))
+    z = ndtri(rates)
+    variances = rates * (1 - rates) / (np.array([tally.signal, tally.noise]) * np.exp(-(z**2)) / (2 * np.pi))
+    return z, math.sqrt(variances.sum())

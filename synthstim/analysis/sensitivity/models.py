@@ -8,7 +8,8 @@ from functools import lru_cache
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy import optimize, stats
+from scipy import optimize
+from scipy.special import ndtr, ndtri
 
 from synthstim.analysis.sensitivity import proportions
 from synthstim.analysis.sensitivity.quadrature import Values
@@ -16,7 +17,7 @@ from synthstim.errors import InputError, nearest
 
 # The range of d' that is searched.
 MOST = 12.0
-_STEP, _HALVINGS = 0.05, 20
+_STEP, _HALVINGS = 0.05, 5
 
 
 @dataclass(frozen=True, repr=False)
@@ -67,14 +68,18 @@ class TaskModel:
         values, place = np.unique(known, return_inverse=True)
         grid, heights = _grid(self, answers)
         at = np.clip(np.searchsorted(heights, values, side="right"), 1, len(grid) - 1)
-        low, high = grid[at - 1], grid[at]
+        low, high, bottom, top = grid[at - 1], grid[at], heights[at - 1], heights[at]
         for _ in range(_HALVINGS):
             middle = (low + high) / 2
-            above = self.curve(middle, answers) > values
-            low, high = np.where(above, low, middle), np.where(above, middle, high)
+            height = self.curve(middle, answers)
+            above = height > values
+            low, bottom = np.where(above, low, middle), np.where(above, bottom, height)
+            high, top = np.where(above, middle, high), np.where(above, height, top)
+        # So short a stretch is straight.
+        between = low + (high - low) * (values - bottom) / np.maximum(top - bottom, 1e-300)
         # Without a sign, all that is not above chance is no sensitivity; 1 is above any d'.
         least = -np.inf if self.signed else 0.0
-        found = np.where(values <= heights[0], least, np.where(values >= heights[-1], np.inf, (low + high) / 2))
+        found = np.where(values <= heights[0], least, np.where(values >= heights[-1], np.inf, between))
         return np.asarray(np.where(np.isnan(known), np.nan, found[place].reshape(known.shape)))
 
     def of_rates(self, hits: float, false_alarms: float) -> float:
@@ -85,7 +90,7 @@ class TaskModel:
         """
         if self.curve is proportions.same_different_differencing:
             return _apart(hits, false_alarms)
-        unbiased = stats.norm.cdf((stats.norm.ppf(hits) - stats.norm.ppf(false_alarms)) / 2)
+        unbiased = ndtr((ndtri(hits) - ndtri(false_alarms)) / 2)
         return float(self.sensitivity(unbiased))
 
 
@@ -93,8 +98,10 @@ def _apart(hits: float, false_alarms: float) -> float:
     """d' by differencing: false alarms say where the criterion is, hits how far apart the two are."""
     if hits <= false_alarms:
         return 0.0
-    criterion = np.asarray(-np.sqrt(2) * stats.norm.ppf(false_alarms / 2))
-    return float(optimize.brentq(lambda d: float(proportions.called_different(np.asarray(d), criterion)) - hits, 0.0, 2 * MOST))
+    criterion = np.asarray(-np.sqrt(2) * ndtri(false_alarms / 2))
+    return float(
+        optimize.brentq(lambda d: float(proportions.called_different(np.asarray(d), criterion)) - hits, 0.0, 2 * MOST)
+    )
 
 
 @lru_cache

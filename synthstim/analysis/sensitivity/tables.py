@@ -11,7 +11,7 @@ from synthstim.analysis.answered.columns import answered
 from synthstim.analysis.answered.study import Study
 from synthstim.analysis.by_condition.groups import group_columns, group_rows
 from synthstim.analysis.intervals import UNKNOWN, Interval, student
-from synthstim.analysis.sensitivity.estimate import AnswerCounts, estimate_sensitivity
+from synthstim.analysis.sensitivity.estimate import AnswerCounts, estimate_sensitivity, sensitivity_of
 from synthstim.analysis.sensitivity.models import TaskModel, models_of
 
 SENSITIVITY = {
@@ -132,7 +132,7 @@ def jackknife(model: TaskModel, tallies: Sequence[AnswerCounts], answers: int) -
     """
     total = sum(tallies[1:], tallies[0])
     pooled = estimate_sensitivity(model, total, answers)
-    without = np.array([estimate_sensitivity(model, total - one, answers).value for one in tallies])
+    without = np.array([sensitivity_of(model, total - one, answers) for one in tallies])
     if len(tallies) < 3 or not np.isfinite(without).all():
         return UNKNOWN
     # Pseudo-values, whose mean and spread are those of the estimate.

@@ -143,29 +143,33 @@ def psychometric_plot(levels: Levels, curves: Mapping[str, PsychometricCurve], t
 
 
 def times_plot(counted: pd.DataFrame, study: Study) -> Plot:
-    """Histograms of the times in each condition, up to the longest percent of them.
+    """A histogram of the times, up to their 99th percentile; conditions are shown where their names are clicked on.
 
     Args:
         counted: from ``times_of``.
         study: the conditions in their order.
     """
-    most = float(counted["response_time"].quantile(0.99)) if len(counted) else 1.0
-    width = most / 40 or 1.0
+    most = float(counted["response_time"].quantile(0.99)) or 1.0
+    edges = np.linspace(0, most, 41)
+    middles = ((edges[:-1] + edges[1:]) / 2).tolist()
+    conditions = {name: counted.loc[counted["condition"] == name, "response_time"] for name in study.names}
+    shown = {"all": counted["response_time"]} | {name: own for name, own in conditions.items() if len(own)}
     colours, data = _colours(), []
-    for name in study.names:
-        own = counted.loc[counted["condition"] == name, "response_time"]
-        if len(own):
-            counts, edges = np.histogram(own, bins=np.arange(0, most + width, width))
-            data.append(
-                {
-                    "type": "scatter", "mode": "lines", "line": {"color": next(colours), "shape": "hvh", "width": 1.6},
-                    "name": as_label(study.label(name)), "x": ((edges[:-1] + edges[1:]) / 2).tolist(),
-                    "y": (counts / len(own)).tolist(),
-                    "hovertemplate": f"{as_label(name)}, %{{x:.2f}} s: %{{y:.3f}}<extra></extra>",
-                }
-            )  # fmt: skip
+    for name, own in shown.items():
+        shares = (np.histogram(own, bins=edges)[0] / len(own)).tolist()
+        colour = next(colours)
+        looks: Plot = {"type": "bar", "marker": {"color": colour}, "opacity": 0.8}
+        if name != "all":
+            looks = {
+                "type": "scatter",
+                "mode": "lines",
+                "line": {"color": colour, "shape": "hvh"},
+                "visible": "legendonly",
+            }
+        hover = f"{as_label(name)}, %{{x:.2f}} s: %{{y:.3f}}<extra></extra>"
+        data.append(looks | {"name": as_label(name), "x": middles, "y": shares, "hovertemplate": hover})
     layout = {
-        "height": 360, "xaxis": {"title": {"text": "time from the last onset, s"}, "zeroline": False},
+        "height": 360, "bargap": 0.04, "xaxis": {"title": {"text": "time from the last onset, s"}, "zeroline": False},
         "yaxis": {"title": {"text": "share of answers"}, "rangemode": "tozero", "zeroline": False},
     }  # fmt: skip
     return {"data": data, "layout": layout}

@@ -139,7 +139,9 @@ def _psychometric(found: Analysis) -> PageSection:
 
 def _times(found: Analysis) -> PageSection:
     right = "right answers" if found.measure is not None and found.measure.is_proportion else "answers"
-    about = f"Times of {right}, from the onset of the trial's last stimulus."
+    about = (
+        f"Times of {right}, from the onset of the trial's last stimulus; click on a condition's name to see its own."
+    )
     columns = _named(found) | {
         "median, s": lambda row: number(row["median_s"], ".3f"),
         "10 to 90 %": _ends("p10_s", "p90_s"),

@@ -17,7 +17,7 @@ from synthstim.analysis.simulated.rules import rule_of
 from synthstim.errors import InputError, nearest
 
 # What is easy for whoever attends, in units of d'.
-_OBVIOUS = 5.0
+_OBVIOUS = 12.0
 # How far a participant's skill in one condition says that in another.
 _SHARED = 0.5
 
@@ -42,7 +42,9 @@ class Skill:
 
     def __post_init__(self) -> None:
         if self.spread < 0 or not 0 <= self.lapses < 1 or self.time_s <= 0:
-            raise InputError("a spread, a share of lapses or a time is out of range", "give 0 or more, below 1 for lapses")
+            raise InputError(
+                "a spread, a share of lapses or a time is out of range", "give 0 or more, below 1 for lapses"
+            )
 
     def of(self, names: Sequence[str]) -> NDArray[np.float64]:
         """d' of the population in conditions, (condition,).
@@ -53,9 +55,13 @@ class Skill:
         if isinstance(self.d_prime, int | float):
             return np.full(len(names), float(self.d_prime))
         if unknown := [name for name in self.d_prime if name not in names]:
-            raise InputError(f"the condition {unknown[0]!r} is not in the study", nearest(unknown[0], names), code="unknown")
+            raise InputError(
+                f"the condition {unknown[0]!r} is not in the study", nearest(unknown[0], names), code="unknown"
+            )
         if absent := [name for name in names if name not in self.d_prime]:
-            raise InputError(f"the condition {absent[0]!r} has no d'", "give a number for each condition", code="missing")
+            raise InputError(
+                f"the condition {absent[0]!r} has no d'", "give a number for each condition", code="missing"
+            )
         return np.array([float(self.d_prime[name]) for name in names])
 
     def drawn(self, names: Sequence[str], participants: int, generator: np.random.Generator) -> NDArray[np.float64]:

@@ -55,7 +55,9 @@ def simulate_participants(
     plan = pd.read_csv(root / "plan.tsv", sep="\t", dtype=str, keep_default_na=False, quoting=csv.QUOTE_NONE)
     plan = plan.assign(participant=plan["participant"].astype("int64"))
     plan = plan[(plan["participant"] <= count) & (plan["phase"] != "headphone")]
-    paths = [root / REHEARSAL / f"{study.protocol}_participant_{number:03d}_trials.tsv" for number in range(1, count + 1)]
+    paths = [
+        root / REHEARSAL / f"{study.protocol}_participant_{number:03d}_trials.tsv" for number in range(1, count + 1)
+    ]
     for path in paths:
         require_absent(path)
     if study.is_adaptive:

@@ -40,7 +40,9 @@ def _matching(right: Numbers, answers: int, d: Values, generator: np.random.Gene
 
 
 def _match_independent(right: Numbers, answers: int, d: Values, generator: np.random.Generator) -> Numbers:
-    sample, others = (values - (d / 2).reshape(-1, *[1] * (values.ndim - 1)) for values in _matching(right, answers, d, generator))
+    sample, others = (
+        values - (d / 2).reshape(-1, *[1] * (values.ndim - 1)) for values in _matching(right, answers, d, generator)
+    )
     evidence = sample[:, None] + 2 * others - others.sum(axis=1, keepdims=True)
     return np.asarray(np.abs(evidence).argmax(axis=1))
 
@@ -113,5 +115,7 @@ def rule_of(task: str, strategy: str | None = None) -> Rule:
     chosen = next((one for one in known if strategy in (None, one[1])), None)
     if chosen is None:
         there = ", ".join(strategy or "none" for _, strategy in known) or "no task of this name"
-        raise InputError(f"the strategy {strategy!r} of the task {task!r} given; expected one of {there}", code="unknown")
+        raise InputError(
+            f"the strategy {strategy!r} of the task {task!r} given; expected one of {there}", code="unknown"
+        )
     return RULES[chosen]
