@@ -107,7 +107,7 @@ def _apart(hits: float, false_alarms: float) -> float:
 @lru_cache
 def _grid(model: TaskModel, answers: int) -> tuple[Values, Values]:
     """Values of d', and the proportions correct that go with them, ascending."""
-    grid = np.arange(-MOST if model.signed else 0.0, MOST + _STEP / 2, _STEP)
+    grid: Values = np.arange(-MOST if model.signed else 0.0, MOST + _STEP / 2, _STEP, dtype=np.float64)
     # Rounding may make equal values fall at the flat ends.
     return grid, np.maximum.accumulate(model.curve(grid, answers))
 

@@ -47,7 +47,11 @@ def write_stimuli(
         suffix = ".png" if source.modality.name == "image" else ".wav"
         target = directory / "stimuli" / f"{member.stimulus_id}{suffix}"
         facts = write(path, target, setup)
-        entry = {"stimulus_id": member.stimulus_id, "file": f"stimuli/{target.name}", "sha256": sha256_of(target)}
+        entry: dict[str, Any] = {
+            "stimulus_id": member.stimulus_id,
+            "file": f"stimuli/{target.name}",
+            "sha256": sha256_of(target),
+        }
         entry |= {"source_sha256": member.sha256, "kind": member.kind, "status": member.status}
         entry |= {name: member.value(name) for name in ("reference", "observer", "layer")}
         # What else the set says, for an analysis over any of it.
