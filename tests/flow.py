@@ -43,6 +43,7 @@ ROOMS: list[dict[str, str]] = [
     {
         "recipe.constraints": "limits that a recipe sets",
         "recipe.making": "how a recipe has a stimulus made",
+        "recipe.series": "the series of mixtures that it asks for",
         "recipe.stimuli": "the entries of a recipe",
         "recipe.units": "the units that it names",
     },

@@ -280,6 +280,14 @@ class Modality:
         length = max(float(np.linalg.norm(reference.ravel())), 1e-12)
         return {self.distance: float(np.linalg.norm((stimulus - reference).ravel()) / length)}
 
+    def mixed(self, first: Stimulus, second: Stimulus, share: float) -> Stimulus:
+        """A mixture of two stimuli, with a share of the second from 0 to 1.
+
+        Raises:
+            InputError: no file can hold it.
+        """
+        return ((1 - share) * first.astype(np.float64) + share * second.astype(np.float64)).astype(np.float32)
+
     def off(self, change: Tensor, stimuli: Tensor) -> float:
         """How much a change (batch, *shape) does to the stimulus that it changes most: the largest change of a value."""
         return float(change.abs().max())

@@ -58,7 +58,7 @@ def differences(found: object, wanted: Fingerprint) -> str:
 
 
 def _files(recipe: Recipe) -> list[str]:
-    files = []
+    files = [path for series in recipe.series for path in series.between]
     for entry in recipe.stimuli:
         files += list(entry.reference) if isinstance(entry, Metamer) else []
         files += [] if entry.start in STARTS else [entry.start]

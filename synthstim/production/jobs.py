@@ -166,9 +166,9 @@ def _place(recipe: Recipe, entry: Metamer | Controller, named: object) -> Locati
 
 
 def settings_of(item: Item) -> str:
-    """What items of one batch share: all of the entry but its name and copies, and the layers."""
+    """What items of one batch share: all of the entry but its name, copies and series, and the layers."""
     entry = item.entry
-    settings = entry.model_dump(mode="json", exclude={"name", "copies", *GOALS[entry.goal].shared_but(entry)})
+    settings = entry.model_dump(mode="json", exclude={"name", "copies", "series", *GOALS[entry.goal].shared_but(entry)})
     layer = entry.layer if isinstance(entry, Controller) else item.layers
     return json.dumps([settings, layer], sort_keys=True, default=str)
 

@@ -19,6 +19,7 @@ from synthstim.models import Observer
 from synthstim.production.cases import Controls, write_controls
 from synthstim.production.fingerprint import Fingerprint
 from synthstim.production.jobs import Job, reference_stem
+from synthstim.production.series import write_series
 from synthstim.production.work_directory import Made
 from synthstim.recipe import STARTS, Metamer, Recipe
 from synthstim.stimulus_set import SetWriter
@@ -55,9 +56,10 @@ def write_set(
                 writer.add_rows("curves.tsv.gz", curve)
         described: dict[str, dict[str, object]] = {name: aim.facts() for name, aim in aims.items()}
         described |= write_controls(writer, measurer, controls)
+        mixtures = write_series(writer, recipe, observer, [item for job in jobs for item in job.items])
         _add_natural(writer, measurer, list(aims.values()))
         facts = provenance(recipe, observer, measurer, described, nulls)
-        writer.commit(facts | {"fingerprint": fingerprint})
+        writer.commit(facts | ({"series": mixtures} if mixtures else {}) | {"fingerprint": fingerprint})
 
 
 def _synthesis_columns(job: Job, at: int, made: Made, observer: Observer) -> dict[str, Any]:

@@ -19,7 +19,8 @@ from synthstim.recipe.expected import Expected
 from synthstim.recipe.fields import FileOrFolderPath, PathText, Section, Text, check_file, check_whole
 from synthstim.recipe.items import MAX_ITEMS, clashes, count
 from synthstim.recipe.problems import problem, raise_problems, validate
-from synthstim.recipe.stimuli import Controller
+from synthstim.recipe.series import SeriesEntry, reserved_for_mixtures
+from synthstim.recipe.stimuli import Controller, Metamer
 from synthstim.recipe.yaml_source import Location, Source, dotted, parse_yaml
 
 WEIGHTS = ("default", "random")
@@ -120,6 +121,7 @@ class Recipe(Section):
             the natural pool.
         controls: how many stimuli each controlled unit gets to be compared with.
         stimuli: what to make.
+        series: mixtures of any two files, besides those of metamers and their references.
     """
 
     schema_version: Annotated[
@@ -142,6 +144,7 @@ class Recipe(Section):
     match_luminance: bool = False
     controls: Controls = ControlsSpec()
     stimuli: Entries
+    series: Annotated[tuple[SeriesEntry, ...], Field(strict=False), Expected("a list of series")] = ()
 
     _places: _Places = PrivateAttr(default_factory=lambda: _Places(Source("recipe", None, "", {})))
     _folder: Path = PrivateAttr(default=Path("."))
@@ -159,7 +162,21 @@ class Recipe(Section):
             raise_problems([(("stimuli",), f"ask for {total:,} images, more than {MAX_ITEMS:,}: split the recipe")])
         raise_problems((("stimuli", index, "name"), why) for index, why in clashes(self))
         raise_problems(self._control_problems())
+        raise_problems(self._series_problems())
         return self
+
+    def _series_problems(self) -> Iterator[tuple[Location, str]]:
+        names = [entry.name.lower() for entry in self.series]
+        for index, name in enumerate(names):
+            if name in names[:index]:
+                yield (
+                    ("series", index, "name"),
+                    f"repeats {self.series[index].name!r}, whatever the case: choose another",
+                )
+        if self.series or any(isinstance(entry, Metamer) and entry.series for entry in self.stimuli):
+            for index, entry in enumerate(self.stimuli):
+                if reserved_for_mixtures(entry.name):
+                    yield ("stimuli", index, "name"), f"is {entry.name!r}, as ids of mixtures begin: choose another"
 
     def _control_problems(self) -> Iterator[tuple[Location, str]]:
         controllers = [entry for entry in self.stimuli if isinstance(entry, Controller)]

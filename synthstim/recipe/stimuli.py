@@ -24,6 +24,7 @@ from synthstim.recipe.fields import (
 )
 from synthstim.recipe.making import Optimiser, Parametrisation, Start
 from synthstim.recipe.problems import raise_problems
+from synthstim.recipe.series import SeriesSpec
 from synthstim.recipe.yaml_source import Location
 
 References = Annotated[
@@ -93,6 +94,7 @@ class Metamer(StimulusSpec):
             tuple are matched jointly. An observer may give a name to a group of its layers.
         metric: how far apart activations are.
         target_db: an item stops when it matches this well, in dB (20 log10); None leaves it to the other limits.
+        series: mixtures of the reference and each metamer, which become stimuli of their own.
     """
 
     kind: Literal["metamer"]
@@ -101,6 +103,7 @@ class Metamer(StimulusSpec):
     layers: Layers
     metric: Literal["l2", "pearson"] = "l2"
     target_db: float | None = Field(default=None, ge=-300, le=300)
+    series: SeriesSpec | None = None
 
 
 class RobustnessSpec(Section):

@@ -114,6 +114,8 @@ def _facts(row: Row, modality: Modality, profile: MatchProfile | None) -> Iterat
         yield from _goal_facts(row, modality, profile)
     else:
         yield from _physical_facts(row)
+    if known(row["mix"]):
+        yield Fact("mix", number(row["mix"]), "How much of the second stimulus is in it; 0 is the reference")
     if known(row["duration_s"]):
         yield Fact("duration", f"{number(row['duration_s'], '.3g')} s")
     if known(row["level_dbfs"]):

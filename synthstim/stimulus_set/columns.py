@@ -30,7 +30,7 @@ COLUMNS: dict[str, Column] = {
     "file": Column("text", "The stimulus, relative to this directory"),
     "sha256": Column("text", "Checksum of the file's bytes"),
     "name": Column("text", "Entry of the recipe that the stimulus comes from"),
-    "kind": Column("text", "metamer, controller, natural or control"),
+    "kind": Column("text", "metamer, controller, mixture, natural or control"),
     "goal": Column("text", "match, drive, suppress, level, one_hot or pattern"),
     "observer": Column("text", "Model the stimulus was made on"),
     "layer": Column("text", "Layer or layers of the observer, joined by +"),
@@ -41,6 +41,11 @@ COLUMNS: dict[str, Column] = {
     "level": Column("number", "Activation that a level controller was asked for", "activation"),
     "reference": Column("text", "What a metamer matches, as the observer is given it, relative to this directory"),
     "reference_sha256": Column("text", "Checksum of the reference's bytes"),
+    "mix": Column(
+        "number",
+        "Share of the metamer, or of the second stimulus, in a mixture with the reference: 0 is the reference; by scale: dB, how"
+        " much its amplitude exceeds the reference's, in dB",
+    ),
     "copy": Column("count", "Number of this copy, from 0"),
     "seed": Column("count", "Seed of the item's own random generator"),
     "start": Column("text", "What synthesis started from"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import platform
 import shutil
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path, PurePosixPath
@@ -145,8 +145,7 @@ def _new_ids(parts: Mapping[str, StimulusSet]) -> dict[str, dict[str, str]]:
 def _add(writer: SetWriter, files: _Files, name: str, part: StimulusSet, new: Mapping[str, str]) -> dict[str, Any]:
     """Take over a set's files, rows and further tables; returns what is known of it, in the words of the new set."""
     moved: dict[str, str] = {}
-    references = list(dict.fromkeys(part.table["reference"].dropna().astype(str)))
-    for relative in [*references, *dict.fromkeys(part.companion("best_natural.tsv")["file"])]:
+    for relative in dict.fromkeys(_shared(part)):
         moved[relative] = files.add(part, relative, name)
     for row in part.table.to_dict("records"):
         old, file = str(row["stimulus_id"]), str(row["file"])
@@ -165,6 +164,15 @@ def _add(writer: SetWriter, files: _Files, name: str, part: StimulusSet, new: Ma
         if len(table):
             writer.companions.setdefault(companion, []).append(table.assign(**{SET: name}))
     return _facts(part, new, moved)
+
+
+def _shared(part: StimulusSet) -> Iterator[str]:
+    """The files of a set that other sets may have, too: references, what mixtures are mixed of, and best natural stimuli."""
+    yield from part.table["reference"].dropna().astype(str)
+    own = set(part.table["file"])
+    for told in part.provenance.get("series", {}).values():
+        yield from (str(told[end]) for end in _FILES_OF if end in told and told[end] not in own)
+    yield from part.companion("best_natural.tsv")["file"]
 
 
 def _companion(part: StimulusSet, name: str) -> pd.DataFrame:

@@ -34,7 +34,20 @@ from synthstim.stimulus_set.paths import inside
 # What the package itself reads of the provenance.
 _FACTS: dict[str, type] = {
     **dict.fromkeys(
-        ("observer", "pool", "null", "device", "criteria", "versions", "stimuli", "table", "sources", "parts"), dict
+        (
+            "observer",
+            "pool",
+            "null",
+            "device",
+            "criteria",
+            "versions",
+            "stimuli",
+            "table",
+            "sources",
+            "parts",
+            "series",
+        ),
+        dict,
     ),
     **dict.fromkeys(("modality", "recipe", "coding", "adopted_from"), str),
 }

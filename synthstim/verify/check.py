@@ -19,6 +19,7 @@ from synthstim.stimulus_set import StimulusSet, altered
 from synthstim.verify.consistency import aim_of, disagreements, judged_otherwise, read_aim
 from synthstim.verify.latents import rendered_otherwise
 from synthstim.verify.measure import Measured, Measurer, match_of, resampled
+from synthstim.verify.mixtures import MIXTURE, mixed_otherwise
 from synthstim.verify.natural import natural_pool
 from synthstim.verify.pool import NaturalPool
 
@@ -142,6 +143,7 @@ def measured_again(
                 elsewhere.append(_after(resampler, stimuli, row, aim, observer))
         if watch is not None:
             watch(number + 1, len(rows))
+    problems += mixed_otherwise(stimuli, damaged)
     if observer is not None:
         problems += rendered_otherwise(stimuli, observer, parametrisation)
     failed = stimuli.table[stimuli.table["status"] == "failed"]
@@ -181,6 +183,8 @@ def _damaged_naturals(stimuli: StimulusSet) -> list[str]:
 
 def _measure(stimuli: StimulusSet, row: dict[str, Any], aim: Aim | None, measurer: Measurer | None) -> Measured:
     measured = stimuli.modality.statistics(stimuli.path(row["file"]))
+    if row["kind"] == MIXTURE and not pd.isna(row["reference"]):
+        measured |= stimuli.modality.between(stimuli.stimulus(row["file"]), stimuli.stimulus(row["reference"]))
     # A control has an aim where it is one unit's; natural stimuli and adopted ones may have none.
     if measurer is None or aim is None:
         return measured

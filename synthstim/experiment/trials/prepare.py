@@ -27,7 +27,7 @@ from synthstim.experiment.trials.columns import meanings
 from synthstim.experiment.trials.files import write_stimuli
 from synthstim.experiment.trials.masks import add_masks
 from synthstim.experiment.trials.places import check_places, places_of
-from synthstim.experiment.trials.tracks import adaptive_of
+from synthstim.experiment.trials.tracks import adaptive_of, with_levels
 from synthstim.experiment.trials.written import write_plan
 
 _ANSWER_S, _PAGES_S = 2.0, 60.0
@@ -53,6 +53,7 @@ def prepare_trials(request: ExportRequest, directory: Path) -> Prepared:
     pool = read_pool(source, include=setup.settings["include"], table=request.table)
     counts = _counts(setup.settings, design)
     pairs, obvious = _compared(pool, design, counts, setup.settings)
+    pairs = with_levels(pool, pairs, design)
     pairs, obvious, made = add_masks(pairs, obvious, design, source, directory, seed=counts.seed)
     entries = write_stimuli(_members([*pairs, *obvious]), source, setup, directory, made)
     answers = design.answers({column: [one.value(column) for one in pool.members] for column in pool.columns})

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from synthstim.errors import InputError
+from synthstim.experiment.design.material import Pool
 from synthstim.experiment.design.method import Constant
 from synthstim.experiment.design.pairs import Pair
 from synthstim.experiment.design.plan import Counts, PlannedTrial, plan_tracks
@@ -16,6 +17,26 @@ from synthstim.experiment.design.schema import LETTERS, Design
 
 FILE = "candidates.tsv"
 MISSING = "n/a"
+
+
+def with_levels(pool: Pool, pairs: Sequence[Pair], design: Design) -> list[Pair]:
+    """The pairs that an adaptive design goes over: those whose stimulus has a level; all of them where trials are constant.
+
+    Raises:
+        InputError: none has, or the column is missing.
+    """
+    if isinstance(design.method, Constant):
+        return list(pairs)
+    column = design.method.over
+    pool.require((column,), "the method")
+    kept = [pair for pair in pairs if pair.stimuli["a"].value(column) != MISSING]
+    if not kept:
+        raise InputError(
+            f"the column {column!r} says nothing of the stimuli that are compared; expected the level that is adapted",
+            "choose another column under over, or fill it in with --table",
+            code="missing",
+        )
+    return kept
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from torch import Tensor
 from synthstim.modalities.base import Modality, Stimulus, StimulusInput
 from synthstim.modalities.image.arrays import FITS, fit_image
 from synthstim.modalities.image.input import ImageInput
-from synthstim.modalities.image.light import luminance_statistics
+from synthstim.modalities.image.light import display_values, linear_light, luminance_statistics
 from synthstim.modalities.image.likeness import structural_similarity
 from synthstim.modalities.image.noise import noise
 from synthstim.modalities.image.png import write_png
@@ -90,6 +90,13 @@ class ImageModality(Modality):
     def between(self, stimulus: Stimulus, reference: Stimulus) -> dict[str, float]:
         """Distance and structural similarity."""
         return super().between(stimulus, reference) | {"ssim": structural_similarity(stimulus, reference)}
+
+    def mixed(self, first: Stimulus, second: Stimulus, share: float) -> Stimulus:
+        """Both superimposed, as two projectors would: linear light is mixed."""
+        one, other = (linear_light(torch.from_numpy(values).double()) for values in (first, second))
+        light = display_values((1 - share) * one + share * other).clamp(0, 1)
+        mixture: Stimulus = light.float().numpy()
+        return mixture
 
     def noise(self, kind: str, shape: tuple[int, ...], generators: Sequence[torch.Generator]) -> Tensor:
         """Weak noise around mid-grey."""

@@ -18,7 +18,7 @@ from synthstim.modalities.sound.fitting import FITS, fit_sound
 from synthstim.modalities.sound.input import SoundInput
 from synthstim.modalities.sound.noise import noise, shaped_noise
 from synthstim.modalities.sound.resamplers import RESAMPLERS, SECOND, heard_through
-from synthstim.modalities.sound.waveforms import at_level, level_of, peak_run
+from synthstim.modalities.sound.waveforms import as_sound, at_level, level_of, peak_run
 
 # Below this share of a model's rate a recording leaves a tenth of its ear's bands empty, or more, which is told.
 MOST_OF = 0.75
@@ -129,6 +129,14 @@ class SoundModality(Modality):
             # Floating point rounds to 24 bits of its own.
             "peak_run": peak_run(waveform, 2.0 ** -(min(lossless_bits(path), 24) - 1)),
         }
+
+    def mixed(self, first: Stimulus, second: Stimulus, share: float) -> Stimulus:
+        """The sum of both, brought to the level of the first: sounds that differ add up to less than they were."""
+        mixture = super().mixed(first, second, share).astype(np.float64)
+        was, now = (float(np.sqrt(np.mean(np.square(values, dtype=np.float64)))) for values in (first, mixture))
+        if not now:
+            raise InputError("a mixture of two sounds is silent", "choose others")
+        return as_sound((mixture * was / now).astype(np.float32), "a mixture of two sounds")
 
     def off(self, change: Tensor, stimuli: Tensor) -> float:
         """The root mean square of the change relative to that of the sound, which may be as quiet as it likes."""
