@@ -12,7 +12,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from synthstim.analysis.answered.study import LISTENING, NATURAL, Study
-from synthstim.analysis.power import population, skills_of
+from synthstim.analysis.planning.proportions import population, skills_of
 from synthstim.analysis.shown.tables import table_text
 from synthstim.errors import InputError
 from synthstim.experiment.runtime.trials import trial_columns

@@ -32,7 +32,7 @@ from synthstim.analysis import (
     within,
 )
 from synthstim.analysis.by_condition.proportions import BY_CONDITION, BY_PARTICIPANT
-from synthstim.analysis.power import population, skills_of
+from synthstim.analysis.planning.proportions import population, skills_of
 from synthstim.analysis.shown.figure import places
 from synthstim.cli import app
 from synthstim.errors import InputError

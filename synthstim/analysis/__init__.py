@@ -5,7 +5,7 @@ from synthstim.analysis.answered.study import ColumnCondition, Condition, Listen
 from synthstim.analysis.answered.study_reading import read_study
 from synthstim.analysis.answered.trials import Trials, read_trials
 from synthstim.analysis.intervals import between, student, wilson, within
-from synthstim.analysis.power import plan_participants
+from synthstim.analysis.planning import plan_participants, plan_sensitivity
 
 __all__ = [
     "Analysis",
@@ -18,6 +18,7 @@ __all__ = [
     "analyse_trials",
     "between",
     "plan_participants",
+    "plan_sensitivity",
     "read_study",
     "read_trials",
     "student",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Optional
+from typing import Annotated, Any, Optional
 
 import typer
 
@@ -106,33 +106,53 @@ def analyse(
 
 @app.command()
 def power(
-    experiment: Annotated[Path, typer.Argument(help="An exported listening test")],
-    expect: Annotated[
-        list[str],
-        typer.Option(metavar="CONDITION=PROPORTION", help="What people are assumed to recognise in a condition"),
+    design: Annotated[
+        str, typer.Argument(help="An exported experiment, a protocol such as oddity, or a task such as 2afc")
     ],
+    expect: Annotated[
+        list[str] | None,
+        typer.Option(metavar="CONDITION=PROPORTION", help="What people are assumed to get right in a condition"),
+    ] = None,
+    d_prime: Annotated[
+        list[str] | None, typer.Option(metavar="CONDITION=NUMBER", help="Or their d' in it, by the model of the task")
+    ] = None,
     participants: Annotated[str, typer.Option(help="Numbers of participants to try")] = "10,15,20,30",
     trials: Annotated[
         Optional[int],  # noqa: UP045 - typer on 3.10
-        typer.Option(min=1, help="Of each participant in each condition; by default as the test plans"),
+        typer.Option(min=1, help="Of each participant in each condition; by default as the experiment plans"),
     ] = None,
-    spread: Annotated[float, typer.Option(help="Standard deviation between participants at a proportion of 0.5")] = 0.1,
+    spread: Annotated[
+        Optional[float],  # noqa: UP045
+        typer.Option(help="Standard deviation between participants: at a proportion of 0.5 (0.1), or of d' (0.3)"),
+    ] = None,
+    strategy: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option(help="Of d': how observations become answers, independent or differencing; by default the first"),
+    ] = None,
     repeats: Annotated[int, typer.Option(min=1, help="Simulated studies for each number")] = 500,
     seed: Annotated[int, typer.Option(help="Seed of the simulation")] = 0,
 ) -> None:
-    """How many participants a listening test needs: the precision and power of simulated studies."""
-    from synthstim.analysis import plan_participants, read_study
+    """How many participants an experiment needs: the precision and power of simulated studies."""
+    from synthstim.analysis.planning import plan_participants, plan_sensitivity, study_to_plan
 
-    study = read_study(experiment)
+    if bool(expect) == bool(d_prime):
+        raise InputError(
+            "no assumption, or two kinds of them, given; expected --expect or --d-prime for each condition"
+        )
+    option = "--expect" if expect else "--d-prime"
+    assumed = read_settings_of(expect or d_prime, option)
+    wanted = "a proportion from 0 to 1" if expect else "a number"
+    if wrong := [name for name, value in assumed.items() if not isinstance(value, int | float)]:
+        raise InputError(f"{option} {wrong[0]}={assumed[wrong[0]]} given; expected {wanted}")
+    study = study_to_plan(design, [*assumed])
     if (each := trials or study.trials) is None:
-        raise InputError(f"{experiment} has no plan of its trials", "say how many with --trials")
+        raise InputError(f"{design} has no plan of its trials", "say how many with --trials")
     numbers = [int(number) if number.isdigit() else 0 for number in read_names(participants) or ()]
-    shares = read_settings_of(expect, "--expect")
-    if wrong := [name for name, share in shares.items() if not isinstance(share, int | float)]:
-        raise InputError(f"--expect {wrong[0]}={shares[wrong[0]]} given; expected a proportion from 0 to 1")
-    table = plan_participants(
-        study, shares, trials=each, participants=numbers, spread=spread, repeats=repeats, seed=seed
-    )
+    shared: dict[str, Any] = {"trials": each, "participants": numbers, "repeats": repeats, "seed": seed}
+    if expect:
+        table = plan_participants(study, assumed, spread=0.1 if spread is None else spread, **shared)
+    else:
+        table = plan_sensitivity(study, assumed, spread=0.3 if spread is None else spread, strategy=strategy, **shared)
     console.print(as_table(table))
     say(
         f"half_width: of the 95 % interval, with {each} trials a condition; power: how often a condition is told from the one"

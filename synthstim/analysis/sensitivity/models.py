@@ -58,6 +58,10 @@ class TaskModel:
         """
         return self.curve(np.asarray(sensitivity, float), answers)
 
+    def table(self, answers: int = 2) -> tuple[Values, Values]:
+        """Values of d', and the proportions correct that go with them, both ascending."""
+        return _grid(self, answers)
+
     def sensitivity(self, proportion: ArrayLike, answers: int = 2) -> Values:
         """d' of proportions correct of an unbiased participant; NaN stays.
 
@@ -66,7 +70,7 @@ class TaskModel:
         """
         known = np.asarray(proportion, float)
         values, place = np.unique(known, return_inverse=True)
-        grid, heights = _grid(self, answers)
+        grid, heights = self.table(answers)
         at = np.clip(np.searchsorted(heights, values, side="right"), 1, len(grid) - 1)
         low, high, bottom, top = grid[at - 1], grid[at], heights[at - 1], heights[at]
         for _ in range(_HALVINGS):

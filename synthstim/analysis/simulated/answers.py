@@ -118,7 +118,7 @@ def answer_trials(
     Args:
         right: the right answers, (trial,).
         study: its task and answers.
-        d: d' in each trial, (trial,); below 0 it is 0.
+        d: d' in each trial, (trial,); below 0, somebody who takes one kind for the other, where the task knows that.
         skill: the strategy and the lapses.
         generator: draws observations.
     """
@@ -131,6 +131,7 @@ def answer_trials(
     # Of two answers the signal's comes first, as the rules have it.
     order = [signal, *(answer for answer in study.answers if answer != signal)]
     numbers = np.array([order.index(answer) for answer in right])
-    given = rule_of(study.task, skill.strategy)(numbers, len(order), np.maximum(d, 0), generator)
+    able = d if models[0].signed else np.maximum(d, 0)
+    given = rule_of(study.task, skill.strategy)(numbers, len(order), able, generator)
     guessed = generator.integers(0, len(order), len(right))
     return np.array(order, dtype=object)[np.where(generator.random(len(right)) < skill.lapses, guessed, given)]

@@ -1,4 +1,4 @@
-"""How many participants a listening test needs: simulated before it is run."""
+"""How many participants an experiment needs for proportions to be known, and told apart between conditions."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from scipy import stats
 
 from synthstim.analysis.answered.study import Study
 from synthstim.analysis.intervals import between
+from synthstim.analysis.planning.sensitivity import told_apart
 from synthstim.errors import InputError, nearest
 
 # How far a participant's skill in one condition says that in another.
@@ -27,7 +28,7 @@ def plan_participants(
     repeats: int = 500,
     seed: int = 0,
 ) -> pd.DataFrame:
-    """Say how precise a listening test will be, and what it can tell apart.
+    """Say how precise proportions will be, and what an experiment can tell apart.
 
     Args:
         study: its conditions, in order.
@@ -66,7 +67,7 @@ def plan_participants(
         )
         for place, name in enumerate(names):
             ends = np.array([between(values, np.full(count, trials)) for values in shares[:, :, place]])
-            power = _power(shares[:, :, place] - shares[:, :, place - 1]) if place else np.nan
+            power = told_apart(shares[:, :, place] - shares[:, :, place - 1]) if place else np.nan
             rows.append((count, name, float(means[place]), float(np.median(ends[:, 1] - ends[:, 0])) / 2, power))
     return pd.DataFrame(rows, columns=["participants", "condition", "proportion", "half_width", "power"])
 
@@ -107,11 +108,3 @@ def skills_of(
     inner = np.clip(accuracies, 1e-9, 1 - 1e-9)
     drawn = stats.beta.ppf(place, inner * strength, (1 - inner) * strength)
     return np.where((accuracies > 0) & (accuracies < 1), drawn, accuracies)
-
-
-def _power(differences: np.ndarray) -> float:
-    """Share of studies (study, participant) whose mean difference a t test tells from 0."""
-    count = differences.shape[1]
-    spread = differences.std(axis=1, ddof=1) / np.sqrt(count)
-    t = np.abs(differences.mean(axis=1)) / np.where(spread > 0, spread, np.inf)
-    return float((t > stats.t.ppf(0.975, count - 1)).mean())
