@@ -126,7 +126,18 @@ def test_no_file_names_this_computer(exported: Path) -> None:
 
 
 def test_the_runtime_needs_psychopy_and_the_standard_library_only(exported: Path) -> None:
-    allowed = {*sys.stdlib_module_names, "psychopy", "PIL", "serial", "pylsl", "sounddevice", "yaml", "questplus"}
+    allowed = {
+        *sys.stdlib_module_names,
+        "psychopy",
+        "PIL",
+        "numpy",
+        "soundfile",
+        "serial",
+        "pylsl",
+        "sounddevice",
+        "yaml",
+        "questplus",
+    }
     for path in (exported / "runtime").glob("*.py"):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
@@ -310,7 +321,7 @@ def test_more_codes_than_a_byte_holds_are_refused(
 ) -> None:
     monkeypatch.setattr("synthstim.experiment.images.stimuli.FIRST_STIMULUS", 254)
     serial = RIG + "markers: {kind: serial, port: COM3}\n"
-    with pytest.raises(InputError, match=r"set markers\.encoding to line"):
+    with pytest.raises(InputError, match=r"set markers\.encoding to two_bytes or line"):
         export_experiment(stimuli, out=tmp_path / "out", rig=write_rig(tmp_path, serial))
     line = write_rig(tmp_path, serial.replace("COM3", "COM3, encoding: line"))
     assert export_experiment(stimuli, out=tmp_path / "out", rig=line).is_dir()

@@ -62,6 +62,39 @@ def test_impossible_durations_are_refused_with_what_is_possible(
         (MONITOR + "markers: {kind: usb}\n", "markers.kind"),
         (MONITOR + "markers: {kind: serial, port: COM3, stream: x}\n", "markers.stream"),
         (MONITOR + 'markers: {kind: lsl, stream: "two\\nlines"}\n', "markers.stream"),
+        (MONITOR + "markers: {kind: parallel, address: LPT1}\n", "markers.address"),
+        (
+            MONITOR.replace("60}", "60, luminance: {levels: [0, 128, 255], cd_m2: [1, 20, 90]}}"),
+            "3 points: measure at 4",
+        ),
+        (
+            MONITOR.replace("60}", "60, luminance: {levels: [0, 64, 128, 255], cd_m2: [1, 20, 19, 90]}}"),
+            "falls or stays",
+        ),
+        (
+            MONITOR.replace("60}", "60, luminance: {levels: [0, 64, 128, 255], cd_m2: [-1, 20, 30, 90]}}"),
+            "not negative",
+        ),
+        (
+            MONITOR.replace("60}", "60, luminance: {levels: [0, 64, 128, 250], cd_m2: [1, 20, 30, 90]}}"),
+            "measure at 0 and at 255",
+        ),
+        (
+            MONITOR.replace("60}", "60, luminance: {levels: [0, 64, 255], cd_m2: [1, 20, 30, 90]}}"),
+            "3 levels and 4 values",
+        ),
+        (MONITOR.replace("60}", "60, luminance: {file: ../table.tsv}}"), "put it beside rig.yaml"),
+        (
+            MONITOR.replace(
+                "60}", "60, primaries: {red: [0.64, 0.5, 20], green: [0.3, 0.6, 70], blue: [0.1, 0.1, 7]}}"
+            ),
+            "primaries has red",
+        ),
+        (MONITOR + "sound: {safe_limit_db_spl: 120}\n", "sound.safe_limit_db_spl"),
+        (MONITOR + "sound: {calibration: {db_spl: 80, at_dbfs: -26, signal: music}}\n", "sound.calibration.signal"),
+        (MONITOR + "responses: {kind: box, device_class: os.system, keys: [left]}\n", "responses.device_class"),
+        (MONITOR + "reward: {kind: serial, port: COM3}\n", "max_pulses_per_day is missing"),
+        (MONITOR + "reward: {kind: serial, port: COM3, pulse_ms: 600, max_pulses_per_day: 9}\n", "make them shorter"),
         (MONITOR + "photodiode: {corner: left}\n", "photodiode.corner"),
         (MONITOR + "subject: !!python/object/apply:os.system [ls]\n", "tag"),
         ("monitor: &m {width_cm: 3}\nother: *m\n", "anchor"),

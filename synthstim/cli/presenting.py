@@ -42,7 +42,7 @@ def presented(
 ) -> None:
     """Write what was shown, by the flips that were made, as NWB and as BIDS events; of trials, with their answers."""
     from synthstim.presented import read_presented, write_bids_events, write_bids_trials, write_nwb
-    from synthstim.responses import align_clock, read_markers
+    from synthstim.responses import align_clock, read_sent_markers
 
     if nwb is None and bids is None:
         raise InputError("nothing to write was named", "say --nwb FILE, --bids FOLDER, or both")
@@ -57,7 +57,9 @@ def presented(
     clock = None
     if markers is not None:
         sent = run.table.rename(columns={"onset_s": "onset_time_s"})
-        clock = align_clock(sent, read_markers(markers), missing_markers=missing_markers, source=markers.name)
+        clock = align_clock(
+            sent, read_sent_markers(markers, sent, run.record), missing_markers=missing_markers, source=markers.name
+        )
         say(str(clock))
     if nwb is not None:
         made = write_nwb(run, nwb, clock=clock, session_start=session_start, display_delay_s=display_delay)

@@ -8,7 +8,7 @@ from typing import Any
 
 from synthstim.errors import InputError
 from synthstim.experiment.images.orders import randomised_blocks
-from synthstim.experiment.marker_codes import FIRST_STIMULUS, check_codes, write_markers
+from synthstim.experiment.marker_codes import FIRST_STIMULUS, check_codes, code_of_presentation, write_markers
 from synthstim.experiment.prepared import ExportRequest, Prepared
 
 COLUMNS = ("presentation", "block", "stimulus_id", "file", "sha256", "marker_code")
@@ -44,9 +44,10 @@ def prepare_files(request: ExportRequest, directory: Path) -> Prepared:
     shown = [(block, entries[number]) for block, order in enumerate(orders) for number in order]
     lines = ["\t".join(COLUMNS)]
     for number, (block, entry) in enumerate(shown):
-        lines.append("\t".join(map(str, (number, block, *(entry[column] for column in COLUMNS[2:])))))
+        code = code_of_presentation(number, entry["marker_code"], request.setup.rig)
+        lines.append("\t".join(map(str, (number, block, *(entry[column] for column in COLUMNS[2:-1]), code))))
     (directory / "presentations.tsv").write_text("\n".join(lines) + "\n", encoding="utf-8", newline="\n")
-    write_markers(directory / "markers.tsv", (entry["stimulus_id"] for entry in entries))
+    write_markers(directory / "markers.tsv", [entry["stimulus_id"] for entry in entries], request.setup.rig)
     figures = {"n_stimuli": len(entries), "n_blocks": len(orders), "n_presentations": len(shown), "minutes": "0"}
     return Prepared(
         facts=figures,

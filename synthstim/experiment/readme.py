@@ -18,6 +18,8 @@ from synthstim.experiment.texts import filled
 
 _SHARED = {"images": "rig_readme.md.j2", "files": "device_readme.md.j2"}
 _OF_TRIALS = "trials_readme.md.j2"
+# What markers need beside PsychoPy, by their kind.
+_NEEDS = {"serial": "`pyserial`", "lsl": "`pylsl`", "parallel": "`pyparallel` (Linux) or the driver inpout32 (Windows)"}
 
 
 def write_readme(
@@ -55,6 +57,7 @@ def write_readme(
             set_name=set_name,
             codes=CODES,
             first_code=FIRST_STIMULUS,
+            needs=_NEEDS,
         )
     except Exception as error:  # a template may fail in any way
         raise InputError(f"{README} of {protocol.name} cannot be filled ({said_by(error)})", "correct it") from None

@@ -13,6 +13,7 @@ import pandas as pd
 
 from synthstim.encoding import assign_folds
 from synthstim.errors import InputError
+from synthstim.experiment.rig import files_of_rig
 from synthstim.files import Staging, as_json, require_new_folder, written_whole
 from synthstim.loop.advance import export_generation
 from synthstim.loop.generation import PLAN, Generation
@@ -96,7 +97,8 @@ def _take_along(settings: LoopSettings, folder: Path, root: Path) -> LoopSetting
         shutil.copyfile(folder / settings.groups, root / "groups.tsv")
         changed["groups"] = "groups.tsv"
     if settings.experiment.rig is not None:
-        shutil.copyfile(folder / settings.experiment.rig, root / "rig.yaml")
+        for number, path in enumerate(files_of_rig(folder / settings.experiment.rig)):
+            shutil.copyfile(path, root / (path.name if number else "rig.yaml"))
         changed["experiment"] = settings.experiment.model_copy(update={"rig": "rig.yaml"})
     if settings.observer.weights not in ("default", "random"):
         weights = str((folder / settings.observer.weights).resolve())

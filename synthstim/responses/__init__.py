@@ -8,6 +8,7 @@ from synthstim.responses.experiment_log import (
     is_rehearsal,
     read_experiment,
     read_presentations,
+    read_sent_markers,
 )
 from synthstim.responses.hdf5 import read_hdf5
 from synthstim.responses.join import join_responses, session_drift
@@ -51,6 +52,7 @@ __all__ = [
     "read_nwb",
     "read_presentations",
     "read_responses",
+    "read_sent_markers",
     "read_spikes",
     "read_table",
     "reliability",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from synthstim.errors import InputError
 from synthstim.responses.clock import MAX_DRIFT, TOLERANCE_S, Clock, fit_clock, pair_markers
 from synthstim.responses.files import Reader, listed, require_file
 from synthstim.responses.seconds import Window
-from synthstim.responses.spikes import read_markers, read_spikes, trial_frame
+from synthstim.responses.spikes import decoded, read_markers, read_spikes, trial_frame
 from synthstim.responses.tables import read_text_table
 from synthstim.responses.trials import Responses
 
@@ -68,7 +69,7 @@ def read_experiment(
     path = require_file(presentations)
     shown, notes = read_presentations(path, incomplete=incomplete)
     clock = align_clock(
-        shown, read_markers(markers), missing_markers=missing_markers, max_drift=max_drift, tolerance_s=tolerance_s,
+        shown, read_sent_markers(markers, shown, _record(path)), missing_markers=missing_markers, max_drift=max_drift, tolerance_s=tolerance_s,
         source=Path(markers).name,
     )  # fmt: skip
     times = read_spikes(spikes, sites=sites)
@@ -115,6 +116,27 @@ def read_presentations(path: str | Path, *, incomplete: str = "refuse") -> tuple
     if cut.all():
         raise InputError(f"{shown}: none is left", code="too-few")
     return log.assign(kept=~cut), (*rehearsed, f"{shown}: left out ({listed(log.loc[cut, 'presentation'])})")
+
+
+def read_sent_markers(markers: str | Path, shown: pd.DataFrame, record: Mapping[str, Any]) -> pd.DataFrame:
+    """A marker file of a run: its codes or, where the rig sent each as two bytes and the recording kept them apart, what they say.
+
+    Args:
+        markers: the file.
+        shown: the log of the run, with ``marker_code``.
+        record: what session.json says of it.
+
+    Raises:
+        InputError: the file is half-written or no marker file.
+    """
+    seen = read_markers(markers)
+    if (record.get("markers") or {}).get("encoding") != "two_bytes" or not seen["code"].between(1, 255).all():
+        return seen
+    codes = shown["marker_code"].to_numpy(dtype=np.int64)
+    together = decoded(seen, Path(markers).name)
+    # Some systems put the bytes together themselves: then as many codes are those of onsets as there were onsets.
+    off, off_together = (abs(int(one["code"].isin(codes).sum()) - len(codes)) for one in (seen, together))
+    return together if off_together <= off else seen
 
 
 def is_complete(log: pd.DataFrame) -> pd.Series:

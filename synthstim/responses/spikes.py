@@ -21,6 +21,9 @@ from synthstim.responses.seconds import Times, Window, require_seconds, require_
 from synthstim.responses.tables import read_text_table
 from synthstim.responses.trials import coded
 
+# As rigs send codes of two bytes: the first is HIGH and the code's whole ROUNDs, the second 1 and what remains.
+HIGH, ROUND = 128, 127
+
 
 def read_spikes(path: str | Path, *, sites: Sequence[str] | None = None) -> dict[str, Times]:
     """Spike times of each site, sorted, in seconds of the recording's clock.
@@ -49,11 +52,15 @@ def read_spikes(path: str | Path, *, sites: Sequence[str] | None = None) -> dict
     return {site: found.get(site, np.empty(0)) for site in sites}
 
 
-def read_markers(path: str | Path) -> pd.DataFrame:
+def read_markers(path: str | Path, *, encoding: str = "codes") -> pd.DataFrame:
     """Markers as the recording saw them, ``code`` and ``time_s``, in order of time.
 
+    Args:
+        path: a marker file.
+        encoding: what its codes are: ``codes``, or ``two_bytes``, the bytes of a rig whose markers have that encoding.
+
     Raises:
-        InputError: the file is half-written or no marker file.
+        InputError: the file is half-written or no marker file, or a byte of two_bytes is none.
     """
     frame = read_text_table(path, needed=("code", "time_s"))
     name = Path(path).name
@@ -61,7 +68,36 @@ def read_markers(path: str | Path) -> pd.DataFrame:
     if (bad := codes.isna() | (codes != codes.round())).any():
         raise InputError(f"{name}: row {int(bad.argmax()) + 1} has a code that is not a whole number")
     markers = pd.DataFrame({"code": codes.astype(np.int64), "time_s": _times(frame, name)})
-    return markers.sort_values("time_s", kind="stable").reset_index(drop=True)
+    markers = markers.sort_values("time_s", kind="stable").reset_index(drop=True)
+    return decoded(markers, name) if encoding == "two_bytes" else markers
+
+
+def decoded(markers: pd.DataFrame, name: str = "the markers") -> pd.DataFrame:
+    """The codes of a stream of bytes in which each code is two, with the time of the first.
+
+    The first byte is from 128, the second from 1 to 127; a byte whose partner was lost is left out.
+
+    Args:
+        markers: ``code`` (a byte) and ``time_s``, in order.
+        name: how errors call them.
+
+    Raises:
+        InputError: a code is no byte.
+
+    Example:
+        >>> decoded(pd.DataFrame({"code": [130, 47, 131, 128, 11], "time_s": [0.0, 0.001, 0.2, 0.4, 0.401]}))["code"].tolist()
+        [300, 10]
+    """
+    bytes_ = markers["code"].to_numpy()
+    if (bad := (bytes_ < 1) | (bytes_ > 255)).any():
+        raise InputError(
+            f"{name} has the code {bytes_[bad.argmax()]}; expected bytes, 1 to 255, two a code",
+            "read it with encoding='codes' if the recording system has put the bytes together",
+        )
+    first = (bytes_ >= HIGH) & np.append(bytes_[1:] < HIGH, False)
+    at = np.flatnonzero(first)
+    codes = (bytes_[at] - HIGH) * ROUND + bytes_[at + 1] - 1
+    return pd.DataFrame({"code": codes.astype(np.int64), "time_s": markers["time_s"].to_numpy()[at]})
 
 
 def count_spikes(times_s: Times, onsets_s: Times, window_s: Window) -> NDArray[np.int64]:

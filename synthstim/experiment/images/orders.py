@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from synthstim.errors import InputError
+from synthstim.experiment.marker_codes import code_of_presentation
 
 if TYPE_CHECKING:
     from synthstim.experiment.images.stimuli import ShownImage
@@ -72,6 +73,7 @@ def write_conditions(path: Path, orders: Sequence[Sequence[int]], stimuli: Seque
             for trial, item in enumerate(order):
                 shown = stimuli[item]
                 x, y = shown.box.centre(rig)
+                code = code_of_presentation(presentation, shown.marker_code, rig)
                 size = (shown.box.width, shown.box.height)
-                writer.writerow([presentation, block, trial, item, shown.file, x, y, *size, shown.marker_code])
+                writer.writerow([presentation, block, trial, item, shown.file, x, y, *size, code])
                 presentation += 1

@@ -10,16 +10,16 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import torch
 
 from synthstim.errors import InputError
+from synthstim.experiment.images.light import check_conversion, converts, shown_values
 from synthstim.experiment.marker_codes import FIRST_STIMULUS, check_codes
 from synthstim.experiment.placement import Box, photodiode_box, place, position
 from synthstim.experiment.prepared import require_modality
 from synthstim.experiment.rig import Rig
 from synthstim.files import sha256_of
 from synthstim.ids import free_id
-from synthstim.modalities.image import FloatImage, linear_light, read_image, resize, write_png
+from synthstim.modalities.image import FloatImage, read_image, resize, write_png
 from synthstim.stimulus_set import StimulusSet, check_ids
 
 # The rig keeps every image decoded in memory, so that none is read from disk between two flips.
@@ -50,7 +50,7 @@ def prepare_images(
         InputError: the set holds no images or none remains, one has 16 bits or leaves the screen, or the options contradict one another.
     """
     require_modality(stimulus_set, "image", protocol)
-    _check_options(settings, rig)
+    check_options(settings, rig)
     stimulus_set.require_intact()
     (directory / "stimuli").mkdir(parents=True)
     centre, patch = position(settings, rig), photodiode_box(rig)
@@ -77,21 +77,13 @@ def prepare_images(
     return tuple(prepared)
 
 
-def _check_options(settings: Mapping[str, Any], rig: Rig) -> None:
+def check_options(settings: Mapping[str, Any], rig: Rig) -> None:
+    """Raise InputError where options contradict one another or the rig."""
     if settings["size"] == "native" and settings["size_deg"] is not None:
         raise InputError("size=native shows images 1:1 and size_deg resamples them", "give one of the two")
     if settings["size"] == "size_deg" and settings["size_deg"] is None:
         raise InputError("size=size_deg resamples the images to a width", "give size_deg as well, in degrees")
-    if rig.linearised and not settings["convert_for_linear"]:
-        raise InputError(
-            f"the rig's gamma is {rig.monitor.gamma:g} (linearised) but the images are coded for sRGB and would look too"
-            " bright",
-            "stop linearising the display, or set convert_for_linear=true to decode them at export",
-        )
-    if settings["convert_for_linear"] and not rig.linearised:
-        raise InputError(
-            f"convert_for_linear is for a display of gamma 1, the rig says {rig.monitor.gamma:g}", "correct one of them"
-        )
+    check_conversion(settings, rig)
 
 
 def _chosen(stimulus_set: StimulusSet, settings: Mapping[str, Any]) -> list[dict[str, str]]:
@@ -138,7 +130,7 @@ def write_image(source: Path, target: Path, settings: Mapping[str, Any], rig: Ri
     if header[24] == 16:
         raise InputError(f"{source.name} has 16 bits, for analysis only: displays show 8, make the set with 8 bits")
     image = read_image(source)
-    if settings["size_deg"] is None and not settings["convert_for_linear"]:
+    if settings["size_deg"] is None and not converts(settings, rig):
         shutil.copyfile(source, target)
     else:
         image = _converted(image, settings, rig)
@@ -155,6 +147,4 @@ def _converted(image: FloatImage, settings: Mapping[str, Any], rig: Rig) -> Floa
             image = resize(image, (height, width))
         else:
             image = np.zeros((1, height, width), dtype=np.float32)
-    if settings["convert_for_linear"]:
-        image = linear_light(torch.from_numpy(image)).numpy()
-    return image
+    return np.asarray(shown_values(image, settings, rig), dtype=np.float32)

@@ -7,11 +7,12 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-import torch
+import numpy as np
 
 from synthstim.errors import InputError
 from synthstim.experiment.builder.experiment import duration, used_routines
 from synthstim.experiment.builder.pieces import Setup
+from synthstim.experiment.images.light import light_facts, shown_values
 from synthstim.experiment.images.orders import randomised_blocks, write_conditions
 from synthstim.experiment.images.stimuli import ShownImage, prepare_images
 from synthstim.experiment.marker_codes import write_markers
@@ -19,7 +20,6 @@ from synthstim.experiment.placement import Box
 from synthstim.experiment.prepared import ExportRequest, Prepared
 from synthstim.experiment.protocol import Protocol
 from synthstim.experiment.rig import Rig
-from synthstim.modalities.image import linear_light
 
 # What a protocol may name: how presentations are ordered, a list of items a block.
 PLANS: dict[str, Callable[[int, Mapping[str, Any]], list[list[int]]]] = {
@@ -43,16 +43,17 @@ def prepare_viewing(request: ExportRequest, directory: Path) -> Prepared:
     stimuli = prepare_images(request.source, setup.settings, setup.rig, directory, protocol=protocol.name)
     orders = PLANS[protocol.plan](len(stimuli), setup.settings)
     write_conditions(directory / "conditions.csv", orders, stimuli, setup.rig)
-    write_markers(directory / "markers.tsv", (shown.stimulus_id for shown in stimuli))
+    write_markers(directory / "markers.tsv", [shown.stimulus_id for shown in stimuli], setup.rig)
     facts = _facts(protocol, setup, len(stimuli), len(orders), len(orders[0]))
     return Prepared(
         facts=facts,
         manifest={
             "n_presentations": facts["n_presentations"],
             "trials_per_block": facts["trials_per_block"],
+            "light": light_facts(setup.settings, setup.rig),
             "stimuli": [_entry(shown, setup.rig) for shown in stimuli],
         },
-        page=_page(stimuli, setup.rig),
+        page=_page(stimuli, setup),
         notes=_covering(stimuli, setup),
         background=background_of(setup),
         blocks=len(orders),
@@ -91,7 +92,8 @@ def _entry(shown: ShownImage, rig: Rig) -> dict[str, Any]:
     }
 
 
-def _page(stimuli: tuple[ShownImage, ...], rig: Rig) -> dict[str, Any]:
+def _page(stimuli: tuple[ShownImage, ...], setup: Setup) -> dict[str, Any]:
+    rig = setup.rig
     widths = sorted({shown.box.width for shown in stimuli})
     return {
         "kinds": Counter(shown.kind for shown in stimuli),
@@ -99,15 +101,7 @@ def _page(stimuli: tuple[ShownImage, ...], rig: Rig) -> dict[str, Any]:
         "sizes": [(width, rig.degrees(width)) for width in widths],
         "centre": _from_the_centre(stimuli[0].box, rig),
         "last_code": stimuli[-1].marker_code,
-    } | light_of(rig)
-
-
-def light_of(rig: Rig) -> dict[str, float]:
-    """The share of its light that the display makes of a value of 0.5, and what that value stands for."""
-    return {
-        "half_light": 0.5**rig.monitor.gamma,
-        "half_light_srgb": float(linear_light(torch.tensor(0.5, dtype=torch.float64))),
-    }
+    } | light_facts(setup.settings, rig)
 
 
 def _from_the_centre(box: Box, rig: Rig) -> str:
@@ -142,7 +136,4 @@ def _off_centre(box: Box, rig: Rig) -> bool:
 
 def background_of(setup: Setup) -> int:
     """The level of the grey screen, 0 to 255."""
-    value = float(setup.settings["background"])
-    if setup.settings["convert_for_linear"]:
-        value = float(linear_light(torch.tensor(value, dtype=torch.float64)))
-    return round(255 * value)
+    return round(255 * float(shown_values(np.array(setup.settings["background"]), setup.settings, setup.rig)))

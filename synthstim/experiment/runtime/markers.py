@@ -1,10 +1,12 @@
-"""Event markers for the recording system: none, a serial port, or Lab Streaming Layer (LSL)."""
+"""Event markers for the recording system: none, a serial or a parallel port, or Lab Streaming Layer (LSL)."""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from typing import Any, Protocol
 
+from .marker_bytes import encode
 from .stop import stopped
 
 
@@ -29,7 +31,7 @@ class NoMarkers:
 
 
 class SerialMarkers:
-    """Writes each code to a serial port, as one byte (1 to 255) or as a line of ASCII digits."""
+    """Writes each code to a serial port, as one byte, as two, or as a line of ASCII digits."""
 
     def __init__(self, port: str, baud: int, encoding: str) -> None:
         import serial
@@ -46,6 +48,43 @@ class SerialMarkers:
         """Flush and close the port."""
         self._port.flush()
         self._port.close()
+
+
+class ParallelMarkers:
+    """Puts each byte of a code on the data pins of a parallel port for some time, then lowers them all.
+
+    ``send`` waits that long, and as long between two bytes: it is at most 5 ms a byte, well within a frame.
+    """
+
+    def __init__(self, address: str, encoding: str, pulse_ms: float) -> None:
+        from psychopy.parallel import ParallelPort
+
+        if ParallelPort is None:
+            raise OSError("there is no driver of parallel ports")
+        self._port: Any = ParallelPort(address if address.startswith("/") else int(address, 16))
+        self._encoding, self._pulse_s = encoding, pulse_ms / 1000
+        self._port.setData(0)
+
+    def send(self, code: int) -> None:
+        """Show one code."""
+        for number, byte in enumerate(encode(code, self._encoding)):
+            if number:
+                self._wait()
+            try:
+                self._port.setData(byte)
+                self._wait()
+            finally:
+                self._port.setData(0)
+
+    def _wait(self) -> None:
+        # Awake: a sleep of a millisecond can last fifteen on Windows.
+        until = time.perf_counter() + self._pulse_s
+        while time.perf_counter() < until:
+            pass
+
+    def close(self) -> None:
+        """Lower all pins."""
+        self._port.setData(0)
 
 
 class LslMarkers:
@@ -66,15 +105,6 @@ class LslMarkers:
         del self._outlet
 
 
-def encode(code: int, encoding: str) -> bytes:
-    """The bytes of a code on a serial line.
-
-    >>> encode(12, "byte"), encode(300, "line")
-    (b'\\x0c', b'300\\n')
-    """
-    return bytes([code]) if encoding == "byte" else b"%d\n" % code
-
-
 def open_markers(settings: Mapping[str, Any]) -> Markers:
     """Open what the ``markers`` entry of settings.json names.
 
@@ -85,14 +115,16 @@ def open_markers(settings: Mapping[str, Any]) -> Markers:
     try:
         if kind == "serial":
             return SerialMarkers(settings["port"], settings["baud"], settings["encoding"])
+        if kind == "parallel":
+            return ParallelMarkers(settings["address"], settings["encoding"], settings["pulse_ms"])
         if kind == "lsl":
             return LslMarkers(settings["stream"])
     except ImportError as error:
         raise stopped(f"{kind} markers need the module {error.name}: install it in this Python") from None
-    except (OSError, ValueError, RuntimeError) as error:
+    except Exception as error:  # serial, PsychoPy's drivers of parallel ports and LSL fail in their own ways
         raise stopped(
             f"the {kind} markers of settings.json cannot be opened ({error}): correct the entry 'markers' there"
         ) from None
     if kind != "none":
-        raise stopped(f"settings.json names the markers {kind!r}; expected none, serial or lsl")
+        raise stopped(f"settings.json names the markers {kind!r}; expected none, serial, parallel or lsl")
     return NoMarkers()

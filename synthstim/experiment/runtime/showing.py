@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from .frame_log import FrameLog, Presentation
+from .marker_bytes import onset_code
 from .pictures import corner, decode, middle, warm_up
 
 
@@ -17,7 +18,7 @@ class Showing:
         directory: the experiment's folder.
         stimuli: of the manifest.
         places: the centre of each piece that shows an image, in pixels from the screen's centre.
-        display: of settings.json.
+        settings: settings.json.
     """
 
     def __init__(
@@ -25,9 +26,10 @@ class Showing:
         directory: Path,
         stimuli: list[dict[str, Any]],
         places: Mapping[str, tuple[float, float]],
-        display: Mapping[str, Any],
+        settings: Mapping[str, Any],
     ) -> None:
         self._stimuli, self._places = stimuli, places
+        display, self._markers = settings["display"], settings["markers"]
         self._screen = display["width_px"], display["height_px"]
         self._refresh_hz = display["refresh_hz"]
         self._images = {one["file"]: decode(directory / one["file"]) for one in stimuli}
@@ -57,7 +59,7 @@ class Showing:
         self._presented[piece] = Presentation(
             presentation=self._count, block=planned["block"], trial=planned["trial"], item=self._stimuli.index(stimulus),
             stimulus_id=stimulus["stimulus_id"], file=stimulus["file"], sha256=stimulus["sha256"],
-            marker_code=stimulus["marker_code"], frames_planned=int(frames), slot=slot,
+            marker_code=onset_code(self._markers, stimulus["marker_code"], self._count), frames_planned=int(frames), slot=slot,
         )  # fmt: skip
         self._count += 1
 

@@ -13,6 +13,7 @@ from .checksums import sha256_of
 from .completion import NumberEntry
 from .hearing import Hearing
 from .imagined import imagined_answer
+from .marker_bytes import onset_code
 from .pages import Figures, figures_of_page, pages_of
 from .participants import Participants
 from .plan import CATCH, MISSING, PARTS, RIGHT, part_of
@@ -48,7 +49,7 @@ class TrialSession(Session):
         self._adapts = self.manifest["design"]["method"]["kind"] != "constant"
         self._columns = trial_columns(self.manifest["columns"], self.manifest["slots"], adaptive=self._adapts)
         if self._shows:
-            self._showing = Showing(self.directory, self.stimuli, self.manifest["places"], self.settings["display"])
+            self._showing = Showing(self.directory, self.stimuli, self.manifest["places"], self.settings)
         self._device = {} if self._shows else sound_device()
         self._sound_problems = [] if self._shows else sound_problems(self._device, self.manifest["rate_hz"])
         if self._sound_problems and self.settings["sound"]["check"] and not simulated():
@@ -260,7 +261,7 @@ class TrialSession(Session):
             self._showing.open(stem, self._window)
             facts: dict[str, Any] = {}
         else:
-            self._hearing = Hearing(self.directory)
+            self._hearing, self._heard = Hearing(self.directory), 0
             # Opens the stream, long before the first sound.
             self.load_fixed("level")
             facts = {"sound_device": self._device, "sound_problems": self._sound_problems}
@@ -348,7 +349,9 @@ class TrialSession(Session):
                 file = next(
                     one["file"] for one in self.stimuli if one["stimulus_id"] == self._slots[self._sounding][""]
                 )
-            self._send(self._by_file[file]["marker_code"])
+            code = self._by_file[file]["marker_code"]
+            self._send(onset_code(self.settings["markers"], code, self._heard))
+            self._heard += 1
         elif self._marker_due is not None:
             self._send(self._marker_due)
             self._marker_due = None

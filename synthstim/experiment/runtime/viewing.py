@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from .frame_log import FrameLog, Presentation
+from .marker_bytes import onset_code
 from .pictures import decode, warm_up
 from .session import Session
 
@@ -33,9 +34,10 @@ class Viewing(Session):
     def present(self, presentation: int, block: int, trial: int, item: int, frames: int) -> None:
         """Name the stimulus that the coming routine shows."""
         stimulus = self.stimuli[int(item)]
+        code = onset_code(self.settings["markers"], stimulus["marker_code"], int(presentation))
         self._current = Presentation(
             int(presentation), int(block), int(trial), int(item), stimulus["stimulus_id"], stimulus["file"],
-            stimulus["sha256"], stimulus["marker_code"], int(frames),
+            stimulus["sha256"], code, int(frames),
         )  # fmt: skip
 
     def enter(self, routine: str, marker: str = "") -> None:

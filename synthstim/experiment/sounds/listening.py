@@ -48,7 +48,7 @@ def prepare_listening(request: ExportRequest, directory: Path) -> Prepared:
     rate, level = _rate_and_level(request, sounds)
     make_tones(sounds, rate, level, checked=values.get("check_headphones", True))
     check_codes(sounds.entries[-1]["marker_code"], request.setup.rig)
-    write_markers(directory / "markers.tsv", (entry["stimulus_id"] for entry in sounds.entries))
+    write_markers(directory / "markers.tsv", [entry["stimulus_id"] for entry in sounds.entries], request.setup.rig)
     conditions = len(material.sound_set.conditions) if material else 1
     participants = values["participants"] or conditions * math.ceil(DEFAULT_PARTICIPANTS / conditions)
     plans = participants_trials(sounds, material, participants=participants, seed=values["seed"])
@@ -68,7 +68,8 @@ def prepare_listening(request: ExportRequest, directory: Path) -> Prepared:
         facts=_facts(material, sounds, counted, values),
         manifest=manifest,
         settings={"participant": None, "sound": {"check": True}},
-        page=_page(material, sounds) | {"manifest": manifest, "columns": meanings(columns, slots)},
+        page=_page(material, sounds)
+        | {"manifest": manifest, "last_code": sounds.entries[-1]["marker_code"], "columns": meanings(columns, slots)},
         background=BACKGROUND,
         screen_matters=False,
     )

@@ -15,7 +15,9 @@ from synthstim.experiment.design.material import Candidate, Pool, read_pool
 from synthstim.experiment.design.pairs import Pair, between_references, list_pairs
 from synthstim.experiment.design.plan import Counts, PlannedTrial, plan_trials
 from synthstim.experiment.design.schema import MASK, Design
-from synthstim.experiment.images.viewing import background_of, light_of
+from synthstim.experiment.images.light import light_facts
+from synthstim.experiment.images.stimuli import check_options
+from synthstim.experiment.images.viewing import background_of
 from synthstim.experiment.marker_codes import check_codes, write_markers
 from synthstim.experiment.prepared import ExportRequest, Prepared, require_modality
 from synthstim.experiment.protocol import Protocol
@@ -49,6 +51,8 @@ def prepare_trials(request: ExportRequest, directory: Path) -> Prepared:
     if request.labels is not None or request.answers is not None:
         raise InputError(f"{protocol.name} asks for no words of a list", "leave labels and answers out")
     require_modality(source, protocol.modality, protocol.name)
+    if protocol.modality == "image":
+        check_options(setup.settings, setup.rig)
     source.require_intact()
     pool = read_pool(source, include=setup.settings["include"], table=request.table)
     counts = _counts(setup.settings, design)
@@ -67,7 +71,11 @@ def prepare_trials(request: ExportRequest, directory: Path) -> Prepared:
     if protocol.modality == "image":
         places = places_of(protocol, setup)
         check_places(protocol, setup, places, _held(design, pairs, entries))
-        manifest |= {"places": places, "criteria": {"headphone_trials": 0, "headphone_pass": 0}}
+        manifest |= {
+            "places": places,
+            "light": light_facts(setup.settings, setup.rig),
+            "criteria": {"headphone_trials": 0, "headphone_pass": 0},
+        }
     else:
         plans, told = _with_tones(plans, SoundFiles(directory, entries), setup.settings)
         manifest |= told
@@ -82,7 +90,7 @@ def prepare_trials(request: ExportRequest, directory: Path) -> Prepared:
         design.conditions,
         {entry["stimulus_id"]: entry["file"] for entry in entries},
     )
-    write_markers(directory / "markers.tsv", (entry["stimulus_id"] for entry in entries))
+    write_markers(directory / "markers.tsv", [entry["stimulus_id"] for entry in entries], setup.rig)
     return Prepared(
         facts=facts | _length(plans, facts["trial_s"]),
         manifest=manifest,
@@ -102,7 +110,7 @@ def prepare_trials(request: ExportRequest, directory: Path) -> Prepared:
 
 
 def _looks(setup: Setup, entries: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    return light_of(setup.rig) | {"last_code": entries[-1]["marker_code"]}
+    return light_facts(setup.settings, setup.rig) | {"last_code": entries[-1]["marker_code"]}
 
 
 def _with_tones(

@@ -1,70 +1,23 @@
-"""The rig: monitor, photodiode and markers, read from rig.yaml; degrees and durations in its pixels and frames."""
+"""The whole rig, read from rig.yaml; degrees and durations in its pixels and frames."""
 
 from __future__ import annotations
 
 import math
 from pathlib import Path
-from typing import Annotated, Literal
 
 from pydantic import Field
 
 from synthstim.errors import InputError
+from synthstim.experiment.rig.markers import Markers, MarkersOff
+from synthstim.experiment.rig.monitor import Monitor, Photodiode
+from synthstim.experiment.rig.responses import KeysOnly, Responses
+from synthstim.experiment.rig.reward import Reward
+from synthstim.experiment.rig.sound import Speakers
 from synthstim.recipe import read_yaml, validate
 from synthstim.recipe.fields import Section
 
 # Farther from a whole number of frames than this, a duration counts as impossible on the display.
 FRAME_TOLERANCE = 0.1
-_NAME = r"^[^\x00-\x1f\x7f]{1,200}$"
-
-
-class Monitor(Section):
-    """The display: its image area is ``width_cm`` wide, its pixels are square, the eye is ``distance_cm`` away.
-
-    ``gamma`` is the display's own: about 2.2, or 1 where something linearises it. ``check`` stops the experiment at its
-    start if the window's size or the refresh rate differ.
-    """
-
-    width_cm: float = Field(gt=0, le=2000)
-    distance_cm: float = Field(gt=0, le=10000)
-    width_px: int = Field(ge=64, le=16384)
-    height_px: int = Field(ge=64, le=16384)
-    refresh_hz: float = Field(ge=10, le=1000)
-    gamma: float = Field(default=2.2, ge=0.5, le=4)
-    screen: int = Field(default=1, ge=1, le=10)
-    fullscreen: bool = True
-    check: bool = True
-
-
-class Photodiode(Section):
-    """A square in a corner: white while an image is shown, black otherwise."""
-
-    corner: Literal["top_left", "top_right", "bottom_left", "bottom_right"]
-    size_px: int = Field(default=64, ge=4, le=1000)
-
-
-class MarkersOff(Section):
-    """No event markers."""
-
-    kind: Literal["none"]
-
-
-class Serial(Section):
-    """Codes on a serial port: ``byte`` sends 1 to 255 as one byte, ``line`` any number as ASCII digits and a newline."""
-
-    kind: Literal["serial"]
-    port: str = Field(pattern=_NAME)
-    baud: int = Field(default=115200, ge=50, le=12_000_000)
-    encoding: Literal["byte", "line"] = "byte"
-
-
-class Lsl(Section):
-    """Codes on a Lab Streaming Layer stream of type Markers."""
-
-    kind: Literal["lsl"]
-    stream: str = Field(default="synthstim", pattern=_NAME)
-
-
-Markers = Annotated[MarkersOff | Serial | Lsl, Field(discriminator="kind")]
 
 
 class Rig(Section):
@@ -79,12 +32,15 @@ class Rig(Section):
     monitor: Monitor
     photodiode: Photodiode | None = None
     markers: Markers = MarkersOff(kind="none")
+    sound: Speakers = Speakers()
+    responses: Responses = KeysOnly(kind="keys")
+    reward: Reward | None = None
     subject: str = Field(default="", max_length=200)
 
     @property
     def linearised(self) -> bool:
         """Whether the display's light is proportional to its pixel values."""
-        return 0.9 <= self.monitor.gamma <= 1.1
+        return self.monitor.luminance is None and 0.9 <= self.monitor.gamma <= 1.1
 
     @property
     def cm_per_px(self) -> float:
@@ -138,8 +94,15 @@ def read_rig(path: str | Path) -> Rig:
         InputError: the file cannot be read, or a key or a value is wrong; says which and what was wanted.
     """
     rig = validate(read_yaml(path), Rig)
-    if not rig.linearised and not 1.6 <= rig.monitor.gamma <= 2.8:
+    if rig.monitor.luminance is None and not rig.linearised and not 1.6 <= rig.monitor.gamma <= 2.8:
         raise InputError(
             f"{Path(path).name}: monitor.gamma is {rig.monitor.gamma:g}; expected the display's own, 1.6 to 2.8, or 1 if it is linearised"
         )
     return rig
+
+
+def files_of_rig(path: str | Path) -> list[Path]:
+    """A rig.yaml, and the measured table beside it that it names."""
+    table = (read_yaml(path).data.get("monitor") or {}).get("luminance")
+    beside = [Path(path).with_name(str(table["file"]))] if isinstance(table, dict) and "file" in table else []
+    return [Path(path), *beside]
