@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field, RootModel, model_validator
 
 from synthstim.experiment.setting import NAME_PATTERN, Identifier, ProtocolPart, Setting
+from synthstim.recipe.problems import problem
 
 # Conditions under which a routine is left out, as the script asks for them.
 SKIPS = {
@@ -87,7 +88,7 @@ class Step(ProtocolPart):
     def _one_of(self) -> Step:
         one = sum(map(bool, (self.routine, self.loop, self.part, self.inner))) == 1
         if not one or (self.loop and not self.each) or (self.each and not (self.loop or self.part)):
-            raise ValueError("either 'routine', or 'part', or 'loop' with 'each'")
+            raise problem("is no step; expected routine, part, inner, or loop with each")
         return self
 
 

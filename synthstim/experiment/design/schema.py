@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, RootModel, field_validator, model_validator
 
 from synthstim.experiment.design.method import Constant, Method
 from synthstim.experiment.setting import NAME_PATTERN, Identifier, ProtocolPart
+from synthstim.recipe.problems import raise_problems
+from synthstim.recipe.yaml_source import Location
 
 RIGHT, MASK = "right", "mask"
 LETTERS = ("a", "b", "c")
@@ -75,33 +77,35 @@ class Design(ProtocolPart):
 
     @model_validator(mode="after")
     def _checked(self) -> Design:
-        slots = self.arrangements[0].slots
-        if not slots:
-            raise ValueError("an arrangement without a slot; expected such as {first: a, second: b, right: first}")
-        known = (*COMPARED[self.compare], *([MASK] if self.mask != "none" else []))
-        for way in self.arrangements:
-            if way.slots.keys() != slots.keys():
-                raise ValueError(
-                    f"arrangements with the slots {_listed(slots)} and {_listed(way.slots)}; expected the same in each"
-                )
-            if (way.right is None) != (self.arrangements[0].right is None):
-                raise ValueError(
-                    "some arrangements have a right answer and some have none; expected it in all or in none"
-                )
-            if wrong := [letter for letter in way.slots.values() if letter not in known]:
-                hint = " (give mask: noise, pattern or phase_scrambled for masks)" if wrong[0] == MASK else ""
-                raise ValueError(
-                    f"{wrong[0]!r} in a slot; expected one of {', '.join(known)} where compare is {self.compare}{hint}"
-                )
-        if self.task != "none" and self.arrangements[0].right is None:
-            raise ValueError(f"the task {self.task}, whose arrangements say no right answer; expected right in each")
-        if self.method.kind != "constant" and self.arrangements[0].right is None:
-            raise ValueError(
-                f"the method {self.method.kind}, whose arrangements say no right answer; expected right in each"
-            )
-        if self.balance == "latin_square" and self.method.kind != "constant":
-            raise ValueError("balance: latin_square given with an adaptive method; expected full")
+        raise_problems(self._problems())
         return self
+
+    def _problems(self) -> Iterator[tuple[Location, str]]:
+        first = self.arrangements[0]
+        known = (*COMPARED[self.compare], *([MASK] if self.mask != "none" else []))
+        for number, way in enumerate(self.arrangements):
+            here = ("arrangements", number)
+            if not way.slots:
+                yield here, "has no slot; expected such as {first: a, second: b, right: first}"
+            elif way.slots.keys() != first.slots.keys():
+                yield (
+                    here,
+                    f"has the slots {_listed(way.slots)}, the first one {_listed(first.slots)}: give the same in each",
+                )
+            if (way.right is None) != (first.right is None):
+                yield here, "says otherwise than the first one whether an answer is right: give right in all or in none"
+            if wrong := [letter for letter in way.slots.values() if letter not in known]:
+                hint = ", and mask: noise, pattern or phase_scrambled for masks" if wrong[0] == MASK else ""
+                yield (
+                    here,
+                    f"has {wrong[0]!r} in a slot; expected one of {', '.join(known)} where compare is {self.compare}{hint}",
+                )
+        if self.task != "none" and first.right is None:
+            yield ("task",), f"is {self.task}, but the arrangements say no right answer: give right in each"
+        if self.method.kind != "constant" and first.right is None:
+            yield ("method",), f"is {self.method.kind}, but the arrangements say no right answer: give right in each"
+        if self.balance == "latin_square" and self.method.kind != "constant":
+            yield ("balance",), f"is latin_square, which does not go with the method {self.method.kind}: leave it out"
 
     @property
     def slots(self) -> tuple[str, ...]:

@@ -1,0 +1,51 @@
+"""Designs that cannot be: one sentence, with the line of the file and what would do."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from synthstim.errors import InputError
+from synthstim.experiment.design.schema import Design
+from synthstim.recipe import read_yaml, validate
+
+GOOD = """\
+compare: reference
+arrangements:
+  - {first: a, second: b, right: first}
+  - {first: b, second: a, right: second}
+"""
+
+
+def said_of(text: str, folder: Path) -> str:
+    (path := folder / "design.yaml").write_text(text)
+    with pytest.raises(InputError) as error:
+        validate(read_yaml(path), Design)
+    return str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("second: a, right: second", "third: a, right: second", "line 4: arrangements[1] has the slots first, third, the first one first,"),
+        ("{first: a, second: b, right: first}", "{right: first}", "line 3: arrangements[0] has no slot; expected such as"),
+        (", right: second", "", "line 4: arrangements[1] says otherwise than the first one whether an answer is right"),
+        ("first: b", "first: c", "line 4: arrangements[1] has 'c' in a slot; expected one of a, b where compare is reference"),
+        ("first: b", "first: mask", "and mask: noise, pattern or phase_scrambled for masks"),
+        ("compare: reference", "compare: refrence", "compare: 'refrence' (text) given; expected"),
+        ("compare", "balance: latin_square\nmethod: {kind: staircase, over: mix, easier: high}\ncompare", "line 1: balance is latin_square"),
+        ("compare", "tasks: 2afc\ncompare", "line 1: tasks is unknown: did you mean 'task'?"),
+    ],
+)  # fmt: skip
+def test_a_design_that_cannot_be_is_refused(old: str, new: str, said: str, tmp_path: Path) -> None:
+    found = said_of(GOOD.replace(old, new, 1), tmp_path)
+    assert said in found
+    assert "\n" not in found or old.startswith("{first")
+
+
+@pytest.mark.parametrize("line", ["task: 2afc", "method: {kind: staircase, over: mix, easier: high}"])
+def test_what_needs_a_right_answer_says_so(line: str, tmp_path: Path) -> None:
+    text = f"compare: each\narrangements: [{{image: a}}]\n{line}\n"
+    assert f"line 3: {line.partition(':')[0]} is " in said_of(text, tmp_path)
+    assert "the arrangements say no right answer: give right in each" in said_of(text, tmp_path)
