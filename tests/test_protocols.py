@@ -29,6 +29,7 @@ from synthstim.stimulus_set import SetWriter
 OBSERVER = Path(__file__).with_name("experiment_observer.py")
 RIG = "monitor: {width_cm: 30, distance_cm: 57, width_px: 480, height_px: 360, refresh_hz: 60}\n"
 # Those that tests of their own run to the end: passive_fixation has no trials, the others are minutes long.
+OWN = Path(__file__).parents[1] / "docs" / "protocols" / "own"
 ELSEWHERE = ("passive_fixation", "word_listening", "headphone_check")
 # Whole frames of 60 Hz, as short as a trial can be; whatever of it a protocol has is set.
 QUICK = {
@@ -115,18 +116,27 @@ def run(name: str, sets: dict[str, Path], display: str, folder: Path) -> Ran:
 
 # PsychoPy leaves files of its own open.
 @pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning")
-@pytest.mark.parametrize("name", [name for name in list_protocols() if name not in ELSEWHERE])
+@pytest.mark.parametrize(
+    "name", [name for name in list_protocols() if name not in ELSEWHERE] + [str(path) for path in sorted(OWN.iterdir())],
+    ids=lambda name: Path(name).name,
+)  # fmt: skip
 def test_every_protocol_runs_to_its_end(name: str, sets: dict[str, Path], display: str, tmp_path: Path) -> None:
     if lacking := [tool for tool in NEEDED[read_protocol(name).modality] if shutil.which(tool) is None]:
         pytest.skip(f"not installed: {', '.join(lacking)}")
     ran = run(name, sets, display, tmp_path)
     assert ran.code == 0, ran.output
     assert ran.record["status"] == "completed"
-    builder_reads_it_back(ran.folder, name)
+    builder_reads_it_back(ran.folder, Path(name).name)
     trials_are_those_planned(ran)
     if ran.manifest["modality"] == "image":
         images_were_shown_as_planned(ran)
         screens_hold_the_files(ran)
+
+
+@pytest.mark.parametrize("folder", sorted(OWN.iterdir()), ids=lambda path: path.name)
+def test_a_protocol_of_ones_own_takes_forty_lines(folder: Path) -> None:
+    assert [path.name for path in folder.iterdir()] == ["protocol.yaml"]
+    assert len((folder / "protocol.yaml").read_text(encoding="utf-8").splitlines()) <= 40
 
 
 def builder_reads_it_back(folder: Path, name: str) -> None:
