@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import protocol_pages
 import pytest
 from experiment_fixture import photograph, write_rig
 from experiment_sounds import make_sounds
@@ -51,7 +52,11 @@ def display() -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def sets(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    folder = tmp_path_factory.mktemp("sets")
+    return make_sets(tmp_path_factory.mktemp("sets"))
+
+
+def make_sets(folder: Path) -> dict[str, Path]:
+    """Small sets of images and of sounds, and a table of categories beside them."""
     writer = SetWriter(folder / "images")
     lines = ["stimulus_id\tcategory"]
     for name in ("chelsea", "coffee"):
@@ -137,6 +142,14 @@ def test_every_protocol_runs_to_its_end(name: str, sets: dict[str, Path], displa
 def test_a_protocol_of_ones_own_takes_forty_lines(folder: Path) -> None:
     assert [path.name for path in folder.iterdir()] == ["protocol.yaml"]
     assert len((folder / "protocol.yaml").read_text(encoding="utf-8").splitlines()) <= 40
+
+
+def test_the_pages_are_those_of_the_protocols() -> None:
+    protocols = [read_protocol(name) for name in list_protocols()]
+    for one in protocols:
+        page = (protocol_pages.PAGES / f"{one.name}.md").read_text(encoding="utf-8")
+        assert page == protocol_pages.page_of(one), "python tests/protocol_pages.py writes the pages anew"
+    assert (protocol_pages.PAGES / "README.md").read_text(encoding="utf-8") == protocol_pages.index_of(protocols)
 
 
 def builder_reads_it_back(folder: Path, name: str) -> None:
