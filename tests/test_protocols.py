@@ -21,6 +21,8 @@ from numpy.typing import NDArray
 from patience import PATIENCE_S
 from PIL import Image
 
+from synthstim.analysis import analyse_trials, read_study, read_trials
+from synthstim.analysis.sensitivity import models_of
 from synthstim.experiment import export_experiment, list_protocols, read_protocol
 from synthstim.experiment.running.virtual_display import virtual_display
 from synthstim.experiment.running.virtual_sound import virtual_speaker
@@ -136,6 +138,7 @@ def test_every_protocol_runs_to_its_end(name: str, sets: dict[str, Path], displa
     if ran.manifest["modality"] == "image":
         images_were_shown_as_planned(ran)
         screens_hold_the_files(ran)
+    answers_are_analysed(ran)
 
 
 @pytest.mark.parametrize("folder", sorted(OWN.iterdir()), ids=lambda path: path.name)
@@ -190,6 +193,24 @@ def trials_are_those_planned(ran: Ran) -> None:
         if ran.manifest["settings"].get("ask_confidence"):
             assert row["confidence"] in "1234"
             assert float(row["confidence_time"]) > float(row["response_time"])
+
+
+def answers_are_analysed(ran: Ran) -> None:
+    study = read_study(ran.folder)
+    found = analyse_trials(read_trials(ran.folder, study, rehearsal=True), study)
+    main = [row for row in ran.trials if row["phase"] == "main"]
+    assert found.by_condition["trials"].sum() == len(main)
+    assert set(found.by_condition["condition"]) == {row["condition"] for row in main}
+    scored = [int(row["correct"]) for row in main if row["correct"] != MISSING]
+    if scored:
+        assert found.by_participant["correct"].sum() == sum(scored)
+        # A sensitivity by each strategy of the task.
+        assert len(found.sensitivity) == len(study.names) * len(models_of(study.task, len(study.answers))) > 0
+    elif "rating" in study.protocol:
+        assert found.by_condition["mean"].between(1, 7).all()
+    else:
+        assert found.chosen["chosen"].sum() == found.answers["count"].sum() == len(main)
+    assert "By condition" in found.html()
 
 
 def images_were_shown_as_planned(ran: Ran) -> None:

@@ -49,7 +49,7 @@ class Study:
         protocol: that was exported.
         task: by whose model d' is computed, ``none`` where none is.
         columns: that tell conditions.
-        slots: of a trial.
+        slots: of a trial whose stimuli are compared: no masks, and no tones of the headphone check.
         method: how levels were chosen: its ``kind``, and its settings.
         span: the lowest and the highest level of an adaptive method.
         accepted: all that may be answered; empty for the answers, or where they are numbers or free.

@@ -16,6 +16,7 @@ from synthstim.errors import InputError
 from synthstim.experiment import manifest
 from synthstim.experiment.manifest import ManifestCriteria, ManifestPart, read_manifest
 from synthstim.experiment.runtime.plan import PARTS
+from synthstim.experiment.sounds.headphones import TONES
 
 PLAN = "plan.tsv"
 CATCH = "catch"
@@ -33,6 +34,7 @@ class RecordedDesign(ManifestPart):
     """What the manifest says of how trials were made."""
 
     conditions: tuple[str, ...] = ()
+    compare: str = ""
     task: str = "none"
     method: dict[str, Any] = Field(default_factory=lambda: {"kind": "constant"})
 
@@ -58,14 +60,20 @@ class AnsweredManifest(ManifestPart):
     stimuli: tuple[dict[str, Any], ...] = ()
     questions: dict[str, RecordedQuestion] = Field(default_factory=dict)
     words: tuple[str, ...] = ()
+    masks: tuple[str, ...] = ()
     levels: tuple[float, float] | None = None
 
     @property
     def choices(self) -> tuple[str, ...]:
-        """What may be answered, of questions whose answers are no numbers of a scale."""
-        asked = [one for one in self.questions.values() if one.stores == "response" and one.kind in ("choice", "words")]
+        """What may be answered; empty where answers are the numbers of a scale."""
+        asked = [one for one in self.questions.values() if one.stores == "response" and one.kind != "participant"]
+        if any(one.kind == "slider" for one in asked):
+            return ()
         found = [str(value) for one in asked for value in one.values]
-        return tuple(dict.fromkeys([*found, *(self.words if any(one.kind == "words" for one in asked) else ())]))
+        found += self.words if any(one.kind == "words" for one in asked) else ()
+        # Keys that rate one stimulus are a scale as well.
+        is_scale = not self.answers and self.design.compare == "each" and all(map(str.isdigit, found))
+        return () if is_scale else tuple(dict.fromkeys(found))
 
 
 def read_study(directory: str | Path) -> Study:
@@ -102,7 +110,7 @@ def read_study(directory: str | Path) -> Study:
         protocol=named.protocol,
         task=asked.design.task,
         columns=asked.design.conditions,
-        slots=asked.slots,
+        slots=tuple(slot for slot in asked.slots if slot not in (*asked.masks, TONES)),
         method=asked.design.method,
         span=asked.levels,
         stimuli={str(one.get("stimulus_id")): one | dict(one.get("columns", {})) for one in asked.stimuli},

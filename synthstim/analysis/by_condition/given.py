@@ -55,13 +55,21 @@ def confidence_by_condition(trials: pd.DataFrame, participants: pd.DataFrame, st
 
 
 def chosen_stimuli(trials: pd.DataFrame, participants: pd.DataFrame, study: Study) -> pd.DataFrame:
-    """How often each stimulus was shown and chosen, where answers name slots: (stimulus, shown, chosen, proportion)."""
+    """How often each stimulus was shown and chosen, where nothing is right: (stimulus, shown, chosen, proportion).
+
+    There are as many answers as slots then, in the same order; without rows where there are not.
+    """
     main = _kept(trials, participants)
-    slots = [slot for slot in study.slots if slot in study.answers and slot in main]
-    if len(slots) < 2 or len(slots) < len(study.answers):
+    slots = dict(zip(study.slots, study.answers, strict=False))
+    if (
+        main["right"].notna().any()
+        or len(study.slots) != len(study.answers)
+        or len(slots) < 2
+        or not {*slots} <= {*main}
+    ):
         return pd.DataFrame(columns=["stimulus", "shown", "chosen", "proportion"])
     shown = pd.concat([main[slot] for slot in slots]).value_counts()
-    chosen = pd.concat([main.loc[main["response"] == slot, slot] for slot in slots]).value_counts()
+    chosen = pd.concat([main.loc[main["response"] == answer, slot] for slot, answer in slots.items()]).value_counts()
     table = pd.DataFrame({"shown": shown, "chosen": chosen}).fillna(0).astype("int64")
     table = table.assign(proportion=table["chosen"] / table["shown"])
     return table.rename_axis("stimulus").reset_index().sort_values("proportion", ascending=False, ignore_index=True)

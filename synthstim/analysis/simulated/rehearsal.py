@@ -64,11 +64,12 @@ def simulate_participants(
         trials = pd.concat([_tracked(root, facts, own, study, skill, seed) for _, own in plan.groupby("participant")])
     else:
         trials = simulate_answers(plan, study, skill, seed=seed)
-    columns = trial_columns(study.columns, study.slots, adaptive=study.is_adaptive)
+    slots = facts["slots"]
+    columns = trial_columns(study.columns, slots, adaptive=study.is_adaptive)
     (root / REHEARSAL).mkdir(exist_ok=True)
     files = {str(one["file"]): str(one["stimulus_id"]) for one in facts["stimuli"]}
     for path, (_, own) in zip(paths, trials.groupby("participant"), strict=True):
-        write_text(path, _text(own, columns, study.slots, files))
+        write_text(path, _text(own, columns, slots, files))
     return tuple(paths)
 
 
