@@ -147,7 +147,7 @@ def test_serial_markers_arrive(encoding: str, sent: bytes) -> None:
     ("settings", "said"),
     [
         ({"kind": "serial", "port": "no such port", "baud": 9600, "encoding": "byte"}, "cannot be opened"),
-        ({"kind": "parallel"}, "expected none, serial, parallel or lsl"),
+        ({"kind": "usb"}, "expected none, serial, parallel or lsl"),
     ],
 )
 def test_markers_that_cannot_be_opened_stop_with_a_sentence(settings: dict[str, Any], said: str) -> None:

@@ -449,7 +449,7 @@ def test_images_and_sounds_do_not_change_places(sounds: Path, tmp_path: Path) ->
 def test_more_codes_than_a_byte_holds_are_refused(tmp_path: Path) -> None:
     source = make_sounds(tmp_path / "set", [f"word{chr(97 + n // 26)}{chr(97 + n % 26)}" for n in range(70)])
     rig = write_rig(tmp_path, RIG + "markers: {kind: serial, port: COM3}\n")
-    with pytest.raises(InputError, match=r"set markers\.encoding to line"):
+    with pytest.raises(InputError, match=r"set markers\.encoding to two_bytes or line"):
         export_experiment(source, "word_listening", out=tmp_path / "out", rig=rig)
     # Without a serial port 793 sounds are no trouble.
     folder = export_experiment(source, "word_listening", out=tmp_path / "out", settings={"participants": 2})

@@ -24,6 +24,7 @@ from synthstim.experiment.readme import write_readme
 from synthstim.experiment.rig import DEFAULT_RIG, Rig, read_rig
 from synthstim.experiment.running.psychopy_home import require_psychopy_home
 from synthstim.experiment.sounds.labels import Labels
+from synthstim.experiment.sounds.levels import with_volume
 from synthstim.experiment.sounds.listening import prepare_listening
 from synthstim.experiment.texts import fill_texts, with_texts
 from synthstim.experiment.trials.prepare import prepare_trials
@@ -79,8 +80,8 @@ def export_experiment(
         'headphones'
     """
     chosen = with_texts(with_design(read_protocol(protocol), design), texts)
-    values = chosen.resolve(settings or {})
     described = rig if isinstance(rig, Rig) else DEFAULT_RIG if rig is None else read_rig(rig)
+    values = with_volume(chosen.resolve(settings or {}), described)
     frames = {name: described.frames(values[name], name) for name in chosen.durations}
     source = StimulusSet.read(stimulus_set) if isinstance(stimulus_set, (str, Path)) else stimulus_set
     request = ExportRequest(source, chosen, Setup(described, values, frames), labels, answers, table)
@@ -161,6 +162,8 @@ def _settings(rig: Rig, prepared: Prepared) -> dict[str, Any]:
     return {
         "subject": rig.subject,
         "markers": rig.markers.model_dump(mode="json"),
+        "responses": rig.responses.model_dump(mode="json"),
+        "reward": None if rig.reward is None else rig.reward.model_dump(mode="json"),
         "display": {
             "width_px": monitor.width_px,
             "height_px": monitor.height_px,

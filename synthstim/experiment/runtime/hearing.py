@@ -17,8 +17,8 @@ class Hearing:
         underflows: how often the device ran out of samples meanwhile.
     """
 
-    def __init__(self, directory: Path) -> None:
-        self._directory, self._player = directory, Player()
+    def __init__(self, directory: Path, device: int | None = None) -> None:
+        self._directory, self._player = directory, Player(device)
         self.onset: float | None = None
         self.played, self.underflows = False, 0
         self._file, self._due, self._started = "", False, False

@@ -20,18 +20,26 @@ class Player:
 
     All files share one stream, so they must have one rate: on Windows PsychoPy opens no second one.
 
+    Args:
+        device: number of the sound device, as sounddevice counts; by default the system's.
+
     Attributes:
         underflows: how often the device ran out of samples since ``load``, which is heard as a gap; None where this
             version of PsychoPy does not let it be counted.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, device: int | None = None) -> None:
         from psychopy import sound
         from psychopy.hardware import speaker
 
         # Not PsychToolbox: its engine resamples what does not fit the device.
         sound.Sound.backend = speaker.SpeakerDevice.backend = "sounddevice"
         self._speaker = speaker.SpeakerDevice()
+        if device is not None:
+            from psychopy.sound import backend_sounddevice
+
+            # Its streams go to this one, whatever the speaker says.
+            backend_sounddevice.defaultOutput = device
         # Python's search for unused objects halts the thread that feeds the device, for longer than that can wait, unless
         # all that was imported is left out of it.
         gc.collect()

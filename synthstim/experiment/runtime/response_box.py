@@ -49,11 +49,13 @@ def open_box(settings: Mapping[str, Any]) -> ButtonsAsKeys | None:
     if settings["kind"] == "keys":
         return None
     from psychopy.hardware import DeviceManager
+    from psychopy.hardware.exceptions import ManagedDeviceError
 
     name = settings["device_class"]
     try:
         box = DeviceManager.addDevice(deviceClass=name, deviceName=NAME, **settings["parameters"])
-    except Exception as error:  # each box fails in its own way
+    # Each box fails in its own way, and PsychoPy's own error is no Exception.
+    except (Exception, ManagedDeviceError) as error:
         raise stopped(
             f"the response box {name} cannot be opened ({error}): correct the entry 'responses' of settings.json"
         ) from None

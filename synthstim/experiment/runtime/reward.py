@@ -22,6 +22,7 @@ class Dispenser:
     Args:
         settings: the entry ``reward`` of settings.json.
         data: the folder of the data; a table in it counts what was given.
+        opens: whether the line is opened; a rehearsal without devices counts alone.
 
     Attributes:
         refused: how many pulses a cap held back.
@@ -30,24 +31,31 @@ class Dispenser:
         SystemExit: the line cannot be opened.
     """
 
-    def __init__(self, settings: Mapping[str, Any], data: Path) -> None:
+    def __init__(self, settings: Mapping[str, Any], data: Path, *, opens: bool = True) -> None:
         self._settings, self.refused = settings, 0
+        data.mkdir(exist_ok=True)
         path = data / "rewards.tsv"
         today = self._day()
         given = [row for row in read_table(path) if row["day"] == today]
         self.pulses, self.ml = len(given), sum(float(row["ml"]) for row in given if row["ml"] != "n/a")
         self._table = StreamedTable(path, COLUMNS, append=True)
+        self._process = self._opened() if opens else None
+
+    def _opened(self) -> subprocess.Popen[str]:
+        settings = self._settings
         serial = settings["kind"] == "serial"
         where = (settings["port"], settings["line"]) if serial else (settings["address"], str(settings["pin"]))
-        self._process = subprocess.Popen(
+        process = subprocess.Popen(
             [sys.executable, "-B", str(Path(__file__).with_name("reward_line.py")), settings["kind"], *where],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
         )  # fmt: skip
-        if (answer := self._read()) != "ready":
-            self.close()
+        answer = (process.stdout.readline() if process.stdout else "").strip()
+        if answer != "ready":
+            process.kill()
             raise stopped(
                 f"the reward's line {where[0]} cannot be opened ({answer.removeprefix('failed ')}): correct the entry 'reward' of settings.json"
             )
+        return process
 
     def give(self, milliseconds: float | None = None) -> bool:
         """Open the valve and return at once; whether that was allowed.
@@ -68,18 +76,21 @@ class Dispenser:
             {"day": self._day(), "time": now.isoformat(timespec="milliseconds"), "pulse_ms": asked, "ml": ml}
         )
         self._table.flush(to_disk=True)
-        self._process.stdin.write(f"{asked}\n")  # type: ignore[union-attr]
-        self._process.stdin.flush()  # type: ignore[union-attr]
+        if self._process is not None and self._process.stdin is not None:
+            self._process.stdin.write(f"{asked}\n")
+            self._process.stdin.flush()
         return True
 
     def close(self) -> None:
         """End the pulse that is being given, and the process."""
-        self._process.stdin.close()  # type: ignore[union-attr]
+        self._table.close()
+        if self._process is None or self._process.stdin is None:
+            return
+        self._process.stdin.close()
         try:
             self._process.wait(LONGEST_MS / 1000 + 3)
         except subprocess.TimeoutExpired:
             self._process.kill()
-        self._table.close()
 
     @property
     def facts(self) -> dict[str, Any]:
@@ -92,6 +103,3 @@ class Dispenser:
 
     def _day(self) -> str:
         return datetime.datetime.now().astimezone().date().isoformat()
-
-    def _read(self) -> str:
-        return (self._process.stdout.readline() if self._process.stdout else "").strip()

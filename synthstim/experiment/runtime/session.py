@@ -12,10 +12,15 @@ from typing import Any
 from .checksums import damaged, sha256_of
 from .display import display_problems, gamma_ramp_state
 from .markers import open_markers
+from .response_box import open_box
+from .reward import Dispenser
 from .simulate import data_folder, press_when_waiting, sends_markers, simulated
 from .stop import stopped
 from .tables import stamp
 from .texts import read_texts
+
+# Of experiments that were exported before rigs had boxes.
+_KEYS = {"kind": "keys"}
 
 
 class Session:
@@ -76,6 +81,10 @@ class Session:
             raise stopped("; ".join(problems) + ": correct rig.yaml and export again")
         sent = sends_markers()
         self._markers = open_markers(self.settings["markers"] if sent else {"kind": "none"})
+        # Rehearsals without devices press their own keys, and count rewards that nobody gets.
+        self._box = open_box(self.settings.get("responses", _KEYS)) if sent else None
+        asked = self.settings.get("reward")
+        self._dispenser = Dispenser(asked, self.directory / self.data, opens=sent) if asked else None
         stem = str(experiment.dataFileName)
         self._record_path = Path(f"{stem}_session.json")
         checked = [
@@ -95,6 +104,7 @@ class Session:
             "gamma_correction": gamma,
             "gamma_ramp": gamma_ramp_state(window),
             "markers": self.settings["markers"] | {"sent": sent},
+            "responses": self.settings.get("responses", _KEYS),
             "sha256": {name: sha256_of(self.directory / name) for name in checked},
             "psychopy": info.get("psychopyVersion"),
             "python": platform.python_version(),
@@ -114,6 +124,14 @@ class Session:
         self._routine = routine
         self._marker_due = self.manifest["codes"][marker] if marker else None
 
+    def reward(self, milliseconds: float | None = None) -> bool:
+        """Give a reward and go on at once; whether the rig has one and its caps allowed it.
+
+        Args:
+            milliseconds: how long the valve is open; by default as the rig says.
+        """
+        return self._dispenser is not None and self._dispenser.give(milliseconds)
+
     def frame(self, **components: Any) -> None:
         """Ask to be told of the coming flip; called last in each frame, with the components that may draw."""
         if not self._armed:
@@ -131,6 +149,11 @@ class Session:
         facts = self._close()
         self._send(self.manifest["codes"]["session_end"])
         self._markers.close()
+        if self._box is not None:
+            self._box.close()
+        if self._dispenser is not None:
+            self._dispenser.close()
+            facts |= self._dispenser.facts
         if hasattr(sys, "last_value"):
             facts["status"] = "error"
         self._record |= facts | {"ended": stamp(), "marker_failures": self._marker_failures}

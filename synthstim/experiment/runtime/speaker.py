@@ -10,19 +10,32 @@ from typing import Any
 from .stop import stopped
 
 
-def sound_device() -> dict[str, Any]:
-    """The default device: ``name``, ``channels``, and ``rate_hz``, None where the system does not tell it.
+def sound_device(name: str | None = None) -> dict[str, Any]:
+    """A device: its ``name``, its ``index`` (None of the default one), its ``channels``, and ``rate_hz``, None where the system does not tell it.
+
+    Args:
+        name: its whole name, or a part that no other has; the default one without.
 
     Raises:
-        SystemExit: there is none.
+        SystemExit: there is none, or several have that name.
     """
     import sounddevice
 
     try:
-        device = sounddevice.query_devices(kind="output")
+        device = sounddevice.query_devices(kind="output") if name is None else sounddevice.query_devices(name, "output")
     except Exception as error:  # PortAudio raises its own, and ValueError
+        if name is not None:
+            why = " ".join(str(error).split())
+            raise stopped(
+                f"the sound device {name!r} cannot be used ({why}): correct sound.device of settings.json"
+            ) from None
         raise stopped(f"there is no sound device to play on ({error}): connect one and start again") from None
-    return {"name": device["name"], "channels": device["max_output_channels"], "rate_hz": _rate(device, sounddevice)}
+    return {
+        "name": device["name"],
+        "index": None if name is None else device["index"],
+        "channels": device["max_output_channels"],
+        "rate_hz": _rate(device, sounddevice, chosen=name is not None),
+    }
 
 
 def sound_problems(device: dict[str, Any], rate_hz: int) -> list[str]:
@@ -38,17 +51,20 @@ def sound_problems(device: dict[str, Any], rate_hz: int) -> list[str]:
     return problems
 
 
-def _rate(device: dict[str, Any], sounddevice: Any) -> float | None:
+def _rate(device: dict[str, Any], sounddevice: Any, *, chosen: bool) -> float | None:
     # On macOS PortAudio knows the device's own rate. On Windows only its WASAPI entry does; on Linux a sound server
     # stands between, and PortAudio answers 44100 whatever it runs at.
     if sys.platform == "darwin":
         return float(device["default_samplerate"])
+    if sys.platform == "win32" and chosen:
+        wasapi = "WASAPI" in sounddevice.query_hostapis(device["hostapi"])["name"]
+        return float(device["default_samplerate"]) if wasapi else None
     if sys.platform == "win32":
         for interface in sounddevice.query_hostapis():
             if "WASAPI" in interface["name"] and interface["default_output_device"] >= 0:
                 return float(sounddevice.query_devices(interface["default_output_device"])["default_samplerate"])
         return None
-    return _server_rate()
+    return None if chosen else _server_rate()
 
 
 def _server_rate() -> float | None:

@@ -13,6 +13,7 @@ from .checksums import sha256_of
 from .completion import NumberEntry
 from .hearing import Hearing
 from .imagined import imagined_answer
+from .loudness import too_loud
 from .marker_bytes import onset_code
 from .pages import Figures, figures_of_page, pages_of
 from .participants import Participants
@@ -23,7 +24,7 @@ from .showing import Showing
 from .simulate import click, simulated
 from .speaker import sound_device, sound_problems
 from .stop import stopped
-from .trials import ABORTED, ANSWERED, NO_RESPONSE, TrialLog, trial_columns
+from .trials import ABORTED, ANSWERED, LEVEL_COLUMN, NO_RESPONSE, TrialLog, trial_columns
 
 # How long a simulated participant listens to the noise that sets the volume.
 _NOISE_HEARD_S = 1.0
@@ -47,13 +48,12 @@ class TrialSession(Session):
         self._participants = Participants(self.directory, self.manifest)
         self._given = self._participants.given(self.settings)
         self._adapts = self.manifest["design"]["method"]["kind"] != "constant"
-        self._columns = trial_columns(self.manifest["columns"], self.manifest["slots"], adaptive=self._adapts)
+        self._columns = trial_columns(
+            self.manifest["columns"], self.manifest["slots"], adaptive=self._adapts, at_ear=self._at_ear
+        )
         if self._shows:
             self._showing = Showing(self.directory, self.stimuli, self.manifest["places"], self.settings)
-        self._device = {} if self._shows else sound_device()
-        self._sound_problems = [] if self._shows else sound_problems(self._device, self.manifest["rate_hz"])
-        if self._sound_problems and self.settings["sound"]["check"] and not simulated():
-            raise stopped("; ".join(self._sound_problems) + ", or switch sound.check off in settings.json")
+        self._device, self._sound_problems = ({}, []) if self._shows else self._checked_sound()
         self._trials: TrialLog | None = None
         self._tracks: Any = None
         self._planned: dict[str, Any] | None = None
@@ -62,6 +62,22 @@ class TrialSession(Session):
         self._answers: dict[str, Given] = {}
         self._question: Question | None = None
         self._typed, self._resumed, self._page, self._missed_before = "", "", 0, 0
+
+    @property
+    def _at_ear(self) -> bool:
+        """Whether the levels of sounds at the ear are known."""
+        return any("level_db_spl" in stimulus for stimulus in self.stimuli)
+
+    def _checked_sound(self) -> tuple[dict[str, Any], list[str]]:
+        """The sound device and what is wrong with it; no sound has been played yet."""
+        sound = self.settings["sound"]
+        if said := too_loud(self.directory, self._by_file, sound):
+            raise stopped(f"{said}: export again")
+        device = sound_device(None if simulated() else sound.get("device"))
+        problems = sound_problems(device, self.manifest["rate_hz"])
+        if problems and sound["check"] and not simulated():
+            raise stopped("; ".join(problems) + ", or switch sound.check off in settings.json")
+        return device, problems
 
     @property
     def _shows(self) -> bool:
@@ -261,7 +277,7 @@ class TrialSession(Session):
             self._showing.open(stem, self._window)
             facts: dict[str, Any] = {}
         else:
-            self._hearing, self._heard = Hearing(self.directory), 0
+            self._hearing, self._heard = Hearing(self.directory, self._device["index"]), 0
             # Opens the stream, long before the first sound.
             self.load_fixed("level")
             facts = {"sound_device": self._device, "sound_problems": self._sound_problems}
@@ -332,7 +348,9 @@ class TrialSession(Session):
         stimulus = self._by_file[self._file(cell)]
         if start:
             self._begin()
-        self._slots.setdefault(slot, {}).update({"": stimulus["stimulus_id"], "sha256": stimulus["sha256"]})
+        self._slots.setdefault(slot, {}).update(
+            {"": stimulus["stimulus_id"], "sha256": stimulus["sha256"], LEVEL_COLUMN: stimulus.get("level_db_spl")}
+        )
         return stimulus
 
     def _begin(self) -> None:

@@ -22,19 +22,25 @@ TRACK_COLUMNS = tuple(
 )
 # What is said of the stimulus in a slot, after its id.
 SLOT_COLUMNS = ("sha256", "onset_frame", "onset_s")
+# Of sounds, where the rig was calibrated.
+LEVEL_COLUMN = "db_spl"
 ANSWERED, INTERRUPTED, NO_RESPONSE, ABORTED = "answered", "interrupted", "no_response", "aborted"
 Trial = tuple[str, int, int]
 
 
-def trial_columns(conditions: Sequence[str], slots: Sequence[str], *, adaptive: bool = False) -> tuple[str, ...]:
+def trial_columns(
+    conditions: Sequence[str], slots: Sequence[str], *, adaptive: bool = False, at_ear: bool = False
+) -> tuple[str, ...]:
     """The columns of trials.tsv.
 
     Args:
         conditions: names of the columns of the conditions.
         slots: names of the slots.
         adaptive: whether a rule chooses the levels.
+        at_ear: whether levels at the ear are known.
     """
-    shown = [name for slot in slots for name in (slot, *(f"{slot}_{column}" for column in SLOT_COLUMNS))]
+    columns = (*SLOT_COLUMNS, *([LEVEL_COLUMN] if at_ear else []))
+    shown = [name for slot in slots for name in (slot, *(f"{slot}_{column}" for column in columns))]
     return (*_BEGINNING, *conditions, "pair", "track", "level", *shown, *_ANSWER, *(TRACK_COLUMNS if adaptive else ()))
 
 

@@ -13,11 +13,13 @@ from synthstim.errors import InputError
 from synthstim.experiment.builder.pieces import questions_of
 from synthstim.experiment.marker_codes import check_codes, write_markers
 from synthstim.experiment.prepared import ExportRequest, Prepared, require_modality
+from synthstim.experiment.rig import Rig
 from synthstim.experiment.runtime.plan import PARTS, part_of
 from synthstim.experiment.sounds import tones
 from synthstim.experiment.sounds.files import SoundFiles, copy_sounds, make_tones, mean_level
 from synthstim.experiment.sounds.headphones import FACTS, TONES, manifest_of
 from synthstim.experiment.sounds.labels import answer_words, labels_of
+from synthstim.experiment.sounds.levels import at_the_ear, check_sounds, level_facts, sound_settings
 from synthstim.experiment.sounds.orders import COLUMNS, HEARD, participants_trials
 from synthstim.experiment.sounds.roles import Material, assign_roles
 from synthstim.experiment.sounds.sound_set import measured, read_sound_set
@@ -45,10 +47,13 @@ def prepare_listening(request: ExportRequest, directory: Path) -> Prepared:
     (directory / "stimuli").mkdir()
     if material is not None and request.source is not None:
         copy_sounds(sounds, request.source, material)
+    rig = request.setup.rig
     rate, level = _rate_and_level(request, sounds)
     make_tones(sounds, rate, level, checked=values.get("check_headphones", True))
-    check_codes(sounds.entries[-1]["marker_code"], request.setup.rig)
-    write_markers(directory / "markers.tsv", [entry["stimulus_id"] for entry in sounds.entries], request.setup.rig)
+    check_sounds(rig, directory, sounds.entries, rate)
+    at_the_ear(rig, sounds.entries)
+    check_codes(sounds.entries[-1]["marker_code"], rig)
+    write_markers(directory / "markers.tsv", [entry["stimulus_id"] for entry in sounds.entries], rig)
     conditions = len(material.sound_set.conditions) if material else 1
     participants = values["participants"] or conditions * math.ceil(DEFAULT_PARTICIPANTS / conditions)
     plans = participants_trials(sounds, material, participants=participants, seed=values["seed"])
@@ -62,14 +67,22 @@ def prepare_listening(request: ExportRequest, directory: Path) -> Prepared:
         "modality": "sound", "participants": participants, "trials": counted, "slots": slots, "masks": [], "columns": list(columns),
         "questions": questions_of(request.protocol), "asks": True, "design": {"method": {"kind": "constant"}, "task": "identify"},
     }  # fmt: skip
-    manifest |= _manifest(material, sounds, values) | manifest_of(sounds, rate_hz=rate, level_dbfs=level)
+    manifest |= (
+        _manifest(material, sounds, values)
+        | manifest_of(sounds, rate_hz=rate, level_dbfs=level)
+        | level_facts(rig, level)
+    )
     manifest["criteria"]["catch_pass"] = values.get("catch_pass")
     return Prepared(
         facts=_facts(material, sounds, counted, values),
         manifest=manifest,
-        settings={"participant": None, "sound": {"check": True}},
+        settings={"participant": None, "sound": sound_settings(rig)},
         page=_page(material, sounds)
-        | {"manifest": manifest, "last_code": sounds.entries[-1]["marker_code"], "columns": meanings(columns, slots)},
+        | {
+            "manifest": manifest,
+            "last_code": sounds.entries[-1]["marker_code"],
+            "columns": meanings(columns, slots, at_ear=rig.sound.calibration is not None),
+        },
         background=BACKGROUND,
         screen_matters=False,
     )
@@ -99,10 +112,26 @@ def _rate_and_level(request: ExportRequest, sounds: SoundFiles) -> tuple[int, fl
     if not found and request.source is not None:
         found = [measured(request.source.path(file), Path(file).name) for file in request.source.table["file"]]
     rate = values.get("rate_hz") or (found[0]["rate_hz"] if found else DEFAULT_RATE_HZ)
-    level = values.get("level_dbfs")
+    level = _asked_level(values, request.setup.rig)
     if level is None:
         level = mean_level([entry["level_dbfs"] for entry in found]) if found else DEFAULT_LEVEL_DBFS
     return rate, min(tones.LOUDEST_DBFS, level)
+
+
+def _asked_level(values: Mapping[str, Any], rig: Rig) -> float | None:
+    level, at_ear = values.get("level_dbfs"), values.get("level_db_spl")
+    if at_ear is None:
+        return level
+    if level is not None:
+        raise InputError("the level is given twice", "give level_dbfs or level_db_spl")
+    level = rig.sound.dbfs_of(at_ear)
+    if level > tones.LOUDEST_DBFS:
+        raise InputError(
+            f"{at_ear:g} dB SPL is {level:.1f} dB re full scale on this rig, where the noise may have at most {tones.LOUDEST_DBFS:g}",
+            "ask for less, or turn the amplifier up and measure again",
+            code="unattainable",
+        )
+    return level
 
 
 def _facts(

@@ -11,6 +11,7 @@ _YES = {"1": "yes", "0": "no"}
 _SLOT: dict[str, dict[str, Any]] = {
     "": {"Description": "Id of the stimulus in this slot"},
     "_sha256": {"Description": "Checksum of its file"},
+    "_db_spl": {"Description": "Level of the whole sound at the ear, by the rig's calibration", "Units": "dB SPL"},
     "_onset_frame": {"Description": "Flip with which it came, by the frames' table; n/a of sounds"},
     "_onset_s": {"Description": "When it came, by PsychoPy's clock", "Units": "s"},
 }
@@ -65,13 +66,16 @@ _MEANINGS: dict[str, dict[str, Any]] = {
 }
 
 
-def meanings(conditions: Sequence[str], slots: Sequence[str], *, adaptive: bool = False) -> dict[str, dict[str, Any]]:
+def meanings(
+    conditions: Sequence[str], slots: Sequence[str], *, adaptive: bool = False, at_ear: bool = False
+) -> dict[str, dict[str, Any]]:
     """The columns of a table of trials and what each means, as BIDS describes columns.
 
     Args:
         conditions: names of the columns of the conditions.
         slots: names of the slots.
         adaptive: whether a rule chooses the levels.
+        at_ear: whether levels at the ear are known.
     """
     of_slots = {f"{slot}{end}": meaning for slot in slots for end, meaning in _SLOT.items()}
     of_conditions = {
@@ -79,5 +83,5 @@ def meanings(conditions: Sequence[str], slots: Sequence[str], *, adaptive: bool 
     }
     return {
         name: _MEANINGS.get(name) or of_slots.get(name) or of_conditions[name]
-        for name in trial_columns(conditions, slots, adaptive=adaptive)
+        for name in trial_columns(conditions, slots, adaptive=adaptive, at_ear=at_ear)
     }

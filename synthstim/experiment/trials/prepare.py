@@ -23,6 +23,7 @@ from synthstim.experiment.prepared import ExportRequest, Prepared, require_modal
 from synthstim.experiment.protocol import Protocol
 from synthstim.experiment.sounds.files import SoundFiles, make_tones, mean_level
 from synthstim.experiment.sounds.headphones import FACTS, TONES, headphone_trials, manifest_of
+from synthstim.experiment.sounds.levels import at_the_ear, check_sounds, level_facts, sound_settings
 from synthstim.experiment.sounds.tones import LOUDEST_DBFS
 from synthstim.experiment.trials.answers import with_numbered
 from synthstim.experiment.trials.columns import meanings
@@ -78,7 +79,9 @@ def prepare_trials(request: ExportRequest, directory: Path) -> Prepared:
         }
     else:
         plans, told = _with_tones(plans, SoundFiles(directory, entries), setup.settings)
-        manifest |= told
+        check_sounds(setup.rig, directory, entries, told["rate_hz"])
+        at_the_ear(setup.rig, entries)
+        manifest |= told | level_facts(setup.rig, told["level_dbfs"])
         facts |= FACTS
     manifest["criteria"]["catch_pass"] = setup.settings["catch_pass"]
     manifest["stimuli"] = entries
@@ -94,12 +97,14 @@ def prepare_trials(request: ExportRequest, directory: Path) -> Prepared:
     return Prepared(
         facts=facts | _length(plans, facts["trial_s"]),
         manifest=manifest,
-        settings={"participant": None, "sound": {"check": True}},
+        settings={"participant": None, "sound": sound_settings(setup.rig)},
         page={
             "manifest": manifest,
             "design": design,
             "n_participants": len(plans),
-            "columns": meanings(design.conditions, manifest["slots"], adaptive=adaptive is not None),
+            "columns": meanings(
+                design.conditions, manifest["slots"], adaptive=adaptive is not None, at_ear=_at_ear(setup, protocol)
+            ),
         }
         | _looks(setup, entries),
         background=background_of(setup) if protocol.modality == "image" else SOUND_BACKGROUND,
@@ -107,6 +112,10 @@ def prepare_trials(request: ExportRequest, directory: Path) -> Prepared:
         notes=_notes(pool, design, pairs),
         protocol=protocol,
     )
+
+
+def _at_ear(setup: Setup, protocol: Protocol) -> bool:
+    return protocol.modality == "sound" and setup.rig.sound.calibration is not None
 
 
 def _looks(setup: Setup, entries: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
