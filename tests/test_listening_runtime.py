@@ -232,8 +232,12 @@ class Interfaces:
             raise ValueError("no output device")
         return self.devices[number]
 
-    def query_hostapis(self) -> list[dict[str, Any]]:
-        return [{"name": "MME", "default_output_device": 0}, {"name": "Windows WASAPI", "default_output_device": 1}]
+    def query_hostapis(self, number: int | None = None) -> Any:
+        interfaces = [
+            {"name": "MME", "default_output_device": 0},
+            {"name": "Windows WASAPI", "default_output_device": 1},
+        ]
+        return interfaces if number is None else interfaces[number]
 
 
 @pytest.mark.parametrize(("system", "rate"), [("win32", 48000.0), ("darwin", 44100.0)])
@@ -243,7 +247,7 @@ def test_each_system_tells_its_rate(system: str, rate: float, monkeypatch: pytes
     ]
     monkeypatch.setitem(sys.modules, "sounddevice", Interfaces(devices))
     monkeypatch.setattr(sys, "platform", system)
-    assert speaker.sound_device() == {"name": "phones", "channels": 2, "rate_hz": rate}
+    assert speaker.sound_device() == {"name": "phones", "index": None, "channels": 2, "rate_hz": rate}
 
 
 @pytest.mark.skipif(os.name != "posix", reason="a shell script stands in for pactl")
@@ -266,7 +270,22 @@ def test_the_sound_server_tells_its_rate(
     monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
     monkeypatch.setitem(sys.modules, "sounddevice", Interfaces([{"name": "default", "max_output_channels": 32}]))
     monkeypatch.setattr(sys, "platform", "linux")
-    assert speaker.sound_device() == {"name": "default", "channels": 32, "rate_hz": rate}
+    assert speaker.sound_device() == {"name": "default", "index": None, "channels": 32, "rate_hz": rate}
+
+
+def test_a_device_of_a_name_is_taken_by_its_number(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Named(Interfaces):
+        def query_devices(self, name: Any = None, kind: str = "") -> dict[str, Any]:
+            if name != "USB Audio":
+                raise ValueError(f"No output device matching {name!r}")
+            return self.devices[0]
+
+    device = {"name": "USB Audio", "index": 7, "hostapi": 1, "max_output_channels": 2, "default_samplerate": 96000.0}
+    monkeypatch.setitem(sys.modules, "sounddevice", Named([device]))
+    monkeypatch.setattr(sys, "platform", "win32")
+    assert speaker.sound_device("USB Audio") == {"name": "USB Audio", "index": 7, "channels": 2, "rate_hz": 96000.0}
+    with pytest.raises(SystemExit, match=r"'USB' cannot be used .*correct sound\.device"):
+        speaker.sound_device("USB")
 
 
 def test_without_a_device_the_sentence_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
