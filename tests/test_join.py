@@ -18,6 +18,7 @@ from synthstim.experiment import export_experiment
 from synthstim.files import sha256_of
 from synthstim.modalities.image import write_png
 from synthstim.modalities.sound import write_wav
+from synthstim.models import load_model
 from synthstim.production import make
 from synthstim.recipe import read_recipe
 from synthstim.report import write_report
@@ -96,6 +97,13 @@ def test_each_part_is_measured_again_on_its_own_observer(desk):
     ran = CliRunner().invoke(app, ["check", str(desk / "both"), "--quiet"])
     assert ran.exit_code == 0, ran.output
     assert "6 of 6 files measured again, 0 differences" in ran.output
+
+
+def test_one_observer_for_all_is_refused(desk):
+    with pytest.raises(InputError, match="was joined of several sets, each with its own observer: use check_joined"):
+        check_set(StimulusSet.read(desk / "both"), load_model("efficientnet-lite0", size=(32, 32)))
+    with pytest.raises(InputError, match="was not joined of several sets: check it with check_set"):
+        check_joined(StimulusSet.read(desk / "trained"), {})
 
 
 def test_what_was_changed_in_a_joined_set_is_found(desk, tmp_path):

@@ -162,6 +162,8 @@ def _require_resampled(stimuli: StimulusSet, observer: Observer | None, resample
 
 
 def _require_same(stimuli: StimulusSet, observer: Observer) -> None:
+    if "parts" in stimuli.provenance:
+        raise InputError(f"{stimuli.root} was joined of several sets, each with its own observer", "use check_joined")
     recorded = stimuli.provenance.get("observer", {}).get("weights_sha256")
     if recorded != observer.weights_sha256:
         raise InputError(
