@@ -42,7 +42,10 @@ def stimuli(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def exported(stimuli: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("exported")
     return export_experiment(
-        stimuli, out=folder / "tonight", rig=write_rig(folder), settings={"x_deg": 3, "y_deg": "1.5", "blocks": 3}
+        stimuli,
+        out=folder / "tonight",
+        rig=write_rig(folder),
+        settings={"x_deg": 3, "y_deg": "1.5", "blocks": 3, "allow_covering": True},
     )
 
 
@@ -166,10 +169,15 @@ def test_the_readme_speaks_to_the_person_at_the_rig(exported: Path) -> None:
         ({}, None),
     ],
 )
-def test_images_that_reach_the_fixation_point_are_told(
+def test_images_that_reach_the_fixation_point_are_refused_or_told(
     settings: dict[str, Any], said: str | None, stimuli: Path, tmp_path: Path
 ) -> None:
-    folder = export_experiment(stimuli, out=tmp_path / "out", rig=write_rig(tmp_path, BARE), settings=settings)
+    rig = write_rig(tmp_path, BARE)
+    if said is not None:
+        with pytest.raises(InputError, match=f"{said}.*allow_covering=true"):
+            export_experiment(stimuli, out=tmp_path / "out", rig=rig, settings=settings)
+        settings = settings | {"allow_covering": True}
+    folder = export_experiment(stimuli, out=tmp_path / "out", rig=rig, settings=settings)
     told = manifest(folder)["notes"]
     assert len(told) == (said is not None)
     assert said is None or re.search(said, told[0])

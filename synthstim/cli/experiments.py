@@ -41,7 +41,10 @@ def export(
         Path | None, typer.Option(help="For trials: a design.yaml, whose keys take the place of the protocol's")
     ] = None,
     table: Annotated[
-        Path | None, typer.Option(help="For trials: a table of yours, stimulus_id and columns that the design may name")
+        Path | None,
+        typer.Option(
+            help="A table of yours: stimulus_id and columns that a design may name, or x_deg, y_deg, size_deg by stimulus_id or by site"
+        ),
     ] = None,
     texts: Annotated[
         Path | None, typer.Option(help="A YAML file of texts, in any language, in the place of the protocol's")

@@ -62,7 +62,8 @@ def export_experiment(
             with the columns source, word and perhaps role; None takes the letters with which each name begins.
         answers: for word_listening, a file of further words that may be answered, one a line.
         design: for experiments made of trials, a design.yaml, whose keys take the place of those of the protocol's design.
-        table: likewise, a table with the column stimulus_id and further ones, which a design may name.
+        table: a table with the column stimulus_id and further ones, which a design may name; for images one after another, with
+            x_deg, y_deg and size_deg, by stimulus_id or by site.
         texts: a YAML file of names and texts, in any language, which take the place of the protocol's.
 
     Returns:

@@ -54,6 +54,15 @@ def position(settings: Mapping[str, Any], rig: Rig) -> tuple[float, float]:
     return radius * math.cos(math.radians(angle)), radius * math.sin(math.radians(angle))
 
 
+def in_degrees(centre: tuple[float, float], rig: Rig) -> tuple[float, float]:
+    """A point of the screen, in pixels from its middle, as x and y in degrees: the inverse of ``position``."""
+    radius = math.hypot(*centre)
+    if not radius:
+        return 0.0, 0.0
+    eccentricity = math.degrees(math.atan(radius * rig.cm_per_px / rig.monitor.distance_cm))
+    return eccentricity * centre[0] / radius, eccentricity * centre[1] / radius
+
+
 def place(name: str, width: int, height: int, centre: tuple[float, float], rig: Rig) -> Box:
     """The box of an image as near to a centre as whole pixels allow.
 

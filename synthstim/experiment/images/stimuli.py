@@ -13,6 +13,7 @@ import pandas as pd
 
 from synthstim.errors import InputError
 from synthstim.experiment.images.light import check_conversion, converts, shown_values
+from synthstim.experiment.images.positions import LIMITS, own_settings, with_positions
 from synthstim.experiment.marker_codes import FIRST_STIMULUS, check_codes
 from synthstim.experiment.placement import Box, photodiode_box, place, position
 from synthstim.experiment.prepared import require_modality
@@ -29,7 +30,7 @@ _PNG = b"\x89PNG\r\n\x1a\n"
 
 @dataclass(frozen=True)
 class ShownImage:
-    """An image of the experiment: its file, checksums, place on the screen and marker code."""
+    """An image of the experiment: its file, checksums, place on the screen, the centre asked for and its marker code."""
 
     stimulus_id: str
     file: str
@@ -38,13 +39,28 @@ class ShownImage:
     kind: str
     status: str
     box: Box
+    asked: tuple[float, float]
     marker_code: int
 
 
 def prepare_images(
-    stimulus_set: StimulusSet, settings: Mapping[str, Any], rig: Rig, directory: Path, *, protocol: str
+    stimulus_set: StimulusSet,
+    settings: Mapping[str, Any],
+    rig: Rig,
+    directory: Path,
+    *,
+    protocol: str,
+    table: str | Path | None = None,
 ) -> tuple[ShownImage, ...]:
     """Write the images into ``directory/stimuli`` and say where each is shown.
+
+    Args:
+        stimulus_set: the set; columns x_deg, y_deg and size_deg of its table are those of single stimuli.
+        settings: of the protocol.
+        rig: the rig.
+        directory: of the experiment.
+        protocol: its name.
+        table: a table of the user's with such columns, by stimulus_id or by site.
 
     Raises:
         InputError: the set holds no images or none remains, one has 16 bits or leaves the screen, or the options contradict one another.
@@ -53,19 +69,21 @@ def prepare_images(
     check_options(settings, rig)
     stimulus_set.require_intact()
     (directory / "stimuli").mkdir(parents=True)
-    centre, patch = position(settings, rig), photodiode_box(rig)
+    patch = photodiode_box(rig)
     prepared, decoded = [], 0
-    for number, row in enumerate(_chosen(stimulus_set, settings)):
+    for number, row in enumerate(_chosen(stimulus_set, settings, table)):
+        own = own_settings(row, settings)
         source = stimulus_set.path(row["file"])
         target = directory / "stimuli" / f"{row['stimulus_id']}.png"
-        height, width = write_image(source, target, settings, rig)
-        box = place(row["stimulus_id"], width, height, centre, rig)
+        height, width = write_image(source, target, own, rig)
+        asked = position(own, rig)
+        box = place(row["stimulus_id"], width, height, asked, rig)
         if patch is not None and box.overlaps(patch):
             raise InputError(f"{row['stimulus_id']} would cover the photodiode's patch", "move one of them")
         decoded += 3 * width * height
         prepared.append(
             ShownImage(row["stimulus_id"], f"stimuli/{target.name}", sha256_of(target), row["sha256"], row["kind"],
-                     row["status"], box, FIRST_STIMULUS + number)
+                     row["status"], box, asked, FIRST_STIMULUS + number)
         )  # fmt: skip
     if decoded > MAX_DECODED_BYTES:
         raise InputError(
@@ -86,12 +104,12 @@ def check_options(settings: Mapping[str, Any], rig: Rig) -> None:
     check_conversion(settings, rig)
 
 
-def _chosen(stimulus_set: StimulusSet, settings: Mapping[str, Any]) -> list[dict[str, str]]:
-    table = stimulus_set.table
+def _chosen(stimulus_set: StimulusSet, settings: Mapping[str, Any], path: str | Path | None) -> list[dict[str, Any]]:
+    table = with_positions(stimulus_set.table, path)
     if settings["include"] == "passed":
         table = table[table["status"].fillna("") != "failed"]
     rows = [
-        {name: _text(row[name]) for name in ("stimulus_id", "file", "sha256", "kind", "status")}
+        {name: _text(row[name]) for name in ("stimulus_id", "file", "sha256", "kind", "status")} | _own(row)
         for row in table.to_dict("records")
     ]
     if settings["references"]:
@@ -102,12 +120,19 @@ def _chosen(stimulus_set: StimulusSet, settings: Mapping[str, Any]) -> list[dict
     return rows
 
 
-def _references(table: pd.DataFrame, taken: set[str]) -> list[dict[str, str]]:
+def _own(row: Mapping[Any, Any]) -> dict[str, Any]:
+    return {name: row[name] for name in LIMITS if name in row}
+
+
+def _references(table: pd.DataFrame, taken: set[str]) -> list[dict[str, Any]]:
     rows = []
     unique = table.dropna(subset=["reference"]).drop_duplicates("reference")
-    for file, digest in zip(unique["reference"], unique["reference_sha256"], strict=True):
+    for row in unique.to_dict("records"):
+        file, digest = row["reference"], row["reference_sha256"]
         name = free_id(f"ref_{Path(file).stem}", taken)
-        rows.append({"stimulus_id": name, "file": file, "sha256": digest, "kind": "natural", "status": "n/a"})
+        rows.append(
+            {"stimulus_id": name, "file": file, "sha256": digest, "kind": "natural", "status": "n/a"} | _own(row)
+        )
     return rows
 
 

@@ -12,11 +12,12 @@ import numpy as np
 from synthstim.errors import InputError
 from synthstim.experiment.builder.experiment import duration, used_routines
 from synthstim.experiment.builder.pieces import Setup
+from synthstim.experiment.images.covering import covering_notes, from_the_centre
 from synthstim.experiment.images.light import light_facts, shown_values
 from synthstim.experiment.images.orders import randomised_blocks, write_conditions
 from synthstim.experiment.images.stimuli import ShownImage, prepare_images
 from synthstim.experiment.marker_codes import write_markers
-from synthstim.experiment.placement import Box
+from synthstim.experiment.placement import in_degrees
 from synthstim.experiment.prepared import ExportRequest, Prepared
 from synthstim.experiment.protocol import Protocol
 from synthstim.experiment.rig import Rig
@@ -40,7 +41,9 @@ def prepare_viewing(request: ExportRequest, directory: Path) -> Prepared:
         raise InputError(f"{protocol.name} shows the images of a set", "give one")
     if request.labels is not None or request.answers is not None:
         raise InputError(f"{protocol.name} asks for no words", "leave labels and answers out")
-    stimuli = prepare_images(request.source, setup.settings, setup.rig, directory, protocol=protocol.name)
+    stimuli = prepare_images(
+        request.source, setup.settings, setup.rig, directory, protocol=protocol.name, table=request.table
+    )
     orders = PLANS[protocol.plan](len(stimuli), setup.settings)
     write_conditions(directory / "conditions.csv", orders, stimuli, setup.rig)
     write_markers(directory / "markers.tsv", [shown.stimulus_id for shown in stimuli], setup.rig)
@@ -54,7 +57,7 @@ def prepare_viewing(request: ExportRequest, directory: Path) -> Prepared:
             "stimuli": [_entry(shown, setup.rig) for shown in stimuli],
         },
         page=_page(stimuli, setup),
-        notes=_covering(stimuli, setup),
+        notes=covering_notes([(shown.stimulus_id, shown.box) for shown in stimuli], setup),
         background=background_of(setup),
         blocks=len(orders),
     )
@@ -75,6 +78,7 @@ def _facts(protocol: Protocol, setup: Setup, n_stimuli: int, blocks: int, trials
 
 
 def _entry(shown: ShownImage, rig: Rig) -> dict[str, Any]:
+    x_deg, y_deg = in_degrees(shown.box.centre(rig), rig)
     return {
         "stimulus_id": shown.stimulus_id,
         "file": shown.file,
@@ -85,6 +89,8 @@ def _entry(shown: ShownImage, rig: Rig) -> dict[str, Any]:
         "marker_code": shown.marker_code,
         "left_px": shown.box.left,
         "top_px": shown.box.top,
+        "x_deg": round(x_deg, 4),
+        "y_deg": round(y_deg, 4),
         "width_px": shown.box.width,
         "height_px": shown.box.height,
         "width_deg": round(rig.degrees(shown.box.width), 4),
@@ -99,39 +105,10 @@ def _page(stimuli: tuple[ShownImage, ...], setup: Setup) -> dict[str, Any]:
         "kinds": Counter(shown.kind for shown in stimuli),
         "failed": sum(shown.status == "failed" for shown in stimuli),
         "sizes": [(width, rig.degrees(width)) for width in widths],
-        "centre": _from_the_centre(stimuli[0].box, rig),
+        "centre": from_the_centre(stimuli[0].box, rig),
+        "places": len({shown.asked for shown in stimuli}),
         "last_code": stimuli[-1].marker_code,
     } | light_facts(setup.settings, rig)
-
-
-def _from_the_centre(box: Box, rig: Rig) -> str:
-    """Where an image stands, in words: "115 px right of and 72 px below the screen's centre"."""
-    x, y = box.centre(rig)
-    across, up = f"{abs(x):g} px {'right' if x > 0 else 'left'} of", f"{abs(y):g} px {'above' if y > 0 else 'below'}"
-    words = " and ".join([across] * (x != 0) + [up] * (y != 0))
-    return f"{words} the screen's centre" if words else "the screen's centre"
-
-
-def _covering(stimuli: tuple[ShownImage, ...], setup: Setup) -> tuple[str, ...]:
-    """What to say where images reach the fixation point, which the subject is to look at beside them."""
-    if not setup.settings.get("fixation"):
-        return ()
-    rig = setup.rig
-    middle = Box(rig.monitor.width_px // 2 - 1, rig.monitor.height_px // 2 - 1, 2, 2)
-    # Images centred there are meant for the fovea.
-    around = [shown for shown in stimuli if shown.box.overlaps(middle) and _off_centre(shown.box, rig)]
-    if not around:
-        return ()
-    widest = max(around, key=lambda shown: shown.box.width)
-    return (
-        f"{len(around)} of {len(stimuli)} images cover the fixation point, which is drawn above them: {widest.stimulus_id} is"
-        f" {rig.degrees(widest.box.width):.2g} deg wide and its centre {_from_the_centre(widest.box, rig)};"
-        " move them farther out, or give a smaller size_deg",
-    )
-
-
-def _off_centre(box: Box, rig: Rig) -> bool:
-    return max(map(abs, box.centre(rig))) > 1
 
 
 def background_of(setup: Setup) -> int:

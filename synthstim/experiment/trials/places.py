@@ -10,9 +10,9 @@ from synthstim.errors import InputError
 from synthstim.experiment.builder.experiment import used_routines
 from synthstim.experiment.builder.pieces import Setup
 from synthstim.experiment.builder.routine import Coordinate, Piece
-from synthstim.experiment.placement import Box, photodiode_box, place, position
+from synthstim.experiment.images.covering import covers_fixation
+from synthstim.experiment.placement import Box, in_degrees, photodiode_box, place, position
 from synthstim.experiment.protocol import Protocol
-from synthstim.experiment.rig import Rig
 
 
 def places_of(protocol: Protocol, setup: Setup) -> dict[str, tuple[float, float]]:
@@ -55,6 +55,12 @@ def check_places(
                 box = place(shown, *size, places[piece.name], rig)
                 if patch is not None and box.overlaps(patch):
                     raise InputError(f"{shown} would cover the photodiode's patch", "move one of them")
+                if not setup.settings.get("allow_covering") and covers_fixation(box, setup):
+                    raise InputError(
+                        f"{shown} in {piece.slot} would cover the fixation point from one side",
+                        "move it farther out, give a smaller size_deg, or set allow_covering=true",
+                        code="too-large",
+                    )
                 for other, taken, beside in boxes:
                     if other.name != piece.name and box.overlaps(taken) and _together(piece, other, setup):
                         raise InputError(
@@ -68,7 +74,7 @@ def _centre(piece: Piece, setup: Setup) -> tuple[float, float]:
     across, up = (_degrees(coordinate, setup) for coordinate in piece.at)
     if not across and not up:
         return position(setup.settings, setup.rig)
-    x, y = _in_degrees(position(setup.settings, setup.rig), setup.rig)
+    x, y = in_degrees(position(setup.settings, setup.rig), setup.rig)
     centred = {"x_deg": x + across, "y_deg": y + up, "eccentricity_deg": None, "polar_angle_deg": None}
     return position(centred, setup.rig)
 
@@ -78,14 +84,6 @@ def _degrees(coordinate: Coordinate, setup: Setup) -> float:
         return float(coordinate)
     value = float(setup.settings[coordinate.lstrip("-")])
     return -value if coordinate.startswith("-") else value
-
-
-def _in_degrees(centre: tuple[float, float], rig: Rig) -> tuple[float, float]:
-    radius = math.hypot(*centre)
-    if not radius:
-        return 0.0, 0.0
-    eccentricity = math.degrees(math.atan(radius * rig.cm_per_px / rig.monitor.distance_cm))
-    return eccentricity * centre[0] / radius, eccentricity * centre[1] / radius
 
 
 def _together(piece: Piece, other: Piece, setup: Setup) -> bool:
