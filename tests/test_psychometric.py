@@ -98,6 +98,11 @@ def test_the_first_column_of_numbers_is_what_they_are_over():
     levels = levels_of(table(), STUDY)
     assert (levels.over, levels.curves, levels.guess) == ("contrast", ("a", "b"), 0.5)
     assert sorted(set(levels.table["level"])) == [1, 2, 4, 8]
+    early = table()
+    early = early[early["condition"].isin(["a:1", "a:2"])]
+    assert levels_of(early, STUDY) is None
+    with pytest.raises(InputError, match="contrast has fewer than 3 levels"):
+        levels_of(early, STUDY, "contrast")
 
 
 def test_a_column_of_the_stimuli_is_what_they_are_over():

@@ -6,6 +6,7 @@ import json
 import re
 import shutil
 import subprocess
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -15,6 +16,7 @@ from trials_fixture import exported
 from typer.testing import CliRunner
 
 from synthstim.analysis import ColumnCondition, Study, analyse_experiment, analyse_trials, read_study
+from synthstim.analysis.sensitivity import TASKS
 from synthstim.analysis.simulated import Skill, balanced_plan, simulate_answers, simulate_participants, study_of
 from synthstim.cli import app
 from synthstim.errors import InputError
@@ -169,6 +171,8 @@ def test_a_staircase_is_analysed_by_its_tracks(tmp_path):
     found = analyse_experiment(made, rehearsal=True)
     assert found.thresholds["curve"].tolist() == ["alexnet", "vone"]
     assert found.levels.adaptive
+    assert found.sensitivity.empty
+    assert any(note.startswith("The answers chose the levels") for note in found.notes)
     trials = pd.read_csv(next((made / "rehearsal").glob("*_001_trials.tsv")), sep="\t")
     last = trials[trials["track"] == "vone"].iloc[-1]
     own = found.thresholds_by_participant
@@ -255,6 +259,19 @@ def test_confidence_is_summed_up_by_right_and_wrong():
 # Simulated participants.
 
 
+def test_the_page_on_analysis_says_what_to_type(folder, monkeypatch, capsys):
+    text = (Path(__file__).parents[1] / "docs" / "analysis.md").read_text(encoding="utf-8")
+    code = re.search(r"```python\n(.*?)```", text, re.S)[1]
+    (folder / "data").rename(folder / "apart")
+    folder.rename(folder.with_name("oddity"))
+    monkeypatch.chdir(folder.parent)
+    quick = code.replace('{"conv1": 0.5, "conv5": 2.0}', "2.0").replace("participants=8", "participants=2")
+    exec(quick, {})
+    assert "2 of 2" in capsys.readouterr().out
+    for task in TASKS:
+        assert f"`{task}`" in text
+
+
 def test_the_same_seed_simulates_the_same_answers(tmp_path):
     study = study_of("abx", ["a", "b"], participants=2)
     plan = balanced_plan(study, 20)
@@ -316,10 +333,10 @@ def test_the_lines_for_r_find_sensitivity(tmp_path):
     assert slope + change == pytest.approx(ours["high"], abs=0.15)
 
 
-def test_the_command_analyses_over_a_column(folder):
-    done = CliRunner().invoke(app, ["analyse", str(folder), "--over", "layer"], catch_exceptions=False)
-    assert "threshold of vone: layer" in done.output
-    assert "The levels of layer are places in an order, not measured." in done.output
+def test_the_command_analyses_and_names_a_column_that_is_not_there(folder):
+    done = CliRunner().invoke(app, ["analyse", str(folder)], catch_exceptions=False)
+    assert "d' " in done.output
+    assert "written " in done.output
     wrong = CliRunner().invoke(app, ["analyse", str(folder), "--over", "matchdb"])
     assert "'matchdb'" in str(wrong.exception)
 

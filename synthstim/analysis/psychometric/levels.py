@@ -59,7 +59,8 @@ def levels_of(trials: pd.DataFrame, study: Study, over: str | None = None) -> Le
     """
     main = answered(trials)
     main = main[main["correct"].notna()]
-    adaptive = study.is_adaptive and over is None
+    named = over is not None
+    adaptive = study.is_adaptive and not named
     if adaptive:
         found, over, ranks = main.get("level"), str(study.method.get("over", "level")), list[str]()
     else:
@@ -68,7 +69,7 @@ def levels_of(trials: pd.DataFrame, study: Study, over: str | None = None) -> Le
             return None
         found, ranks = _of_column(main, study, over)
     if found is None or found.nunique() < FEWEST_LEVELS:
-        if adaptive:
+        if not named:
             return None
         raise InputError(
             f"{over} has fewer than {FEWEST_LEVELS} levels in the answers", "choose another column", code="too-few"

@@ -69,7 +69,7 @@ def shares_noise(study: Study) -> bool:
 def sensitivity_by_participant(trials: pd.DataFrame, participants: pd.DataFrame, study: Study) -> pd.DataFrame:
     """d' of every participant in every condition (columns: ``BY_PARTICIPANT``), its interval as if answers were independent."""
     answers, rows = len(study.answers), []
-    for model in models_of(study.task, answers):
+    for model in _models(study):
         tallies = tally_answers(trials, study, signal_answer(model, study))
         for number, kept in participants[["participant", "kept"]].itertuples(index=False):
             for condition in study.names:
@@ -105,7 +105,7 @@ def sensitivity_by_condition(
     """
     answers, rows = len(study.answers), []
     kept = [int(number) for number in participants.loc[participants["kept"], "participant"]]
-    for model in models_of(study.task, answers):
+    for model in _models(study):
         tallies = tally_answers(trials, study, signal_answer(model, study))
         for condition, named in group_rows(study):
             own = [tallies[number, condition] for number in kept if (number, condition) in tallies]
@@ -141,6 +141,11 @@ def jackknife(model: TaskModel, tallies: Sequence[AnswerCounts], answers: int) -
     low, high = student(pseudo)
     half = (high - low) / 2
     return min(pooled.value - half, pooled.low), max(pooled.value + half, pooled.high)
+
+
+def _models(study: Study) -> tuple[TaskModel, ...]:
+    """The models by which a study has a d': none where answers chose the levels, which d' would be an average over."""
+    return () if study.is_adaptive else models_of(study.task, len(study.answers))
 
 
 def _defined(tally: AnswerCounts, study: Study) -> bool:

@@ -100,6 +100,8 @@ class _Scale:
         self._span = (measure.high - measure.low) or 1.0
 
     def __call__(self, value: float) -> float:
+        # An interval may reach beyond what can be answered; the drawing does not.
+        value = min(max(value, self.measure.low), self.measure.high)
         return _TOP + _HEIGHT * (1 - (value - self.measure.low) / self._span)
 
     @property

@@ -79,7 +79,9 @@ def _conditions(table: pd.DataFrame, study: Study) -> Iterator[str]:
 
 
 def _models(study: Study, levels: Levels | None) -> Iterator[str]:
-    if study.task != "none" and not models_of(study.task, len(study.answers)):
+    if study.is_adaptive:
+        yield "The answers chose the levels: proportions stay near where the rule settles, and there is no d' over all levels."
+    elif study.task != "none" and not models_of(study.task, len(study.answers)):
         yield f"No d': the task {study.task} has no model for {len(study.answers)} answers."
     if levels is not None and levels.ranks:
         yield f"The levels of {levels.over} are places in an order, not measured."

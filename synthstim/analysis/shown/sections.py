@@ -27,15 +27,17 @@ def sections_of(found: Analysis) -> list[PageSection]:
 
 
 def _sections(found: Analysis) -> Iterator[PageSection]:
-    if found.measure is not None:
+    if found.measure is not None and not found.study.is_adaptive:
         plot = by_condition_plot(found.study, found.by_condition, _drawn(found.by_participant), found.measure)
         yield PageSection("recognised", found.measure.title, found.caption, plot)
+    if found.levels is not None and found.levels.adaptive:
+        yield _psychometric(found)
     if found.notes:
         yield PageSection("notes", "To be stated", points=found.notes)
     yield _conditions(found)
     if len(found.sensitivity):
         yield _sensitivity(found)
-    if found.levels is not None:
+    if found.levels is not None and not found.levels.adaptive:
         yield _psychometric(found)
     if found.times["answers"].any():
         yield _times(found)
