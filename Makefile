@@ -1,5 +1,6 @@
 # make demo        the whole way once, from photographs to a rehearsed experiment; says where to look
 # make demo-sound  the same for sounds: recordings, metamers at stages of two models, a listening test
+# make demo-experiment  an oddity task from metamers, 8 simulated participants, their answers analysed
 # make test        all tests but the minutes-long ones
 # make test-slow   the minutes-long ones
 # make coverage    make test, and the lines that no test reaches
@@ -22,13 +23,16 @@ TESTED := constraints/python-$(VERSION).txt
 RESOLVE := $(UV) pip compile --quiet --no-annotate --python-platform linux --extra test pyproject.toml
 FAST := -m pytest -q -m "not slow" -n 2 --dist loadfile
 
-.PHONY: demo demo-sound test test-slow coverage test-latest test-oldest lock lint bench system clean
+.PHONY: demo demo-sound demo-experiment test test-slow coverage test-latest test-oldest lock lint bench system clean
 
 demo: $(READY) system
 	@$(BIN)/synthstim demo image --out demo
 
 demo-sound: $(READY) system
 	@$(BIN)/synthstim demo sound --out demo-sound
+
+demo-experiment: $(READY) system
+	@$(BIN)/synthstim demo experiment --out demo-experiment
 
 test: $(READY) system
 	$(BIN)/python $(FAST)
@@ -76,4 +80,4 @@ system:
 	@.ci/system-packages
 
 clean:
-	rm -rf .venv .venv-latest .venv-oldest .venv-uv demo demo-sound build dist
+	rm -rf .venv .venv-latest .venv-oldest .venv-uv demo demo-sound demo-experiment build dist

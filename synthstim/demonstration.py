@@ -10,17 +10,21 @@ from typing import Any
 from rich.console import Console
 from rich.markup import escape
 
+from synthstim.analysis import analyse_experiment
 from synthstim.errors import InputError
 from synthstim.experiment import export_experiment, rehearsal_lacks, run_experiment
 from synthstim.experiment.runtime.simulate import REHEARSAL
 from synthstim.files import is_there, require_absent, require_folder
-from synthstim.modalities import MODALITIES, own_names
+from synthstim.modalities import DEFAULT, MODALITIES, own_names
 from synthstim.production import make, observer_of_set, pool_of_set
 from synthstim.progress import ProgressDisplay
 from synthstim.recipe import read_recipe
 from synthstim.report import write_report
 from synthstim.stimulus_set import StimulusSet
 from synthstim.verify import check_set
+
+
+EXPERIMENT = "experiment"
 
 
 @dataclass(frozen=True)
@@ -32,6 +36,9 @@ class Demonstration:
         recipes: by the name of the set; the first set is exported.
         write_references: puts the files that the recipes name into a folder.
         protocol, settings: of the experiment.
+        design: of its trials, in the place of the protocol's; "" leaves that.
+        rig: that it is exported for; "" takes the default.
+        participants: how many rehearse it, after which the answers are analysed; 0 rehearses it once.
     """
 
     out: str
@@ -39,6 +46,9 @@ class Demonstration:
     write_references: Callable[[Path], None]
     protocol: str
     settings: Mapping[str, Any] = field(default_factory=dict)
+    design: str = ""
+    rig: str = ""
+    participants: int = 0
 
 
 def demonstrate(
@@ -47,17 +57,19 @@ def demonstrate(
     """Make, check, report, export and rehearse; what is there already and unchanged is kept.
 
     Args:
-        kind: name of a modality.
+        kind: name of a modality; or ``experiment``, whose images participants tell apart.
         out: gets the recipes, the sets and ``experiment``; None takes the demonstration's own name.
         budget: cap on the evaluations of each stimulus.
 
     Raises:
         InputError: what is at ``out`` is not this demonstration's, or the recordings are not installed.
     """
-    part = MODALITIES[kind].part("demonstration") if kind in MODALITIES else None
+    of = DEFAULT if kind == EXPERIMENT else kind
+    part = MODALITIES[of].part("demonstration") if of in MODALITIES else None
     if part is None:
-        raise InputError(f"the demonstration {kind!r} is unknown", f"choose {' or '.join(own_names())}", code="unknown")
-    shown: Demonstration = part.DEMONSTRATION
+        known = " or ".join((*own_names(), EXPERIMENT))
+        raise InputError(f"the demonstration {kind!r} is unknown", f"choose {known}", code="unknown")
+    shown: Demonstration = part.EXPERIMENT if kind == EXPERIMENT else part.DEMONSTRATION
     out = Path(shown.out) if out is None else out
     _check_place(out, shown)
     require_folder(out)
@@ -68,10 +80,22 @@ def demonstrate(
         stimuli = _make(out, name, console, budget, quiet)
         first = first or stimuli
     assert first is not None
-    if not (out / "experiment").exists():
-        export_experiment(first, shown.protocol, out=out / "experiment", settings=shown.settings)
-    _say(console, f"experiment    {out / 'experiment'}: its README.md is for the person at the rig")
-    _rehearse(out / "experiment", console)
+    experiment = out / "experiment"
+    given = {name: _written(out / f"{name}.yaml", getattr(shown, name)) for name in ("design", "rig")}
+    if not experiment.exists():
+        export_experiment(first, shown.protocol, out=experiment, settings=shown.settings, **given)
+    _say(console, f"experiment    {experiment}: its README.md is for the person at the rig")
+    if shown.participants:
+        _study(experiment, shown.participants, console)
+    else:
+        _rehearse(experiment, console)
+
+
+def _written(path: Path, text: str) -> Path | None:
+    if not text:
+        return None
+    path.write_text(text, encoding="utf-8")
+    return path
 
 
 def _recipe_path(out: Path, name: str) -> Path:
@@ -151,6 +175,21 @@ def _rehearse(experiment: Path, console: Console) -> None:
     else:
         ran = run_experiment(experiment, simulate=True)
         _say(console, f"rehearsal     {ran.status}: what was presented is in {ran.presentations}")
+
+
+def _study(experiment: Path, participants: int, console: Console) -> None:
+    """Let simulated participants do it one after the other, and analyse what they answered."""
+    if lacks := rehearsal_lacks(experiment):
+        _say(console, f"participants  skipped: {lacks}")
+        return
+    done = len(list((experiment / REHEARSAL).glob("*_session.json")))
+    for number in range(done + 1, participants + 1):
+        ran = run_experiment(experiment, simulate=True)
+        _say(console, f"participant   {number} of {participants}, simulated: {ran.status}")
+    found = analyse_experiment(experiment, rehearsal=True)
+    _say(console, found.summary)
+    page = next(path for path in found.files if path.suffix == ".html")
+    _say(console, f"analysis      {page}: open it in a browser")
 
 
 def _say(console: Console, line: str) -> None:

@@ -13,12 +13,12 @@ from synthstim.modalities import DEFAULT
 
 @app.command()
 def demo(
-    kind: Annotated[str, typer.Argument(help="image or sound")] = DEFAULT,
-    out: Annotated[Optional[Path], typer.Option(help="Where it goes; by default demo or demo-sound")] = None,  # noqa: UP045
+    kind: Annotated[str, typer.Argument(help="image, sound or experiment")] = DEFAULT,
+    out: Annotated[Optional[Path], typer.Option(help="Where it goes; by default demo, demo-sound or demo-experiment")] = None,  # noqa: UP045
     budget: Annotated[Optional[int], typer.Option(min=1, help="Cap on the evaluations of each stimulus")] = None,  # noqa: UP045
     quiet: Quiet = False,
 ) -> None:
-    """Run the whole way once: photographs or recordings to stimuli, checks, report, experiment, rehearsal."""
+    """Run the whole way once: photographs or recordings to stimuli, checks, report, experiment, rehearsal; or to answers, analysed."""
     from synthstim.demonstration import demonstrate
 
     demonstrate(kind, out, console, budget=budget, quiet=quiet)

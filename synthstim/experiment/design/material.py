@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -53,6 +54,14 @@ class Pool:
     def __iter__(self) -> Iterator[Candidate]:
         yield from self.members
         yield from self.references.values()
+
+    def only(self, values: Mapping[str, tuple[str, ...]]) -> Pool:
+        """The pool with those of the set's stimuli whose columns have one of the values."""
+        kept = [one for one in self.members if all(one.value(column) in wanted for column, wanted in values.items())]
+        if not kept:
+            told = ", ".join(f"{column} {' or '.join(wanted)}" for column, wanted in values.items())
+            raise InputError(f"no stimulus has {told}, which the design asks for under only", "correct it, or leave it out")
+        return dataclasses.replace(self, members=tuple(kept))
 
     def require(self, columns: tuple[str, ...], what: str) -> None:
         """Raise InputError unless there are columns of these names."""

@@ -47,7 +47,8 @@ def list_pairs(pool: Pool, design: Design, *, natural: bool, count: int | None, 
     Raises:
         InputError: a column is missing, or the set has nothing to compare.
     """
-    pool.require((*design.conditions, *design.within, *design.apart), "the design")
+    pool.require((*design.conditions, *design.within, *design.apart, *design.only), "the design")
+    pool = pool.only(design.only)
     members = [*pool.members, *(pool.references.values() if natural and design.compare in _ANY else ())]
     drawn = (
         _ANY[design.compare](members, design, count, generator)

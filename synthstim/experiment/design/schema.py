@@ -46,8 +46,8 @@ class Design(ProtocolPart):
     """What is compared, and how trials are made of it.
 
     ``compare`` says what a trial is made of: ``each`` stimulus; a stimulus and its ``reference``, another ``copy``, what another
-    ``observer`` or ``layer`` made of the same reference, or ``another`` stimulus; or any three (``triplet``). ``within`` names
-    columns that the stimuli of a trial share, ``apart`` columns in which they differ. ``arrangements`` are counterbalanced within
+    ``observer`` or ``layer`` made of the same reference, or ``another`` stimulus; or any three (``triplet``). ``only``
+    says which stimuli take part, by the values of columns, such as ``{kind: mixture}``. ``within`` names columns that the stimuli of a trial share, ``apart`` columns in which they differ. ``arrangements`` are counterbalanced within
     each condition; ``conditions`` are columns of the set, or of a table of the user's. ``full`` gives each participant all, and
     ``latin_square`` each reference in one condition, all of them over participants. ``task`` is the model by which d' is computed.
 
@@ -62,6 +62,7 @@ class Design(ProtocolPart):
     conditions: tuple[Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,39}$")], ...] = Field(
         default=(), max_length=4
     )
+    only: dict[str, tuple[str, ...]] = Field(default_factory=dict)
     within: tuple[str, ...] = ()
     apart: tuple[str, ...] = ()
     balance: Literal["full", "latin_square"] = "full"
@@ -74,6 +75,13 @@ class Design(ProtocolPart):
     @classmethod
     def _one_is_a_list(cls, given: Any) -> Any:
         return [given] if isinstance(given, str) else given
+
+    @field_validator("only", mode="before")
+    @classmethod
+    def _values_are_lists(cls, given: Any) -> Any:
+        if not isinstance(given, Mapping):
+            return given
+        return {name: [str(one) for one in (told if isinstance(told, list) else [told])] for name, told in given.items()}
 
     @model_validator(mode="after")
     def _checked(self) -> Design:

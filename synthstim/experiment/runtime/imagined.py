@@ -21,7 +21,7 @@ def imagined_answer(
 ) -> Any:
     """Rightly in headphone checks, practice and catch trials; in others more rarely in each further condition.
 
-    Of staircases it knows the more, the easier the level. Where nothing is right, any answer.
+    Where the conditions are numbers, as of a series, it knows the more, the higher. Of staircases it knows the more, the easier the level. Where nothing is right, any answer.
     """
     chance = random.Random(f"{participant} {planned.get('phase')} {planned.get('trial')} {question.name}")
     right = planned.get(RIGHT, MISSING)
@@ -41,5 +41,16 @@ def _knows(planned: Mapping[str, Any], manifest: Mapping[str, Any], level: float
         easy = share if manifest["design"]["method"]["easier"] == "high" else 1 - share
         return 0.05 + 0.9 * easy
     names = [one["condition"] for one in manifest["conditions"]]
+    if len(names) > 1 and all(map(_is_number, names)):
+        # A series: the more of it, the easier.
+        names.sort(key=float, reverse=True)
     rank = names.index(planned["condition"]) / max(1, len(names) - 1) if planned["condition"] in names else 0.0
     return KNOWS[0] + rank * (KNOWS[1] - KNOWS[0])
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True

@@ -39,6 +39,27 @@ def write_references(folder: Path) -> None:
         write_png(folder / f"{name}.png", (values[..., :3].transpose(2, 0, 1) / 255).astype("float32"))
 
 
+SERIES = """\
+# Mixtures of three photographs and their metamers at a late stage: how much of the metamer can people tell from the photograph?
+observer: efficientnet-lite0
+seed: 1
+stimuli:
+  - name: photo
+    kind: metamer
+    reference: [cat.png, coffee.png, motorcycle.png]
+    layers: [blocks.4]
+    evaluations: 250
+    series: {from: 0.1, to: 1, steps: 5}
+"""
+# A trial compares a mixture with its photograph.
+COMPARED = """\
+only: {kind: mixture}
+conditions: [mix]
+"""
+
+# A small screen, which a virtual display draws fast.
+SCREEN = "monitor: {width_cm: 24, distance_cm: 57, width_px: 640, height_px: 480, refresh_hz: 60}\n"
+
 # One pass through the images, so that the rehearsal is short.
 DEMONSTRATION = Demonstration(
     "demo",
@@ -46,4 +67,14 @@ DEMONSTRATION = Demonstration(
     write_references,
     "passive_fixation",
     {"blocks": 1, "repeats_per_block": 1, "wait_for_start": True},
+)
+EXPERIMENT = Demonstration(
+    "demo-experiment",
+    {"set": SERIES},
+    write_references,
+    "oddity",
+    {"participants": 8, "repeats": 3, "practice_trials": 2, "lead_ms": 50, "on_ms": 50, "gap_ms": 50},
+    COMPARED,
+    SCREEN,
+    participants=8,
 )
