@@ -23,7 +23,6 @@ from synthstim.report import write_report
 from synthstim.stimulus_set import StimulusSet
 from synthstim.verify import check_set
 
-
 EXPERIMENT = "experiment"
 
 

@@ -14,7 +14,9 @@ from synthstim.modalities import DEFAULT
 @app.command()
 def demo(
     kind: Annotated[str, typer.Argument(help="image, sound or experiment")] = DEFAULT,
-    out: Annotated[Optional[Path], typer.Option(help="Where it goes; by default demo, demo-sound or demo-experiment")] = None,  # noqa: UP045
+    out: Annotated[
+        Optional[Path], typer.Option(help="Where it goes; by default demo, demo-sound or demo-experiment")
+    ] = None,  # noqa: UP045
     budget: Annotated[Optional[int], typer.Option(min=1, help="Cap on the evaluations of each stimulus")] = None,  # noqa: UP045
     quiet: Quiet = False,
 ) -> None:

@@ -60,7 +60,9 @@ class Pool:
         kept = [one for one in self.members if all(one.value(column) in wanted for column, wanted in values.items())]
         if not kept:
             told = ", ".join(f"{column} {' or '.join(wanted)}" for column, wanted in values.items())
-            raise InputError(f"no stimulus has {told}, which the design asks for under only", "correct it, or leave it out")
+            raise InputError(
+                f"no stimulus has {told}, which the design asks for under only", "correct it, or leave it out"
+            )
         return dataclasses.replace(self, members=tuple(kept))
 
     def require(self, columns: tuple[str, ...], what: str) -> None:

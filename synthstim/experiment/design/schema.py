@@ -81,7 +81,9 @@ class Design(ProtocolPart):
     def _values_are_lists(cls, given: Any) -> Any:
         if not isinstance(given, Mapping):
             return given
-        return {name: [str(one) for one in (told if isinstance(told, list) else [told])] for name, told in given.items()}
+        return {
+            name: [str(one) for one in (told if isinstance(told, list) else [told])] for name, told in given.items()
+        }
 
     @model_validator(mode="after")
     def _checked(self) -> Design:
