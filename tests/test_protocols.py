@@ -30,14 +30,18 @@ from synthstim.experiment.runtime.tables import MISSING, read_table
 from synthstim.stimulus_set import SetWriter
 
 OBSERVER = Path(__file__).with_name("experiment_observer.py")
-RIG = "monitor: {width_cm: 30, distance_cm: 57, width_px: 480, height_px: 360, refresh_hz: 60}\n"
+RIG = """\
+monitor: {width_cm: 30, distance_cm: 57, width_px: 480, height_px: 360, refresh_hz: 60}
+eye_tracker: {kind: mouse}
+reward: {kind: serial, port: COM9, max_pulses_per_day: 500}
+"""
 # Those that tests of their own run to the end: passive_fixation has no trials, the others are minutes long.
 OWN = Path(__file__).parents[1] / "docs" / "protocols" / "own"
 ELSEWHERE = ("passive_fixation", "word_listening", "headphone_check")
 # Whole frames of 60 Hz, as short as a trial can be; whatever of it a protocol has is set.
 QUICK = {
     "participants": 1, "practice_trials": 1, "check_headphones": False, "ask_confidence": True, "lead_ms": 50, "on_ms": 50, "gap_ms": 50,
-    "mask_ms": 50, "delay_ms": 50, "answer_ms": 3000, "offset_deg": 5, "apart_deg": 5, "comparisons": 4, "lead_s": 0.1, "gap_s": 0.05,
+    "mask_ms": 50, "delay_ms": 50, "answer_ms": 3000, "offset_deg": 5, "apart_deg": 5, "comparisons": 4, "lead_s": 0.1, "gap_s": 0.05, "hold_ms": 50, "after_ms": 50, "time_out_ms": 50, "reward_screen_ms": 50,
 }  # fmt: skip
 NEEDED = {"image": ("Xvfb",), "sound": ("Xvfb", "pulseaudio", "pactl")}
 
@@ -100,6 +104,8 @@ class Ran:
 def run(name: str, sets: dict[str, Path], display: str, folder: Path) -> Ran:
     protocol = read_protocol(name)
     settings = {key: value for key, value in QUICK.items() if key in protocol.settings}
+    if protocol.aborts:
+        settings |= {"practice_trials": 0, "repeats": 2}
     made = export_experiment(
         None if protocol.stimuli == "tones" else sets[protocol.modality], name, out=folder / "exp", rig=write_rig(folder, RIG),
         settings=settings, table=sets["image"].parent / "categories.tsv" if name == "categorise" else None,
@@ -167,6 +173,10 @@ def builder_reads_it_back(folder: Path, name: str) -> None:
 
 
 def trials_are_those_planned(ran: Ran) -> None:
+    # A trial that the gaze aborted comes again, after the others.
+    aborted = [row for row in ran.trials if row["status"] == "aborted"]
+    assert len(aborted) == (len(ran.plan) // 5 if "rounds" in ran.manifest["settings"] else 0)
+    ran.trials = sorted((row for row in ran.trials if row["status"] != "aborted"), key=order_of(ran))
     assert len(ran.trials) == len(ran.plan)
     told = json.loads((ran.folder / "trials.json").read_text(encoding="utf-8"))
     digests = {entry["stimulus_id"]: entry["sha256"] for entry in ran.manifest["stimuli"]}
@@ -211,6 +221,11 @@ def answers_are_analysed(ran: Ran) -> None:
     else:
         assert found.chosen["chosen"].sum() == found.answers["count"].sum() == len(main)
     assert "By condition" in found.html()
+
+
+def order_of(ran: Ran) -> Any:
+    order = [(row["phase"], row["trial"]) for row in ran.plan]
+    return lambda row: order.index((row["phase"], row["trial"]))
 
 
 def images_were_shown_as_planned(ran: Ran) -> None:

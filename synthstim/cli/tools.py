@@ -15,8 +15,8 @@ from synthstim.modalities import DEFAULT
 def demo(
     kind: Annotated[str, typer.Argument(help="image, sound or experiment")] = DEFAULT,
     out: Annotated[
-        Optional[Path], typer.Option(help="Where it goes; by default demo, demo-sound or demo-experiment")
-    ] = None,  # noqa: UP045
+        Path | None, typer.Option(help="Where it goes; by default demo, demo-sound or demo-experiment")
+    ] = None,
     budget: Annotated[Optional[int], typer.Option(min=1, help="Cap on the evaluations of each stimulus")] = None,  # noqa: UP045
     quiet: Quiet = False,
 ) -> None:

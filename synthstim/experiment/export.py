@@ -165,6 +165,7 @@ def _settings(rig: Rig, prepared: Prepared) -> dict[str, Any]:
         "markers": rig.markers.model_dump(mode="json"),
         "responses": rig.responses.model_dump(mode="json"),
         "reward": None if rig.reward is None else rig.reward.model_dump(mode="json"),
+        "eye_tracker": None if rig.eye_tracker is None else rig.eye_tracker.model_dump(mode="json"),
         "display": {
             "width_px": monitor.width_px,
             "height_px": monitor.height_px,

@@ -92,6 +92,11 @@ class Protocol(ProtocolPart):
         return self.design is not None and self.design.method.kind != "constant"
 
     @property
+    def aborts(self) -> bool:
+        """Whether a gaze that leaves ends a trial."""
+        return any(piece.piece in ("look", "hold") for routine in self.routines.values() for piece in routine.pieces)
+
+    @property
     def durations(self) -> list[str]:
         """The settings that are durations in ms."""
         return [name for name, setting in self.settings.items() if setting.units == "ms"]
@@ -213,6 +218,7 @@ def _check_references(protocol: Protocol) -> None:
             for duration in (*piece.start, *piece.frames):
                 _require(protocol, duration, protocol.durations, "duration in ms")
             _require(protocol, piece.when, protocol.settings, "setting")
+            _require(protocol, piece.radius, _degrees(protocol), "setting in degrees")
             _require(protocol, piece.after, protocol.settings, "setting")
             _require(protocol, piece.text, protocol.texts, "text")
             for coordinate in piece.at:

@@ -29,7 +29,7 @@ runAtExit.append(session.finish)
 """
 
 
-_UNLOGGED = ("key", "response", "choice", "slider", "entry", "sound", "blank")
+_UNLOGGED = ("key", "response", "choice", "slider", "entry", "sound", "blank", "look", "hold", "reward")
 
 
 def build_experiment(protocol: Protocol, setup: Setup, *, background: int, blocks: int = 1) -> Any:
@@ -63,7 +63,9 @@ def build_experiment(protocol: Protocol, setup: Setup, *, background: int, block
                 f"session.trial(part_number, trial_number, {slots})\n" if name in first and session != "Viewing" else ""
             )
             ends = "session.end_trial()\n" if name in last and session != "Viewing" else ""
-            adaptive = protocol.adaptive and name in used_routines(protocol.flow, setup, "main_trials")
+            adaptive = (protocol.adaptive or protocol.aborts) and name in used_routines(
+                protocol.flow, setup, "main_trials"
+            )
             _add_routine(
                 experiment, name, protocol.routines[name], setup, before="" if number else before, begins=begins, ends=ends, adaptive=adaptive
             )  # fmt: skip
@@ -136,8 +138,11 @@ def used_routines(flow: tuple[Step, ...], setup: Setup, loop: str = "") -> list[
 
 def trial_edges(flow: tuple[Step, ...], setup: Setup) -> tuple[set[str], set[str]]:
     """The routines with which trials begin, and those with which they end."""
-    first, last = set(), set()
+    first: set[str] = set()
+    last: set[str] = set()
     for step in flow:
+        inner = trial_edges(step.each, setup)
+        first, last = first | inner[0], last | inner[1]
         if step.loop.endswith("_trials") and (inside := used_routines(step.each, setup)):
             first.add(inside[0])
             last.add(inside[-1])
@@ -156,7 +161,8 @@ def _add_routine(
     made = experiment.addRoutine(name)
     claim_name(experiment, name)
     made.settings.params["saveStartStop"].val = False
-    if skips := [SKIPS[skip] for skip in (routine.skip, "trial_over" * adaptive) if skip]:
+    over = "trial_over" * (adaptive and routine.skip != "no_time_out")
+    if skips := [SKIPS[skip] for skip in (routine.skip, over) if skip]:
         made.settings.params["skipIf"].val = " or ".join(skips)
     if before:
         _add_code(experiment, name, "set_up", {"Before Experiment": before, "Begin Experiment": _BEGIN})
@@ -201,7 +207,7 @@ def _add_steps(experiment: Any, flow: tuple[Step, ...], position: int, setup: Se
             position += 1
             continue
         end = _add_steps(experiment, step.each, position, setup, blocks)
-        trials = step.loop not in ("blocks", "word_pages")
+        trials = step.loop not in ("blocks", "word_pages", "rounds")
         loop = TrialHandler(experiment, step.loop, loopType="sequential", nReps=1, isTrials=trials)
         for field, value in _loop_fields(step.loop, blocks).items():
             loop.params[field].val = value
@@ -215,6 +221,8 @@ def _loop_fields(loop: str, blocks: int) -> dict[str, Any]:
     """What a loop repeats. With a $ where it is code: read back from the file, Builder takes these fields for text."""
     if loop == "blocks":
         return {"nReps": blocks}
+    if loop == "rounds":
+        return {"nReps": "$session.rounds()"}
     if loop == "word_pages":
         return {"nReps": "$session.pages()"}
     if loop == "trials":

@@ -66,6 +66,8 @@ def _check_alone(what: str, stimuli: str, piece: Piece, slots: tuple[str, ...]) 
         raise InputError(
             f"{what} has no options", "give each answer its keys, such as options: {left: [left], right: [right]}"
         )
+    if piece.piece in ("look", "hold") and not piece.radius:
+        raise InputError(f"{what} has no radius", "name a setting in deg, how far from the centre the gaze may be")
     if piece.piece == "slider" and len(piece.ticks) < 2:
         raise InputError(f"{what} has {len(piece.ticks)} ticks; expected two or more, such as [1, 2, 3, 4, 5, 6, 7]")
     if piece.piece in ("key", "response") and not piece.keys:

@@ -184,6 +184,28 @@ def _polygon(
     return _plain(component)
 
 
+def _gaze(experiment: Any, routine: str, piece: Piece, setup: Setup) -> Any:
+    from psychopy.experiment.components.code import CodeComponent
+
+    # Not Builder's region of interest: a gaze that leaves aborts the trial, which comes again.
+    component = CodeComponent(experiment, routine, piece.name, codeType="Py")
+    start, frames = setup.span(piece)
+    until = "True" if frames is None else f"frameN < {start + frames}"
+    radius = setup.rig.pixels(2 * float(setup.settings[piece.radius])) / 2
+    asked = "looks" if piece.piece == "look" else "holds"
+    call = f"session.{asked}({radius:.3f}, {start} <= frameN and {until}, {until})"
+    component.params["Each Frame"].val = f"if {call}:\n    continueRoutine = False\n"
+    return component
+
+
+def _reward(experiment: Any, routine: str, piece: Piece, setup: Setup) -> Any:
+    from psychopy.experiment.components.code import CodeComponent
+
+    component = CodeComponent(experiment, routine, piece.name, codeType="Py")
+    component.params["Begin Routine"].val = "session.reward_if_right()\n"
+    return component
+
+
 def _every_repeat(component: Any, *names: str) -> Any:
     for name in names:
         component.params[name].updates = "set every repeat"
@@ -206,6 +228,9 @@ PIECES: dict[str, Callable[[Any, str, Piece, Setup], Any]] = {
     "sound": _sound,
     "blank": _blank,
     "image": _image,
+    "look": _gaze,
+    "hold": _gaze,
+    "reward": _reward,
     "fixation": _fixation,
     "photodiode_on": _photodiode("#ffffff"),
     "photodiode_off": _photodiode("#000000"),

@@ -16,6 +16,7 @@ SKIPS = {
     "participant_known": "session.participant is not None",
     "headphone_known": "session.headphone_known",
     "trial_over": "session.skips",
+    "no_time_out": "not session.times_out",
     "practice_known": "session.practice_known",
 }
 
@@ -36,7 +37,8 @@ class Piece(ProtocolPart):
 
     In an experiment made of trials an image or a sound holds what stands in a ``slot``; ``at`` moves an image, in degrees right of
     and above the place of the images. A choice has ``options``, the keys of each answer, or those of the design, ``numbered``
-    from 1; it may be made by a ``click`` on pieces. A slider has ``ticks`` and ``labels``. ``stores`` says which column the answer goes into.
+    from 1; it may be made by a ``click`` on pieces. A slider has ``ticks`` and ``labels``. The gaze is awaited
+    (look) or must stay (hold) within a ``radius`` of the centre. ``stores`` says which column the answer goes into.
     """
 
     piece: str
@@ -56,6 +58,7 @@ class Piece(ProtocolPart):
     ticks: tuple[float, ...] = Field(default=(), max_length=101)
     labels: tuple[str, ...] = Field(default=(), max_length=101)
     stores: Literal["response", "confidence"] = "response"
+    radius: str = ""
     plays: Literal["", "level"] = ""
     repeat: bool = False
     after: str = ""
@@ -78,7 +81,9 @@ class Step(ProtocolPart):
     """
 
     routine: str = ""
-    loop: Literal["", "blocks", "trials", "headphone_trials", "practice_trials", "main_trials", "word_pages"] = ""
+    loop: Literal[
+        "", "blocks", "trials", "headphone_trials", "practice_trials", "main_trials", "word_pages", "rounds"
+    ] = ""
     part: str = ""
     inner: bool = False
     each: tuple[Step, ...] = ()

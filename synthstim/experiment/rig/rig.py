@@ -8,6 +8,7 @@ from pathlib import Path
 from pydantic import Field
 
 from synthstim.errors import InputError
+from synthstim.experiment.rig.eye_tracker import EyeTracker
 from synthstim.experiment.rig.markers import Markers, MarkersOff
 from synthstim.experiment.rig.monitor import Monitor, Photodiode
 from synthstim.experiment.rig.responses import KeysOnly, Responses
@@ -35,6 +36,7 @@ class Rig(Section):
     sound: Speakers = Speakers()
     responses: Responses = KeysOnly(kind="keys")
     reward: Reward | None = None
+    eye_tracker: EyeTracker | None = None
     subject: str = Field(default="", max_length=200)
 
     @property

@@ -11,6 +11,7 @@ from typing import Any
 from .answers import Given, is_right, question_of
 from .checksums import sha256_of
 from .completion import NumberEntry
+from .gaze import LOOKS_AWAY, Gaze
 from .hearing import Hearing
 from .imagined import imagined_answer
 from .loudness import too_loud
@@ -37,13 +38,15 @@ class TrialSession(Session):
         participant: the number; None until it is known.
         headphone_known: whether the headphone check was complete before this run.
         practice_known: whether the practice was.
-        skips: whether the trial at hand is left out, because its staircase has ended.
+        skips: whether what remains of the trial is left out: its staircase has ended, or the gaze has left.
+        times_out: whether the trial ends with a pause: it was aborted, or the answer was wrong.
     """
 
     def __init__(self, directory: str | Path) -> None:
         super().__init__(directory)
         self.participant: int | None = None
-        self.headphone_known = self.practice_known = self.skips = False
+        self.headphone_known = self.practice_known = self.skips = self.times_out = self._aborted = False
+        self._gaze: Gaze | None = None
         self._by_file = {stimulus["file"]: stimulus for stimulus in self.stimuli}
         self._participants = Participants(self.directory, self.manifest)
         self._given = self._participants.given(self.settings)
@@ -134,7 +137,9 @@ class TrialSession(Session):
                 )
         # A copy: a trial that is aborted comes again, and begins again.
         self._planned, self._slots, self._answers = dict(planned), {}, {}
-        self._chosen, self.skips = {}, False
+        self._chosen, self.skips, self.times_out, self._aborted = {}, False, False, False
+        if self._gaze is not None:
+            self._gaze.imagine(self._attempts_of(planned) == 0 and int(trial) % LOOKS_AWAY == LOOKS_AWAY - 1)
         if self._shows:
             self._showing.begin()
             self._missed_before = self._showing.missed
@@ -174,6 +179,37 @@ class TrialSession(Session):
     def silence(self) -> None:
         """End what sounds still."""
         self._hearing.silence()
+
+    def looks(self, radius_px: float, due: bool, in_time: bool) -> bool:
+        """Whether the gaze has come within a radius; a trial that it does not come to in time is aborted."""
+        if self._gaze is None or self.skips or not (due or not in_time):
+            return False
+        if in_time and self._gaze.within(radius_px):
+            return True
+        if not in_time:
+            self._abort()
+        return not in_time
+
+    def holds(self, radius_px: float, due: bool, in_time: bool) -> bool:
+        """Whether the gaze has left a radius, while it was to stay there: then the trial is aborted."""
+        if self._gaze is None or self.skips or not due or self._gaze.within(radius_px):
+            return False
+        self._abort()
+        return True
+
+    def reward_if_right(self) -> None:
+        """Give a reward, but for a trial that was aborted, not answered, or answered wrongly."""
+        if self._planned is None or self.skips:
+            return
+        answer, right = self._answers.get("response"), self._planned[RIGHT]
+        wrong = right != MISSING and (answer is None or not is_right(answer.value, right, self.manifest))
+        self.times_out = wrong
+        if not wrong:
+            self.reward()
+
+    def rounds(self) -> int:
+        """How often the trials that were aborted come again, at most."""
+        return int(self.manifest["settings"].get("rounds", 1))
 
     def ask(self, piece: str, *, later: bool = False) -> None:
         """Begin to wait for the answer to a question: from the routine's first flip on, or later."""
@@ -255,13 +291,13 @@ class TrialSession(Session):
 
                 self._experiment.status = FINISHED
 
-    def end_trial(self, *, aborted: bool = False) -> None:
+    def end_trial(self) -> None:
         """Write the trial down."""
         planned, self._planned = self._planned, None
-        if planned is None or self.skips:
+        if planned is None or (self.skips and not self._aborted):
             self.skips = False
             return
-        columns = self._row(planned, aborted=aborted)
+        columns = self._row(planned, aborted=self._aborted)
         if self._tracks is not None and planned["track"] != MISSING and columns["correct"] is not None:
             columns |= self._tracks.answer(planned["track"], self._chosen["level"], bool(columns["correct"]))
         self._log.answer(
@@ -273,6 +309,8 @@ class TrialSession(Session):
     # What the base asks for.
 
     def _open(self, stem: str) -> dict[str, Any]:
+        if (tracker := self.settings["eye_tracker"]) is not None:
+            self._gaze = Gaze(tracker, self._window)
         if self._shows:
             self._showing.open(stem, self._window)
             facts: dict[str, Any] = {}
@@ -287,6 +325,8 @@ class TrialSession(Session):
         if not self._shows:
             self._hearing.silence()
         facts = self._showing.close() if self._shows else self._hearing.facts
+        if self._gaze is not None:
+            self._gaze.close()
         if self._trials is None:
             return facts | {"status": "stopped early"}
         log = self._trials
@@ -352,6 +392,14 @@ class TrialSession(Session):
             {"": stimulus["stimulus_id"], "sha256": stimulus["sha256"], LEVEL_COLUMN: stimulus.get("level_db_spl")}
         )
         return stimulus
+
+    def _abort(self) -> None:
+        self._begin()
+        self.skips = self.times_out = self._aborted = True
+
+    def _attempts_of(self, planned: Mapping[str, Any]) -> int:
+        """How often a trial was aborted."""
+        return sum(row["status"] == ABORTED and row["trial"] == str(planned["trial"]) for row in self._log.rows)
 
     def _begin(self) -> None:
         """Put the trial on the disk, before the first of its stimuli."""

@@ -51,6 +51,14 @@ def prepare_trials(request: ExportRequest, directory: Path) -> Prepared:
         raise InputError(f"{protocol.name} takes the stimuli of a set", "give one")
     if request.labels is not None or request.answers is not None:
         raise InputError(f"{protocol.name} asks for no words of a list", "leave labels and answers out")
+    if protocol.aborts and setup.rig.eye_tracker is None:
+        raise InputError(
+            f"{protocol.name} watches the gaze, and the rig has no eye_tracker",
+            "add it to rig.yaml; eye_tracker: {kind: mouse} tries it without one",
+            code="missing",
+        )
+    if setup.settings["practice_trials"] and not used_routines(protocol.flow, setup, "practice_trials"):
+        raise InputError(f"practice_trials={setup.settings['practice_trials']} given; {protocol.name} has no practice", "set practice_trials=0")
     require_modality(source, protocol.modality, protocol.name)
     if protocol.modality == "image":
         check_options(setup.settings, setup.rig)
@@ -109,7 +117,7 @@ def prepare_trials(request: ExportRequest, directory: Path) -> Prepared:
         | _looks(setup, entries),
         background=background_of(setup) if protocol.modality == "image" else SOUND_BACKGROUND,
         screen_matters=protocol.modality == "image",
-        notes=_notes(pool, design, pairs),
+        notes=(*_notes(pool, design, pairs), *_without_reward(protocol, setup)),
         protocol=protocol,
     )
 
@@ -222,6 +230,11 @@ def _length(plans: Sequence[Sequence[PlannedTrial]], trial_s: float) -> dict[str
     main = max(sum(trial.phase in ("main", "catch") for trial in plan) for plan in plans)
     practice = sum(trial.phase == "practice" for trial in plans[0])
     return {"n_trials": main, "n_practice": practice, "minutes": f"{(_PAGES_S + (main + practice) * trial_s) / 60:.1f}"}
+
+
+def _without_reward(protocol: Protocol, setup: Setup) -> tuple[str, ...]:
+    rewards = any(piece.piece == "reward" for routine in protocol.routines.values() for piece in routine.pieces)
+    return ("the rig has no reward: none is given",) * (rewards and setup.rig.reward is None)
 
 
 def _notes(pool: Pool, design: Design, pairs: Sequence[Pair]) -> tuple[str, ...]:
