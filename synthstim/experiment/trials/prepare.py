@@ -58,7 +58,10 @@ def prepare_trials(request: ExportRequest, directory: Path) -> Prepared:
             code="missing",
         )
     if setup.settings["practice_trials"] and not used_routines(protocol.flow, setup, "practice_trials"):
-        raise InputError(f"practice_trials={setup.settings['practice_trials']} given; {protocol.name} has no practice", "set practice_trials=0")
+        raise InputError(
+            f"practice_trials={setup.settings['practice_trials']} given; {protocol.name} has no practice",
+            "set practice_trials=0",
+        )
     require_modality(source, protocol.modality, protocol.name)
     if protocol.modality == "image":
         check_options(setup.settings, setup.rig)
