@@ -144,7 +144,8 @@ def test_every_protocol_runs_to_its_end(name: str, sets: dict[str, Path], displa
     if ran.manifest["modality"] == "image":
         images_were_shown_as_planned(ran, read_protocol(name))
         screens_hold_the_files(ran)
-    answers_are_analysed(ran)
+    if ran.manifest["asks"]:
+        answers_are_analysed(ran)
 
 
 @pytest.mark.parametrize("folder", sorted(OWN.iterdir()), ids=lambda path: path.name)
