@@ -4,6 +4,7 @@ from synthstim.cli import making  # isort: skip - help lists commands in the ord
 from synthstim.cli import experiments  # isort: skip
 from synthstim.cli import presenting  # isort: skip
 from synthstim.cli import listing  # isort: skip
+from synthstim.cli import rigs  # isort: skip
 from synthstim.cli import fitting, looping, online, simulation, tools
 from synthstim.cli.app import app, main
 
@@ -17,6 +18,7 @@ __all__ = [
     "making",
     "online",
     "presenting",
+    "rigs",
     "simulation",
     "tools",
 ]
