@@ -12,6 +12,7 @@ from loop_fixture import answer, begin, network
 from production_fixture import write_small
 from simulated_listeners import simulate_trials, write_experiment
 from test_presented import log_run, record
+from trials_fixture import exported
 
 from synthstim.analysis import Condition, Study
 from synthstim.encoding import fit_sites, load_fit, save_fit
@@ -42,6 +43,8 @@ def lay_examples(desk: Path) -> Path:
     record(log_run(experiment), desk)
     design = Study((Condition("natural"), Condition("conv1", "net", "conv1")), ("ay", "bee", "sea", "dee"), 4, 2)
     write_experiment(design, simulate_trials(design, {"natural": 0.9, "conv1": 0.5}, trials=4, seed=1), desk / "words")
+    (parts := desk.with_name("oddity_parts")).mkdir()
+    exported(parts, participants=8).rename(desk / "oddity")
     (desk / "my_gratings").mkdir()
     for number, values in enumerate(np.random.default_rng(0).random((3, 3, 48, 48), dtype=np.float32)):
         write_png(desk / "my_gratings" / f"{number}.png", values)

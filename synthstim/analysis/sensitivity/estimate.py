@@ -67,7 +67,7 @@ def estimate_sensitivity(model: TaskModel, tally: AnswerCounts, answers: int = 2
         >>> from synthstim.analysis.sensitivity import models_of
         >>> found = estimate_sensitivity(models_of("yes_no", 2)[0], AnswerCounts(100, 75, 50, 40, 50, 15))
         >>> round(found.value, 2), round(found.bias, 2)
-        (1.33, -0.16)
+        (1.33, -0.15)
     """
     if not tally.trials:
         return Estimate(math.nan)
