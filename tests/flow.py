@@ -19,6 +19,7 @@ ROOMS: list[dict[str, str]] = [
     },
     {"kinds": "those lists: goals, models, readers, ..."},
     {
+        "recipe.calibration": "levels at the ear",
         "recipe.expected": "what a schema expects, in words",
         "recipe.fields": "fields of recipes",
         "recipe.problems": "mistakes with their file and line",

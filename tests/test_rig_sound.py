@@ -16,10 +16,13 @@ from experiment_fixture import RIG, write_rig
 from experiment_sounds import STAGES, WORDS, make_sounds
 
 from synthstim.errors import InputError
-from synthstim.experiment import export_experiment, read_rig, run_experiment
+from synthstim.experiment import DEFAULT_RIG, Rig, export_experiment, read_rig, run_experiment
 from synthstim.experiment.rig.sound import Speakers
 from synthstim.experiment.runtime.loudness import CEILING_DB_SPL, loudest_dbfs, too_loud
-from synthstim.modalities.sound.calibration import Calibration
+from synthstim.experiment.sounds.levels import calibration_notes
+from synthstim.production import make
+from synthstim.recipe import Recipe
+from synthstim.recipe.calibration import LOUDEST_DB_SPL, Calibration
 
 NOISE = "{db_spl: 80, at_dbfs: -26, signal: pink noise}"
 BARE = RIG.splitlines()[0] + "\n"
@@ -139,3 +142,62 @@ def test_a_rig_reads_its_sound(tmp_path: Path) -> None:
     )
     assert rig.sound.dbfs_of(65) == -41
     assert rig.sound.db_spl_of(-41) == 65
+
+
+RECIPE: dict[str, Any] = {
+    "observer": {"name": "cochleagram", "duration_s": 0.3},
+    "calibration": {"db_spl": 80, "at_dbfs": -26, "signal": "pink noise"},
+    "level_db_spl": 65,
+    "stimuli": [
+        {"name": "up", "kind": "controller", "goal": "drive", "unit": {"layer": "cochleagram", "channel": 80}, "evaluations": 3},
+    ],
+}  # fmt: skip
+
+
+def with_limit(**limit: Any) -> dict[str, Any]:
+    return RECIPE | {"stimuli": [RECIPE["stimuli"][0] | {"constraints": limit}]}
+
+
+@pytest.mark.parametrize(
+    ("recipe", "said"),
+    [
+        (RECIPE | {"calibration": None}, "level_db_spl needs calibration"),
+        (RECIPE | {"level_dbfs": -30}, "are both given"),
+        (RECIPE | {"level_db_spl": 101}, "level_db_spl"),
+        (RECIPE | {"level_db_spl": 99, "calibration": {"db_spl": 60, "at_dbfs": -10, "signal": "pink noise"}}, "29.0 dB re full"),
+        (with_limit(level_db_spl=60) | {"calibration": None, "level_db_spl": None}, "constraints.level_db_spl needs calibration"),
+        (with_limit(level_db_spl=60, level_dbfs=-30), "goes without level_dbfs"),
+    ],
+)  # fmt: skip
+def test_levels_that_a_recipe_may_not_ask_for(recipe: dict[str, Any], said: str) -> None:
+    with pytest.raises(InputError) as error:
+        Recipe.from_dict({name: value for name, value in recipe.items() if value is not None})
+    assert said in str(error.value)
+
+
+def test_a_recipe_says_levels_at_the_ear_and_reads_the_same_again() -> None:
+    recipe = Recipe.from_dict(with_limit(level_db_spl=60))
+    assert recipe.level_dbfs == -41
+    again = Recipe.from_text(recipe.text)
+    assert (again.level_dbfs, again.level_db_spl) == (-41, 65)
+    limit: Any = again.stimuli[0].constraints
+    assert recipe.dbfs_of(limit.level_db_spl) == -46
+    assert LOUDEST_DB_SPL == CEILING_DB_SPL
+
+
+def test_sounds_are_made_at_the_level_asked_for_and_a_rig_that_differs_is_told(tmp_path: Path) -> None:
+    pool = tmp_path / "pool"
+    pool.mkdir()
+    generator = np.random.default_rng(0)
+    for number in range(30):
+        soundfile.write(pool / f"{number}.wav", 0.1 * generator.standard_normal(6600), 20000)
+    made = make(Recipe.from_dict(RECIPE | {"pool": "pool"}, tmp_path), tmp_path / "set")
+    assert made.table["level_dbfs"].to_numpy() == pytest.approx(-41, abs=0.01)
+    assert made.provenance["calibration"]["db_spl"] == 80
+    rig = Rig(
+        monitor=DEFAULT_RIG.monitor,
+        sound=Speakers(calibration=Calibration(db_spl=83, at_dbfs=-26, signal="pink noise")),
+    )
+    assert "3.0 dB louder" in calibration_notes(rig, made.provenance)[0]
+    assert calibration_notes(rig, {}) == ()
+    assert "nobody knows" in calibration_notes(DEFAULT_RIG, made.provenance)[0]

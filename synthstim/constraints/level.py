@@ -5,12 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 from torch import Tensor
+from typing_extensions import Self
 
 from synthstim.constraints.base import SILENCE, Limit
 from synthstim.errors import InputError
+from synthstim.recipe.calibration import LOUDEST_DB_SPL
 from synthstim.recipe.fields import Section
+from synthstim.recipe.problems import raise_problems
 
 
 class LevelOptions(Section):
@@ -18,9 +21,17 @@ class LevelOptions(Section):
 
     Attributes:
         level_dbfs: root mean square in dB re full scale; by default the recipe's; ``free`` sets none.
+        level_db_spl: that level at the ear instead, by the recipe's calibration.
     """
 
     level_dbfs: Annotated[float, Field(ge=-120, lt=0)] | Literal["free"] | None = None
+    level_db_spl: float | None = Field(default=None, ge=0, le=LOUDEST_DB_SPL)
+
+    @model_validator(mode="after")
+    def _one_level(self) -> Self:
+        if self.level_db_spl is not None and self.level_dbfs is not None:
+            raise_problems([(("level_db_spl",), "goes without level_dbfs: remove one of them")])
+        return self
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,6 +64,8 @@ class Level:
 def _make(asked: LevelOptions, input: object, recipe: Any) -> Level | None:
     if asked.level_dbfs == "free":
         return None
+    if asked.level_db_spl is not None:
+        return Level(rms_dbfs=recipe.dbfs_of(asked.level_db_spl))
     return Level(rms_dbfs=recipe.level_dbfs if asked.level_dbfs is None else asked.level_dbfs)
 
 

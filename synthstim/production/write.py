@@ -193,6 +193,8 @@ def provenance(
         "fit": recipe.fit,
         "coding": shown.modality.coding,
         **{name: getattr(recipe, name) for name in shown.modality.reading},
+        **({"calibration": recipe.calibration.model_dump(exclude_none=True)} if recipe.calibration else {}),
+        **({"level_db_spl": recipe.level_db_spl} if recipe.level_db_spl is not None else {}),
         "match_convention": "dB = -20 log10(|features - reference features| / |reference features|)",
         "criteria": recipe.criteria.model_dump(),
         "pool": measurer.pool.facts(),

@@ -13,6 +13,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, PrivateAttr, Valida
 from typing_extensions import Self
 
 from synthstim.errors import InputError
+from synthstim.recipe.calibration import LOUDEST_DB_SPL, Calibration
 from synthstim.recipe.controls import Controls, ControlsSpec, reserved
 from synthstim.recipe.entries import Entries
 from synthstim.recipe.expected import Expected
@@ -113,6 +114,8 @@ class Recipe(Section):
         seed: from which each stimulus derives its own; see :func:`synthstim.recipe.expand`.
         fit: how files are brought to the observer's size or duration.
         level_dbfs: root mean square to which sounds are brought, in dB re full scale.
+        level_db_spl: that level at the ear instead, by the ``calibration``; level_dbfs is then what it comes to.
+        calibration: of the rig that will play the set: ``sound.calibration`` of its rig.yaml, copied here so that the recipe says all.
         channel: of sounds with several: left, right or mean; None wants mono files.
         pool: natural images or sounds to compare with: a folder.
         criteria: when a stimulus passes.
@@ -137,6 +140,8 @@ class Recipe(Section):
     seed: int = Field(default=0, ge=0, le=2**63 - 1)
     fit: Literal["crop", "pad", "stretch", "exact"] = "crop"
     level_dbfs: float = Field(default=DEFAULT_LEVEL_DBFS, ge=-120, lt=0)
+    level_db_spl: float | None = Field(default=None, ge=0, le=LOUDEST_DB_SPL)
+    calibration: Calibration | None = None
     channel: Literal["left", "right", "mean"] | None = None
     pool: FileOrFolderPath | None = None
     criteria: Criteria = Criteria()
@@ -164,6 +169,38 @@ class Recipe(Section):
         raise_problems(self._control_problems())
         raise_problems(self._series_problems())
         return self
+
+    @model_validator(mode="after")
+    def _levels_at_the_ear(self) -> Self:
+        asked: list[tuple[Location, float | None]] = [(("level_db_spl",), self.level_db_spl)]
+        for index, entry in enumerate(self.stimuli):
+            limit = getattr(entry.constraints, "level_db_spl", None)
+            asked.append((("stimuli", index, "constraints", "level_db_spl"), limit))
+        raise_problems(
+            (place, why) for place, level in asked if level is not None and (why := self._level_problem(place, level))
+        )
+        if self.level_db_spl is not None:
+            # Frozen for everybody else; the text of the recipe keeps what was asked for.
+            object.__setattr__(self, "level_dbfs", self.dbfs_of(self.level_db_spl))
+        return self
+
+    def _level_problem(self, place: Location, level: float) -> str:
+        if self.calibration is None:
+            return "needs calibration: copy sound.calibration of rig.yaml into the recipe, or give level_dbfs"
+        if place == ("level_db_spl",) and "level_dbfs" in self.model_fields_set:
+            return "and level_dbfs are both given: remove one of them"
+        if not -120 <= self.dbfs_of(level) < 0:
+            most = self.calibration.db_spl_of(0)
+            return f"is {level:g}, which is {self.dbfs_of(level):.1f} dB re full scale: give less than {most:g}, and not much less"
+        return ""
+
+    def dbfs_of(self, db_spl: float) -> float:
+        """The level re full scale of a level at the ear, by the recipe's calibration."""
+        if self.calibration is None:
+            raise InputError(
+                f"a level of {db_spl:g} dB SPL given in a recipe without calibration", "add it", code="missing"
+            )
+        return self.calibration.dbfs_of(db_spl)
 
     def _series_problems(self) -> Iterator[tuple[Location, str]]:
         names = [entry.name.lower() for entry in self.series]

@@ -7,7 +7,7 @@ from pydantic import Field
 from synthstim.errors import InputError
 from synthstim.experiment.rig.markers import NAME
 from synthstim.experiment.runtime.loudness import CEILING_DB_SPL
-from synthstim.modalities.sound.calibration import Calibration
+from synthstim.recipe.calibration import Calibration
 from synthstim.recipe.fields import Section
 
 UNCALIBRATED = "measure a noise of known level at the ear and write sound.calibration into rig.yaml (docs/rig.md), or give level_dbfs"

@@ -11,6 +11,9 @@ from synthstim.experiment.rig import Rig
 from synthstim.experiment.runtime.loudness import too_loud
 from synthstim.experiment.sounds.tones import FREQUENCY_HZ
 
+# Calibrations of one rig on two days differ by less.
+SAME_DB = 0.5
+
 
 def sound_settings(rig: Rig) -> dict[str, Any]:
     """What settings.json says of the sound: device, rate, check, and the levels that the script holds to."""
@@ -55,6 +58,24 @@ def check_sounds(rig: Rig, directory: Path, entries: Iterable[Mapping[str, Any]]
         )
     if said := too_loud(directory, [entry["file"] for entry in entries], sound_settings(rig)):
         raise InputError(said, "make the sounds softer: the limit is on their loudest 125 ms", code="too-large")
+
+
+def calibration_notes(rig: Rig, provenance: Mapping[str, Any]) -> tuple[str, ...]:
+    """What to say where a set was made for levels at the ear that are others on this rig."""
+    if not (made_for := provenance.get("calibration")):
+        return ()
+    meant = made_for["db_spl"] - made_for["at_dbfs"]
+    if rig.sound.calibration is None:
+        return (
+            "the set was made for levels at the ear, but this rig has no calibration: nobody knows what they are here",
+        )
+    off = rig.sound.calibration.db_spl_of(0) - meant
+    if abs(off) < SAME_DB:
+        return ()
+    return (
+        f"the set was made for {meant:g} dB SPL at full scale, this rig has {meant + off:g}: its sounds are"
+        f" {abs(off):.1f} dB {'louder' if off > 0 else 'softer'} than was asked for",
+    )
 
 
 def at_the_ear(rig: Rig, entries: Iterable[dict[str, Any]]) -> None:

@@ -19,7 +19,7 @@ from synthstim.experiment.sounds import tones
 from synthstim.experiment.sounds.files import SoundFiles, copy_sounds, make_tones, mean_level
 from synthstim.experiment.sounds.headphones import FACTS, TONES, manifest_of
 from synthstim.experiment.sounds.labels import answer_words, labels_of
-from synthstim.experiment.sounds.levels import at_the_ear, check_sounds, level_facts, sound_settings
+from synthstim.experiment.sounds.levels import at_the_ear, calibration_notes, check_sounds, level_facts, sound_settings
 from synthstim.experiment.sounds.orders import COLUMNS, HEARD, participants_trials
 from synthstim.experiment.sounds.roles import Material, assign_roles
 from synthstim.experiment.sounds.sound_set import measured, read_sound_set
@@ -85,6 +85,7 @@ def prepare_listening(request: ExportRequest, directory: Path) -> Prepared:
         },
         background=BACKGROUND,
         screen_matters=False,
+        notes=calibration_notes(rig, request.source.provenance if request.source is not None else {}),
     )
 
 

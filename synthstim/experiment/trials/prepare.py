@@ -23,7 +23,7 @@ from synthstim.experiment.prepared import ExportRequest, Prepared, require_modal
 from synthstim.experiment.protocol import Protocol
 from synthstim.experiment.sounds.files import SoundFiles, make_tones, mean_level
 from synthstim.experiment.sounds.headphones import FACTS, TONES, headphone_trials, manifest_of
-from synthstim.experiment.sounds.levels import at_the_ear, check_sounds, level_facts, sound_settings
+from synthstim.experiment.sounds.levels import at_the_ear, calibration_notes, check_sounds, level_facts, sound_settings
 from synthstim.experiment.sounds.tones import LOUDEST_DBFS
 from synthstim.experiment.trials.answers import with_numbered
 from synthstim.experiment.trials.columns import meanings
@@ -120,7 +120,11 @@ def prepare_trials(request: ExportRequest, directory: Path) -> Prepared:
         | _looks(setup, entries),
         background=background_of(setup) if protocol.modality == "image" else SOUND_BACKGROUND,
         screen_matters=protocol.modality == "image",
-        notes=(*_notes(pool, design, pairs), *_without_reward(protocol, setup)),
+        notes=(
+            *_notes(pool, design, pairs),
+            *_without_reward(protocol, setup),
+            *calibration_notes(setup.rig, source.provenance),
+        ),
         protocol=protocol,
     )
 

@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 import math
+from bisect import bisect
 from itertools import pairwise
 from typing import Annotated, Literal
 
-import numpy as np
 from pydantic import Field, model_validator
 
 from synthstim.recipe.fields import Section
 from synthstim.recipe.problems import problem
 
-_List = Annotated[tuple[float, ...], Field(strict=False, min_length=2)]
+# No level above may be asked for: it is damaging within a quarter of an hour or so.
+LOUDEST_DB_SPL = 100.0
+_Frequencies = Annotated[tuple[Annotated[float, Field(gt=0, le=200_000)], ...], Field(strict=False, min_length=2)]
+_Levels = Annotated[tuple[Annotated[float, Field(ge=0, le=140)], ...], Field(strict=False, min_length=2)]
 
 
 class MeasuredResponse(Section):
     """Level of tones of one amplitude at several frequencies, in dB SPL, the tones being at the calibration's ``at_dbfs``."""
 
-    hz: _List
-    db_spl: _List
+    hz: _Frequencies
+    db_spl: _Levels
 
     @model_validator(mode="after")
     def _check(self) -> MeasuredResponse:
@@ -27,13 +30,16 @@ class MeasuredResponse(Section):
             raise problem(
                 f"has {len(self.hz)} frequencies and {len(self.db_spl)} levels: give each frequency its level"
             )
-        if self.hz[0] <= 0 or any(after <= before for before, after in pairwise(self.hz)):
-            raise problem("has frequencies that do not rise from above 0 Hz: give them in order, each once")
+        if any(after <= before for before, after in pairwise(self.hz)):
+            raise problem("has frequencies that do not rise: give them in order, each once")
         return self
 
     def at(self, hz: float) -> float:
         """The level at a frequency: straight lines over the logarithm of frequency, level beyond the ends."""
-        return float(np.interp(math.log(hz), np.log(self.hz), self.db_spl))
+        after = min(max(bisect(self.hz, hz), 1), len(self.hz) - 1)
+        (low, high), (first, last) = self.hz[after - 1 : after + 1], self.db_spl[after - 1 : after + 1]
+        share = math.log(hz / low) / math.log(high / low)
+        return first + (last - first) * min(max(share, 0.0), 1.0)
 
 
 class Calibration(Section):
