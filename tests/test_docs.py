@@ -6,9 +6,11 @@ from pathlib import Path
 
 import pytest
 import yaml
+from experiment_fixture import photograph
 from typer.testing import CliRunner
 
 from synthstim.cli import app
+from synthstim.stimulus_set import SetWriter
 
 DOCS = Path(__file__).parents[1] / "docs"
 
@@ -35,3 +37,25 @@ def test_networks_of_ones_own_go_the_documented_way(tmp_path, monkeypatch):
 @pytest.mark.parametrize("option", ["--allow-code", "--observer", "--weights"])
 def test_options_that_it_names_exist(option):
     assert option in CliRunner().invoke(app, ["check", "--help"], env={"COLUMNS": "200"}).output
+
+
+def test_the_rig_of_the_documentation_is_shown_and_exported_for(tmp_path, monkeypatch):
+    text = (DOCS / "rig.md").read_text(encoding="utf-8")
+    luminance, sites = re.findall(r"```tsv\n(.*?)```", text, re.S)
+    (tmp_path / "rig.yaml").write_text(re.search(r"```yaml\n(.*?)```", text, re.S)[1], encoding="utf-8")
+    (tmp_path / "luminance.tsv").write_text(luminance, encoding="utf-8")
+    (tmp_path / "sites.tsv").write_text(sites, encoding="utf-8")
+    writer = SetWriter(tmp_path / "my_set")
+    for site in ("v4_a", "v4_b"):
+        writer.add(f"{site}_up", photograph("coffee", (64, 64)), kind="controller", unit=site, status="passed")
+    writer.commit({"versions": {"synthstim": "0.1.0"}})
+    monkeypatch.chdir(tmp_path)
+    shown = CliRunner().invoke(app, ["rig", "show"], catch_exceptions=False)
+    assert shown.exit_code == 0, shown.output
+    assert "measured at 9 levels" in shown.output
+    words = next(line.split()[1:] for line in text.splitlines() if line.startswith("    synthstim export"))
+    done = CliRunner().invoke(app, [*words, "--table", "sites.tsv"], catch_exceptions=False)
+    assert done.exit_code == 0, done.output
+    page = (tmp_path / "tonight" / "README.md").read_text(encoding="utf-8")
+    for needed in ("measured at 9 levels, from 0.31 to 110.5 cd/m2", "2 places of their own", "Parallel port 0x378"):
+        assert needed in page
