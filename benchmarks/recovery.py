@@ -8,6 +8,7 @@ Every experiment is drawn by the rule of its task, observation by observation, a
 from __future__ import annotations
 
 import argparse
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -22,6 +23,8 @@ from synthstim.analysis.psychometric import fit_curve
 from synthstim.analysis.sensitivity.models import TASKS, models_of
 from synthstim.analysis.sensitivity.tables import sensitivity_by_condition, sensitivity_by_participant
 from synthstim.analysis.simulated import Skill, balanced_plan, simulate_answers, study_of
+from synthstim.experiment.design.method import QuestPlusMethod, UpDownMethod, WeightedMethod
+from synthstim.experiment.runtime.adaptive import Track
 
 SENSITIVITIES = {"0.5": 0.5, "1": 1.0, "1.5": 1.5, "2.5": 2.5}
 PARTICIPANTS, TRIALS, SPREAD = 15, 60, 0.3
@@ -70,6 +73,42 @@ def recover_thresholds(experiments: int, *, trials: int = 40, guess: float = 0.5
     }  # fmt: skip
 
 
+def recover_tracks(experiments: int, *, trials: int = 60, sd: float = 0.15) -> pd.DataFrame:
+    """Bias and coverage of thresholds where answers choose the levels: what the rule itself finds, and the fit to its answers."""
+    levels, generator = [round(0.05 * step, 2) for step in range(21)], np.random.default_rng(1)
+    candidates = [{"level": level, "pair": "p", "a": "a", "b": "b", "c": "c"} for level in levels]
+    shared: dict[str, Any] = {"over": "level", "easier": "high", "trials": trials}
+    # Three right answers in a row settle where their probability is a half.
+    methods = {
+        "staircase, 3 down 1 up": (UpDownMethod(kind="staircase", **shared), 0.5 ** (1 / 3)),
+        "weighted, 3 to 1": (WeightedMethod(kind="weighted", **shared), 0.75),
+        "QUEST+": (QuestPlusMethod(kind="questplus", **shared), 0.75),
+    }
+    rows = []
+    for name, (method, proportion) in methods.items():
+        # Of 2 % lapses, as QUEST+ supposes.
+        reached = (proportion - 0.5) / 0.48
+        true = 0.5 + sd * stats.norm.ppf(reached)
+        found = []
+        for run in range(experiments):
+            track, shown, right = Track(method.rule(levels, 0, 0.5), candidates, str(run)), [], []
+            while not track.finished:
+                level = track.next()["level"]
+                right.append(bool(generator.random() < 0.5 + 0.48 * stats.norm.cdf((level - 0.5) / sd)))
+                shown.append(level)
+                own = track.answer(right[-1])["track_threshold"]
+            curve = fit_curve(shown, right, guess=0.5, target=reached, span=(0, 1), falls=False)
+            if curve is not None and own is not None:
+                found.append((own, curve.threshold, curve.interval[0] <= true <= curve.interval[1]))
+        owns, fitted, covered = map(np.array, zip(*found, strict=True))
+        # QUEST+ has the middle of the function.
+        own_true = 0.5 if name == "QUEST+" else true
+        rows.append(
+            (name, len(found), owns.mean() - own_true, owns.std(), fitted.mean() - true, fitted.std(), covered.mean())
+        )
+    return pd.DataFrame(rows, columns=["rule", "runs", "own_bias", "own_sd", "fit_bias", "fit_sd", "fit_covers"])
+
+
 def recover_proportions(experiments: int) -> pd.DataFrame:
     """Coverage of the proportions' intervals, of participants who differ."""
     study = Study(
@@ -94,6 +133,7 @@ def main() -> None:
     print(
         f"{experiments} experiments of {PARTICIPANTS} participants, {TRIALS} trials a condition, d' with a spread of {SPREAD}\n"
     )
+    print(f"adaptive, one participant, 60 answers\n{recover_tracks(experiments).round(4).to_string(index=False)}\n")
     for task in TASKS:
         answers = len(study_of(task, ["one"]).answers)
         for model in models_of(task, answers):

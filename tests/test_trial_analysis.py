@@ -180,7 +180,9 @@ def test_a_staircase_is_analysed_by_its_tracks(tmp_path):
     assert own["track_threshold"] == pytest.approx(last["track_threshold"])
     assert own["reversals"] == last["track_reversals"]
     assert own["trials"] == 40
-    # Two right answers in a row settle where 71 % are right; the fit is between guessing and knowing, at two thirds.
+    # Two right answers in a row settle where 71 % are right.
+    table = found.thresholds
+    assert table["proportion"].to_numpy() == pytest.approx(0.5**0.5 - table["lapse"].to_numpy() * 0.56, abs=0.005)
     assert 22 <= own["threshold"] <= 42
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -9,7 +10,7 @@ import pandas as pd
 
 from synthstim.analysis.answered.columns import answered
 from synthstim.analysis.answered.study import Study, value_of
-from synthstim.analysis.psychometric.curve import FEWEST_LEVELS
+from synthstim.analysis.psychometric.curve import FEWEST_LEVELS, target_of
 from synthstim.analysis.sensitivity.models import models_of
 from synthstim.analysis.sensitivity.tables import shares_noise, signal_answer
 from synthstim.errors import InputError, nearest
@@ -27,6 +28,7 @@ class Levels:
         adaptive: whether a method chose the levels; ``table`` then has what it found itself, ``track_...``.
         span: the levels that there were, if not only those that were given.
         falls: whether a higher level is harder; None where the answers say.
+        target: how far the threshold is on the way from guessing to the upper end: where a staircase settles, else half-way.
         ranks: what the levels stand for, where they are places in an order.
         curves: the functions' names, in the order of the conditions.
     """
@@ -37,6 +39,7 @@ class Levels:
     adaptive: bool = False
     span: tuple[float, float] | None = None
     falls: bool | None = None
+    target: float = 0.5
     ranks: tuple[str, ...] = ()
 
     curves: tuple[str, ...] = ()
@@ -84,12 +87,25 @@ def levels_of(trials: pd.DataFrame, study: Study, over: str | None = None) -> Le
     )  # fmt: skip
     kept = found.notna() if signal is None else found.notna() & (main["right"] == signal)
     guess = study.chance if signal is None else None
-    falls = study.method.get("easier") == "low" if adaptive else None
-    span = study.span if adaptive else None
+    span, falls = (study.span, study.method.get("easier") == "low") if adaptive else (None, None)
+    target = _settles(study) if adaptive else 0.5
     place = {name: at for at, name in enumerate(study.names)}
     curves = table[kept].assign(place=main["condition"].map(place)).groupby("curve")["place"].min()
     order = tuple(map(str, curves.sort_values(kind="stable").index))
-    return Levels(table[kept].reset_index(drop=True), over, guess, adaptive, span, falls, tuple(ranks), order)
+    return Levels(table[kept].reset_index(drop=True), over, guess, adaptive, span, falls, target, tuple(ranks), order)
+
+
+def _settles(study: Study) -> float:
+    """How far on the way from guessing to being right always a staircase settles; half-way for other rules."""
+    rule, settles = study.method, math.nan
+    if rule["kind"] == "staircase" and rule.get("up") == 1:
+        # So many right answers in a row are as likely as not (Levitt 1971).
+        settles = 0.5 ** (1 / int(str(rule["down"])))
+    elif rule["kind"] == "weighted":
+        easier, harder = (int(str(rule[name])) for name in ("step_easier", "step_harder"))
+        settles = easier / (easier + harder)
+    target = target_of(settles, study.chance)
+    return target if target == target else 0.5
 
 
 def _first_of_numbers(study: Study) -> str | None:

@@ -15,7 +15,7 @@ BY_TRACK = {
     "participant": "Participant",
     "curve": "Track of an adaptive method, or what the conditions of the function share",
     "trials": "Answers",
-    "threshold": "Level at the threshold, by psignifit",
+    "threshold": "Level half-way between guessing and the upper end, or where a staircase settles, by psignifit",
     "low": "95 % interval of it, of psignifit's posterior",
     "high": "Its upper end",
     "width": "Width of the function, from 5 to 95 % of its way",
@@ -31,7 +31,7 @@ BY_CURVE = {
     "over": "Column that the levels are of",
     "participants": "Participants who were kept",
     "trials": "Their answers",
-    "threshold": "Level at the threshold of all answers together, by psignifit",
+    "threshold": "The same of all answers together, half-way between guessing and the upper end, or where a staircase settles",
     "low": "95 % interval of it, of psignifit's posterior; answers may vary more than binomial ones",
     "high": "Its upper end",
     "width": "Width of the function, from 5 to 95 % of its way",
@@ -63,7 +63,13 @@ def fit_curves(levels: Levels, kept: pd.Series) -> dict[str, PsychometricCurve]:
         own = table[table["curve"] == name]
         several = own["participant"].nunique() > 1
         curve = fit_curve(
-            own["level"], own["correct"], guess=levels.guess, span=levels.span, falls=levels.falls, dispersed=several
+            own["level"],
+            own["correct"],
+            guess=levels.guess,
+            span=levels.span,
+            falls=levels.falls,
+            target=levels.target,
+            dispersed=several,
         )
         if curve is not None:
             found[name] = curve
@@ -78,7 +84,14 @@ def thresholds_by_participant(levels: Levels, participants: pd.DataFrame) -> pd.
             own = levels.table[(levels.table["participant"] == number) & (levels.table["curve"] == name)]
             if own.empty:
                 continue
-            curve = fit_curve(own["level"], own["correct"], guess=levels.guess, span=levels.span, falls=levels.falls)
+            curve = fit_curve(
+                own["level"],
+                own["correct"],
+                guess=levels.guess,
+                span=levels.span,
+                falls=levels.falls,
+                target=levels.target,
+            )
             fitted = (
                 (curve.threshold, *curve.interval, curve.width, curve.slope, curve.lapse) if curve else (math.nan,) * 6
             )
