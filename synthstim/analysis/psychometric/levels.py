@@ -88,7 +88,7 @@ def levels_of(trials: pd.DataFrame, study: Study, over: str | None = None) -> Le
     kept = found.notna() if signal is None else found.notna() & (main["right"] == signal)
     guess = study.chance if signal is None else None
     span, falls = (study.span, study.method.get("easier") == "low") if adaptive else (None, None)
-    target = _settles(study) if adaptive else 0.5
+    target = _settles(study) if adaptive and signal is None else 0.5
     place = {name: at for at, name in enumerate(study.names)}
     curves = table[kept].assign(place=main["condition"].map(place)).groupby("curve")["place"].min()
     order = tuple(map(str, curves.sort_values(kind="stable").index))
