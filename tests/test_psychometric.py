@@ -141,6 +141,19 @@ def test_yes_is_plotted_where_yes_is_the_answer_and_chance_is_fitted():
     assert levels.table["correct"].all()
 
 
+def test_a_threshold_beyond_the_levels_is_said():
+    low = table()
+    low = low.assign(correct=(low["trial"] % 2 == 0), response=np.where(low["trial"] % 2 == 0, "first", "second"))
+    found = analyse_trials(low, STUDY)
+    assert [name for name, curve in found.curves.items() if not curve.inside] == [
+        name
+        for name in "ab"
+        if f"The threshold of {name} lies beyond the levels that were given: it is a guess." in found.notes
+    ]
+    few = low.groupby(["participant", "condition"]).head(2)
+    assert "Too few levels or answers for a psychometric function: a, b." in analyse_trials(few, STUDY).notes
+
+
 def test_thresholds_of_participants_and_of_the_group_are_tables():
     found = analyse_trials(table(), STUDY)
     assert found.thresholds["curve"].tolist() == ["a", "b"]

@@ -187,6 +187,7 @@ def analyse_trials(trials: Trials | pd.DataFrame, study: Study, *, over: str | N
     each = sensitivity_by_participant(table, participants, study)
     counted = times_of(table, participants)
     levels = levels_of(table, study, over) if measure is not None and measure.is_proportion else None
+    fitted = {} if levels is None else _fitted(levels, participants)
     return Analysis(
         study=study, trials=table, participants=participants, measure=measure, by_participant=cells, by_condition=groups,
         sensitivity=sensitivity_by_condition(table, participants, study, each), sensitivity_by_participant=each,
@@ -194,8 +195,8 @@ def analyse_trials(trials: Trials | pd.DataFrame, study: Study, *, over: str | N
         answers=answers_by_condition(table, participants, study), confusions=confusions(table, participants),
         confidence=confidence_by_condition(table, participants, study), chosen=chosen_stimuli(table, participants, study),
         caption=figure.caption(study, participants, groups, measure) if measure else "",
-        notes=notes_of(trials, participants, groups, study, levels),
-        **({} if levels is None else _fitted(levels, participants)),
+        notes=notes_of(trials, participants, groups, study, levels, fitted.get("curves", {})),
+        **fitted,
     )  # fmt: skip
 
 

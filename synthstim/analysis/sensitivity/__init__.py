@@ -1,4 +1,4 @@
-"""Sensitivity d': what participants tell apart, by the model of the observer that each task has."""
+"""Sensitivity d': what participants tell apart, by the model of each task."""
 
 from synthstim.analysis.sensitivity.estimate import Estimate, estimate_sensitivity
 from synthstim.analysis.sensitivity.models import TASKS, TaskModel, models_of

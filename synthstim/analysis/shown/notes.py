@@ -2,20 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import pandas as pd
 
 from synthstim.analysis.answered.study import Study
 from synthstim.analysis.answered.trials import Trials
-from synthstim.analysis.psychometric import Levels
+from synthstim.analysis.psychometric import Levels, PsychometricCurve
 from synthstim.analysis.sensitivity import models_of
 
 
 def notes_of(
-    trials: Trials, participants: pd.DataFrame, table: pd.DataFrame, study: Study, levels: Levels | None
+    trials: Trials,
+    participants: pd.DataFrame,
+    table: pd.DataFrame,
+    study: Study,
+    levels: Levels | None,
+    curves: Mapping[str, PsychometricCurve],
 ) -> tuple[str, ...]:
-    """Exclusions, interruptions, what was missing, and what figures rest on."""
+    """Exclusions, interruptions, what was missing, and what figures rest on.
+
+    Args:
+        trials: as they were read.
+        participants: who came, and who is kept.
+        table: of the group, by condition.
+        study: what was tested.
+        levels: the answers with their levels, where something is ordered.
+        curves: the functions that were fitted to them.
+    """
     kept = participants[participants["kept"]]
     return (
         *_exclusions(participants),
@@ -24,7 +38,7 @@ def notes_of(
         *_presentation(kept),
         *_checks(participants, study),
         *_conditions(table, study),
-        *_models(study, levels),
+        *_models(study, levels, curves),
         *(f"{note}." for note in trials.notes),
     )
 
@@ -78,13 +92,18 @@ def _conditions(table: pd.DataFrame, study: Study) -> Iterator[str]:
         yield f"{missing} metamer{' was' if missing == 1 else 's were'} missing from the experiment: manifest.json lists them."
 
 
-def _models(study: Study, levels: Levels | None) -> Iterator[str]:
+def _models(study: Study, levels: Levels | None, curves: Mapping[str, PsychometricCurve]) -> Iterator[str]:
     if study.is_adaptive:
         yield "The answers chose the levels: proportions stay near where the rule settles, and there is no d' over all levels."
     elif study.task != "none" and not models_of(study.task, len(study.answers)):
         yield f"No d': the task {study.task} has no model for {len(study.answers)} answers."
     if levels is not None and levels.ranks:
         yield f"The levels of {levels.over} are places in an order, not measured."
+    for name, curve in curves.items():
+        if not curve.inside:
+            yield f"The threshold of {name} lies beyond the levels that were given: it is a guess."
+    if levels is not None and (lacking := [name for name in levels.curves if name not in curves]):
+        yield f"Too few levels or answers for a psychometric function: {', '.join(lacking)}."
 
 
 def _named(participants: pd.DataFrame) -> str:

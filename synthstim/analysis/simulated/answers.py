@@ -86,7 +86,7 @@ def simulate_answers(plan: pd.DataFrame, study: Study, skill: Skill, *, seed: in
         The plan with ``response correct response_time status``, every trial answered.
 
     Raises:
-        InputError: the task has no observer to simulate, or a condition has no d'.
+        InputError: the task has no rule to simulate, or a condition has no d'.
 
     Example:
         >>> from synthstim.analysis import Condition, Study
@@ -125,7 +125,7 @@ def answer_trials(
     models = models_of(study.task, len(study.answers))
     if not models:
         raise InputError(
-            f"the task {study.task} with {len(study.answers)} answers has no observer to simulate", code="mismatch"
+            f"the task {study.task} with {len(study.answers)} answers has no rule to simulate", code="mismatch"
         )
     signal = signal_answer(models[0], study)
     # Of two answers the signal's comes first, as the rules have it.
