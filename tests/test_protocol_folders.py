@@ -148,7 +148,7 @@ def test_a_new_protocol_is_exported_and_rehearsed_by_the_command_line(tmp_path, 
     told = CliRunner().invoke(app, ["protocols", "new", "mine"])
     assert "--protocol ./mine" in told.output
     words = ["export", str(stimuli), "--protocol", "./mine", "--out", "tonight", "--rig", str(write_rig(tmp_path))]
-    done = CliRunner().invoke(app, [*words, "--set", "blocks=1", "--set", "y_deg=2"])
+    done = CliRunner().invoke(app, [*words, "--set", "blocks=1", "--set", "y_deg=2", "--set", "size_deg=2"])
     assert done.exit_code == 0, done.output
     assert "Say here what the person" in (tmp_path / "tonight" / "README.md").read_text("utf-8")
     assert run_experiment(tmp_path / "tonight", True).status == "completed"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import os
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +17,7 @@ from experiment_sounds import STAGES, WORDS, make_sounds
 from synthstim.errors import InputError
 from synthstim.experiment import DEFAULT_RIG, Rig, export_experiment, read_rig, run_experiment
 from synthstim.experiment.rig.sound import Speakers
-from synthstim.experiment.runtime.loudness import CEILING_DB_SPL, loudest_dbfs, too_loud
+from synthstim.experiment.runtime.loudness import CEILING_DB_SPL, loudest_dbfs, strictest, too_loud
 from synthstim.experiment.sounds.levels import calibration_notes
 from synthstim.production import make
 from synthstim.recipe import Recipe
@@ -67,6 +66,14 @@ def test_no_file_raises_the_limit_above_the_ceiling(limit: float, tmp_path: Path
     said = too_loud(tmp_path, ["loud.wav"], {"full_scale_db_spl": 107.0, "safe_limit_db_spl": limit})
     assert said is not None
     assert f"at most {min(limit, CEILING_DB_SPL):g}" in said
+
+
+@pytest.mark.parametrize(
+    "edited", [{}, {"full_scale_db_spl": None}, {"full_scale_db_spl": 90.0, "safe_limit_db_spl": 1e9}]
+)
+def test_what_is_taken_out_of_one_file_stands_in_the_other(edited: dict[str, Any]) -> None:
+    whole = {"full_scale_db_spl": 106.0, "safe_limit_db_spl": 85.0}
+    assert strictest(edited, whole) == strictest(whole, edited) == whole
 
 
 @pytest.mark.parametrize(
@@ -129,8 +136,7 @@ def test_a_calibrated_test_says_levels_and_stops_before_a_louder_file(tmp_path: 
     # Nobody was asked to set the volume of a rig that was calibrated.
     assert "set_level" not in (folder / "word_listening.py").read_text(encoding="utf-8")
     settings = json.loads((folder / "settings.json").read_text())
-    settings["sound"]["full_scale_db_spl"] = 300.0
-    os.chmod(folder / "settings.json", 0o644)
+    settings["sound"] |= {"full_scale_db_spl": 300.0, "safe_limit_db_spl": 1000}
     (folder / "settings.json").write_text(json.dumps(settings))
     with pytest.raises(InputError, match="dB SPL at the ear; expected at most 85"):
         run_experiment(folder, simulate=True)

@@ -33,10 +33,11 @@ class Port(ManifestPart):
 
     kind: str
     port: str = ""
+    address: str = ""
     stream: str = ""
 
     def __str__(self) -> str:
-        return f"{self.kind} {self.port or self.stream}".strip()
+        return f"{self.kind} {self.port or self.address or self.stream}".strip()
 
 
 class RecordedRig(ManifestPart):

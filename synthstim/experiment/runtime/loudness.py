@@ -27,6 +27,16 @@ def loudest_dbfs(path: Path) -> float:
     return 10 * math.log10(power) if power > 0 else -math.inf
 
 
+def strictest(*said: Mapping[str, Any]) -> dict[str, float | None]:
+    """Of what several files say of the rig's levels, the highest level at full scale and the lowest limit.
+
+    So that editing one of them makes nothing louder, and taking the calibration out of one does not switch the limit off.
+    """
+    levels = [float(one["full_scale_db_spl"]) for one in said if one.get("full_scale_db_spl") is not None]
+    limits = [float(one["safe_limit_db_spl"]) for one in said if one.get("safe_limit_db_spl") is not None]
+    return {"full_scale_db_spl": max(levels, default=None), "safe_limit_db_spl": min([*limits, CEILING_DB_SPL])}
+
+
 def too_loud(directory: Path, files: Iterable[str], sound: Mapping[str, Any]) -> str | None:
     """The first file that is louder than the safe limit, in a sentence; None where all are safe, or nothing was measured.
 

@@ -14,7 +14,7 @@ from .completion import NumberEntry
 from .gaze import LOOKS_AWAY, Gaze
 from .hearing import Hearing
 from .imagined import imagined_answer
-from .loudness import too_loud
+from .loudness import strictest, too_loud
 from .marker_bytes import onset_code
 from .pages import Figures, figures_of_page, pages_of
 from .participants import Participants
@@ -74,7 +74,8 @@ class TrialSession(Session):
     def _checked_sound(self) -> tuple[dict[str, Any], list[str]]:
         """The sound device and what is wrong with it; no sound has been played yet."""
         sound = self.settings["sound"]
-        if said := too_loud(self.directory, self._by_file, sound):
+        levels = strictest(sound, self.manifest.get("sound", {}))
+        if said := too_loud(self.directory, self._by_file, levels):
             raise stopped(f"{said}: export again")
         device = sound_device(None if simulated() else sound.get("device"))
         problems = sound_problems(device, self.manifest["rate_hz"])

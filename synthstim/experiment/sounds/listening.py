@@ -71,6 +71,7 @@ def prepare_listening(request: ExportRequest, directory: Path) -> Prepared:
         _manifest(material, sounds, values)
         | manifest_of(sounds, rate_hz=rate, level_dbfs=level)
         | level_facts(rig, level)
+        | {"sound": sound_settings(rig)}
     )
     manifest["criteria"]["catch_pass"] = values.get("catch_pass")
     return Prepared(

@@ -92,7 +92,7 @@ def prepare_trials(request: ExportRequest, directory: Path) -> Prepared:
         plans, told = _with_tones(plans, SoundFiles(directory, entries), setup.settings)
         check_sounds(setup.rig, directory, entries, told["rate_hz"])
         at_the_ear(setup.rig, entries)
-        manifest |= told | level_facts(setup.rig, told["level_dbfs"])
+        manifest |= told | level_facts(setup.rig, told["level_dbfs"]) | {"sound": sound_settings(setup.rig)}
         facts |= FACTS
     manifest["criteria"]["catch_pass"] = setup.settings["catch_pass"]
     manifest["stimuli"] = entries
