@@ -49,6 +49,7 @@ def export(
     texts: Annotated[
         Path | None, typer.Option(help="A YAML file of texts, in any language, in the place of the protocol's")
     ] = None,
+    web: Annotated[bool, typer.Option("--web", help="A page for browsers as well: synthstim serve")] = False,
 ) -> None:
     """Export a set as a PsychoPy experiment that runs without synthstim; headphone_check needs no set."""
     from synthstim.experiment import export_experiment
@@ -56,12 +57,35 @@ def export(
 
     made = export_experiment(
         stimuli, protocol, out=out, rig=rig, settings=read_settings_of(setting), labels=labels, answers=answers, design=design,
-        table=table, texts=texts,
+        table=table, texts=texts, web=web,
     )  # fmt: skip
     for note in read_manifest(made, Experiment).notes:
         say(f"note: {note}")
     script = any(made.glob("*.psyexp"))
     say(f"read {made / 'README.md'}" + (f", then: synthstim run {made}" if script else ""))
+
+
+@app.command()
+def serve(
+    experiment: Annotated[Path, typer.Argument(help="An experiment that was exported with --web")],
+    port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one")] = 8765,
+    host: Annotated[
+        str, typer.Option(help="Who may come: 127.0.0.1 is this computer alone, 0.0.0.0 is the whole network")
+    ] = "127.0.0.1",
+) -> None:
+    """Serve an experiment's page, and keep each answer in its folder of data; Ctrl-C ends it."""
+    from synthstim.experiment.web.serve import PageServer
+
+    with PageServer(experiment, host=host, port=port) as server:
+        say(f"open {server.address} (Ctrl-C ends it; answers are in {experiment / 'data'})")
+        if host not in ("127.0.0.1", "localhost", "::1"):
+            say(
+                "whoever reaches this computer can take part, unencrypted: put a server with HTTPS before it for the internet"
+            )
+        try:
+            server.serve_forever()
+        except KeyboardInterrupt:
+            say("ended: what was answered is saved")
 
 
 @app.command()

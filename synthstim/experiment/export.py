@@ -28,6 +28,7 @@ from synthstim.experiment.sounds.levels import with_volume
 from synthstim.experiment.sounds.listening import prepare_listening
 from synthstim.experiment.texts import fill_texts, with_texts
 from synthstim.experiment.trials.prepare import prepare_trials
+from synthstim.experiment.web.page import require_for_web, write_web
 from synthstim.files import Staging, as_json
 from synthstim.stimulus_set import StimulusSet
 
@@ -49,6 +50,7 @@ def export_experiment(
     design: str | Path | None = None,
     table: str | Path | None = None,
     texts: str | Path | None = None,
+    web: bool = False,
 ) -> Path:
     """Export a stimulus set as a PsychoPy experiment.
 
@@ -65,6 +67,7 @@ def export_experiment(
         table: a table with the column stimulus_id and further ones, which a design may name; for images one after another, with
             x_deg, y_deg and size_deg, by stimulus_id or by site.
         texts: a YAML file of names and texts, in any language, which take the place of the protocol's.
+        web: write a page for browsers as well, which ``synthstim serve`` serves; jsPsych is fetched once for it.
 
     Returns:
         The folder, which holds the .psyexp file, the compiled script, the conditions, the stimuli, and a README. What the
@@ -83,31 +86,35 @@ def export_experiment(
     chosen = with_texts(with_design(read_protocol(protocol), design), texts)
     described = rig if isinstance(rig, Rig) else DEFAULT_RIG if rig is None else read_rig(rig)
     values = with_volume(chosen.resolve(settings or {}), described)
+    if web:
+        require_for_web(chosen)
     frames = {name: described.frames(values[name], name) for name in chosen.durations}
     source = StimulusSet.read(stimulus_set) if isinstance(stimulus_set, (str, Path)) else stimulus_set
     request = ExportRequest(source, chosen, Setup(described, values, frames), labels, answers, table)
     if chosen.flow:
         require_psychopy_home()
     with Staging(out, "export") as staging:
-        _fill(staging.path, request, default_rig=rig is None)
+        _fill(staging.path, request, default_rig=rig is None, web=web)
         return staging.commit()
 
 
-def _fill(directory: Path, request: ExportRequest, *, default_rig: bool) -> None:
+def _fill(directory: Path, request: ExportRequest, *, default_rig: bool, web: bool) -> None:
     protocol, setup = request.protocol, request.setup
     prepared = PLANS.get(protocol.plan, KINDS[protocol.stimuli])(request, directory)
     facts = {"title": protocol.title, **prepared.facts}
-    (directory / "manifest.json").write_bytes(as_json(_manifest(request, prepared, facts)))
+    manifest = _manifest(request, prepared, facts)
+    (directory / "manifest.json").write_bytes(as_json(manifest))
     (directory / "settings.json").write_bytes(as_json(_settings(setup.rig, prepared)))
     (directory / "rig.yaml").write_text(_yaml(setup.rig.model_dump(mode="json")), encoding="utf-8")
     if protocol.design is not None:
         (directory / "design.yaml").write_text(_yaml(protocol.design.model_dump(mode="json")), encoding="utf-8")
     if protocol.flow:
-        (directory / "texts.yaml").write_text(_yaml(fill_texts(protocol, facts)), encoding="utf-8")
+        built, texts = prepared.protocol or protocol, fill_texts(protocol, facts)
+        (directory / "texts.yaml").write_text(_yaml(texts), encoding="utf-8")
         _copy_runtime(directory)
-        experiment = build_experiment(
-            prepared.protocol or protocol, setup, background=prepared.background, blocks=prepared.blocks
-        )
+        experiment = build_experiment(built, setup, background=prepared.background, blocks=prepared.blocks)
+        if web:
+            write_web(directory, built, setup, manifest, texts, background=prepared.background)
         write_experiment(experiment, directory, protocol.name)
     set_name = request.source.root.name if request.source is not None else "no set"
     page = {**facts, **prepared.page, "notes": prepared.notes}

@@ -13,6 +13,10 @@ from synthstim.experiment.runtime.pages import FIGURES
 from synthstim.recipe import read_yaml
 
 
+# What only a page in a browser says, where a file of texts has it.
+OF_PAGES = ("consent", "consent_button", "card", "distance")
+
+
 def fill_texts(protocol: Protocol, facts: Mapping[str, Any]) -> dict[str, str]:
     """Every text with the export's figures in it; figures of the run, in double braces, keep one pair.
 
@@ -38,7 +42,7 @@ def with_texts(protocol: Protocol, path: str | Path | None) -> Protocol:
         return protocol
     content = read_yaml(path).data
     for name, text in content.items():
-        if name not in protocol.texts:
+        if name not in protocol.texts and name not in OF_PAGES:
             raise InputError(
                 f"{Path(path).name} has a text {name!r}, {nearest(str(name), protocol.texts)}",
                 "name a text of the protocol",

@@ -1,0 +1,74 @@
+"use strict";
+// Every trial goes to the server at once, again and again until it is there; without a server, into a file at the end.
+class Saving {
+  constructor() {
+    this.waiting = [];
+    this.kept = [];
+    this.served = true;
+    this.busy = false;
+  }
+
+  async post(path, content) {
+    const answer = await fetch(path, {
+      method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(content), cache: "no-store",
+    });
+    if (answer.status === 404 || answer.status === 405 || answer.status === 501) throw new NoServer();
+    const told = await answer.json();
+    if (!answer.ok) throw new Refused(told.error ?? `the server answered ${answer.status}`);
+    return told;
+  }
+
+  // The number of the participant, what is planned, and what of it is done.
+  async start(key) {
+    try {
+      const told = await this.post("api/start", { token: localStorage.getItem(key) });
+      localStorage.setItem(key, told.token);
+      this.token = told.token;
+      return told;
+    } catch (error) {
+      if (!(error instanceof NoServer)) throw error;
+    }
+    this.served = false;
+    const number = Number(new URLSearchParams(location.search).get("participant") ?? NaN);
+    if (!Number.isInteger(number)) throw new Refused("Open this page with ?participant=NUMBER at its end.");
+    const plan = await fetch(`plans/${String(number).padStart(3, "0")}.json`);
+    if (!plan.ok) throw new Refused(`There is no plan for participant ${number}.`);
+    return { participant: number, rows: await plan.json(), done: [] };
+  }
+
+  add(kind, content) {
+    this.kept.push({ kind, ...content });
+    if (!this.served) return;
+    this.waiting.push([`api/${kind}`, { token: this.token, ...content }]);
+    this.send();
+  }
+
+  async send() {
+    if (this.busy) return;
+    this.busy = true;
+    while (this.waiting.length) {
+      try {
+        await this.post(...this.waiting[0]);
+        this.waiting.shift();
+      } catch (error) {
+        if (error instanceof Refused) { this.waiting.shift(); console.warn(error.message); continue; }
+        await new Promise((resolve) => setTimeout(resolve, 2000));
+      }
+    }
+    this.busy = false;
+  }
+
+  async settled() {
+    for (let turn = 0; this.waiting.length && turn < 60; turn++) await new Promise((resolve) => setTimeout(resolve, 250));
+    return !this.waiting.length;
+  }
+
+  download(name) {
+    const link = document.createElement("a");
+    link.href = URL.createObjectURL(new Blob([JSON.stringify(this.kept, null, 1)], { type: "application/json" }));
+    link.download = name;
+    link.click();
+  }
+}
+class NoServer extends Error {}
+class Refused extends Error {}

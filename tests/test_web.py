@@ -1,0 +1,293 @@
+"""The page of an experiment in headless Chromium: by jsPsych's own simulation, and by somebody who clicks and types; and its server."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+from experiment_fixture import RIG, write_rig
+from patience import PATIENCE_S
+from report_browser import MARKS, open_browser
+from test_protocols import make_sets
+
+from synthstim.analysis import analyse_trials, read_study, read_trials
+from synthstim.errors import InputError
+from synthstim.experiment import export_experiment
+from synthstim.experiment.runtime.tables import MISSING, read_table
+from synthstim.experiment.web import jspsych
+from synthstim.experiment.web.serve import MOST_BYTES, PageServer
+
+QUICK = {
+    "participants": 3,
+    "lead_ms": 50,
+    "on_ms": 50,
+    "practice_trials": 1,
+    "comparisons": 3,
+    "offset_deg": 5,
+    "apart_deg": 5,
+}
+
+
+@pytest.fixture(scope="module")
+def sets(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    try:
+        jspsych.jspsych_files()
+    except InputError as error:
+        pytest.skip(str(error))
+    return make_sets(tmp_path_factory.mktemp("sets"))
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    with open_browser(tmp_path_factory.mktemp("chromium")) as driver:
+        yield driver
+
+
+@pytest.fixture
+def served(sets: dict[str, Path], tmp_path: Path) -> Iterator[Callable[..., tuple[Path, PageServer]]]:
+    servers = []
+
+    def serve(protocol: str, **settings: Any) -> tuple[Path, PageServer]:
+        modality = "sound" if protocol.startswith("sound") else "image"
+        wanted = QUICK if modality == "image" else {"participants": 2, "practice_trials": 0, "check_headphones": False}
+        known = {name: value for name, value in wanted.items() if name not in _UNKNOWN.get(protocol, ())}
+        made = export_experiment(
+            sets[modality], protocol, out=tmp_path / protocol, rig=write_rig(tmp_path, RIG), settings=known | settings, web=True
+        )  # fmt: skip
+        servers.append(PageServer(made))
+        threading.Thread(target=servers[-1].serve_forever, daemon=True).start()
+        return made, servers[-1]
+
+    yield serve
+    for server in servers:
+        server.shutdown()
+        server.server_close()
+
+
+_UNKNOWN = {
+    "two_places": ("apart_deg",),
+    "same_different": ("offset_deg", "apart_deg"),
+    "odd_one_out": ("on_ms", "offset_deg"),
+    "rating": ("offset_deg", "apart_deg"),
+}
+
+
+def table(folder: Path, number: int) -> list[dict[str, str]]:
+    return read_table(next((folder / "data").glob(f"*_participant_{number:03d}_trials.tsv")))
+
+
+def until(browser: Any, script: str) -> Any:
+    ends = time.monotonic() + PATIENCE_S
+    while not (found := browser.execute_script(f"return {script}")):
+        failed = browser.execute_script("return document.body?.dataset.failed && document.body.innerText")
+        assert not failed, failed
+        assert time.monotonic() < ends, browser.execute_script("return document.body.innerText")
+        time.sleep(0.02)
+    return found
+
+
+@pytest.mark.parametrize("protocol", ["two_places", "odd_one_out", "sound_rating"])
+@MARKS[0]
+@MARKS[1]
+def test_a_simulated_participant_leaves_the_tables_of_the_laboratory(protocol: str, served: Any, browser: Any) -> None:
+    folder, server = served(protocol)
+    browser.get(f"{server.address}?simulate=visual")
+    until(browser, "document.body?.dataset.finished")
+    # The browser says nothing of scripts, styles or files that it was refused.
+    assert [entry["message"] for entry in browser.get_log("browser") if "AudioContext" not in entry["message"]] == []
+    plan = [row for row in read_table(folder / "plan.tsv") if row["participant"] == "1"]
+    rows = table(folder, 1)
+    assert [(row["phase"], row["trial"], row["right"]) for row in rows] == [
+        (row["phase"], row["trial"], row["right"]) for row in plan
+    ]
+    told = json.loads((folder / "trials.json").read_text(encoding="utf-8"))
+    for row, planned in zip(rows, plan, strict=True):
+        assert list(row) == list(told)
+        assert row["status"] == "answered"
+        assert 0 < float(row["response_time"]) < 60
+        assert row["correct"] == (MISSING if row["right"] == MISSING else str(int(row["response"] == row["right"])))
+        assert row["confidence"] == MISSING
+        for slot in json.loads((folder / "manifest.json").read_text(encoding="utf-8"))["slots"]:
+            assert planned[slot] == MISSING or Path(planned[slot]).stem == row[slot]
+    study = read_study(folder)
+    assert len(analyse_trials(read_trials(folder, study), study).participants) == 1
+
+
+@MARKS[0]
+@MARKS[1]
+def test_somebody_clicks_reloads_and_goes_on(served: Any, browser: Any) -> None:
+    folder, server = served("same_different")
+    browser.get(server.address)
+    click(browser, "button")
+    click(browser, "#card_done")
+    click(browser, "button")
+    for words in ("Same or different?", "You will see two pictures", "First some examples"):
+        wait_for_text(browser, words)
+        press(browser, " ")
+    # The practice trial, its feedback, the page before the main part, and two trials of it.
+    answer(browser)
+    for _ in range(2):
+        wait_for_text(browser, "Space bar")
+        press(browser, " ")
+    answer(browser)
+    answer(browser)
+    until(browser, "window.experiment.saving.waiting.length === 0 && document.querySelector('.screen')")
+    until(browser, "experiment.state.told === true")
+    browser.refresh()
+    click(browser, "button")
+    click(browser, "button")
+    wait_for_text(browser, "Space bar")
+    assert browser.execute_script("return experiment.state.participant") == 1
+    left = browser.execute_script("return experiment.state.remaining('main').length")
+    rows = table(folder, 1)
+    # Two were answered; the third had begun when the page was loaded anew, and does not come again.
+    assert [row["status"] for row in rows] == ["answered"] * 3 + ["interrupted"]
+    planned = sum(row["participant"] == "1" and row["phase"] == "main" for row in read_table(folder / "plan.tsv"))
+    assert left == planned - 3
+
+
+def click(browser: Any, selector: str) -> None:
+    until(browser, f"document.querySelector({json.dumps('.page ' + selector)})")
+    browser.execute_script("document.querySelector(arguments[0]).click()", f".page {selector}")
+    time.sleep(0.1)
+
+
+def press(browser: Any, key: str) -> None:
+    browser.execute_script("document.dispatchEvent(new KeyboardEvent('keydown', {key: arguments[0], code: ''}))", key)
+
+
+def wait_for_text(browser: Any, words: str) -> None:
+    until(browser, f"document.querySelector('.screen') && document.body.innerText.includes({json.dumps(words)})")
+    time.sleep(0.1)
+
+
+def answer(browser: Any) -> None:
+    until(browser, "document.querySelector('[data-name=same_word]')?.style.visibility === 'visible'")
+    browser.execute_script("document.querySelector('[data-name=same_word]').click()")
+    time.sleep(0.1)
+
+
+def post(server: PageServer, path: str, content: Any, *, kind: str = "application/json") -> tuple[int, dict[str, Any]]:
+    body = content if isinstance(content, bytes) else json.dumps(content).encode("utf-8")
+    asked = urllib.request.Request(server.address + path, data=body, headers={"Content-Type": kind})
+    try:
+        with urllib.request.urlopen(asked, timeout=30) as stream:
+            return stream.status, json.load(stream)
+    except urllib.error.HTTPError as error:
+        return error.code, json.load(error)
+
+
+def test_the_server_gives_places_once_and_takes_trials_once(served: Any) -> None:
+    folder, server = served("two_places", participants=2, practice_trials=0)
+    _, first = post(server, "api/start", {"token": None})
+    _, second = post(server, "api/start", {})
+    assert (first["participant"], second["participant"]) == (1, 2)
+    assert post(server, "api/start", {"token": "made up"})[0] == 409
+    _, again = post(server, "api/start", {"token": first["token"]})
+    assert again["participant"] == 1
+    trial = {"token": first["token"], "part": "main", "trial": 0}
+    assert post(server, "api/begin", trial) == (200, {})
+    given = trial | {
+        "onsets": {"left_side": 1.5, "right_side": 1.5},
+        "answers": {"response": {"value": "left", "time": 2.0}},
+    }
+    for wrong in (
+        given | {"answers": {"response": {"value": "<script>", "time": 2.0}}}, given | {"trial": 99}, given | {"part": "../x"},
+        given | {"token": "made up"}, given | {"trial": "0"}, {},
+    ):  # fmt: skip
+        assert post(server, "api/trial", wrong)[0] == 409
+    assert post(server, "api/trial", given) == (200, {})
+    assert post(server, "api/trial", given)[0] == 409
+    (row,) = table(folder, 1)
+    assert (row["response"], row["response_time"], row["left_side_onset_s"]) == ("left", "0.500000", "1.500000")
+    # Names and tokens are not kept, only what tells a browser again.
+    kept = (folder / "data" / "web_participants.json").read_text(encoding="utf-8")
+    assert first["token"] not in kept
+
+
+@pytest.mark.parametrize(
+    ("path", "content", "kind", "status"),
+    [
+        ("api/start", b"x" * (MOST_BYTES + 1), "application/json", 413),
+        ("api/start", b"[]", "application/json", 400),
+        ("api/start", b"{", "application/json", 400),
+        ("api/start", b"[" * 10_000, "application/json", 400),
+        ("api/start", b"a=b", "application/x-www-form-urlencoded", 415),
+        ("api/other", b"{}", "application/json", 404),
+    ],
+)
+def test_what_no_page_sends_is_refused(path: str, content: bytes, kind: str, status: int, served: Any) -> None:
+    _, server = served("two_places")
+    assert post(server, path, content, kind=kind)[0] == status
+
+
+def test_only_the_files_of_the_page_are_served(served: Any) -> None:
+    _, server = served("two_places")
+    for path in ("", "experiment.js", "experiment.json", "stimuli/ref_chelsea.png"):
+        with urllib.request.urlopen(server.address + path, timeout=30) as stream:
+            assert stream.status == 200
+            assert "default-src 'self'" in stream.headers["Content-Security-Policy"]
+            assert "Access-Control-Allow-Origin" not in stream.headers
+    for path in (
+        "plan.tsv",
+        "plans/001.json",
+        "../plan.tsv",
+        "%2e%2e/plan.tsv",
+        "data/web_participants.json",
+        "stimuli/../../manifest.json",
+    ):
+        with pytest.raises(urllib.error.HTTPError, match="404"):
+            urllib.request.urlopen(server.address + path, timeout=30)
+
+
+def test_what_a_page_cannot_do_is_refused_at_the_export(sets: dict[str, Path], tmp_path: Path) -> None:
+    (tmp_path / "adaptive.yaml").write_text(
+        "method: {kind: staircase, over: match_db, easier: low}\n", encoding="utf-8"
+    )
+    rig = write_rig(tmp_path, RIG + "eye_tracker: {kind: mouse}\n")
+    for protocol, options, said in (
+        ("passive_fixation", {}, "not made of trials with slots"),
+        ("oddity", {"design": tmp_path / "adaptive.yaml"}, "is adaptive, which pages are not"),
+        ("fixation_reward", {"rig": rig}, "watches the gaze, which pages do not"),
+    ):
+        with pytest.raises(InputError, match=said):
+            export_experiment(sets["image"], protocol, out=tmp_path / "out", web=True, **options)
+    with pytest.raises(InputError, match="has no page: export it with --web"):
+        PageServer(export_experiment(sets["image"], "oddity", out=tmp_path / "plain"))
+
+
+def test_another_jspsych_is_not_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(jspsych, "user_cache_path", lambda _: tmp_path)
+    monkeypatch.setenv(jspsych.REGISTRY, "file:///etc")
+    with pytest.raises(InputError, match="cannot be fetched"):
+        jspsych.jspsych_files()
+    server = HTTPServer(("127.0.0.1", 0), OtherRegistry)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    monkeypatch.setenv(jspsych.REGISTRY, f"http://127.0.0.1:{server.server_address[1]}")
+    try:
+        with pytest.raises(InputError, match="its checksum differs"):
+            jspsych.jspsych_files()
+    finally:
+        server.shutdown()
+        server.server_close()
+    assert not list(tmp_path.rglob("*.tgz"))
+
+
+class OtherRegistry(BaseHTTPRequestHandler):
+    """A registry that answers with something else."""
+
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(b"something else")
+
+    def log_message(self, *_: object) -> None:
+        pass
