@@ -220,6 +220,8 @@ ROOMS = {
     "experiment/images": "what PsychoPy shows",
     "experiment/sounds": "what PsychoPy plays",
     "experiment/builder": "components of PsychoPy have these names",
+    "experiment/rig": "the entry of the speakers is called so",
+    "cli/rigs.py": "the entry of the speakers is called so",
     "experiment/runtime": "components of PsychoPy have these names",
     "__init__.py": "public names",
     "ids.py": "the stem of a file without one",

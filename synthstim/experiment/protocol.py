@@ -15,6 +15,7 @@ from synthstim.experiment.builder.routine import SKIPS, Parts, Routine, Step
 from synthstim.experiment.design.schema import Design
 from synthstim.experiment.marker_codes import CODES
 from synthstim.experiment.setting import NAME_PATTERN, Identifier, ProtocolPart, Setting, value_of
+from synthstim.modalities import MODALITIES, own_names
 from synthstim.recipe import read_yaml, validate
 
 FILE, README = "protocol.yaml", "README.md.j2"
@@ -77,8 +78,13 @@ class Protocol(ProtocolPart):
 
     @property
     def modality(self) -> str:
-        """What is shown or played: image or sound."""
-        return "image" if self.stimuli == "images" else "sound"
+        """The modality of what is shown or played; tones are sounds."""
+        return next((name for name in own_names() if MODALITIES[name].plural == self.stimuli), own_names()[-1])
+
+    @property
+    def shows(self) -> bool:
+        """Whether stimuli are shown; others are played."""
+        return self.stimuli == "images"
 
     @property
     def slots(self) -> tuple[str, ...]:

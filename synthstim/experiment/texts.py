@@ -12,7 +12,6 @@ from synthstim.experiment.protocol import Protocol
 from synthstim.experiment.runtime.pages import FIGURES
 from synthstim.recipe import read_yaml
 
-
 # What only a page in a browser says, where a file of texts has it.
 OF_PAGES = ("consent", "consent_button", "card", "distance")
 

@@ -132,11 +132,11 @@ def _ends(trials: pd.DataFrame, slots: list[str], manifest: Mapping[str, Any], r
     """When the last stimulus of each trial went: of sounds by their duration, of images by the log of presentations."""
     lasts = {str(one["stimulus_id"]): float(one.get("duration_s", "nan")) for one in manifest["stimuli"]}
     path = Path(str(record.get("presentations", "")))
-    log = read_table(path) if manifest["modality"] == "image" and path.is_file() else []
+    log = read_table(path) if path.is_file() else []
     went = {(row["stimulus_id"], row["onset_time_s"]): row["offset_time_s"] for row in log}
 
     def end(stimulus: str, onset: str) -> float:
-        if manifest["modality"] == "sound":
+        if manifest.get("rate_hz"):
             return float(onset) + lasts[stimulus] if stimulus != MISSING and onset != MISSING else float("nan")
         return float(went.get((stimulus, onset), "nan").replace(MISSING, "nan"))
 

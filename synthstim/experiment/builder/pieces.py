@@ -13,6 +13,7 @@ from synthstim.experiment.rig import Rig
 
 # Variables of the scripts that Builder compiles, which it does not know as names of its own.
 _OF_SCRIPTS = ("x", "y", "buttons", "key")
+SHOWN = "image"
 FIXATION_COLOUR = "#ff0000"
 
 

@@ -15,6 +15,8 @@ TRIALS, PASS = 6, 5
 NOISE_S, NOISE_RAMP_S, NOISE_BAND_HZ = 4.0, 0.05, (80.0, 10_000.0)
 # Noise peaks about 12 dB above its level, a sine 3 dB: nothing here comes near full scale.
 LOUDEST_DBFS = -16.0
+# The entry of the speakers in settings.json and the manifest.
+SPEAKERS = "sound"
 Stereo = NDArray[np.float64]
 
 

@@ -40,11 +40,11 @@ def write_stimuli(
         InputError: a file cannot be shown or played as it is, or all together are too large.
     """
     (directory / "stimuli").mkdir(parents=True, exist_ok=True)
-    write = _write_image if source.modality.name == "image" else _write_sound
+    write = _write_image if source.modality.presents == "shows" else _write_sound
     entries: list[dict[str, Any]] = []
     for member in members:
         path = (made or {}).get(member.stimulus_id) or source.path(member.file)
-        suffix = ".png" if source.modality.name == "image" else ".wav"
+        suffix = ".png" if source.modality.presents == "shows" else ".wav"
         target = directory / "stimuli" / f"{member.stimulus_id}{suffix}"
         facts = write(path, target, setup)
         entry: dict[str, Any] = {
@@ -78,7 +78,7 @@ def _write_sound(path: Path, target: Path, setup: Setup) -> dict[str, Any]:
 
 
 def _check(entries: list[dict[str, Any]], source: StimulusSet) -> None:
-    if source.modality.name == "sound":
+    if source.modality.presents == "plays":
         rates = {entry["rate_hz"]: entry["file"] for entry in reversed(entries)}
         if len(rates) > 1:
             told = " and ".join(f"{file} is at {rate} Hz" for rate, file in sorted(rates.items())[:2])

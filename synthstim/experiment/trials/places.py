@@ -8,7 +8,7 @@ from typing import Any
 
 from synthstim.errors import InputError
 from synthstim.experiment.builder.experiment import used_routines
-from synthstim.experiment.builder.pieces import Setup
+from synthstim.experiment.builder.pieces import SHOWN, Setup
 from synthstim.experiment.builder.routine import Coordinate, Piece
 from synthstim.experiment.images.covering import covers_fixation
 from synthstim.experiment.placement import Box, in_degrees, photodiode_box, place, position
@@ -20,7 +20,7 @@ def places_of(protocol: Protocol, setup: Setup) -> dict[str, tuple[float, float]
     found = {}
     for name in used_routines(protocol.flow, setup):
         for piece in protocol.routines[name].pieces:
-            if piece.piece == "image":
+            if piece.piece == SHOWN:
                 found[piece.name] = _centre(piece, setup)
     return found
 
@@ -47,7 +47,7 @@ def check_places(
     for name in used_routines(protocol.flow, setup):
         boxes: list[tuple[Piece, Box, str]] = []
         for piece in protocol.routines[name].pieces:
-            if piece.piece != "image":
+            if piece.piece != SHOWN:
                 continue
             for size, shown in {
                 (one["width_px"], one["height_px"]): one["stimulus_id"] for one in held.get(piece.slot, ())

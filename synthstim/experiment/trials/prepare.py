@@ -24,7 +24,7 @@ from synthstim.experiment.protocol import Protocol
 from synthstim.experiment.sounds.files import SoundFiles, make_tones, mean_level
 from synthstim.experiment.sounds.headphones import FACTS, TONES, headphone_trials, manifest_of
 from synthstim.experiment.sounds.levels import at_the_ear, calibration_notes, check_sounds, level_facts, sound_settings
-from synthstim.experiment.sounds.tones import LOUDEST_DBFS
+from synthstim.experiment.sounds.tones import LOUDEST_DBFS, SPEAKERS
 from synthstim.experiment.trials.answers import with_numbered
 from synthstim.experiment.trials.columns import meanings
 from synthstim.experiment.trials.files import write_stimuli
@@ -63,7 +63,7 @@ def prepare_trials(request: ExportRequest, directory: Path) -> Prepared:
             "set practice_trials=0",
         )
     require_modality(source, protocol.modality, protocol.name)
-    if protocol.modality == "image":
+    if protocol.shows:
         check_options(setup.settings, setup.rig)
     source.require_intact()
     pool = read_pool(source, include=setup.settings["include"], table=request.table)
@@ -80,7 +80,7 @@ def prepare_trials(request: ExportRequest, directory: Path) -> Prepared:
     adaptive = adaptive_of(design, pairs, counts, directory, entries)
     plans = adaptive.plans if adaptive else plan_trials(design, pairs, counts, obvious=obvious)
     manifest = _manifest(protocol, design, pairs, plans, answers) | (adaptive.manifest if adaptive else {})
-    if protocol.modality == "image":
+    if protocol.shows:
         places = places_of(protocol, setup)
         check_places(protocol, setup, places, _held(design, pairs, entries))
         manifest |= {
@@ -92,7 +92,7 @@ def prepare_trials(request: ExportRequest, directory: Path) -> Prepared:
         plans, told = _with_tones(plans, SoundFiles(directory, entries), setup.settings)
         check_sounds(setup.rig, directory, entries, told["rate_hz"])
         at_the_ear(setup.rig, entries)
-        manifest |= told | level_facts(setup.rig, told["level_dbfs"]) | {"sound": sound_settings(setup.rig)}
+        manifest |= told | level_facts(setup.rig, told["level_dbfs"]) | {SPEAKERS: sound_settings(setup.rig)}
         facts |= FACTS
     manifest["criteria"]["catch_pass"] = setup.settings["catch_pass"]
     manifest["stimuli"] = entries
@@ -108,7 +108,7 @@ def prepare_trials(request: ExportRequest, directory: Path) -> Prepared:
     return Prepared(
         facts=facts | _length(plans, facts["trial_s"]),
         manifest=manifest,
-        settings={"participant": None, "sound": sound_settings(setup.rig)},
+        settings={"participant": None, SPEAKERS: sound_settings(setup.rig)},
         page={
             "manifest": manifest,
             "design": design,
@@ -118,8 +118,8 @@ def prepare_trials(request: ExportRequest, directory: Path) -> Prepared:
             ),
         }
         | _looks(setup, entries),
-        background=background_of(setup) if protocol.modality == "image" else SOUND_BACKGROUND,
-        screen_matters=protocol.modality == "image",
+        background=background_of(setup) if protocol.shows else SOUND_BACKGROUND,
+        screen_matters=protocol.shows,
         notes=(
             *_notes(pool, design, pairs),
             *_without_reward(protocol, setup),
@@ -130,7 +130,7 @@ def prepare_trials(request: ExportRequest, directory: Path) -> Prepared:
 
 
 def _at_ear(setup: Setup, protocol: Protocol) -> bool:
-    return protocol.modality == "sound" and setup.rig.sound.calibration is not None
+    return not protocol.shows and setup.rig.sound.calibration is not None
 
 
 def _looks(setup: Setup, entries: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
@@ -207,7 +207,7 @@ def _manifest(
     return {
         "modality": protocol.modality,
         "participants": len(plans),
-        "slots": [*([TONES] if protocol.modality == "sound" else []), *design.slots],
+        "slots": [*([] if protocol.shows else [TONES]), *design.slots],
         "masks": [slot for slot in design.slots if any(way.slots[slot] == MASK for way in design.arrangements)],
         "columns": list(design.conditions),
         "conditions": [
@@ -227,7 +227,7 @@ def _facts(protocol: Protocol, setup: Setup, entries: Sequence[Mapping[str, Any]
         duration(protocol.routines[name], setup) for name in used_routines(protocol.flow, setup, "main_trials")
     )
     trial_s = setup.rig.milliseconds(frames) / 1000 + _ANSWER_S
-    if protocol.modality == "sound":
+    if not protocol.shows:
         lasts = [entry["duration_s"] for entry in entries]
         trial_s += len(protocol.slots) * (sum(lasts) / len(lasts) + float(setup.settings.get("lead_s", 0)))
     return {"n_stimuli": len(entries), "trial_s": trial_s}
