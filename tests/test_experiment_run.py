@@ -233,7 +233,11 @@ def test_a_protocol_is_a_page_of_yaml(stimuli: Path, tmp_path: Path, monkeypatch
     for module in (protocol, readme):
         monkeypatch.setattr(module, "protocols_folder", lambda: tmp_path / "protocols")
     folder = export_experiment(
-        stimuli, "self_paced", out=tmp_path / "exp", rig=write_rig(tmp_path), settings={"blocks": 1, "y_deg": 2}
+        stimuli,
+        "self_paced",
+        out=tmp_path / "exp",
+        rig=write_rig(tmp_path),
+        settings={"blocks": 1, "y_deg": 2, "size_deg": 2},
     )
     run = simulated(folder)
     assert run.status == "completed"
