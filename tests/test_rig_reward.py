@@ -65,10 +65,10 @@ def test_no_pulse_is_longer_than_the_longest(monkeypatch: pytest.MonkeyPatch) ->
 
 def test_the_line_is_low_when_requests_end_however_they_do() -> None:
     line = Line()
-    reward_line.serve(line, io.StringIO("1\n1\n"), io.StringIO())
+    reward_line.serve(line, io.StringIO("1\n1\n"))
     assert [high for high, _ in line.changes] == [True, False, True, False, False]
     with pytest.raises(ValueError, match="nonsense"):
-        reward_line.serve(line, io.StringIO("nonsense\n"), io.StringIO())
+        reward_line.serve(line, io.StringIO("nonsense\n"))
     assert not line.changes[-1][0]
 
 
@@ -136,6 +136,23 @@ def test_the_valve_closes_when_the_experiment_is_killed_in_a_pulse(tmp_path: Pat
     assert process.stdout is not None
     process.stdout.read()
     assert 1 in states(log)
+    assert states(log)[-1] == 0
+
+
+@pytest.mark.skipif(os.name != "posix", reason="Windows ends a process without asking")
+def test_the_valve_closes_when_its_process_is_asked_to_end_in_a_pulse(tmp_path: Path) -> None:
+    script, log = tmp_path / "line.py", tmp_path / "line.txt"
+    script.write_text(LINE.format(parent=str(RUNTIME.parent), log=str(log)))
+    command = [sys.executable, str(script), "serial", "", "rts"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as valve:
+        assert valve.stdin is not None
+        valve.stdin.write("2000\n")
+        valve.stdin.flush()
+        until = time.monotonic() + 30
+        while not (log.exists() and 1 in states(log)) and time.monotonic() < until:
+            time.sleep(0.02)
+        valve.terminate()
+        valve.wait(30)
     assert states(log)[-1] == 0
 
 

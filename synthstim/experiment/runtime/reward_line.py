@@ -1,6 +1,6 @@
 """A process of its own that opens the reward's valve and closes it again, also where the experiment dies meanwhile.
 
-It is started by ``reward.py``, holds the line, and answers each line of its standard input that is a number of milliseconds.
+It is started by ``reward.py``, holds the line, and gives a pulse for each line of its standard input, a number of milliseconds.
 When that input ends, because the experiment ended or was killed, it closes the valve and ends too. What it cannot promise: a
 computer that freezes or loses power, or a kill of this very process, leaves a parallel port's pin as it is. Only a timer in
 the valve's own hardware closes it then.
@@ -8,8 +8,10 @@ the valve's own hardware closes it then.
 
 from __future__ import annotations
 
+import signal
 import sys
 import time
+from collections.abc import Iterable
 from typing import Any
 
 # No pulse is longer, whatever is asked for.
@@ -22,7 +24,7 @@ class SerialLine:
     def __init__(self, port: str, line: str) -> None:
         import serial
 
-        # Made closed: opening would raise both lines for a moment.
+        # Made closed: pyserial would raise both lines at once. Linux raises them by itself for an instant when a port is opened.
         self._port = serial.Serial()
         self._port.port, self._port.rts, self._port.dtr = port, False, False
         self._port.open()
@@ -63,25 +65,28 @@ def pulse(line: Any, milliseconds: float) -> None:
         line.set(False)
 
 
-def serve(line: Any, asked: Any, said: Any) -> None:
-    """Answer requests until there are no more."""
+def serve(line: Any, asked: Iterable[str]) -> None:
+    """Give what is asked for until there is no more."""
     try:
         for request in asked:
             pulse(line, float(request))
-            print("done", file=said, flush=True)
     finally:
         line.set(False)
 
 
 def main(kind: str, port: str, which: str) -> None:
     """Open the line, say so, and serve."""
+    # Being asked to end ends a pulse as well.
+    for name in ("SIGTERM", "SIGHUP"):
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), lambda *_: sys.exit(0))
     try:
         line = SerialLine(port, which) if kind == "serial" else ParallelPin(port, int(which))
     except Exception as error:  # a driver fails in its own way
         print(f"failed {' '.join(str(error).split())}", flush=True)
         return
     print("ready", flush=True)
-    serve(line, sys.stdin, sys.stdout)
+    serve(line, sys.stdin)
 
 
 if __name__ == "__main__":
