@@ -44,11 +44,16 @@ from synthstim.responses import Responses, write_table
 from synthstim.stimulus_set import adopt
 from synthstim.verify import check_set
 
+PLACES = "site\tx_deg\ty_deg\na\t6\t-4\nb\t-6\t3\nc\t6\t5\n"
+
 
 @pytest.fixture(scope="module")
 def begun(tmp_path_factory: pytest.TempPathFactory) -> LoopSession:
     """Generation 0 waits for responses."""
-    return begin(tmp_path_factory.mktemp("begun"))
+    folder = tmp_path_factory.mktemp("begun")
+    (folder / "receptive_fields.tsv").write_text(PLACES, encoding="utf-8")
+    shown = SETTINGS["experiment"] | {"places": str(folder / "receptive_fields.tsv")}
+    return begin(folder, experiment=shown)
 
 
 @pytest.fixture(scope="module")
@@ -153,7 +158,12 @@ def test_sites_keep_their_names_in_the_names_of_images() -> None:
 
 def test_a_session_begins_with_natural_images_whose_experiment_is_sealed(begun: LoopSession) -> None:
     first = begun.newest
-    assert sorted(path.name for path in begun.root.iterdir()) == ["generation-000", "log.tsv", "loop.yaml"]
+    assert sorted(path.name for path in begun.root.iterdir()) == [
+        "generation-000",
+        "log.tsv",
+        "loop.yaml",
+        "places.tsv",
+    ]
     assert (first.lacks, len(first.stimuli), set(first.stimuli.table["kind"])) == ("responses.tsv", 60, {"natural"})
     # The same number of crops of each of 16 photographs, give or take one.
     assert first.plan["group"].value_counts().between(3, 4).all()
@@ -202,6 +212,7 @@ def test_settings_of_another_session_bring_their_files(begun: LoopSession, tmp_p
         "monitor: {width_cm: 30, distance_cm: 57, width_px: 640, height_px: 480, refresh_hz: 60}\n"
     )
     changed = (begun.root / "loop.yaml").read_text()
+    (tmp_path / "places.tsv").write_text(PLACES)
     (tmp_path / "mine.yaml").write_text(
         changed.replace("protocol: passive_fixation", "protocol: passive_fixation, rig: rig.yaml")
     )
@@ -209,6 +220,20 @@ def test_settings_of_another_session_bring_their_files(begun: LoopSession, tmp_p
     (tmp_path / "rig.yaml").unlink()
     assert LoopSession.read(session.root).settings.experiment.rig == "rig.yaml"
     assert json.loads((session.newest.experiment / "manifest.json").read_text())["rig"]["monitor"]["width_px"] == 640
+
+
+def test_images_of_a_site_stand_where_its_places_say(second: LoopSession) -> None:
+    told = {
+        one["stimulus_id"]: (one["x_deg"], one["y_deg"])
+        for one in json.loads((second.newest.experiment / "manifest.json").read_text())["stimuli"]
+    }
+    units = second.newest.stimuli.table.set_index("stimulus_id")["unit"]
+    of_a = [told[name] for name in units.index[(units == "a").fillna(False)]]
+    others = [told[name] for name in units.index[units.isna()]]
+    assert of_a
+    assert others
+    assert all(place == pytest.approx((6, -4), abs=0.1) for place in of_a)
+    assert all(place == pytest.approx((0, 0), abs=0.1) for place in others)
 
 
 # Taking responses in.

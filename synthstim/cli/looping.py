@@ -34,6 +34,10 @@ def init(
     ] = None,
     count: Annotated[Optional[int], typer.Option(min=10, help="Natural images that are cut, by default 640")] = None,  # noqa: UP045
     rig: Annotated[Optional[Path], typer.Option(help="rig.yaml: the monitor, the photodiode, the markers")] = None,  # noqa: UP045
+    places: Annotated[
+        Optional[Path],  # noqa: UP045
+        typer.Option(help="A table of sites with x_deg, y_deg, size_deg: where images of each are shown"),
+    ] = None,
     protocol: Annotated[
         str | None, typer.Option(help="That shows every generation; by default passive_fixation")
     ] = None,
@@ -48,7 +52,12 @@ def init(
     """Begin a session: loop.yaml with comments, and generation 0 of natural images, exported."""
     from synthstim.loop import start_loop
 
-    shown = {"rig": None if rig is None else str(rig), "protocol": protocol, "settings": read_settings_of(setting)}
+    files = {"rig": rig, "places": places}
+    shown = {
+        **{name: path and str(path) for name, path in files.items()},
+        "protocol": protocol,
+        "settings": read_settings_of(setting),
+    }
     given = _given(settings, observer, size, layers, {key: value for key, value in shown.items() if value})
     opening: dict[str, Any] = {"device": device, "allow_code": allow_code, "allow_download": allow_download}
     made = start_loop(directory, given, naturals=naturals, count=count, tell=say, **opening)

@@ -5,12 +5,14 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 import pandas as pd
 
 from synthstim.encoding import Stimuli, fit_sites, save_fit
 from synthstim.errors import InputError, advised
 from synthstim.experiment import export_experiment
+from synthstim.experiment.images.positions import sites_of
 from synthstim.files import remove, write_sums, written_whole
 from synthstim.loop.assemble import assemble_set, control_rows
 from synthstim.loop.delivery import ADVICE
@@ -122,8 +124,16 @@ def export_generation(session: LoopSession, generation: Generation) -> None:
             out=part,
             rig=None if asked.rig is None else session.root / asked.rig,
             settings=asked.settings,
+            table=_places(session, generation),
         )
         write_sums(part)
+
+
+def _places(session: LoopSession, generation: Generation) -> Path | None:
+    """Where images of each site are shown; nothing of a generation of natural images is of a site."""
+    table = session.settings.experiment.places
+    of_sites = table is not None and sites_of(generation.stimuli.table)
+    return session.root / str(table) if of_sites else None
 
 
 def _tidy(session: LoopSession) -> None:

@@ -148,11 +148,13 @@ class Exported(Section):
     Attributes:
         protocol: of ``synthstim protocols``.
         rig: rig.yaml of the setup; a copy lies in the session.
+        places: table with ``site`` and x_deg, y_deg or size_deg, where and how large the images of each site are shown; likewise.
         settings: of the protocol.
     """
 
     protocol: Text = "passive_fixation"
     rig: FilePath | None = None
+    places: FilePath | None = None
     settings: dict[str, Any] = Field(default_factory=dict)
 
 

@@ -91,6 +91,7 @@ def _settings(settings: LoopSettings | Mapping[str, Any] | str | Path) -> tuple[
 def _take_along(settings: LoopSettings, folder: Path, root: Path) -> LoopSettings:
     """Copy the small files that the settings name into the session; what is large is named by its whole path."""
     changed: dict[str, Any] = {}
+    shown: dict[str, str] = {}
     if settings.pool is not None:
         changed["pool"] = str((folder / settings.pool).resolve())
     if settings.groups is not None:
@@ -99,7 +100,11 @@ def _take_along(settings: LoopSettings, folder: Path, root: Path) -> LoopSetting
     if settings.experiment.rig is not None:
         for number, path in enumerate(files_of_rig(folder / settings.experiment.rig)):
             shutil.copyfile(path, root / (path.name if number else "rig.yaml"))
-        changed["experiment"] = settings.experiment.model_copy(update={"rig": "rig.yaml"})
+        shown["rig"] = "rig.yaml"
+    if settings.experiment.places is not None:
+        shown["places"] = f"places{Path(settings.experiment.places).suffix}"
+        shutil.copyfile(folder / settings.experiment.places, root / shown["places"])
+    changed["experiment"] = settings.experiment.model_copy(update=shown)
     if settings.observer.weights not in ("default", "random"):
         weights = str((folder / settings.observer.weights).resolve())
         changed["observer"] = settings.observer.model_copy(update={"weights": weights})

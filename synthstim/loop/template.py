@@ -46,7 +46,7 @@ _COMMENTS = {
     ),
     "explore": "Share of the new images that are shown because they teach the model most: natural, pattern or both.",
     "level_tolerance": "A level is reached within this many standard deviations of the site's responses.",
-    "experiment": "How a generation is shown: see synthstim protocols; rig is a file beside this one.",
+    "experiment": "How a generation is shown: see synthstim protocols; rig, and places (where images of each site stand), are files beside this one.",
     "seed": "",
 }
 

@@ -55,7 +55,7 @@ def _by_site(table: pd.DataFrame, own: pd.DataFrame, name: str) -> pd.DataFrame:
         )
     if own[SITE].isna().any() or own[SITE].duplicated().any():
         raise InputError(f"{name} names a site twice, or none in some line", "give each site one line")
-    units = set(table[UNIT].dropna().astype(str)) if UNIT in table else set()
+    units = sites_of(table)
     listed = set(own[SITE])
     if not units & listed:
         raise InputError(
@@ -68,6 +68,14 @@ def _by_site(table: pd.DataFrame, own: pd.DataFrame, name: str) -> pd.DataFrame:
         raise InputError(f"{name} has the column {taken[0]!r}, as the set does", "leave it out of one of them")
     columns = [SITE, *(column for column in LIMITS if column in own)]
     return table.merge(own[columns].rename(columns={SITE: UNIT}), on=UNIT, how="left")
+
+
+def sites_of(table: pd.DataFrame) -> set[str]:
+    """The sites that stimuli of a set were made for, one each; patterns are of several."""
+    if UNIT not in table:
+        return set()
+    alone = table[table["goal"].fillna("") != "pattern"] if "goal" in table else table
+    return set(alone[UNIT].dropna().astype(str))
 
 
 def own_settings(row: Mapping[str, Any], settings: Mapping[str, Any]) -> dict[str, Any]:
