@@ -246,6 +246,18 @@ def test_after_a_crash_each_source_has_been_heard_once(sounds: Path, display: st
     assert "participant 2 has finished: give another number" in again.output
 
 
+def test_words_of_any_script_are_typed_and_scored(tmp_path: Path) -> None:
+    words = {"one": "Tür", "two": "ねこ", "three": "стол"}
+    made = make_sounds(tmp_path / "set", tuple(words), stages=STAGES[:1])
+    quick = {"participants": 2, "demo_trials": 0, "catch_trials": 0, "check_headphones": False}
+    folder = export_experiment(made, "word_listening", out=tmp_path / "exp", labels=words, settings=quick)
+    rows = read_table(simulated(folder).presentations)
+    assert {row["right"] for row in rows} == set(words.values())
+    assert all(row["response"] in words.values() for row in rows)
+    assert [row["correct"] for row in rows] == [str(int(row["response"] == row["right"])) for row in rows]
+    assert all(row["correct"] == "1" for row in rows if row["condition"] == "natural")
+
+
 def answered(folder: Path, count: int, *, right: bool) -> None:
     """Let participant 1 have done so many trials of the headphone check in an earlier run."""
     plan = read_plan(folder / "plan.tsv")[1]

@@ -312,6 +312,28 @@ def test_answers_have_the_times_of_their_keys() -> None:
     assert question.first_key_at == now - 4
 
 
+@pytest.mark.parametrize(
+    ("word", "typed"),
+    [("Tür", "Tür"), ("Tür", "TUR"), ("ガラス", "ガラス"), ("ねこ", "ねこ"), ("стол", "Стол"), ("mañana", "manana")],
+)
+def test_characters_of_any_script_are_typed_and_taken_once(
+    word: str, typed: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from psychopy import logging
+
+    monkeypatch.setattr(Question, "by_characters", False)
+    now = logging.defaultClock.getTime()
+    question = Question(WordEntry([word, "other"]))
+    question.asked_at = now - 5
+    question.type_in(typed, now - 3)
+    # The keys of the same letters, by whatever names, come beside the characters and count no more.
+    keys = [key("x", now - 3), key("y", now - 3)]
+    assert question.read(keys) is None
+    keys += [key("return", now - 1)]
+    assert question.read(keys) == (word, now - 1)
+    assert question.first_key_at == now - 3
+
+
 def test_a_key_timed_by_another_clock_gets_the_time_at_which_it_was_seen() -> None:
     from psychopy import logging
 
@@ -323,7 +345,8 @@ def test_a_key_timed_by_another_clock_gets_the_time_at_which_it_was_seen() -> No
 
 
 @pytest.mark.parametrize("twice", [False, True])
-def test_a_simulated_participant_types_whatever_happens(twice: bool) -> None:
+def test_a_simulated_participant_types_whatever_happens(twice: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SYNTHSTIM_SIMULATE", "1")
     question = Question(WordEntry(["hello", "help"]))
     assert question.next_key("hello") is None
     question.asked_at = 0.0

@@ -165,10 +165,13 @@ def _add_routine(
     if skips := [SKIPS[skip] for skip in (routine.skip, over) if skip]:
         made.settings.params["skipIf"].val = " or ".join(skips)
     if before:
-        _add_code(experiment, name, "set_up", {"Before Experiment": before, "Begin Experiment": _BEGIN})
+        says = "Checks stimuli and screen before anything is shown, and keeps the record of the run"
+        _add_code(experiment, name, "set_up", {"Before Experiment": before, "Begin Experiment": _BEGIN}, says)
     if begins:
         # First in its routine: fields of the others ask for what stands in the trial's slots.
-        _add_code(experiment, name, f"begin_{name}", {"Begin Routine": begins})
+        _add_code(
+            experiment, name, f"begin_{name}", {"Begin Routine": begins}, "Takes the trial that begins from the plan"
+        )
     logged = []
     code = {"Begin Routine": f'session.enter("{name}", "{routine.marker}")\n', "Each Frame": "", "End Routine": ""}
     for piece in routine.pieces:
@@ -183,15 +186,15 @@ def _add_routine(
     code["Each Frame"] += f"session.frame({', '.join(logged)})\n"
     code["End Routine"] += f"session.leave()\n{ends}"
     # Last in its routine: it runs when every other component has settled what the coming flip draws.
-    _add_code(experiment, name, f"log_{name}", code)
+    _add_code(experiment, name, f"log_{name}", code, "Logs each flip, sends markers, takes answers")
 
 
-def _add_code(experiment: Any, routine: str, name: str, code: dict[str, str]) -> None:
+def _add_code(experiment: Any, routine: str, name: str, code: dict[str, str], says: str) -> None:
     from psychopy.experiment.components.code import CodeComponent
 
     component = CodeComponent(experiment, routine, name, codeType="Py")
     for field, text in code.items():
-        component.params[field].val = text
+        component.params[field].val = f"# {says}\n{text}" if text else ""
     experiment.routines[routine].addComponent(component)
     claim_name(experiment, name)
 

@@ -90,7 +90,7 @@ def _sound(experiment: Any, routine: str, piece: Piece, setup: Setup) -> Any:
     due = f"t >= {float(setup.settings[piece.after]) if piece.after else 0.0}"
     frame = f"session.repeating({due})" if piece.repeat else f"if session.sounding({due}):\n    continueRoutine = False"
     for field, text in {"Begin Routine": load, "Each Frame": frame, "End Routine": "session.silence()"}.items():
-        component.params[field].val = f"{text}\n"
+        component.params[field].val = f"# Plays the file as it is, every sample, without a window or a gain\n{text}\n"
     return component
 
 
@@ -195,7 +195,10 @@ def _gaze(experiment: Any, routine: str, piece: Piece, setup: Setup) -> Any:
     radius = setup.rig.pixels(2 * float(setup.settings[piece.radius])) / 2
     asked = "looks" if piece.piece == "look" else "holds"
     call = f"session.{asked}({radius:.3f}, {start} <= frameN and {until}, {until})"
-    component.params["Each Frame"].val = f"if {call}:\n    continueRoutine = False\n"
+    says = (
+        "Awaits the gaze at the point" if piece.piece == "look" else "Aborts the trial when the gaze leaves the point"
+    )
+    component.params["Each Frame"].val = f"# {says}\nif {call}:\n    continueRoutine = False\n"
     return component
 
 
@@ -203,7 +206,9 @@ def _reward(experiment: Any, routine: str, piece: Piece, setup: Setup) -> Any:
     from psychopy.experiment.components.code import CodeComponent
 
     component = CodeComponent(experiment, routine, piece.name, codeType="Py")
-    component.params["Begin Routine"].val = "session.reward_if_right()\n"
+    component.params[
+        "Begin Routine"
+    ].val = "# Opens the reward's valve where the trial was right\nsession.reward_if_right()\n"
     return component
 
 

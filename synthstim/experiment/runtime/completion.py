@@ -10,19 +10,25 @@ _NAMED = {"num_enter": "return", "kp_enter": "return", "enter": "return"}
 
 
 def fold(word: str) -> str:
-    """A word as it is typed: small letters and digits, no accents, spaces or hyphens.
+    """A word as it is typed: small letters and digits of any script, no spaces or hyphens, Latin letters without accents.
 
-    >>> fold("Crème brûlée"), fold("T-shirt")
-    ('cremebrulee', 'tshirt')
+    >>> fold("Crème brûlée"), fold("T-shirt"), fold("ガラス 窓")
+    ('cremebrulee', 'tshirt', 'ガラス窓')
     """
-    letters = unicodedata.normalize("NFKD", word.casefold())
-    return "".join(letter for letter in letters if letter.isascii() and letter.isalnum())
+    folded = []
+    for letter in unicodedata.normalize("NFKC", word.casefold()):
+        base = unicodedata.normalize("NFKD", letter)[0]
+        # Accents are what a keyboard may lack; the marks of other scripts tell words apart.
+        kept = base if base.isascii() else letter
+        if kept.isalnum() or unicodedata.category(kept) in ("Mn", "Mc"):
+            folded.append(kept)
+    return "".join(folded)
 
 
 class WordEntry:
     """What has been typed so far, and the words that begin like it.
 
-    Letters and digits type, backspace takes back, tab completes as far as the words agree, up and down choose among
+    Letters and digits of any script type, backspace takes back, tab completes as far as the words agree, up and down choose among
     the words. Return answers with the word chosen or the word typed in full; the only word left is chosen first, so
     that whoever answers has seen the answer. Where return cannot answer, ``said`` says why.
 
@@ -48,8 +54,8 @@ class WordEntry:
         if name == "return":
             return self._answer()
         self.said = ""
-        if len(name) == 1 and name.isascii() and name.isalnum():
-            self.typed, self.chosen = self.typed + name.lower(), -1
+        if len(name) == 1 and (letters := fold(name)):
+            self.typed, self.chosen = self.typed + letters, -1
         elif name == "backspace":
             self.typed, self.chosen = self.typed[:-1], -1
         elif name == "tab" and self.matches:

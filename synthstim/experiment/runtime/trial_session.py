@@ -310,6 +310,7 @@ class TrialSession(Session):
     # What the base asks for.
 
     def _open(self, stem: str) -> dict[str, Any]:
+        self._window.winHandle.push_handlers(on_text=self._type_in)
         if (tracker := self.settings["eye_tracker"]) is not None:
             self._gaze = Gaze(tracker, self._window)
         if self._shows:
@@ -393,6 +394,10 @@ class TrialSession(Session):
             {"": stimulus["stimulus_id"], "sha256": stimulus["sha256"], LEVEL_COLUMN: stimulus.get("level_db_spl")}
         )
         return stimulus
+
+    def _type_in(self, text: str) -> None:
+        if self._question is not None:
+            self._question.type_in(text, self._now())
 
     def _abort(self) -> None:
         self._begin()

@@ -131,10 +131,9 @@ def _text_of(path: Path) -> str:
 
 
 def _check(word: str, where: str) -> None:
-    typed = all(fold(letter) for letter in word if letter.isalnum())
-    if not typed or not fold(word) or not word.isprintable() or len(word) > 40:
+    if not fold(word) or not word.isprintable() or len(word) > 40:
         raise InputError(
-            f"{where} is {word[:60]!r}; expected a word of Latin letters or digits, 40 at most, that can be typed"
+            f"{where} is {word[:60]!r}; expected a word of letters or digits, 40 at most, that can be typed"
         )
 
 
