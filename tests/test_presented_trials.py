@@ -8,11 +8,13 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+import yaml
 from experiment_fixture import make_set, write_rig
 
 from synthstim.errors import InputError
 from synthstim.experiment import export_experiment, run_experiment
 from synthstim.experiment.runtime.tables import read_table
+from synthstim.experiment.runtime.texts import read_texts
 from synthstim.presented import read_presented, write_bids_trials
 
 QUICK = {"include": "all", "participants": 1, "practice_trials": 1, "lead_ms": 50, "on_ms": 50, "gap_ms": 50}
@@ -64,3 +66,17 @@ def test_the_log_of_presentations_is_read_as_that_of_any_experiment(rehearsed):
 def test_texts_can_be_edited_line_by_line(rehearsed):
     text = (rehearsed / "texts.yaml").read_text(encoding="utf-8")
     assert "instructions: |\n  You will see three pictures, one after another.\n" in text
+
+
+def test_every_word_of_a_protocol_can_be_another_language(tmp_path):
+    german = Path(__file__).parents[1] / "docs" / "protocols" / "texts" / "oddity.de.yaml"
+    stimuli = make_set(tmp_path / "set")
+    made = export_experiment(stimuli, "oddity", out=tmp_path / "exp", texts=german, settings=QUICK)
+    texts = read_texts(made)
+    assert texts["question"].startswith("Welches war anders?")
+    assert "4 Mal" in texts["instructions"]
+    # All that the participant reads is in the file.
+    assert set(yaml.safe_load(german.read_text(encoding="utf-8"))) == set(texts)
+    (tmp_path / "wrong.yaml").write_text("qestion: Was?\n", encoding="utf-8")
+    with pytest.raises(InputError, match="has a text 'qestion', did you mean 'question'"):
+        export_experiment(stimuli, "oddity", out=tmp_path / "none", texts=tmp_path / "wrong.yaml")
