@@ -29,6 +29,7 @@ from synthstim.experiment.runtime.trials import TrialLog, trial_columns
 PLAN = "participant\ttrial\tblock\tphase\trest\tcondition\tpair\ttrack\theard\tright\n" + "".join(
     f"{number}\t{trial}\t0\tmain\t0\tall\tn/a\tn/a\tstimuli/x.wav\tdog\n" for number in (1, 2) for trial in (0, 1)
 )
+CONDITIONS = "part_number,trial_number,rest_before,heard\n2,0,0,stimuli/x.wav\n2,1,0,stimuli/x.wav\n"
 COLUMNS = trial_columns((), ("heard",))
 MANIFEST: dict[str, Any] = {
     "protocol": "word_listening", "title": "Words", "minutes": 1.5, "participants": 2, "n_catch": 0, "words": ["dog"],
@@ -43,7 +44,7 @@ def folder(tmp_path: Path) -> Path:
     """The folder of an experiment, as far as participants are concerned."""
     (tmp_path / "conditions").mkdir()
     for number in (1, 2):
-        (tmp_path / "conditions" / f"participant_{number:03d}.csv").write_text("")
+        (tmp_path / "conditions" / f"participant_{number:03d}.csv").write_text(CONDITIONS)
     (tmp_path / "plan.tsv").write_text(PLAN)
     (tmp_path / "texts.yaml").write_text("resumed: you have done {done} of {count}\nwelcome: '{resumed}'\n")
     (tmp_path / "manifest.json").write_text(json.dumps(MANIFEST))
@@ -91,7 +92,10 @@ def test_who_comes_back_is_told_how_much_is_done(heard: int, said: str, folder: 
     log.close()
     session = object.__new__(TrialSession)
     session.directory, session.stimuli, session._columns = folder, [], COLUMNS
-    session.manifest, session._texts = MANIFEST | {"design": {"method": {"kind": "constant"}}}, read_texts(folder)
+    session.manifest, session._texts = (
+        MANIFEST | {"slots": ["heard"], "design": {"method": {"kind": "constant"}}},
+        read_texts(folder),
+    )
     session._tracks, session._answers, session._adapts = None, {}, False
     session._participants, session._experiment = everybody, SimpleNamespace(extraInfo={})
     session._trials = session._planned = None

@@ -55,13 +55,10 @@ def build_experiment(protocol: Protocol, setup: Setup, *, background: int, block
         module, session = _SESSIONS.get(protocol.plan, _OF_TRIALS)
         before = _BEFORE.format(module=module, session=session)
         first, last = trial_edges(protocol.flow, setup)
-        slots = ", ".join(f"{slot}={slot}" for slot in protocol.slots)
         for slot in protocol.slots:
             claim_name(experiment, slot)
         for number, name in enumerate(used_routines(protocol.flow, setup)):
-            begins = (
-                f"session.trial(part_number, trial_number, {slots})\n" if name in first and session != "Viewing" else ""
-            )
+            begins = "session.trial(part_number, trial_number)\n" if name in first and session != "Viewing" else ""
             ends = "session.end_trial()\n" if name in last and session != "Viewing" else ""
             adaptive = (protocol.adaptive or protocol.aborts) and name in used_routines(
                 protocol.flow, setup, "main_trials"

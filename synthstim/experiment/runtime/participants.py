@@ -56,6 +56,8 @@ class Participants:
     def _try(self, number: int) -> tuple[str, IO[bytes] | None]:
         if not 1 <= number <= self.count:
             return f"participant {number} has no order, 1 to {self.count} have: give another number", None
+        if not self.plan(number):
+            return f"plan.tsv has no trial of participant {number}: restore it from a copy, or export again", None
         lock = take_lock(Path(f"{self.stem(number)}.lock"))
         if lock is None:
             return f"participant {number} is in another run now: end that one, or give another number", None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -38,3 +38,26 @@ def read_plan(path: Path) -> dict[int, list[dict[str, Any]]]:
     except (OSError, ValueError, KeyError, TypeError, csv.Error) as error:
         raise stopped(f"{path.name} cannot be read ({error}): export the experiment again") from None
     return plans
+
+
+def require_same(path: Path, plan: Sequence[Mapping[str, Any]], slots: Sequence[str]) -> None:
+    """Compare a participant's conditions file, which the loops read, with the plan.
+
+    Raises:
+        SystemExit: it is missing, or says something else.
+    """
+    try:
+        with open(path, encoding="utf-8", newline="") as stream:
+            rows = list(csv.DictReader(stream))
+    except (OSError, ValueError, csv.Error) as error:
+        raise stopped(f"{path.name} cannot be read ({error}): export the experiment again") from None
+    if len(rows) != len(plan):
+        raise stopped(f"{path.name} has {len(rows)} trials where plan.tsv has {len(plan)}: export the experiment again")
+    for row, planned in zip(rows, plan, strict=True):
+        wanted = {"part_number": str(PARTS.index(part_of(planned))), "trial_number": str(planned["trial"])}
+        wanted |= {slot: "-" if planned[slot] == MISSING else planned[slot] for slot in slots}
+        for name, cell in wanted.items():
+            if row.get(name) != cell:
+                raise stopped(
+                    f"{path.name} says {row.get(name)} where plan.tsv says {cell}: export the experiment again"
+                )

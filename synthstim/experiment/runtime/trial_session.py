@@ -18,7 +18,7 @@ from .loudness import strictest, too_loud
 from .marker_bytes import onset_code
 from .pages import Figures, figures_of_page, pages_of
 from .participants import Participants
-from .plan import CATCH, MISSING, PARTS, RIGHT, part_of
+from .plan import CATCH, MISSING, PARTS, RIGHT, part_of, require_same
 from .question import Question
 from .session import Session
 from .showing import Showing
@@ -127,15 +127,10 @@ class TrialSession(Session):
 
     # What code components call.
 
-    def trial(self, part: int, trial: int, **cells: str) -> None:
-        """Begin a trial: the numbers and cells are those of the row of the conditions file."""
+    def trial(self, part: int, trial: int) -> None:
+        """Begin a trial: the numbers are those of the row of the conditions file."""
         name = PARTS[int(part)]
         planned = next(row for row in self._plan if part_of(row) == name and row["trial"] == int(trial))
-        for slot, cell in cells.items():
-            if cell != ("-" if planned[slot] == MISSING else planned[slot]):
-                raise stopped(
-                    f"{self.conditions()} says {cell} where plan.tsv says {planned[slot]}: export the experiment again"
-                )
         # A copy: a trial that is aborted comes again, and begins again.
         self._planned, self._slots, self._answers = dict(planned), {}, {}
         self._chosen, self.skips, self.times_out, self._aborted = {}, False, False, False
@@ -477,6 +472,7 @@ class TrialSession(Session):
         self.participant = number
         everybody = self._participants
         self._plan = everybody.plan(number)
+        require_same(self.directory / everybody.conditions(number), self._plan, self.manifest["slots"])
         self._trials = TrialLog(everybody.stem(number), self._plan, self._columns, passes=everybody.passes)
         if self._adapts:
             from .adaptive import Tracks
