@@ -10,6 +10,8 @@ from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 from synthstim.configuration import folders_of_protocols
 from synthstim.errors import InputError, said_by
 from synthstim.experiment import protocol as reading
@@ -52,10 +54,15 @@ def _inside(folder: Path, source: str) -> Iterator[Entry[Protocol]]:
 
 
 def _about(path: Path) -> str:
+    # The list of all is asked for often: reading each file with its lines, as for a message, would take seconds.
     try:
-        return " ".join(str(read_yaml(path).data.get("summary", "")).split())
-    except InputError as error:
-        return said_by(error)
+        content = yaml.load(path.read_text(encoding="utf-8"), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+    except (OSError, ValueError, RecursionError, yaml.YAMLError):
+        try:
+            content = read_yaml(path).data
+        except InputError as error:
+            return said_by(error)
+    return " ".join(str(content.get("summary", "") if isinstance(content, dict) else "").split())
 
 
 def list_protocols() -> list[str]:

@@ -5,17 +5,18 @@ from __future__ import annotations
 from functools import cached_property
 from itertools import pairwise
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, ValidationInfo, model_validator
-from scipy.interpolate import PchipInterpolator
 
 from synthstim.errors import InputError
 from synthstim.recipe.fields import Section
 from synthstim.recipe.problems import problem
-from synthstim.responses.tables import read_text_table
+
+if TYPE_CHECKING:
+    from scipy.interpolate import PchipInterpolator
 
 COLUMNS = ("level", "cd_m2")
 FEWEST = 4
@@ -50,6 +51,9 @@ class LuminanceTable(Section):
         if Path(name).name != name:
             raise problem(f"names the file {name!r}: put it beside rig.yaml, and give its name alone")
         try:
+            # Pandas and scipy take a second to import, and most rigs have no table.
+            from synthstim.responses.tables import read_text_table
+
             frame = read_text_table(Path(folder) / name, needed=COLUMNS)
         except InputError as error:
             raise problem(f"names a table that cannot be used: {error}") from None
@@ -80,6 +84,8 @@ class LuminanceTable(Section):
 
     @cached_property
     def _curve(self) -> PchipInterpolator:
+        from scipy.interpolate import PchipInterpolator
+
         return PchipInterpolator(np.array(self.levels) / 255, np.array(self.cd_m2))
 
     @cached_property
