@@ -50,11 +50,15 @@ def write_bids_trials(
         InputError: nobody took part yet, a table is damaged, or a file is there already.
 
     Example:
-        >>> [path.name for path in write_bids_trials("oddity_test", "bids")][0]
+        >>> write_bids_trials("study", "bids")[0].name  # after runs  # doctest: +SKIP
         'sub-001_ses-1_task-oddity_events.tsv'
     """
     root = Path(experiment)
     manifest = manifest_facts(root, Named)
+    if "slots" not in manifest:
+        raise InputError(
+            f"{root} was exported by an earlier version, or is not made of trials", "export it again", code="unreadable"
+        )
     data = root / (REHEARSAL if rehearsal else DATA)
     tables = sorted(data.glob(f"{manifest['protocol']}_participant_*_trials.tsv"))
     if not tables:

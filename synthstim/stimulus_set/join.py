@@ -42,7 +42,7 @@ def join_sets(directories: Sequence[str | Path], out: str | Path) -> tuple[Stimu
         InputError: there are fewer than two sets, one is damaged or given twice, or they differ in modality or, sounds, in their rate.
 
     Example:
-        >>> stimuli, renamed = join_sets(["metamers_of_a", "metamers_of_b"], "both")
+        >>> stimuli, renamed = join_sets(["metamers_of_a", "metamers_of_b"], "both")  # of two sets  # doctest: +SKIP
     """
     if len(directories) < 2:
         raise InputError(f"{len(directories) or 'no'} set given; expected two or more", "name them all", code="too-few")

@@ -6,10 +6,11 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from synthstim.errors import InputError
 from synthstim.experiment.rig import Rig
-from synthstim.experiment.rig.luminance import Array, srgb_light
+from synthstim.experiment.rig.luminance import srgb_light
 
 
 def converts(settings: Mapping[str, Any], rig: Rig) -> bool:
@@ -33,7 +34,7 @@ def check_conversion(settings: Mapping[str, Any], rig: Rig) -> None:
         )
 
 
-def shown_values(values: Array, settings: Mapping[str, Any], rig: Rig) -> Array:
+def shown_values(values: NDArray[np.floating], settings: Mapping[str, Any], rig: Rig) -> NDArray[np.floating]:
     """Display values for the rig of sRGB display values in [0, 1], of any shape.
 
     With a measured table a value becomes the one that makes the same share of the display's range, from its black to its white, as

@@ -7,8 +7,6 @@ from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-import numpy as np
-from numpy.typing import NDArray
 from pydantic import Field, ValidationInfo, model_validator
 
 from synthstim.errors import InputError
@@ -16,11 +14,14 @@ from synthstim.recipe.fields import Section
 from synthstim.recipe.problems import problem
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
     from scipy.interpolate import PchipInterpolator
+
+    Array = NDArray[np.floating]
 
 COLUMNS = ("level", "cd_m2")
 FEWEST = 4
-Array = NDArray[np.floating]
 # What the coding of sRGB stands for, IEC 61966-2-1; the models' tensors are not needed for a curve of 256 levels.
 _SRGB_LINEAR_BELOW = 0.04045
 
@@ -84,12 +85,15 @@ class LuminanceTable(Section):
 
     @cached_property
     def _curve(self) -> PchipInterpolator:
+        import numpy as np
         from scipy.interpolate import PchipInterpolator
 
         return PchipInterpolator(np.array(self.levels) / 255, np.array(self.cd_m2))
 
     @cached_property
     def _inverse(self) -> tuple[Array, Array]:
+        import numpy as np
+
         # Dense enough that the straight lines between lie within a hundredth of an 8-bit level of the curve.
         values = np.linspace(0, 1, 16 * 255 + 1)
         return self.cd_m2_at(values), values
@@ -106,6 +110,8 @@ class LuminanceTable(Section):
 
     def cd_m2_at(self, values: float | Array) -> Array:
         """Luminance of display values in [0, 1], cd/m2."""
+        import numpy as np
+
         return np.asarray(self._curve(values), dtype=np.float64)
 
     def light(self, values: float | Array) -> Array:
@@ -114,12 +120,16 @@ class LuminanceTable(Section):
 
     def value_for(self, light: float | Array) -> Array:
         """The display value in [0, 1] that makes a share of the display's range of light."""
+        import numpy as np
+
         curve, values = self._inverse
         wanted = self.darkest + np.clip(light, 0, 1) * (self.brightest - self.darkest)
         return np.asarray(np.interp(wanted, curve, values), dtype=np.float64)
 
     def nearest_gamma(self) -> tuple[float, float]:
         """The exponent whose curve lies nearest, by least squares, and the most by which it misses, as a share of the range."""
+        import numpy as np
+
         values = np.linspace(0, 1, 256)
         exponents = np.linspace(0.5, 4, 701)
         misses = values[None] ** exponents[:, None] - self.light(values)
@@ -133,5 +143,7 @@ def srgb_light(values: float | Array) -> Array:
     >>> round(float(srgb_light(0.5)), 4)
     0.214
     """
+    import numpy as np
+
     values = np.asarray(values, dtype=np.float64)
     return np.where(values <= _SRGB_LINEAR_BELOW, values / 12.92, ((values + 0.055) / 1.055) ** 2.4)

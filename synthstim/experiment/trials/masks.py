@@ -39,8 +39,8 @@ def add_masks(
     """
     if design.mask == "none":
         return list(pairs), list(obvious), {}
-    if source.modality.presents != "shows" and design.mask == "pattern":
-        raise InputError("mask: pattern given for sounds; expected noise or phase_scrambled")
+    if source.modality.presents != "shows" and KINDS[design.mask] is pattern_of:
+        raise InputError(f"mask: {design.mask} given for sounds; expected noise or phase_scrambled")
     (directory / "stimuli").mkdir(parents=True, exist_ok=True)
     taken = {member.stimulus_id.lower() for pair in (*pairs, *obvious) for member in pair.stimuli.values()}
     made: dict[str, Path] = {}
