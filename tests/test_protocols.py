@@ -36,6 +36,8 @@ eye_tracker: {kind: mouse}
 reward: {kind: serial, port: COM9, max_pulses_per_day: 500}
 """
 # Those that tests of their own run to the end: passive_fixation has no trials, the others are minutes long.
+# Sounds are heard in their own time: of those that differ in words only, the longest are run by make test-slow.
+HALF_A_MINUTE = ("sound_abx", "sound_abx_sure", "sound_same_different", "sound_two_interval")
 OWN = Path(__file__).parents[1] / "docs" / "protocols" / "own"
 ELSEWHERE = ("passive_fixation", "word_listening", "headphone_check")
 # Whole frames of 60 Hz, as short as a trial can be; whatever of it a protocol has is set.
@@ -130,7 +132,11 @@ def run(name: str, sets: dict[str, Path], display: str, folder: Path) -> Ran:
 # PsychoPy leaves files of its own open.
 @pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning")
 @pytest.mark.parametrize(
-    "name", [name for name in list_protocols() if name not in ELSEWHERE] + [str(path) for path in sorted(OWN.iterdir())],
+    "name",
+    [
+        pytest.param(name, marks=pytest.mark.slow) if Path(name).name in HALF_A_MINUTE else name
+        for name in [*(one for one in list_protocols() if one not in ELSEWHERE), *map(str, sorted(OWN.iterdir()))]
+    ],
     ids=lambda name: Path(name).name,
 )  # fmt: skip
 def test_every_protocol_runs_to_its_end(name: str, sets: dict[str, Path], display: str, tmp_path: Path) -> None:
