@@ -76,15 +76,8 @@ def fit_sites(
         >>> drive(fit.unit("a"))
         drive(a)
     """
-    if members not in (None, *MEMBERS_OVER):
-        raise InputError(
-            f"members {members!r} is unknown", f"say {' or '.join(map(repr, MEMBERS_OVER))}, or nothing", code="unknown"
-        )
+    names = _layers(observer, layers, members)
     chosen = resolve_method(method, observer)
-    names = list(dict.fromkeys(layers))
-    if not names:
-        raise InputError("no layer given", "name one or more of the observer's layers")
-    observer.require(names)
     shown = stimuli if isinstance(stimuli, Stimuli) else Stimuli.of_sets(stimuli, observer.input)
     require_match(responses, shown.table)
     shown = shown.only([name for name in shown.ids if name in set(responses.stimulus_ids)])
@@ -92,8 +85,6 @@ def fit_sites(
     _require_enough(responses, means.mean)
     fold = assign_folds(shown.table, folds=folds, groups=groups, seed=seed)
     axes = mask_axes(chosen, observer, names)
-    if members == "layers" and len(names) < 2:
-        raise InputError(f"an ensemble over layers wants two or more, {names[0]} alone given", "name more")
     if members == "folds":
         _require_every_member(responses, means.mean, fold)
     ceiling = reliability(responses, seed=seed) if ceilings else None
@@ -113,6 +104,21 @@ def fit_sites(
     options = {"layers": names, "folds": fold.tolist(), "seed": seed, "members": members, "method": chosen.name}
     options |= settings_of(chosen)
     return Fit(fitted, table, by_layer, provenance_of(observer, responses, shown, options))
+
+
+def _layers(observer: Observer, layers: Sequence[str], members: str | None) -> list[str]:
+    """The candidates, each once, if the observer has them and the ensemble can be made of them."""
+    if members not in (None, *MEMBERS_OVER):
+        raise InputError(
+            f"members {members!r} is unknown", f"say {' or '.join(map(repr, MEMBERS_OVER))}, or nothing", code="unknown"
+        )
+    names = list(dict.fromkeys(layers))
+    if not names:
+        raise InputError("no layer given", "name one or more of the observer's layers")
+    observer.require(names)
+    if members == "layers" and len(names) < 2:
+        raise InputError(f"an ensemble over layers wants two or more, {names[0]} alone given", "name more")
+    return names
 
 
 def shuffle(responses: Values, seed: int) -> Values:

@@ -117,14 +117,7 @@ def make(
         with WorkDirectory(out, resume=resume) as work:
             measurer, jobs = opened()
             fingerprint = fingerprint_of(recipe, measurer, jobs, budget, parametrisation)
-            work.begin(fingerprint)
-            results = _run_jobs(jobs, measurer, work, watch)
-            if watch is not None and recipe.controls.asked():
-                items = sum(len(job.items) for job in jobs)
-                watch(MakeProgress(items, items, "controls", [], 1.0))
-            controls = controls_of(recipe, measurer, jobs, results, work.kept)
-            write_set(out, recipe, measurer, jobs, results, controls, fingerprint)
-            work.remove()
+            _synthesise(out, recipe, measurer, jobs, fingerprint, work, watch)
     except OSError as error:
         raise InputError(
             f"the set could not be written ({error.strerror or error})",
@@ -132,6 +125,26 @@ def make(
             code="no-space",
         ) from error
     return StimulusSet.read(out)
+
+
+def _synthesise(
+    out: Path,
+    recipe: Recipe,
+    measurer: Measurer,
+    jobs: list[Job],
+    fingerprint: Fingerprint,
+    work: WorkDirectory,
+    watch: Watch | None,
+) -> None:
+    """Run the jobs, add the controls and write the set."""
+    work.begin(fingerprint)
+    results = _run_jobs(jobs, measurer, work, watch)
+    if watch is not None and recipe.controls.asked():
+        items = sum(len(job.items) for job in jobs)
+        watch(MakeProgress(items, items, "controls", [], 1.0))
+    controls = controls_of(recipe, measurer, jobs, results, work.kept)
+    write_set(out, recipe, measurer, jobs, results, controls, fingerprint)
+    work.remove()
 
 
 def _as_asked(complete: StimulusSet, fingerprint: Fingerprint) -> StimulusSet:

@@ -50,6 +50,32 @@ def from_array(
     values = np.ma.filled(values.astype(np.float64), np.nan) if np.ma.isMaskedArray(values) else np.asarray(values)
     if nan not in NAN:
         raise InputError(f"missing values cannot be handled by {nan!r}", f"choose {' or '.join(NAN)}")
+    _require_numbers(values, source)
+    if sha256 is not None and len(sha256) != values.shape[1]:
+        raise InputError(
+            f"{source} has {values.shape[1]} images, but {len(sha256)} checksums given: one each", code="changed"
+        )
+    start, end = require_window(window_s, source)
+    images = _names(stimulus_ids, values.shape[1], "image", source)
+    named = _names(sites, values.shape[2], "site", source)
+    repeat, image, site = (axis.ravel() for axis in np.indices(values.shape, dtype=np.int32))
+    frame = pd.DataFrame(
+        {
+            "stimulus_id": coded(image, images),
+            "repeat": repeat,
+            "session": coded(np.zeros_like(site), [session]),
+            "site": coded(site, named),
+            "response": values.ravel().astype(np.float64),
+            "window_start_s": start,
+            "window_end_s": end,
+        }
+    )
+    if sha256 is not None:
+        frame["sha256"] = np.asarray(sha256, dtype=object)[image]
+    return _recorded(frame, nan, source)
+
+
+def _require_numbers(values: np.ndarray, source: str) -> None:
     if values.ndim != 3 or values.dtype.kind not in "fiu":
         raise InputError(
             f"{source} has shape {values.shape} and holds {values.dtype}; expected numbers, (repeat, image, site)"
@@ -58,41 +84,29 @@ def from_array(
         raise InputError(
             f"{source} holds {values.size:,} values, more than {MAX_TRIALS:,}", "split it into parts", code="too-large"
         )
-    if sha256 is not None and len(sha256) != values.shape[1]:
-        raise InputError(
-            f"{source} has {values.shape[1]} images, but {len(sha256)} checksums given: one each", code="changed"
-        )
-    start, end = require_window(window_s, source)
-    named = []
-    for axis, (word, names) in enumerate((("image", stimulus_ids), ("site", sites)), 1):
-        if len(names) != values.shape[axis]:
-            raise InputError(f"{source} has {values.shape[axis]} {word}s, but {len(names)} names given: one each")
-        named.append(required_labels(names, word, source))
-        if len(set(named[-1])) != len(names):
-            raise InputError(f"{source}: two of the names of its {word}s are the same")
-    repeat, image, site = (axis.ravel() for axis in np.indices(values.shape, dtype=np.int32))
-    frame = pd.DataFrame(
-        {
-            "stimulus_id": coded(image, named[0]),
-            "repeat": repeat,
-            "session": coded(np.zeros_like(site), [session]),
-            "site": coded(site, named[1]),
-            "response": values.ravel().astype(np.float64),
-            "window_start_s": start,
-            "window_end_s": end,
-        }
-    )
-    if sha256 is not None:
-        frame["sha256"] = np.asarray(sha256, dtype=object)[image]
+
+
+def _names(names: Sequence[Any], count: int, word: str, source: str) -> list[str]:
+    """The names along one axis: one each, none twice."""
+    if len(names) != count:
+        raise InputError(f"{source} has {count} {word}s, but {len(names)} names given: one each")
+    named = required_labels(names, word, source)
+    if len(set(named)) != len(names):
+        raise InputError(f"{source}: two of the names of its {word}s are the same")
+    return named
+
+
+def _recorded(frame: pd.DataFrame, nan: str, source: str) -> Responses:
+    """The trials that hold a response; the others are refused, or left out and noted."""
     absent = frame["response"].isna()
-    if nan == "refuse" or not absent.any():
-        if absent.any():
-            raise InputError(
-                f"{source}: {int(absent.sum())} of {len(frame)} trials are NaN",
-                "say nan='absent' if they pad what was not recorded",
-                code="padded",
-            )
+    if not absent.any():
         return Responses(frame, source)
+    if nan == "refuse":
+        raise InputError(
+            f"{source}: {int(absent.sum())} of {len(frame)} trials are NaN",
+            "say nan='absent' if they pad what was not recorded",
+            code="padded",
+        )
     note = f"{int(absent.sum())} of {len(frame)} trials of {source} are NaN: not recorded"
     return Responses(frame[~absent], source, (note,))
 

@@ -132,10 +132,7 @@ def measured_again(
     for number, row in enumerate(rows):
         if row["file"] not in damaged and (pd.isna(row["reference"]) or row["reference"] not in damaged):
             aim = aim_of(stimuli, row) if measurer is not None else None
-            again = _measure(stimuli, row, aim, measurer)
-            problems += _differences(stimuli.modality, row, again, limit, same_pool)
-            if aim is not None and same_pool:
-                problems += judged_otherwise(row, aim, again, stimuli.provenance.get("criteria", {}))
+            problems += _row_problems(stimuli, row, aim, measurer, limit, same_pool)
             measured += 1
             if second is not None and not pd.isna(row["reference"]):
                 elsewhere.append({"stimulus_id": row["stimulus_id"], **_elsewhere(stimuli, row, second, second_layer)})
@@ -150,6 +147,17 @@ def measured_again(
     return Check(
         problems, list(zip(failed["stimulus_id"], failed["reason"], strict=True)), measured, pd.DataFrame(elsewhere)
     )
+
+
+def _row_problems(
+    stimuli: StimulusSet, row: dict[str, Any], aim: Aim | None, measurer: Measurer | None, limit: float, same_pool: bool
+) -> list[str]:
+    """Where one stimulus, measured again, is not what its row says, or is judged otherwise."""
+    again = _measure(stimuli, row, aim, measurer)
+    problems = _differences(stimuli.modality, row, again, limit, same_pool)
+    if aim is not None and same_pool:
+        problems += judged_otherwise(row, aim, again, stimuli.provenance.get("criteria", {}))
+    return problems
 
 
 def _require_resampled(stimuli: StimulusSet, observer: Observer | None, resampler: str) -> None:
