@@ -10,6 +10,9 @@ from experiment_fixture import photograph
 from typer.testing import CliRunner
 
 from synthstim.cli import app
+from synthstim.experiment.builder.pieces import PIECES
+from synthstim.experiment.design.schema import Design
+from synthstim.modalities.image import write_png
 from synthstim.stimulus_set import SetWriter
 
 DOCS = Path(__file__).parents[1] / "docs"
@@ -59,3 +62,34 @@ def test_the_rig_of_the_documentation_is_shown_and_exported_for(tmp_path, monkey
     page = (tmp_path / "tonight" / "README.md").read_text(encoding="utf-8")
     for needed in ("measured at 9 levels, from 0.31 to 110.5 cd/m2", "2 places of their own", "Parallel port 0x378"):
         assert needed in page
+
+
+def test_the_protocol_that_is_explained_is_one_that_runs():
+    text = (DOCS.parent / "protocols" / "README.md").read_text(encoding="utf-8")
+    own = (DOCS / "protocols" / "own" / "masked_2afc" / "protocol.yaml").read_text(encoding="utf-8")
+    assert re.search(r"```yaml\n(.*?)```", text, re.S)[1] == own
+
+
+def test_every_piece_and_key_of_a_design_is_explained():
+    text = (DOCS.parent / "protocols" / "README.md").read_text(encoding="utf-8")
+    explained = re.findall(r"`(\w+)`", "".join(line.split("|")[1] for line in text.splitlines() if line.startswith("| `")))
+    assert sorted(explained) == sorted((*PIECES, *Design.model_fields))
+
+
+def test_from_set_to_rig_goes_the_documented_way(tmp_path, monkeypatch):
+    text = (DOCS / "set_to_rig.md").read_text(encoding="utf-8")
+    recipe = yaml.safe_load(re.search(r"```yaml\n(.*?)```", text, re.S)[1])
+    # As documented, and small.
+    recipe["observer"] = {"name": recipe["observer"], "size": 64}
+    (tmp_path / "set.yaml").write_text(yaml.safe_dump(recipe), encoding="utf-8")
+    for name, photo in (("cat", "chelsea"), ("coffee", "coffee")):
+        write_png(tmp_path / f"{name}.png", photograph(photo, (64, 64)))
+    monkeypatch.chdir(tmp_path)
+    typed = [line.split()[1:] for block in re.findall(r"```sh\n(.*?)```", text, re.S) for line in block.splitlines()]
+    assert [words[0] for words in typed] == ["make", "check", "report", "rig", "rig", "export", "run", "analyse"]
+    for words in typed[:6]:
+        # As documented, and short: fewer evaluations, and no screen that the machine may lack.
+        more = ["--budget", "10"] if words[0] == "make" else ["--width-cm", "53"] if words[:2] == ["rig", "new"] else []
+        done = CliRunner().invoke(app, [*words, *more], catch_exceptions=False)
+        assert done.exit_code == 0, (words, done.output)
+    assert (tmp_path / "study" / "oddity.psyexp").is_file()

@@ -217,11 +217,31 @@ def test_images_at_the_fixation_point_back_to_back_with_serial_markers(stimuli: 
     assert frames.loc[frames["routine"] == "trial", "drawn"].str.contains("fixation_point").all()
 
 
-def page() -> str:
-    """The protocol that protocols/README.md gives as an example."""
-    text = (protocol.protocols_folder() / "README.md").read_text(encoding="utf-8")
-    start = text.index("    name: self_paced")
-    return textwrap.dedent(text[start : text.index("\n1. ", start)])
+SELF_PACED = """\
+name: self_paced
+title: Looking at one's own pace
+summary: Each image stays until the space bar is pressed.
+stimuli: images                 # what prepares the files
+plan: randomised_blocks         # what orders the presentations
+shared: [fixation]              # further groups of settings.yaml
+settings:
+  gap_ms: {type: number, default: 50, min: 20, max: 5000, units: ms, help: Empty screen after each image}
+routines:
+  looking:
+    pieces:
+      - {piece: image, name: image}
+      - {piece: response, name: answer, keys: [space, x]}
+  gap:
+    pieces:
+      - {piece: blank, name: blank, frames: [gap_ms]}
+flow:
+  - loop: blocks
+    each:
+      - loop: trials
+        each:
+          - {routine: looking}
+          - {routine: gap}
+"""
 
 
 def test_a_protocol_is_a_page_of_yaml(stimuli: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -229,7 +249,7 @@ def test_a_protocol_is_a_page_of_yaml(stimuli: Path, tmp_path: Path, monkeypatch
     for shared in (*protocol.protocols_folder().glob("*.yaml"), *protocol.protocols_folder().glob("*.j2")):
         shutil.copy(shared, tmp_path / "protocols")
     (tmp_path / "protocols" / "self_paced").mkdir()
-    (tmp_path / "protocols" / "self_paced" / "protocol.yaml").write_text(page(), encoding="utf-8")
+    (tmp_path / "protocols" / "self_paced" / "protocol.yaml").write_text(SELF_PACED, encoding="utf-8")
     for module in (protocol, readme):
         monkeypatch.setattr(module, "protocols_folder", lambda: tmp_path / "protocols")
     folder = export_experiment(

@@ -37,7 +37,7 @@ reward: {kind: serial, port: COM9, max_pulses_per_day: 500}
 """
 # Those that tests of their own run to the end: passive_fixation has no trials, the others are minutes long.
 # Sounds are heard in their own time: of those that differ in words only, the longest are run by make test-slow.
-HALF_A_MINUTE = ("sound_abx", "sound_abx_sure", "sound_same_different", "sound_two_interval")
+HALF_A_MINUTE = ("loudness_match", "sound_abx", "sound_abx_sure", "sound_same_different", "sound_two_interval")
 OWN = Path(__file__).parents[1] / "docs" / "protocols" / "own"
 ELSEWHERE = ("passive_fixation", "word_listening", "headphone_check")
 # Whole frames of 60 Hz, as short as a trial can be; whatever of it a protocol has is set.

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from synthstim.analysis.answered.study import Study
 from synthstim.analysis.answered.study_reading import read_study
+from synthstim.analysis.sensitivity import UNMODELLED
 from synthstim.analysis.simulated.plans import ANSWERS, study_of
 from synthstim.errors import InputError, nearest
 from synthstim.experiment.manifest import FILE
@@ -38,7 +39,7 @@ def study_to_plan(design: str | Path, conditions: Sequence[str]) -> Study:
             nearest(name, sorted({*ANSWERS, *list_protocols()})), code="unknown", value=name,
         )  # fmt: skip
     asked = read_protocol(design).design
-    if asked is None or asked.task == "none":
+    if asked is None or asked.task in UNMODELLED:
         raise InputError(f"the protocol {name!r} has no d': nothing is right in it", "choose another", code="mismatch")
     # What a column says is right is known from a set alone; then the task has its usual answers.
     answers = asked.answers({}) if asked.column_of_right is None else None

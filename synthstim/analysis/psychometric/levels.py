@@ -24,7 +24,7 @@ class Levels:
     Attributes:
         table: a row an answer: ``participant curve level correct``; where yes is a hit, ``correct`` says whether it was answered.
         over: the column that the levels are of.
-        guess: proportion correct by chance; None where it is to be fitted.
+        guess: proportion correct by chance; None where it is to be fitted, as of what is made equal.
         adaptive: whether a method chose the levels; ``table`` then has what it found itself, ``track_...``.
         span: the levels that there were, if not only those that were given.
         falls: whether a higher level is harder; None where the answers say.
@@ -86,7 +86,7 @@ def levels_of(trials: pd.DataFrame, study: Study, over: str | None = None) -> Le
         | {name: main[name] for name in TRACK_COLUMNS if adaptive and name in main}
     )  # fmt: skip
     kept = found.notna() if signal is None else found.notna() & (main["right"] == signal)
-    guess = study.chance if signal is None else None
+    guess = study.chance if signal is None and study.task != "equality" else None
     span, falls = (study.span, study.method.get("easier") == "low") if adaptive else (None, None)
     target = _settles(study) if adaptive and signal is None else 0.5
     place = {name: at for at, name in enumerate(study.names)}

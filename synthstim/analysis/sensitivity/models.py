@@ -136,6 +136,8 @@ _LISTED = (
     TaskModel("match", "differencing", proportions.match_differencing, two_rates=True),
     TaskModel("identify", "", proportions.alternatives, signed=True),
 )  # fmt: skip
+# What has no d': no answer is right, or right is whichever has more of something.
+UNMODELLED = ("none", "equality")
 TASKS = tuple(dict.fromkeys(model.task for model in _LISTED))
 
 
@@ -151,7 +153,7 @@ def models_of(task: str, answers: int) -> tuple[TaskModel, ...]:
         >>> models_of("none", 2)
         ()
     """
-    if task not in (*TASKS, "none"):
+    if task not in (*TASKS, *UNMODELLED):
         raise InputError(f"no task is called {task!r}", nearest(task, TASKS), code="unknown", value=task)
     return tuple(
         model

@@ -9,7 +9,7 @@ import pandas as pd
 from synthstim.analysis.answered.study import Study
 from synthstim.analysis.answered.trials import Trials
 from synthstim.analysis.psychometric import Levels, PsychometricCurve
-from synthstim.analysis.sensitivity import models_of
+from synthstim.analysis.sensitivity import UNMODELLED, models_of
 
 
 def notes_of(
@@ -95,8 +95,13 @@ def _conditions(table: pd.DataFrame, study: Study) -> Iterator[str]:
 def _models(study: Study, levels: Levels | None, curves: Mapping[str, PsychometricCurve]) -> Iterator[str]:
     if study.is_adaptive:
         yield "The answers chose the levels: proportions stay near where the rule settles, and there is no d' over all levels."
-    elif study.task != "none" and not models_of(study.task, len(study.answers)):
+    elif study.task not in UNMODELLED and not models_of(study.task, len(study.answers)):
         yield f"No d': the task {study.task} has no model for {len(study.answers)} answers."
+    if study.task == "equality":
+        yield (
+            "Right stands for the answer that the stimulus under comparison has more of what was asked for: the threshold is the"
+            " level at which both are equal."
+        )
     if levels is not None and levels.ranks:
         yield f"The levels of {levels.over} are places in an order, not measured."
     for name, curve in curves.items():

@@ -20,7 +20,7 @@ COMPARED = {
 }  # fmt: skip
 Cell = Annotated[str, Field(pattern=r"^\$?[A-Za-z0-9_ -]{1,60}$")]
 # By what model of the observer a sensitivity is computed.
-Task = Literal["none", "yes_no", "2afc", "abx", "oddity", "same_different", "match", "identify"]
+Task = Literal["none", "yes_no", "2afc", "abx", "oddity", "same_different", "match", "identify", "equality"]
 
 
 class Arrangement(RootModel[dict[Identifier, Cell]]):
@@ -49,7 +49,9 @@ class Design(ProtocolPart):
     ``observer`` or ``layer`` made of the same reference, or ``another`` stimulus; or any three (``triplet``). ``only``
     says which stimuli take part, by the values of columns, such as ``{kind: mixture}``. ``within`` names columns that the stimuli of a trial share, ``apart`` columns in which they differ. ``arrangements`` are counterbalanced within
     each condition; ``conditions`` are columns of the set, or of a table of the user's. ``full`` gives each participant all, and
-    ``latin_square`` each reference in one condition, all of them over participants. ``task`` is the model by which d' is computed.
+    ``latin_square`` each reference in one condition, all of them over participants. ``task`` is the model by which d' is computed;
+    of ``equality`` there is none: to be right means to say that ``a`` has more of something, which is true half of the time where both
+    have the same. ``gains_db`` are the levels at which each sound of the set is played, relative to its file; the column ``gain_db`` has them.
 
     Example:
         >>> ways = [{"first": "a", "second": "b", "right": "first"}, {"first": "b", "second": "a", "right": "second"}]
@@ -68,6 +70,7 @@ class Design(ProtocolPart):
     balance: Literal["full", "latin_square"] = "full"
     mask: Literal["none", "noise", "pattern", "phase_scrambled"] = "none"
     task: Task = "none"
+    gains_db: tuple[Annotated[float, Field(ge=-60, le=60)], ...] = Field(default=(), max_length=60)
     method: Method = Constant(kind="constant")
     settings: dict[Annotated[str, Field(pattern=NAME_PATTERN)], float | int | bool | str] = Field(default_factory=dict)
 
@@ -114,6 +117,8 @@ class Design(ProtocolPart):
             yield ("task",), f"is {self.task}, but the arrangements say no right answer: give right in each"
         if self.method.kind != "constant" and first.right is None:
             yield ("method",), f"is {self.method.kind}, but the arrangements say no right answer: give right in each"
+        if len(set(self.gains_db)) < len(self.gains_db):
+            yield ("gains_db",), "has a gain twice: give each once"
         if self.balance == "latin_square" and self.method.kind != "constant":
             yield ("balance",), f"is latin_square, which does not go with the method {self.method.kind}: leave it out"
 

@@ -29,6 +29,8 @@ def imagined_answer(
     if right == MISSING or question.stores != "response":
         return chance.choice(values)
     knows = _knows(planned, manifest, level)
+    if manifest["design"]["task"] == "equality":
+        values = [value for value in values if value != right]
     return right if not guessing() and chance.random() < knows else chance.choice(values)
 
 

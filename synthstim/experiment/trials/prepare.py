@@ -28,6 +28,7 @@ from synthstim.experiment.sounds.tones import LOUDEST_DBFS, SPEAKERS
 from synthstim.experiment.trials.answers import with_numbered
 from synthstim.experiment.trials.columns import meanings
 from synthstim.experiment.trials.files import write_stimuli
+from synthstim.experiment.trials.gains import add_gains
 from synthstim.experiment.trials.masks import add_masks
 from synthstim.experiment.trials.places import check_places, places_of
 from synthstim.experiment.trials.tracks import adaptive_of, with_levels
@@ -68,10 +69,11 @@ def prepare_trials(request: ExportRequest, directory: Path) -> Prepared:
     source.require_intact()
     pool = read_pool(source, include=setup.settings["include"], table=request.table)
     counts = _counts(setup.settings, design)
+    pool, louder = add_gains(pool, design, source, directory)
     pairs, obvious = _compared(pool, design, counts, setup.settings)
     pairs = with_levels(pool, pairs, design)
     pairs, obvious, made = add_masks(pairs, obvious, design, source, directory, seed=counts.seed)
-    entries = write_stimuli(_members([*pairs, *obvious]), source, setup, directory, made)
+    entries = write_stimuli(_members([*pairs, *obvious]), source, setup, directory, louder | made)
     answers = design.answers({column: [one.value(column) for one in pool.members] for column in pool.columns})
     protocol = with_numbered(protocol, answers)
     facts = _facts(protocol, setup, entries) | {

@@ -17,6 +17,8 @@ from synthstim.experiment.design.schema import LETTERS, Design
 
 FILE = "candidates.tsv"
 MISSING = "n/a"
+# How often one of two that are far from equal is taken for the other.
+FAR_FROM_EQUAL = 0.02
 
 
 def with_levels(pool: Pool, pairs: Sequence[Pair], design: Design) -> list[Pair]:
@@ -90,7 +92,9 @@ def adaptive_of(
 
 
 def _guess(design: Design, pairs: Sequence[Pair]) -> float:
-    """How often whoever knows nothing is right."""
+    """How often whoever knows nothing is right; where both are to be made equal, who hears one of them alone."""
+    if design.task == "equality":
+        return FAR_FROM_EQUAL
     column = design.column_of_right
     rights = {
         way.right if column is None else pair.stimuli["a"].value(column)
