@@ -72,7 +72,9 @@ def test_the_protocol_that_is_explained_is_one_that_runs():
 
 def test_every_piece_and_key_of_a_design_is_explained():
     text = (DOCS.parent / "protocols" / "README.md").read_text(encoding="utf-8")
-    explained = re.findall(r"`(\w+)`", "".join(line.split("|")[1] for line in text.splitlines() if line.startswith("| `")))
+    explained = re.findall(
+        r"`(\w+)`", "".join(line.split("|")[1] for line in text.splitlines() if line.startswith("| `"))
+    )
     assert sorted(explained) == sorted((*PIECES, *Design.model_fields))
 
 
