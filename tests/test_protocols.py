@@ -32,12 +32,13 @@ from synthstim.stimulus_set import SetWriter
 OBSERVER = Path(__file__).with_name("experiment_observer.py")
 RIG = """\
 monitor: {width_cm: 30, distance_cm: 57, width_px: 480, height_px: 360, refresh_hz: 60}
+photodiode: {corner: bottom_left, size_px: 8}
 eye_tracker: {kind: mouse}
 reward: {kind: serial, port: COM9, max_pulses_per_day: 500}
 """
 # Those that tests of their own run to the end: passive_fixation has no trials, the others are minutes long.
 # Sounds are heard in their own time: of those that differ in words only, the longest are run by make test-slow.
-HALF_A_MINUTE = ("loudness_match", "sound_abx", "sound_abx_sure", "sound_same_different", "sound_two_interval")
+HALF_A_MINUTE = ("sound_abx", "sound_abx_sure", "sound_same_different", "sound_two_interval")
 OWN = Path(__file__).parents[1] / "docs" / "protocols" / "own"
 ELSEWHERE = ("passive_fixation", "word_listening", "headphone_check")
 # Whole frames of 60 Hz, as short as a trial can be; whatever of it a protocol has is set.
@@ -45,6 +46,8 @@ QUICK = {
     "participants": 1, "practice_trials": 1, "check_headphones": False, "ask_confidence": True, "lead_ms": 50, "on_ms": 50, "gap_ms": 50,
     "mask_ms": 50, "delay_ms": 50, "answer_ms": 3000, "offset_deg": 5, "apart_deg": 5, "comparisons": 4, "lead_s": 0.1, "gap_s": 0.05, "hold_ms": 50, "after_ms": 50, "time_out_ms": 50, "reward_screen_ms": 50,
 }  # fmt: skip
+# As many trials as are planned: a staircase of its own ends when it has turned often enough.
+FIVE_TRIALS = "method: {kind: staircase, over: gain_db, easier: high, down: 1, up: 1, trials: 5}\n"
 NEEDED = {"image": ("Xvfb",), "sound": ("Xvfb", "pulseaudio", "pactl")}
 
 pytestmark = pytest.mark.display
@@ -108,9 +111,13 @@ def run(name: str, sets: dict[str, Path], display: str, folder: Path) -> Ran:
     settings = {key: value for key, value in QUICK.items() if key in protocol.settings}
     if protocol.aborts:
         settings |= {"practice_trials": 0, "repeats": 2}
+    if protocol.adaptive:
+        (folder / "design.yaml").write_text(FIVE_TRIALS, encoding="utf-8")
+        settings |= {"practice_trials": 0}
     made = export_experiment(
         None if protocol.stimuli == "tones" else sets[protocol.modality], name, out=folder / "exp", rig=write_rig(folder, RIG),
         settings=settings, table=sets["image"].parent / "categories.tsv" if name == "categorise" else None,
+        design=folder / "design.yaml" if protocol.adaptive else None,
     )  # fmt: skip
     saved = folder / "frames.npz"
     environment = os.environ | {"DISPLAY": display, "SYNTHSTIM_SIMULATE": "1"}
@@ -149,7 +156,7 @@ def test_every_protocol_runs_to_its_end(name: str, sets: dict[str, Path], displa
     trials_are_those_planned(ran)
     if ran.manifest["modality"] == "image":
         images_were_shown_as_planned(ran, read_protocol(name))
-        screens_hold_the_files(ran)
+        screens_hold_the_files(ran, read_protocol(name))
     if ran.manifest["asks"]:
         answers_are_analysed(ran)
 
@@ -190,14 +197,20 @@ def trials_are_those_planned(ran: Ran) -> None:
     files = {entry["file"]: entry["stimulus_id"] for entry in ran.manifest["stimuli"]}
     for row, planned in zip(ran.trials, ran.plan, strict=True):
         assert list(row) == list(told)
-        for column in ("participant", "trial", "phase", "condition", "right", "pair", *ran.manifest["columns"]):
+        for column in ("participant", "trial", "phase", "condition", "right", *ran.manifest["columns"]):
             assert row[column] == planned[column]
+        # Which pair it is, the answers choose.
+        assert row["pair"] == planned["pair"] or planned["track"] != MISSING
         onsets = []
         for slot in ran.manifest["slots"]:
             if planned[slot] == MISSING:
                 assert row[slot] == MISSING
                 continue
-            assert row[slot] == files[planned[slot]]
+            assert row[slot] == (
+                row["pair"].split("+")["ab".index(planned[slot][1])]
+                if planned[slot][0] == "@"
+                else files[planned[slot]]
+            )
             assert row[f"{slot}_sha256"] == digests[row[slot]]
             onsets += [float(row[f"{slot}_onset_s"])] * (slot not in ran.manifest["masks"])
         # Slots come in their order, or together.
@@ -221,8 +234,10 @@ def answers_are_analysed(ran: Ran) -> None:
     scored = [int(row["correct"]) for row in main if row["correct"] != MISSING]
     if scored:
         assert found.by_participant["correct"].sum() == sum(scored)
-        # A sensitivity by each strategy of the task.
-        assert len(found.sensitivity) == len(study.names) * len(models_of(study.task, len(study.answers))) > 0
+        # A sensitivity by each strategy of the task, where the answers did not choose the levels.
+        strategies = len(models_of(study.task, len(study.answers)))
+        assert len(found.sensitivity) == len(study.names) * strategies
+        assert bool(strategies) != study.is_adaptive
     elif "rating" in study.protocol:
         assert found.by_condition["mean"].between(1, 7).all()
     else:
@@ -251,14 +266,18 @@ def until_answered(routine: Any) -> list[str]:
     return [piece.slot for piece in routine.pieces if asks and piece.slot]
 
 
-def screens_hold_the_files(ran: Ran) -> None:
-    """Wherever the log says that an image was drawn, the screen holds its pixels, at its place."""
+def screens_hold_the_files(ran: Ran, protocol: Protocol) -> None:
+    """Wherever the log says that an image was drawn, the screen holds its pixels, at its place, and the photodiode's patch is white."""
+    pieces = [piece for routine in protocol.routines.values() for piece in routine.pieces]
+    stimuli = {piece.name for piece in pieces if piece.piece == "image" and piece.slot not in ran.manifest["masks"]}
     frames = pd.read_csv(f"{ran.stem}_frames.tsv", sep="\t", keep_default_na=False)
     entries = {entry["stimulus_id"]: entry for entry in ran.manifest["stimuli"]}
     compared = set()
     for row, screen in zip(frames.itertuples(), ran.screens(len(frames)), strict=True):
-        pieces = [piece for piece in row.drawn.split("+") if piece in ran.manifest["places"]]
-        for piece, stimulus in zip(pieces, row.stimulus_id.split("+"), strict=False):
+        drawn = row.drawn.split("+")
+        assert bool((screen[-8:, :8] == 255).all()) == bool(stimuli.intersection(drawn)), row.drawn
+        shown = [piece for piece in drawn if piece in ran.manifest["places"]]
+        for piece, stimulus in zip(shown, row.stimulus_id.split("+"), strict=False):
             entry = entries[stimulus]
             with Image.open(ran.folder / entry["file"]) as opened:
                 image = np.asarray(opened.convert("RGB"))

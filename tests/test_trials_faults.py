@@ -10,8 +10,9 @@ import signal
 import subprocess
 import sys
 import time
+import tty
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -27,7 +28,7 @@ from synthstim.experiment.runtime.participants import Participants
 from synthstim.experiment.runtime.tables import read_table
 from synthstim.experiment.runtime.trial_session import TrialSession
 
-LISTENER = Path(__file__).with_name("experiment_listener.py")
+HERE, LISTENER = Path(__file__).parent, "experiment_listener.py"
 QUICK = {"participants": 2, "practice_trials": 1, "repeats": 3, "lead_ms": 50, "on_ms": 50, "gap_ms": 50}
 HOSTILE = (
     "{participant.__class__}",
@@ -54,7 +55,9 @@ def exported(tmp_path_factory: pytest.TempPathFactory) -> Path:
     )
 
 
-def start(folder: Path, display: str, *, limit: int | None = None, **environment: str) -> subprocess.Popen[str]:
+def start(
+    folder: Path, display: str, *, limit: int | None = None, script: Sequence[str] = (LISTENER,), **environment: str
+) -> subprocess.Popen[str]:
     told = {"DISPLAY": display, "SYNTHSTIM_SIMULATE": "1", "SYNTHSTIM_PARTICIPANT": "1"} | environment
 
     def limited() -> None:
@@ -63,7 +66,7 @@ def start(folder: Path, display: str, *, limit: int | None = None, **environment
             resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
 
     return subprocess.Popen(
-        [sys.executable, "-B", str(LISTENER), str(folder)], cwd=folder.parent, env=os.environ | told, preexec_fn=limited,
+        [sys.executable, "-B", str(HERE / script[0]), str(folder), *script[1:]], cwd=folder.parent, env=os.environ | told, preexec_fn=limited,
         stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
     )  # fmt: skip
 
@@ -76,6 +79,12 @@ def run(folder: Path, display: str, **options: Any) -> tuple[int, str]:
 
 def trials(folder: Path) -> list[dict[str, str]]:
     return [row for path in (folder / "rehearsal").glob("*_trials.tsv") for row in read_table(path)]
+
+
+def record(folder: Path) -> dict[str, Any]:
+    """What the last run said of itself."""
+    told = max((folder / "rehearsal").glob("*_session.json"), key=lambda path: path.stat().st_mtime_ns)
+    return dict(json.loads(told.read_text(encoding="utf-8")))
 
 
 def planned(folder: Path) -> int:
@@ -191,6 +200,49 @@ def test_a_full_disk_loses_no_trial_that_was_written(exported: Path, display: st
     after = trials(folder)
     assert after[: len(written)] == written
     assert len(after) == planned(folder)
+
+
+def test_escape_keeps_every_answer_and_the_next_run_goes_on(exported: Path, display: str, tmp_path: Path) -> None:
+    folder = shutil.copytree(exported, tmp_path / "exp")
+    # In the middle of the third trial: three images of three frames each.
+    code, output = run(folder, display, script=("experiment_observer.py", str(tmp_path / "frames.npz"), "escape", "20"))
+    assert code == 0, output
+    assert record(folder)["status"] == "stopped early"
+    before = trials(folder)
+    assert 0 < len(before) < planned(folder)
+    code, output = run(folder, display)
+    assert code == 0, output
+    assert trials(folder)[: len(before)] == before
+    assert len(trials(folder)) == planned(folder)
+
+
+def test_an_unplugged_marker_port_ends_no_run_and_is_told(display: str, tmp_path: Path) -> None:
+    reader, writer = os.openpty()
+    tty.setraw(writer)
+    rig = RIG.partition("eye_tracker")[0] + f"markers: {{kind: serial, port: '{os.ttyname(writer)}'}}\n"
+    folder = export_experiment(
+        make_sets(tmp_path)["image"], "oddity", out=tmp_path / "exp", rig=write_rig(tmp_path, rig), settings=QUICK
+    )
+    begun = folder / "rehearsal" / "oddity_participant_001_started.tsv"
+    process = start(folder, display, SYNTHSTIM_MARKERS="1")
+    wait_for(lambda: begun.exists() and begun.read_text(encoding="utf-8").count("\tmain\t") == 3, process)
+    os.close(writer)
+    os.close(reader)
+    output, _ = process.communicate(timeout=PATIENCE_S)
+    assert process.returncode == 0, output
+    assert len(trials(folder)) == planned(folder)
+    assert record(folder)["status"] == "completed"
+    assert record(folder)["marker_failures"] > 0
+
+
+def test_ten_thousand_trials_are_planned_and_begun(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = export_experiment(
+        make_sets(tmp_path)["image"], "oddity", out=tmp_path / "exp", rig=write_rig(tmp_path, RIG),
+        settings=QUICK | {"participants": 3, "repeats": 1000},
+    )  # fmt: skip
+    assert len(read_table(folder / "plan.tsv")) == 3 * 4001
+    monkeypatch.setenv("SYNTHSTIM_SIMULATE", "1")
+    begin(folder)
 
 
 def test_one_run_of_a_participant_at_a_time(exported: Path, display: str, tmp_path: Path) -> None:

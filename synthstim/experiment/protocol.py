@@ -10,9 +10,10 @@ from typing import Any, Literal
 from pydantic import Field, PrivateAttr, RootModel
 
 from synthstim.errors import InputError, nearest
+from synthstim.experiment.builder.patches import with_patches
 from synthstim.experiment.builder.piece_rules import check_pieces
 from synthstim.experiment.builder.routine import SKIPS, Parts, Routine, Step
-from synthstim.experiment.design.schema import Design
+from synthstim.experiment.design.schema import MASK, Design
 from synthstim.experiment.marker_codes import CODES
 from synthstim.experiment.setting import NAME_PATTERN, Identifier, ProtocolPart, Setting, value_of
 from synthstim.modalities import MODALITIES, own_names
@@ -137,7 +138,7 @@ def read_folder(folder: Path) -> Protocol:
     protocol = validate(read_yaml(path), Protocol)
     if protocol.name != folder.name:
         raise InputError(f"{path.name} of {folder.name} calls itself {protocol.name!r}", "give both the same name")
-    protocol = _with_settings(_with_parts(protocol))
+    protocol = _with_patches(_with_settings(_with_parts(protocol)))
     _check_references(protocol)
     if bool(protocol.flow) == (protocol.stimuli == "files"):
         does = "presents files with a device of the lab's: leave flow out" if protocol.flow else "has no flow: give one"
@@ -186,6 +187,14 @@ def _with_parts(protocol: Protocol) -> Protocol:
     # What the protocol says itself comes first: a text of a part can be worded anew.
     merged = {name: into | getattr(protocol, name) for name, into in added.items()}
     return protocol.model_copy(update={**merged, "flow": flow})
+
+
+def _with_patches(protocol: Protocol) -> Protocol:
+    """Put the photodiode's patch into trials that show images."""
+    if protocol.design is None or not protocol.shows:
+        return protocol
+    masks = protocol.design.slots_of(MASK)
+    return protocol.model_copy(update={"routines": with_patches(protocol.routines, masks)})
 
 
 def _given(step: Step, each: tuple[Step, ...]) -> Step:

@@ -127,6 +127,10 @@ class Design(ProtocolPart):
         """The slots, in the order of the first arrangement."""
         return tuple(self.arrangements[0].slots)
 
+    def slots_of(self, letter: str) -> tuple[str, ...]:
+        """The slots that hold a letter, or a mask, in some arrangement."""
+        return tuple(slot for slot in self.slots if any(way.slots[slot] == letter for way in self.arrangements))
+
     @property
     def column_of_right(self) -> str | None:
         """The column that says what is right; None where the arrangements do."""

@@ -101,6 +101,8 @@ def _ran(session: Path, experiment: Experiment, *, simulate: bool) -> Run:
     notes = ["a rehearsal: nobody took part, and its data are kept apart from real ones"] if simulate else []
     if experiment.rig.markers.kind != "none" and not record["markers"].get("sent", True):
         notes.append(f"the markers ({experiment.rig.markers}) were not sent, as this was a rehearsal")
+    if failed := record.get("marker_failures"):
+        notes.append(f"{failed} markers were not sent: the device did not take them (see {LOG})")
     return Run(record["status"], session, shown, frames, Path(f"{stem}.csv"), tuple(notes))
 
 

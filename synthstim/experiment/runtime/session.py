@@ -148,7 +148,10 @@ class Session:
         self._running, self._routine = False, ""
         facts = self._close()
         self._send(self.manifest["codes"]["session_end"])
-        self._markers.close()
+        try:
+            self._markers.close()
+        except Exception:  # a port that was unplugged cannot be flushed
+            self._marker_failures += 1
         if self._box is not None:
             self._box.close()
         if self._dispenser is not None:

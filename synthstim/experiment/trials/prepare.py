@@ -210,7 +210,7 @@ def _manifest(
         "modality": protocol.modality,
         "participants": len(plans),
         "slots": [*([] if protocol.shows else [TONES]), *design.slots],
-        "masks": [slot for slot in design.slots if any(way.slots[slot] == MASK for way in design.arrangements)],
+        "masks": [*design.slots_of(MASK)],
         "columns": list(design.conditions),
         "conditions": [
             {"condition": name, **dict(told)} for name, told in {pair.condition: pair.columns for pair in pairs}.items()
