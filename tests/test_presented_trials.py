@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from pathlib import Path
 
@@ -12,11 +13,13 @@ import yaml
 from experiment_fixture import make_set, write_rig
 
 from synthstim.errors import InputError
-from synthstim.experiment import export_experiment, run_experiment
+from synthstim.experiment import export_experiment, read_protocol, run_experiment
 from synthstim.experiment.runtime.tables import read_table
 from synthstim.experiment.runtime.texts import read_texts
+from synthstim.experiment.texts import with_texts
 from synthstim.presented import read_presented, write_bids_trials
 
+TEXTS = Path(__file__).parents[1] / "docs" / "protocols" / "texts"
 QUICK = {"include": "all", "participants": 1, "practice_trials": 1, "lead_ms": 50, "on_ms": 50, "gap_ms": 50}
 
 pytestmark = [pytest.mark.display, pytest.mark.skipif(shutil.which("Xvfb") is None, reason="Xvfb is not installed")]
@@ -68,8 +71,24 @@ def test_texts_can_be_edited_line_by_line(rehearsed):
     assert "instructions: |\n  You will see three pictures, one after another.\n" in text
 
 
+@pytest.mark.parametrize("path", sorted(TEXTS.iterdir()), ids=lambda path: path.stem)
+def test_a_translation_has_every_text_with_its_figures(path):
+    own = read_protocol(path.name.split(".")[0]).texts
+    translated = with_texts(read_protocol(path.name.split(".")[0]), path).texts
+    given = yaml.safe_load(path.read_text(encoding="utf-8"))
+
+    def figures(text):
+        # Its title is the protocol's own.
+        return sorted(set(re.findall(r"{+(\w+)}+", text)) - {"title"})
+
+    for name, text in own.items():
+        assert figures(translated[name]) == figures(text), name
+        # What holds figures alone needs no words.
+        assert name in given or not re.sub(r"{{\w+}}", "", text).strip(), name
+
+
 def test_every_word_of_a_protocol_can_be_another_language(tmp_path):
-    german = Path(__file__).parents[1] / "docs" / "protocols" / "texts" / "oddity.de.yaml"
+    german = TEXTS / "oddity.de.yaml"
     stimuli = make_set(tmp_path / "set")
     made = export_experiment(stimuli, "oddity", out=tmp_path / "exp", texts=german, settings=QUICK)
     texts = read_texts(made)

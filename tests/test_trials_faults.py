@@ -242,6 +242,7 @@ def test_ten_thousand_trials_are_planned_and_begun(tmp_path: Path, monkeypatch: 
     )  # fmt: skip
     assert len(read_table(folder / "plan.tsv")) == 3 * 4001
     monkeypatch.setenv("SYNTHSTIM_SIMULATE", "1")
+    (folder / "rehearsal").mkdir()
     begin(folder)
 
 
