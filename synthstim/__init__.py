@@ -22,7 +22,7 @@ from synthstim.lazily import lazily
 GROUPS: dict[str, dict[str, tuple[str, ...]]] = {
     "Stimuli in one call": {"production": ("control", "metamer")},
     "Observers": {
-        "models": ("ImageInput", "Observer", "SoundInput", "Unit", "load_model"),
+        "models": ("ImageInput", "Observer", "OdourInput", "SoundInput", "Unit", "load_model"),
         "observers": ("open_observer",),
     },
     "Stimulus sets": {
@@ -33,6 +33,7 @@ GROUPS: dict[str, dict[str, tuple[str, ...]]] = {
         "report": ("write_report",),
         "modalities.image": ("read_image",),
         "modalities.sound": ("read_sound",),
+        "modalities.odour": ("read_odour",),
     },
     "Experiments": {
         "experiment": ("export_experiment", "list_protocols", "read_rig", "run_experiment"),
@@ -69,7 +70,7 @@ GROUPS: dict[str, dict[str, tuple[str, ...]]] = {
         "errors": ("InputError",),
     },
 }
-ROOMS = ("constraints", "encoding", "evolve", "goals", "images", "modalities", "models", "objectives", "online", "optimise",
+ROOMS = ("constraints", "encoding", "evolve", "goals", "images", "modalities", "models", "objectives", "odours", "online", "optimise",
          "parametrise", "responses", "robustness", "simulate", "sounds", "verify")  # fmt: skip
 _PLACES: dict[str, tuple[str, ...]] = {}
 for _group in GROUPS.values():

@@ -58,5 +58,8 @@ HEARING: dict[str, CatalogueEntry] = {
     "cochcnn9": CatalogueEntry("hearing.cochcnn9", "CochCNN9 of Feather et al. 2023", "file", seconds=2.0),
     "kell2018": CatalogueEntry("hearing.kell2018", "the branched network of Kell et al. 2018", "file", seconds=2.0),
 }  # fmt: skip
+SMELLING: dict[str, CatalogueEntry] = {
+    "fly-antenna": CatalogueEntry("smelling.fly_antenna", "the fly's antenna by recordings of Hallem & Carlson 2006 (pip install 'synthstim[smell]')"),
+}  # fmt: skip
 WEIGHTS = {"carried": "", "file": "; its weights are a file of yours", "none": ""}
-OWN = {"embedded": SEEING, "hearing": HEARING}
+OWN = {"embedded": SEEING, "hearing": HEARING, "smelling": SMELLING}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from synthstim.catalogue import HEARING, SEEING, WEIGHTS
+from synthstim.catalogue import HEARING, SEEING, SMELLING, WEIGHTS
 from synthstim.registry import HERE, Entry, Registry, having
 
 PARAMETRISATIONS: Registry[Any] = Registry(
@@ -36,7 +36,7 @@ class _Models(Registry[Any]):
     """The catalogue's entries, and functions of plug-ins that return an Observer, or a network and its input."""
 
     def _own(self) -> Iterator[Entry[Any]]:
-        for takes, entries in (("images", SEEING), ("sounds", HEARING)):
+        for takes, entries in (("images", SEEING), ("sounds", HEARING), ("odours", SMELLING)):
             for name, entry in entries.items():
                 yield Entry(name, f"{takes}: {entry.about}{WEIGHTS[entry.weights]}", HERE, lambda entry=entry: entry)  # type: ignore[misc]
 

@@ -39,12 +39,12 @@ stimuli:
     parametrisation: {kind: gratings, cycles: 2.5}
     evaluations: 40
 """
-ODOURS = """\
-observer: nose
+TASTES = """\
+observer: tongue
 pool: things
 stimuli:
   - {name: up, kind: controller, goal: drive, unit: {layer: "2", index: 1}, evaluations: 60, constraints: {dose: 3}}
-  - {name: same, kind: metamer, reference: things/odour3.tsv, layers: ["2"], evaluations: 60}
+  - {name: same, kind: metamer, reference: things/taste3.tsv, layers: ["2"], evaluations: 60}
 """
 
 
@@ -55,16 +55,16 @@ def plugins(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def desk(tmp_path_factory):
-    """A folder with photographs, odours of things, and two recipes."""
+    """A folder with photographs, tastes of things, and two recipes."""
     folder = tmp_path_factory.mktemp("desk")
     for place in ("photographs", "things"):
         (folder / place).mkdir()
     for name in PHOTOGRAPHS:
         write_png(folder / "photographs" / f"{name}.png", photograph(name, (32, 32)))
     for number, row in enumerate(np.random.default_rng(0).uniform(0, 1, (10, 8))):
-        (folder / "things" / f"odour{number}.tsv").write_text("\t".join(f"{value:.4f}" for value in row) + "\n")
+        (folder / "things" / f"taste{number}.tsv").write_text("\t".join(f"{value:.4f}" for value in row) + "\n")
     (folder / "images.yaml").write_text(IMAGES)
-    (folder / "odours.yaml").write_text(ODOURS)
+    (folder / "tastes.yaml").write_text(TASTES)
     return folder
 
 
@@ -79,7 +79,7 @@ def run(plugins, desk):
 @pytest.fixture(scope="module")
 def made(run, desk):
     """Both sets."""
-    for name in ("images", "odours"):
+    for name in ("images", "tastes"):
         done = run("make", f"{name}.yaml", "--out", name, "--quiet")
         assert done.returncode == 0, done.stderr
     return desk
@@ -103,8 +103,8 @@ OWN = {
     "readers": "nwb", "readouts": "ridge", "controls": "noise", "policies": "blocks", "modalities": "image", "protocols": "passive_fixation",
 }  # fmt: skip
 PLUGGED = {
-    "models": "nose", "goals": "exceed", "parametrisations": "gratings", "constraints": "dose", "readers": "counts",
-    "modalities": "odour", "protocols": "sniffing",
+    "models": "tongue", "goals": "exceed", "parametrisations": "gratings", "constraints": "dose", "readers": "counts",
+    "modalities": "taste", "protocols": "sipping",
 }  # fmt: skip
 
 
@@ -143,36 +143,36 @@ def test_a_goal_and_latents_from_recipe_to_set(made):
 
 
 def test_a_modality_and_a_constraint_from_recipe_to_set(made):
-    # Without the plug-in a set of odours is a folder of tables.
-    table = pd.read_csv(made / "odours" / "stimuli.tsv", sep="\t").set_index("name")
-    values = {name: np.loadtxt(made / "odours" / file) for name, file in table["file"].items()}
-    assert json.loads((made / "odours" / "provenance.json").read_text("utf-8"))["modality"] == "odour"
+    # Without the plug-in a set of tastes is a folder of tables.
+    table = pd.read_csv(made / "tastes" / "stimuli.tsv", sep="\t").set_index("name")
+    values = {name: np.loadtxt(made / "tastes" / file) for name, file in table["file"].items()}
+    assert json.loads((made / "tastes" / "provenance.json").read_text("utf-8"))["modality"] == "taste"
     assert values["up"].sum() <= 3.001
-    assert not np.allclose(values["same"], np.loadtxt(made / "things" / "odour3.tsv"), atol=0.01)
+    assert not np.allclose(values["same"], np.loadtxt(made / "things" / "taste3.tsv"), atol=0.01)
     assert table.loc["same", "match_db"] > 20
 
 
-@pytest.mark.parametrize("name", ["images", "odours"])
+@pytest.mark.parametrize("name", ["images", "tastes"])
 def test_sets_are_checked_and_shown(made, run, name):
     checked = run("check", name, "--pool", "photographs" if name == "images" else "things", "--quiet")
     assert checked.returncode == 0, checked.stdout + checked.stderr
     assert " 0 differences" in checked.stdout
     assert run("report", name, "--out", f"{name}.html").returncode == 0
     page = (made / f"{name}.html").read_text("utf-8")
-    assert ("exceed" if name == "images" else "odour") in page
+    assert ("exceed" if name == "images" else "taste") in page
 
 
 def test_a_protocol_exports_any_modality_for_a_device(made, run):
-    exported = run("export", "odours", "--protocol", "sniffing", "--out", "smell", "--set", "blocks=3")
+    exported = run("export", "tastes", "--protocol", "sipping", "--out", "sips", "--set", "blocks=3")
     assert exported.returncode == 0, exported.stderr
-    order = pd.read_csv(made / "smell" / "presentations.tsv", sep="\t")
+    order = pd.read_csv(made / "sips" / "presentations.tsv", sep="\t")
     assert list(order.groupby("block")["stimulus_id"].nunique()) == [2, 2, 2]
-    assert (made / "smell" / order["file"][0]).read_bytes() == next(
-        (made / "odours" / "stimuli").glob(f"{order['stimulus_id'][0]}.*")
+    assert (made / "sips" / order["file"][0]).read_bytes() == next(
+        (made / "tastes" / "stimuli").glob(f"{order['stimulus_id'][0]}.*")
     ).read_bytes()
-    assert "concentrations, relative to saturation" in (made / "smell" / "README.md").read_text("utf-8")
-    assert json.loads((made / "smell" / "manifest.json").read_text("utf-8"))["protocol"] == "sniffing"
-    told = run("run", "smell", "--simulate")
+    assert "concentrations, relative to saturation" in (made / "sips" / "README.md").read_text("utf-8")
+    assert json.loads((made / "sips" / "manifest.json").read_text("utf-8"))["protocol"] == "sipping"
+    told = run("run", "sips", "--simulate")
     assert told.returncode == 2
     assert "there is nothing to run" in told.stderr
     assert run("export", "images", "--out", "shown", "--set", "blocks=1", "--set", "y_deg=2").returncode == 0

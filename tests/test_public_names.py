@@ -41,9 +41,10 @@ def test_names_of_release_0_1_are_reached_and_not_listed(name):
     assert name not in dir(synthstim)
 
 
-def test_images_and_sounds_have_short_names():
+def test_modalities_have_short_names():
     assert synthstim.images.read_image is synthstim.read_image
     assert synthstim.sounds.read_sound is synthstim.read_sound
+    assert synthstim.odours.read_odour is synthstim.read_odour
 
 
 def test_a_name_that_is_not_there_says_so():

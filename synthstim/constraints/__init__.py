@@ -18,6 +18,7 @@ from synthstim.constraints.fixed import Fixed
 from synthstim.constraints.grey import Grey
 from synthstim.constraints.level import Level
 from synthstim.constraints.luminance import Luminance
+from synthstim.constraints.mixture import Mixture
 from synthstim.constraints.peak import Peak
 from synthstim.constraints.ramps import Ramps
 
@@ -32,6 +33,7 @@ __all__ = [
     "Level",
     "Limit",
     "Luminance",
+    "Mixture",
     "Peak",
     "Ramps",
     "as_kept",

@@ -98,6 +98,8 @@ class MatchGoal(Goal):
 
         A texture must match by 20 dB in every class of statistics (McDermott & Simoncelli 2011).
         """
+        if measured.get("itself"):
+            yield "it is the reference itself"
         percentile, wanted = measured["null_percentile"], criteria["null_percentile"]
         if percentile < wanted:
             yield f"the match is at percentile {percentile:.2f} of the null, {wanted:g} was wanted"

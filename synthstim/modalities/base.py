@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import torch
@@ -17,6 +17,9 @@ from torch import Tensor
 
 from synthstim.errors import InputError
 from synthstim.modalities import MODALITIES, modality_of_file
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 Preparation = Callable[[Tensor], Tensor]
 Stimulus = NDArray[np.float32]
@@ -273,6 +276,10 @@ class Modality:
 
     def statistics(self, path: str | Path) -> dict[str, Any]:
         """What the table says of every file, by column."""
+        return {}
+
+    def tables(self, files: Mapping[str, Path]) -> dict[str, pd.DataFrame]:
+        """Further tables of a set, by their names: of its files by stimulus id."""
         return {}
 
     def between(self, stimulus: Stimulus, reference: Stimulus) -> dict[str, float]:

@@ -2,6 +2,7 @@
 
 from synthstim.modalities.base import StimulusInput
 from synthstim.modalities.image import ImageInput
+from synthstim.modalities.odour import OdourInput
 from synthstim.modalities.sound import SoundInput
 from synthstim.models.axes import Axes
 from synthstim.models.capture import OUTPUT
@@ -16,6 +17,7 @@ __all__ = [
     "Axes",
     "ImageInput",
     "Observer",
+    "OdourInput",
     "SoundInput",
     "StimulusInput",
     "Unit",

@@ -1,4 +1,4 @@
-"""Observers by name: the embedded ones, models of hearing, and any image network of torchvision or timm."""
+"""Observers by name: the embedded ones, models of hearing and of smelling, and any image network of torchvision or timm."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ from synthstim.models.heads import load_checkpoint
 from synthstim.models.hearing import load_hearing
 from synthstim.models.known_inputs import of_timm
 from synthstim.models.observer import Observer
+from synthstim.models.smelling import load_smelling
 from synthstim.models.weights import read_weights
 
 LIBRARIES = ("torchvision", "timm")
@@ -55,7 +56,8 @@ def load_model(
     """Return an observer by name, with the preprocessing its network was trained with.
 
     Args:
-        name: ``efficientnet-lite0``, ``squeezenet`` (with the package ndf), a model of hearing (``whisper-tiny.en``, ``cochleagram``, ...), or a network of
+        name: ``efficientnet-lite0``, ``squeezenet`` (with the package ndf), a model of hearing (``whisper-tiny.en``, ``cochleagram``, ...)
+            or of smelling (``olfaction``, ``fly-antenna``), or a network of
             torchvision or timm; ``timm:`` or ``torchvision:`` in front chooses where both have the name, and
             ``whisper:`` a Whisper of the hub or of a folder. A model of an installed plug-in goes before those of libraries.
         weights: ``default`` (trained; a download unless embedded), a .safetensors or .pth file, or ``random``.
@@ -77,15 +79,16 @@ def load_model(
         made.opening = opening(name, weights, size=size, seconds=seconds, rate=rate)
         return made
     library, short = _find(name)
-    if library in ("hearing", "whisper") and size is not None:
-        raise InputError(f"{name} is played sounds, size {size} given", "give a duration instead", code="mismatch")
-    if library not in ("hearing", "whisper") and (seconds is not None or rate is not None):
-        raise InputError(f"{name} is shown images, a duration or a rate given", "give size instead", code="mismatch")
+    _require_asked(name, library, size=size, seconds=seconds, rate=rate)
     if weights == "random":
         warnings.warn(f"{name} has RANDOM weights: its stimuli say nothing about a trained model", stacklevel=2)
     if library in ("hearing", "whisper"):
         made = load_hearing(name, short, weights=weights, seconds=seconds, rate=rate or PLAYED_RATE, download=download)
         made.opening = opening(name, weights, seconds=seconds, rate=rate)
+        return made
+    if library == "smelling":
+        made = load_smelling(name, short, weights=weights)
+        made.opening = opening(name, weights)
         return made
     if weights == "default" and library != "embedded" and not download:
         raise InputError(
@@ -106,6 +109,22 @@ def load_model(
     )
     made.opening = opening(name, weights, size=size)
     return made
+
+
+def _require_asked(
+    name: str, library: str, *, size: tuple[int, int] | None, seconds: float | None, rate: int | None
+) -> None:
+    """Raise InputError for a size of images, a duration or a rate that the model's stimuli have none of."""
+    if library == "smelling" and (size, seconds, rate) != (None, None, None):
+        raise InputError(
+            f"{name} is given odours, a size, duration or rate given",
+            "leave it out: its panel is fixed",
+            code="mismatch",
+        )
+    if library in ("hearing", "whisper") and size is not None:
+        raise InputError(f"{name} is played sounds, size {size} given", "give a duration instead", code="mismatch")
+    if library not in ("hearing", "whisper") and (seconds is not None or rate is not None):
+        raise InputError(f"{name} is shown images, a duration or a rate given", "give size instead", code="mismatch")
 
 
 def opening(name: str, weights: str | Path, **asked: Any) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from synthstim.optimise.ascent import Adam, GradientAscent
 from synthstim.optimise.base import Optimiser
 from synthstim.optimise.checkpoint import load_checkpoint, save_checkpoint
+from synthstim.optimise.exchange import Exchange
 from synthstim.optimise.lbfgs import LBFGS
 from synthstim.optimise.loop import Progress, Synthesis, Synthesiser
 from synthstim.optimise.stopping import Stopping
@@ -10,6 +11,7 @@ from synthstim.optimise.stopping import Stopping
 __all__ = [
     "LBFGS",
     "Adam",
+    "Exchange",
     "GradientAscent",
     "Optimiser",
     "Progress",

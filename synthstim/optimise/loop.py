@@ -17,6 +17,7 @@ from synthstim.optimise.ascent import Adam
 from synthstim.optimise.base import Optimiser
 from synthstim.optimise.defaults import usual
 from synthstim.optimise.evaluate import Evaluation, Evaluator
+from synthstim.optimise.exchange import Looking
 from synthstim.optimise.stopping import Stopping
 from synthstim.parametrise import Parametrisation, first_latents, latents_of
 from synthstim.robustness import Robustness
@@ -28,6 +29,8 @@ WAKING = 0.5
 PER_ITEM = ("latents", "best_latents", "below", "best", "there", "still")
 # A step that leads beyond the target of a controller is halved this often: one may go from nothing to many times it.
 LANDING = 8
+# Candidates that are scored together.
+TOGETHER = 2048
 
 
 @dataclass(frozen=True)
@@ -202,7 +205,9 @@ class Synthesiser:
     def _evaluate_some(self) -> str:
         """Run up to the next synchronisation with the host."""
         message = ""
-        for _ in range(min(SYNC, self.stopping.evaluations - self.spent)):
+        for _ in range(SYNC):
+            if self.spent >= self.stopping.evaluations:
+                break
             fraction = self.spent / self.stopping.evaluations
             waking = self.waking and fraction < WAKING
             now, note = self.evaluator(self.latents, self.generators, fraction, wake=waking)
@@ -213,12 +218,26 @@ class Synthesiser:
                 self.waking = bool(now.asleep.any())
                 self.optimiser.disregard(now.asleep)
             loss, slope = _as_loss(now.scores, now.gradient, self.scorer.decibels and self.optimiser.squared)
-            proposed = self.optimiser.advance(self.latents, loss, slope, fraction)
-            self.latents = self.evaluator.project(proposed)
+            self.latents = self.evaluator.project(self._proposed(loss, slope, fraction))
         at_rest = ~(now.gradient != 0).any(1) | now.still
         self.still &= at_rest
         self.waking |= self.scorer.controls and bool(at_rest.any())
         return message
+
+    def _proposed(self, loss: Tensor, slope: Tensor, fraction: float) -> Tensor:
+        """Where to evaluate next."""
+        if not isinstance(self.optimiser, Looking):
+            return self.optimiser.advance(self.latents, loss, slope, fraction)
+        proposed, looked = self.optimiser.look(self.latents, self._score_of)
+        self.spent += looked
+        return proposed
+
+    def _score_of(self, row: int, candidates: Tensor) -> Tensor:
+        """Scores (candidate,) of latents (candidate, latent) for one of the items in work."""
+        parts = candidates.split(TOGETHER)
+        scorers = (self.scorer.select(torch.full((len(part),), row)) for part in parts)
+        judged = (self.evaluator.judge(part, scorer, None) for part, scorer in zip(parts, scorers, strict=True))
+        return torch.cat([scores for scores, _ in judged])
 
     def _keep_best(self, now: Evaluation, fraction: float) -> None:
         if self.evaluator.moving(fraction):

@@ -1,12 +1,14 @@
 """Parametrisations: latents that an optimiser moves, and the stimuli that they render to."""
 
 from synthstim.parametrise.base import Invertible, Parametrisation, first_latents, latents_of
+from synthstim.parametrise.concentrations import Concentrations
 from synthstim.parametrise.fourier import Fourier
 from synthstim.parametrise.pixels import Pixels
 from synthstim.parametrise.spectrogram import Spectrogram
 from synthstim.parametrise.waveform import Waveform
 
 __all__ = [
+    "Concentrations",
     "Fourier",
     "Invertible",
     "Parametrisation",

@@ -141,6 +141,9 @@ class SetWriter:
             text = as_tsv(pd.concat(parts), float_format="%.7g")
             # mtime 0: the same run writes the same bytes.
             (self.staging / name).write_bytes(gzip.compress(text, mtime=0) if name.endswith(".gz") else text)
+        files = {str(row["stimulus_id"]): self.path(str(row["file"])) for row in self.rows}
+        for name, table in self.modality.tables(files).items():
+            (self.staging / name).write_bytes(as_tsv(table))
         facts = {"schema_version": SCHEMA_VERSION, "modality": self.modality.name, **provenance}
         write_sealed(self.staging, self.rows, facts)
         return self.place.commit()

@@ -44,14 +44,14 @@ def natural_pool(
     path = None if folder is None else Path(folder)
     part = observer.input.modality.part("natural")
     if part is None:
-        return _whole_files(observer.input, path)
+        return whole_files(observer.input, path)
     cut: NaturalPool = part.cut_pool(
         observer.input, path, level_dbfs=level_dbfs, channel=channel, count=count, seed=seed
     )
     return cut
 
 
-def _whole_files(input: StimulusInput, folder: Path | None) -> NaturalPool:
+def whole_files(input: StimulusInput, folder: Path | None) -> NaturalPool:
     """Each file of a folder as it is."""
     modality = input.modality
     if folder is None:

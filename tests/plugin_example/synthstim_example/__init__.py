@@ -2,4 +2,4 @@
 
 from pathlib import Path
 
-SNIFFING = Path(__file__).with_name("sniffing")
+SIPPING = Path(__file__).with_name("sipping")

@@ -1,4 +1,4 @@
-"""A constraint: the sum of an odour's concentrations; recipes say ``constraints: {dose: 3}``."""
+"""A constraint: the sum of a taste's concentrations; recipes say ``constraints: {dose: 3}``."""
 
 from dataclasses import dataclass
 from typing import ClassVar
@@ -17,7 +17,7 @@ class DoseOptions(Section):
 @dataclass(frozen=True)
 class Dose:
     most: float
-    modality: ClassVar[str] = "odour"
+    modality: ClassVar[str] = "taste"
 
     def check(self, shape: tuple[int, ...]) -> None:
         pass
@@ -26,4 +26,4 @@ class Dose:
         return stimuli * (self.most / stimuli.sum(1, keepdim=True).clamp_min(1e-9)).clamp_max(1)
 
 
-CONSTRAINT = Limit(DoseOptions, lambda asked, input, recipe: Dose(asked.dose), "odour")
+CONSTRAINT = Limit(DoseOptions, lambda asked, input, recipe: Dose(asked.dose), "taste")

@@ -5,15 +5,15 @@ from torch import nn
 
 from synthstim.modalities.base import StimulusInput
 from synthstim.modalities.image import ImageInput
-from synthstim_example.odour import OdourInput
+from synthstim_example.taste import TasteInput
 
 
 def retina(size: tuple[int, int] = (32, 32)) -> tuple[nn.Module, StimulusInput]:
     return seeded(nn.Conv2d(3, 6, 5), nn.ReLU(), nn.AvgPool2d(4), nn.Conv2d(6, 8, 3)), ImageInput(size=size)
 
 
-def nose() -> tuple[nn.Module, StimulusInput]:
-    return seeded(nn.Linear(8, 16), nn.Tanh(), nn.Linear(16, 4)), OdourInput(count=8)
+def tongue() -> tuple[nn.Module, StimulusInput]:
+    return seeded(nn.Linear(8, 16), nn.Tanh(), nn.Linear(16, 4)), TasteInput(count=8)
 
 
 def seeded(*layers: nn.Module) -> nn.Module:
