@@ -91,18 +91,17 @@ def test_who_comes_back_is_told_how_much_is_done(heard: int, said: str, folder: 
         log.answer("main", trial, {"correct": True})
     log.close()
     session = object.__new__(TrialSession)
-    session.directory, session.stimuli, session._columns = folder, [], COLUMNS
+    session.directory, session.stimuli = folder, []
     session.manifest, session._texts = (
-        MANIFEST | {"slots": ["heard"], "design": {"method": {"kind": "constant"}}},
+        MANIFEST | {"slots": ["heard"], "columns": [], "design": {"method": {"kind": "constant"}}},
         read_texts(folder),
     )
-    session._tracks, session._answers, session._adapts = None, {}, False
+    session.asking, session._course, session._trial = SimpleNamespace(), None, None
     session._participants, session._experiment = everybody, SimpleNamespace(extraInfo={})
-    session._trials = session._planned = None
     session._resumed, session._page = "", 0
     session._take_participant(1)
-    assert session._trials is not None
-    session._trials.close()
+    assert session._course is not None
+    session._course.log.close()
     everybody.release()
     assert session.text("welcome") == said
 

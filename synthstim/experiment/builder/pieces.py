@@ -253,22 +253,24 @@ def code_of(piece: Piece, setup: Setup) -> dict[str, str]:
             shown = f'"{piece.name}", "{piece.slot}", {piece.slot}'
         return {"Begin Routine": f"session.present({shown}, {frames})\n"}
     later = bool(piece.start)
-    ask = f'session.ask("{piece.name}"{", later=True" if later else ""})\n'
+    ask = f'session.asking.ask("{piece.name}"{", later=True" if later else ""})\n'
     if piece.piece == "choice":
-        end = f"session.chose(_{piece.name}_allKeys)\n"
-        frame = f"session.asks_now({piece.name}.status == STARTED)\n" if later else ""
+        end = f"session.asking.chose(_{piece.name}_allKeys)\n"
+        frame = f"session.asking.asks_now({piece.name}.status == STARTED)\n" if later else ""
         if piece.click:
-            end += f"session.clicked({piece.name}_mouse.clicked_name)\n"
-            frame += f"session.imagine({piece.name}_mouse, {', '.join(f'{name}={name}' for name in piece.click)})\n"
+            end += f"session.asking.clicked({piece.name}_mouse.clicked_name)\n"
+            frame += (
+                f"session.asking.imagine({piece.name}_mouse, {', '.join(f'{name}={name}' for name in piece.click)})\n"
+            )
         return {"Begin Routine": ask, "Each Frame": frame, "End Routine": end}
     if piece.piece == "slider":
         return {
             "Begin Routine": ask,
-            "Each Frame": f"session.imagine({piece.name})\n",
-            "End Routine": f"session.rated({piece.name}.getRating())\n",
+            "Each Frame": f"session.asking.imagine({piece.name})\n",
+            "End Routine": f"session.asking.rated({piece.name}.getRating())\n",
         }
     if piece.piece == "entry":
-        typed = f"session.typed(_{piece.name}_allKeys, {piece.shown_in})"
+        typed = f"session.asking.typed(_{piece.name}_allKeys, {piece.shown_in})"
         return {"Begin Routine": ask, "Each Frame": f"if {typed}:\n    continueRoutine = False\n"}
     return {}
 

@@ -5,8 +5,12 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
+from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
+from .loudness import strictest, too_loud
+from .simulate import simulated
 from .stop import stopped
 
 
@@ -85,3 +89,22 @@ def _server_rate() -> float | None:
             rate = cells[3].split()[-1].removesuffix("Hz")
             return float(rate) if rate.isdigit() else None
     return None
+
+
+def checked_device(
+    directory: Path, manifest: Mapping[str, Any], settings: Mapping[str, Any]
+) -> tuple[dict[str, Any], list[str]]:
+    """The sound device of an experiment and what is wrong with it; no sound has been played yet.
+
+    Raises:
+        SystemExit: there is none, a file is louder than is safe, or the device would change what is played.
+    """
+    sound = settings["sound"]
+    levels = strictest(sound, manifest.get("sound", {}))
+    if said := too_loud(directory, [stimulus["file"] for stimulus in manifest["stimuli"]], levels):
+        raise stopped(f"{said}: export again")
+    device = sound_device(None if simulated() else sound.get("device"))
+    problems = sound_problems(device, manifest["rate_hz"])
+    if problems and sound["check"] and not simulated():
+        raise stopped("; ".join(problems) + ", or switch sound.check off in settings.json")
+    return device, problems
