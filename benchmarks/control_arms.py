@@ -11,17 +11,18 @@ from control_statistics import above, discovered, share_above
 from scipy.stats import spearmanr
 
 from synthstim.encoding import Fit, Stimuli, shuffle_responses
-from synthstim.responses import Responses, join_responses
+from synthstim.responses import Responses
 from synthstim.simulate import Animal
 from synthstim.stimulus_set import StimulusSet
 
 Rows = list[dict[str, Any]]
 
 
-def of_unit(stimuli: StimulusSet, site: str) -> list[str]:
-    """Ids of the controllers of a site."""
+def of_unit(stimuli: StimulusSet, site: str, name: str | None = None) -> list[str]:
+    """Ids of the controllers of a site, or of those of one entry of the recipe."""
     table = stimuli.table
-    return list(table.loc[(table["unit"] == site) & (table["kind"] == "controller"), "stimulus_id"])
+    mine = (table["unit"] == site) & (table["kind"] == "controller")
+    return list(table.loc[mine if name is None else mine & (table["name"] == name), "stimulus_id"])
 
 
 def best_naturals(measured: Measured, sites: list[str]) -> dict[str, str]:
@@ -30,15 +31,26 @@ def best_naturals(measured: Measured, sites: list[str]) -> dict[str, str]:
 
 
 def stretch(
-    lab: Lab, stimuli: StimulusSet, best: dict[str, str], *, arm: str, seed: int, animal: Animal | None = None
+    lab: Lab,
+    stimuli: StimulusSet,
+    best: dict[str, str],
+    *,
+    arm: str,
+    seed: int,
+    animal: Animal | None = None,
+    name: str | None = None,
 ) -> tuple[Rows, Measured]:
-    """Whether a site's images together are above its best natural image, shown again beside them."""
+    """Whether a site's images together are above its best natural image, shown again beside them.
+
+    Args:
+        name: of the entry that they were made for, where the set has others.
+    """
     made = lab.measure(stimuli, seed, animal=animal)
     again = lab.measure(lab.shown.only(list(dict.fromkeys(best.values()))), seed + 1, animal=animal)
     random = np.random.default_rng([lab.seed, seed])
     rows: Rows = []
     for site, natural in best.items():
-        trials, reference = made.trials(of_unit(stimuli, site), site), again.trials([natural], site)
+        trials, reference = made.trials(of_unit(stimuli, site, name), site), again.trials([natural], site)
         p = above(trials, reference, lab.plan.permutations, random)
         rows.append(
             {"arm": arm, "site": site, "response": trials.mean(), "best_natural": reference.mean(),
@@ -82,53 +94,52 @@ def main_arm(lab: Lab, fit: Fit, best: dict[str, str]) -> tuple[Rows, StimulusSe
 def shuffled_arm(lab: Lab, sites: list[str], best: dict[str, str]) -> Rows:
     """Images of a model that was fitted to responses dealt to other images."""
     dealt = shuffle_responses(lab.responses.only(sites=sites), seed=lab.seed)
-    fit, _ = lab.fit(dealt, lab.natural)
+    fit, _ = lab.fit(dealt)
     stimuli = lab.make(fit, "shuffled", [drive_entry("shuffled", sites, lab.plan.copies)])
     return stretch(lab, stimuli, {site: best[site] for site in sites}, arm="shuffled", seed=20)[0]
 
 
-def second_generation(lab: Lab, sites: list[str], best: dict[str, str], first: StimulusSet, made: Measured) -> Rows:
-    """Refitted with the responses to the first generation: the second beside the first, shown again."""
-    shown = first.table.loc[first.table["kind"] == "controller"]
-    groups = lab.photograph | {row.stimulus_id: f"of {row.unit}" for row in shown.itertuples()}
-    answered = made.responses.only(sites=lab.sites, stimulus_ids=shown["stimulus_id"])
-    joined = join_responses([lab.responses.only(sites=lab.sites), answered])
-    fit, _ = lab.fit(joined, [lab.natural, first], groups)
-    stimuli = lab.make(fit, "second", [drive_entry("second", sites, lab.plan.copies)])
-    rows, _ = stretch(lab, stimuli, {site: best[site] for site in sites}, arm="generation 2", seed=30)
-    again = lab.measure(first, 32)
-    for row in rows:
-        before = again.trials(of_unit(first, row["site"]), row["site"]).mean()
-        row["over_generation_1"] = row["response"] / before
-    return rows
-
-
-def one_hot(lab: Lab, fit: Fit, natural: Measured) -> Rows:
+def one_hot(lab: Lab, fit: Fit, natural: Measured) -> tuple[Rows, StimulusSet, Measured]:
     """One site up, its neighbours down: the softmax share over sites whose receptive fields have one centre."""
-    table = lab.animal.table.set_index("site")
-    group = [site for site in lab.sites if table.at[site, "central"]]
+    stimuli = lab.make(fit, "one_hot", [one_hot_entry(lab)])
+    made = lab.measure(stimuli, 40)
+    return one_hot_rows(lab, stimuli, made, natural, arm="one-hot", seed=41), stimuli, made
+
+
+def one_hot_entry(lab: Lab, name: str = "alone") -> dict[str, Any]:
+    """An entry of a recipe that drives some of the sites in the centre alone."""
+    group = _neighbours(lab)
+    targets = {"sites": group[: lab.plan.secondary]}
+    return {"name": name, "goal": "one_hot", "unit": targets, "others": {"sites": group}, "copies": lab.plan.copies}
+
+
+def one_hot_rows(
+    lab: Lab, stimuli: StimulusSet, made: Measured, natural: Measured, *, arm: str, seed: int, name: str = "alone"
+) -> Rows:
+    """Whether the target's share is above that of the best natural image, shown again."""
+    group = _neighbours(lab)
     columns = [natural.sites.index(site) for site in group]
     means = natural.counts[:, :, columns].mean(1)
     centre, spread = means.mean(0), means.std(0)
     targets = group[: lab.plan.secondary]
-    stimuli = lab.make(
-        fit, "one_hot",
-        [{"name": "alone", "goal": "one_hot", "unit": {"sites": targets}, "others": {"sites": group}, "copies": lab.plan.copies}],
-    )  # fmt: skip
-    made = lab.measure(stimuli, 40)
     shares = np.exp((means - centre) / spread)
     shares /= shares.sum(1, keepdims=True)
     best = {site: natural.ids[int(shares[:, group.index(site)].argmax())] for site in targets}
-    again = lab.measure(lab.shown.only(list(dict.fromkeys(best.values()))), 41)
-    random = np.random.default_rng([lab.seed, 40])
+    again = lab.measure(lab.shown.only(list(dict.fromkeys(best.values()))), seed)
+    random = np.random.default_rng([lab.seed, seed])
     rows: Rows = []
     for site in targets:
-        ids = [made.ids.index(name) for name in of_unit(stimuli, site)]
+        ids = [made.ids.index(each) for each in of_unit(stimuli, site, name)]
         images = (made.counts[ids][:, :, columns] - centre) / spread
         reference = (again.counts[again.ids.index(best[site])][:, columns] - centre) / spread
         share, before, p = share_above(images, reference, group.index(site), lab.plan.permutations, random)
-        rows.append({"arm": "one-hot", "site": site, "response": share, "best_natural": before, "p": p})
+        rows.append({"arm": arm, "site": site, "response": share, "best_natural": before, "p": p})
     return rows
+
+
+def _neighbours(lab: Lab) -> list[str]:
+    table = lab.animal.table.set_index("site")
+    return [site for site in lab.sites if table.at[site, "central"]]
 
 
 def suppressed(lab: Lab, fit: Fit, sites: list[str], natural: Measured) -> Rows:
@@ -167,7 +178,7 @@ def levels(lab: Lab, fit: Fit, sites: list[str], natural: Measured) -> Rows:
 
 def other_recording(lab: Lab, sites: list[str], arm: str) -> tuple[Rows, pd.Series]:
     """Stretch from another recording of the same sites: under shared gain, or of few images and repeats."""
-    animal, repeats, chosen, seed = lab.animal, lab.plan.repeats, list(lab.shown.ids), 70
+    animal, repeats, chosen, seed = lab.animal, lab.plan.mapped, list(lab.shown.ids), 70
     if arm == "fano 2":
         animal = lab.animal.with_noise("fano2")
     else:
@@ -177,9 +188,11 @@ def other_recording(lab: Lab, sites: list[str], arm: str) -> tuple[Rows, pd.Seri
         seed = 80
     recorded = lab.measure(lab.shown.only(chosen), seed, repeats=repeats, animal=animal)
     responses: Responses = recorded.responses.only(sites=sites)
-    fit, scores = lab.fit(responses, lab.natural)
+    fit, scores = lab.fit(responses)
     stimuli = lab.make(fit, arm.replace(" ", "_"), [drive_entry("stretch", sites, lab.plan.copies)])
-    rows, _ = stretch(lab, stimuli, best_naturals(recorded, sites), arm=arm, seed=seed + 1, animal=animal)
+    natural = [name for name in chosen if name in set(lab.natural_ids)]
+    best = best_naturals(recorded.only(natural), sites)
+    rows, _ = stretch(lab, stimuli, best, arm=arm, seed=seed + 1, animal=animal)
     return rows, scores
 
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from synthstim import InputError, load_model, make
 from synthstim.constraints import Luminance
-from synthstim.encoding import Fit, Stimuli, fit_sites
+from synthstim.encoding import Fit, Stimuli, fit_sites, random_sites
 from synthstim.ids import safe_id
 from synthstim.responses import Responses, reliability, select_sites
 from synthstim.simulate import Animal, simulated_animal
@@ -22,16 +22,27 @@ from synthstim.stimulus_set import SetWriter, StimulusSet
 from synthstim.verify import natural_pool
 
 LUMINANCE, CONTRAST = 0.25, 0.6
+# Evaluations of a probe: it is to lie where controllers do, not to be the best there is.
+PROBING = 40
 
 
 @dataclass(frozen=True)
 class Plan:
-    """How much of everything; what the issue asks of a full run."""
+    """How much of everything in a full run.
+
+    Attributes:
+        animals, drawn, sites: animals, sites that each is drawn with, and those of them that are kept.
+        naturals, probes, mapped: images that the model is fitted to, and how often each of them is shown: with 240 probes
+            as many presentations as of 640 natural images shown 35 times.
+        repeats: of controllers, and of all images that they are compared with.
+    """
 
     animals: int = 3
     drawn: int = 48
     sites: int = 40
     naturals: int = 640
+    probes: int = 240
+    mapped: int = 25
     repeats: int = 35
     copies: int = 5
     secondary: int = 10
@@ -49,7 +60,7 @@ class Plan:
 
 
 QUICK = Plan(
-    animals=1, drawn=16, sites=12, naturals=160, repeats=12, copies=3, secondary=3, levels=5, few=(96, 5), unseen=320,
+    animals=1, drawn=16, sites=12, naturals=160, probes=24, mapped=12, repeats=12, copies=3, secondary=3, levels=5, few=(96, 5), unseen=320,
     evaluations=25, oracle_evaluations=40, permutations=2000, planted=4, layers=("blocks.1", "blocks.2.0"),
 )  # fmt: skip
 
@@ -71,13 +82,18 @@ class Lab:
         self.limit = Luminance(mean=LUMINANCE, rms_contrast=CONTRAST)
         self.photograph: dict[str, str] = {}
         self.natural = self._natural_set()
-        self.shown = Stimuli.of_sets(self.natural, self.observer.input, fit="exact")
-        images = self.shown.batch(range(len(self.shown)))
+        natural = Stimuli.of_sets(self.natural, self.observer.input, fit="exact")
+        self.natural_ids = natural.ids
+        images = natural.batch(range(len(natural)))
+        self.first = [self.natural, *([self._probes(natural)] if plan.probes else [])]
+        self.shown = Stimuli.of_sets(self.first, self.observer.input, fit="exact")
+        for name in self.shown.ids:
+            self.photograph.setdefault(name, name)
         self.animal = simulated_animal(
             seed, plan.drawn, size=(plan.size, plan.size), natural=images, constraints=[self.limit]
         )
         tell(repr(self.animal))
-        self.responses = self.animal.answer(self.shown, plan.repeats, session="naturals", seed=1)
+        self.responses = self.animal.answer(self.shown, plan.mapped, session="first", seed=1)
         chosen = select_sites(reliability(self.responses, seed=seed), at_least=0.5, most=plan.sites)
         self.sites = list(chosen.sites)
         tell(repr(chosen))
@@ -97,12 +113,18 @@ class Lab:
             self.photograph[stimulus_id] = name
         return StimulusSet.read(writer.commit({"made_by": "benchmarks/control.py"}))
 
+    def _probes(self, natural: Stimuli) -> StimulusSet:
+        """Images that drive random read-outs of the model's own layers: no recording is needed for them."""
+        sites = random_sites(self.observer, natural, self.plan.layers, self.plan.probes, seed=self.seed)
+        entry = {"name": "probe", "goal": "drive", "unit": {"sites": "all"}, "evaluations": PROBING}
+        return self.make(sites, "probes", [entry])
+
     def fit(
-        self, responses: Responses, sets: StimulusSet | list[StimulusSet], groups: Mapping[str, str] | None = None
+        self, responses: Responses, more: Sequence[StimulusSet] = (), groups: Mapping[str, str] | None = None
     ) -> tuple[Fit, pd.Series]:
         """An ensemble over the layers, and for each site the held-out score of the layer that the other folds choose."""
         fit = fit_sites(
-            self.observer, responses, sets, self.plan.layers, method="factorised", groups=groups or self.photograph,
+            self.observer, responses, [*self.first, *more], self.plan.layers, method="factorised", groups=groups or self.photograph,
             members="layers", shuffled=False, seed=self.seed, cache=self.folder / "activations",
         )  # fmt: skip
         return fit, fit.table.set_index("site")["score"]
@@ -156,6 +178,10 @@ class Measured:
         wide = wide.loc[list(responses.stimulus_ids), list(responses.sites)]
         counts = wide.to_numpy().reshape(len(responses.stimulus_ids), -1, len(responses.sites))
         return cls(counts, responses.stimulus_ids, responses.sites, responses)
+
+    def only(self, ids: Sequence[str]) -> Measured:
+        """Some of the stimuli."""
+        return Measured.of(self.responses.only(stimulus_ids=list(ids)))
 
     def trials(self, ids: Sequence[str], site: str) -> NDArray[np.float64]:
         """All trials of some stimuli at one site."""

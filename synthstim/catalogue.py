@@ -20,7 +20,7 @@ class CatalogueEntry:
         about: a line on what it is.
         weights: whether it has trained weights: ``carried`` by a package, ``file`` for the user's own, ``none``.
         seconds: duration of its sounds unless another is asked for.
-        options: for the file's ``network``.
+        options: for the functions of the file that make the network.
     """
 
     home: str
@@ -36,7 +36,13 @@ class CatalogueEntry:
 
 
 SEEING: dict[str, CatalogueEntry] = {
-    DEFAULT: CatalogueEntry("efficientnet_lite0", "EfficientNet-Lite0, trained on ImageNet", "carried"),
+    DEFAULT: CatalogueEntry("efficientnet_lite", "EfficientNet-Lite0, trained on ImageNet", "carried"),
+    "efficientnet-lite1": CatalogueEntry(
+        "efficientnet_lite", "a deeper one (pip install 'synthstim[networks]')", "carried", options={"number": 1}
+    ),
+    "efficientnet-lite2": CatalogueEntry(
+        "efficientnet_lite", "a wider one (likewise)", "carried", options={"number": 2}
+    ),
     "squeezenet": CatalogueEntry(
         "squeezenet", "SqueezeNet 1.1, trained on ImageNet (pip install 'synthstim[simulate]')", "carried"
     ),

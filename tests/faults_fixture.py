@@ -99,7 +99,9 @@ def lay_desk(desk: Path) -> Path:
     for number, values in enumerate(np.random.default_rng(0).random((6, 3, 48, 48), dtype=np.float32)):
         write_png(desk / "photographs" / f"{number}.png", values)
     adopt(desk / "photographs", desk / "adopted")
-    start_loop(desk / "session", SETTINGS | {"observer": {"name": "efficientnet-lite0", "size": 32}}, count=12)
+    start_loop(
+        desk / "session", SETTINGS | {"observer": {"name": "efficientnet-lite0", "size": 32}}, count=12, probes=0
+    )
     EvolutionFolder.begin(desk / "evolution", {"sites": ["a"], "size": [32, 32], "population": 4, "cutoff": 3})
     write_wav(desk / "tone.wav", 0.1 * np.sin(np.arange(8_000, dtype=np.float32)), 8_000)
     torch.save({"weight": torch.zeros(64, 64)}, desk / "weights.pth")

@@ -59,8 +59,8 @@ def answer(stimuli: StimulusSet, *, repeats: int = 6, seed: int = 1, session: st
     return Responses(made.trials.assign(sha256=made.trials["stimulus_id"].astype(str).map(digests)))
 
 
-def begin(folder: Path, *, count: int = 60, **changes: Any) -> LoopSession:
-    return start_loop(folder / "session", SETTINGS | changes, count=count)
+def begin(folder: Path, *, count: int = 60, probes: int | None = 0, **changes: Any) -> LoopSession:
+    return start_loop(folder / "session", SETTINGS | changes, count=count, probes=probes)
 
 
 def copied(session: LoopSession, folder: Path) -> LoopSession:

@@ -202,7 +202,7 @@ def test_what_cannot_be_shown_or_fitted_is_refused_before_anything_is_left(
     tmp_path: Path, changes: dict, options: dict, said: str
 ) -> None:
     with pytest.raises(InputError, match=said) as caught:
-        start_loop(tmp_path / "s", SETTINGS | changes, **({"count": 40} | options))
+        start_loop(tmp_path / "s", SETTINGS | changes, **({"count": 40, "probes": 0} | options))
     assert "\n" not in str(caught.value)
     assert not list(tmp_path.iterdir())
 
@@ -216,7 +216,7 @@ def test_settings_of_another_session_bring_their_files(begun: LoopSession, tmp_p
     (tmp_path / "mine.yaml").write_text(
         changed.replace("protocol: passive_fixation", "protocol: passive_fixation, rig: rig.yaml")
     )
-    session = start_loop(tmp_path / "s", tmp_path / "mine.yaml", count=40)
+    session = start_loop(tmp_path / "s", tmp_path / "mine.yaml", count=40, probes=0)
     (tmp_path / "rig.yaml").unlink()
     assert LoopSession.read(session.root).settings.experiment.rig == "rig.yaml"
     assert json.loads((session.newest.experiment / "manifest.json").read_text())["rig"]["monitor"]["width_px"] == 640

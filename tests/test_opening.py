@@ -346,16 +346,17 @@ def test_commands_that_list_import_no_more_than_they_use(name):
 
 
 def test_networks_written_here_are_those_of_the_libraries_layer_for_layer():
-    from synthstim.models import efficientnet_lite0, squeezenet
+    from synthstim.models import efficientnet_lite, squeezenet
     from synthstim.models.survey import survey
 
     shown = torch.rand(2, 3, 64, 71)
-    others = {
-        efficientnet_lite0: timm.create_model("tf_efficientnet_lite0"),
-        squeezenet: torchvision.models.squeezenet1_1(weights=None),
-    }
-    for home, theirs in others.items():
-        own = home.bare_network().eval()
+    pairs = [
+        (efficientnet_lite.bare_network(number), timm.create_model(f"tf_efficientnet_lite{number}"))
+        for number in range(3)
+    ]
+    pairs.append((squeezenet.bare_network(), torchvision.models.squeezenet1_1(weights=None)))
+    for own, theirs in pairs:
+        own.eval()
         theirs.eval().load_state_dict(own.state_dict())
         assert list(survey(own, shown).shapes.items()) == list(survey(theirs, shown).shapes.items())
         torch.testing.assert_close(own(shown), theirs(shown))

@@ -33,6 +33,12 @@ def init(
         Path | None, typer.Option(help="A stimulus set, shown as it is, or a folder of photographs")
     ] = None,
     count: Annotated[Optional[int], typer.Option(min=10, help="Natural images that are cut, by default 640")] = None,  # noqa: UP045
+    probes: Annotated[
+        Optional[int],  # noqa: UP045
+        typer.Option(
+            min=0, help="Images of random read-outs of the layers beside them, by default 3 for 8 that are cut"
+        ),
+    ] = None,
     rig: Annotated[Optional[Path], typer.Option(help="rig.yaml: the monitor, the photodiode, the markers")] = None,  # noqa: UP045
     places: Annotated[
         Optional[Path],  # noqa: UP045
@@ -49,8 +55,9 @@ def init(
     allow_code: AllowCode = False,
     allow_download: AllowDownload = False,
 ) -> None:
-    """Begin a session: loop.yaml with comments, and generation 0 of natural images, exported."""
+    """Begin a session: loop.yaml with comments, and generation 0 of natural images and probes, exported."""
     from synthstim.loop import start_loop
+    from synthstim.progress import ProgressDisplay
 
     files = {"rig": rig, "places": places}
     shown = {
@@ -60,7 +67,10 @@ def init(
     }
     given = _given(settings, observer, size, layers, {key: value for key, value in shown.items() if value})
     opening: dict[str, Any] = {"device": device, "allow_code": allow_code, "allow_download": allow_download}
-    made = start_loop(directory, given, naturals=naturals, count=count, tell=say, **opening)
+    with ProgressDisplay(console) as display:
+        made = start_loop(
+            directory, given, naturals=naturals, count=count, probes=probes, tell=say, making=display.making, **opening
+        )
     say(f"settings: {made.root / 'loop.yaml'}")
     say(
         f"show {made.newest.experiment}, then: synthstim loop deliver {made.root} FILES; synthstim loop next {made.root}"

@@ -11,6 +11,7 @@ from synthstim.encoding.gaussian import Gaussian
 from synthstim.encoding.members import MEMBERS, SPREAD, FittedEnsemble
 from synthstim.encoding.methods import Method
 from synthstim.encoding.pls import PLS
+from synthstim.encoding.random_sites import random_sites
 from synthstim.encoding.readouts import FactorisedReadout, GaussianReadout, LinearReadout
 from synthstim.encoding.result import Fit
 from synthstim.encoding.ridge import Ridge
@@ -39,6 +40,7 @@ __all__ = [
     "fit_sites",
     "layer_activations",
     "load_fit",
+    "random_sites",
     "save_fit",
     "saved_scores",
     "shuffle_responses",

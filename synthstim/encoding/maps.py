@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from synthstim.encoding.features import Features
 from synthstim.encoding.readouts import axes_of_old, axis, pooled
+from synthstim.models import Axes
 
 # Masks are drawn on at most so many cells a side: receptive fields are larger than that.
 MAX_SIDE = 20
@@ -26,9 +27,7 @@ class Maps:
 
     def __init__(self, features: Features, device: str = "cpu") -> None:
         self.axes = features.axes or axes_of_old(len(features.shape))
-        side = max(self.axes.maps(torch.zeros(1, *features.shape)).shape[2:])
-        # Tokens whose order is not known are places of their own: neighbours in a list may be far apart in the image.
-        self.pool = -(-side // MAX_SIDE) if self.axes.has_grid else 1
+        self.pool = pool_of(features.shape, self.axes)
         parts = [
             pooled(self.axes.maps(torch.from_numpy(np.array(features.values[start : start + 64]))), self.pool)
             for start in range(0, len(features.values), 64)
@@ -45,6 +44,13 @@ class Maps:
         norm = (torch.linalg.vector_norm(values) / len(values) ** 0.5).clamp_min(1e-12)
         values /= norm
         self.scale, self.values = scale * norm, values
+
+
+def pool_of(shape: tuple[int, ...], axes: Axes) -> int:
+    """How many cells of a layer are averaged into one of at most ``MAX_SIDE`` a side."""
+    side = max(axes.maps(torch.zeros(1, *shape)).shape[2:])
+    # Tokens whose order is not known are places of their own: neighbours in a list may be far apart in the image.
+    return -(-side // MAX_SIDE) if axes.has_grid else 1
 
 
 def roughness(mask: Tensor, grid: tuple[int, int]) -> Tensor:

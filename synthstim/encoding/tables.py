@@ -68,15 +68,7 @@ def provenance_of(
 ) -> dict[str, Any]:
     """What a fit was made of."""
     return {
-        "observer": {
-            "name": observer.name,
-            "weights": observer.weights,
-            "weights_sha256": observer.weights_sha256,
-            "modality": observer.input.kind,
-            "input": asdict(observer.input),
-            **({"axes": observer.axes.words} if observer.axes.words else {}),
-            "opening": observer.opening,
-        },
+        "observer": words_of(observer),
         "responses": {
             "source": responses.source,
             "trials": len(responses),
@@ -86,8 +78,23 @@ def provenance_of(
         },
         "stimuli": dict(zip(stimuli.ids, stimuli.table["sha256"].astype(str), strict=True)),
         "options": options,
-        "versions": {
-            "python": platform.python_version(),
-            **{name: version(name) for name in ("synthstim", "torch", "numpy")},
-        },
+        "versions": versions(),
     }
+
+
+def words_of(observer: Observer) -> dict[str, Any]:
+    """What opens an observer again, and tells it from others."""
+    return {
+        "name": observer.name,
+        "weights": observer.weights,
+        "weights_sha256": observer.weights_sha256,
+        "modality": observer.input.kind,
+        "input": asdict(observer.input),
+        **({"axes": observer.axes.words} if observer.axes.words else {}),
+        "opening": observer.opening,
+    }
+
+
+def versions() -> dict[str, str]:
+    """Of what a fit was computed with."""
+    return {"python": platform.python_version(), **{name: version(name) for name in ("synthstim", "torch", "numpy")}}

@@ -130,9 +130,9 @@ def export_generation(session: LoopSession, generation: Generation) -> None:
 
 
 def _places(session: LoopSession, generation: Generation) -> Path | None:
-    """Where images of each site are shown; nothing of a generation of natural images is of a site."""
+    """Where images of each site are shown; nothing of generation 0 is of a recorded one."""
     table = session.settings.experiment.places
-    of_sites = table is not None and sites_of(generation.stimuli.table)
+    of_sites = table is not None and generation.number and sites_of(generation.stimuli.table)
     return session.root / str(table) if of_sites else None
 
 

@@ -17,11 +17,13 @@ from synthstim.experiment.rig import files_of_rig
 from synthstim.files import Staging, as_json, require_new_folder, written_whole
 from synthstim.loop.advance import export_generation
 from synthstim.loop.generation import PLAN, Generation
+from synthstim.loop.probes import NATURALS_EACH, write_probes
 from synthstim.loop.session import BEGUN, LoopSession, lasting, open_settings_observer
 from synthstim.loop.settings import LOOP, LoopSettings, read_settings
 from synthstim.loop.tables import read_frame, write_frame
 from synthstim.loop.template import render_settings
 from synthstim.models import Observer
+from synthstim.production import MakeProgress
 from synthstim.stimulus_set import SetWriter, StimulusSet
 from synthstim.verify import NaturalPool, natural_pool
 
@@ -34,7 +36,9 @@ def start_loop(
     *,
     naturals: str | Path | None = None,
     count: int | None = None,
+    probes: int | None = None,
     tell: Callable[[str], None] = lambda text: None,
+    making: Callable[[MakeProgress], None] | None = None,
     **opening: Any,
 ) -> LoopSession:
     """Begin a session: a directory with ``loop.yaml`` and generation 0, ready to be shown.
@@ -45,7 +49,10 @@ def start_loop(
         naturals: a stimulus set that is shown as it is, or a folder of photographs that crops are cut from; by default the
             settings' pool, or the photographs that packages carry.
         count: of crops; 640 by default.
+        probes: images that drive random read-outs of the layers, shown beside the natural ones so that the fit is right where
+            controllers lie; by default 3 for 8 crops, and none beside a set that is shown as it is.
         tell: is told of each step.
+        making: is told where the synthesis of probes stands.
         opening: ``device``, ``allow_code``, ``allow_download``.
 
     Returns:
@@ -69,11 +76,17 @@ def start_loop(
         first = session.begin(0)
         (hidden / BEGUN).write_bytes(as_json(lasting(kept)))
         tell("generation 0: natural images")
-        _write_naturals(first, session, observer, naturals, count)
+        wanted = _write_naturals(first, session, observer, naturals, count)
+        wanted = wanted if probes is None else probes
+        if wanted:
+            tell(f"generation 0: {wanted} probes")
+            _add_probes(first, session, observer, wanted, making)
         _check_folds(first, session.settings)
         tell("generation 0: experiment")
         export_generation(session, first)
-        session.log.add(0, "started", f"{len(first.stimuli)} natural images, observer {observer.name}")
+        session.log.add(
+            0, "started", f"{len(first.stimuli) - wanted} natural images, {wanted} probes, observer {observer.name}"
+        )
         return LoopSession.read(staging.commit(), **opening)
 
 
@@ -113,7 +126,8 @@ def _take_along(settings: LoopSettings, folder: Path, root: Path) -> LoopSetting
 
 def _write_naturals(
     generation: Generation, session: LoopSession, observer: Observer, naturals: str | Path | None, count: int | None
-) -> None:
+) -> int:
+    """Write natural images, and say how many probes go well with them."""
     source = Path(naturals) if naturals is not None else None
     if source is not None and (source / "stimuli.tsv").is_file():
         if count is not None:
@@ -129,7 +143,7 @@ def _write_naturals(
         with written_whole(generation.root / "set") as part:
             shutil.copytree(source, part)
         _write_plan(generation, _groups(session, generation))
-        return
+        return 0
     pooled = session.settings.pool
     folder = source if source is not None else None if pooled is None else Path(pooled)
     wanted = COUNT if count is None else count
@@ -145,6 +159,20 @@ def _write_naturals(
             writer.rows[-1].update(writer.modality.statistics(path))
         writer.commit({"pool": pool.facts(), "versions": {"synthstim": version("synthstim")}})
     _write_plan(generation, {f"nat_{at:04d}": pool.names[pool.origin[number]] for at, number in enumerate(chosen)})
+    return max(len(session.settings.layers), round(wanted / NATURALS_EACH))
+
+
+def _add_probes(
+    generation: Generation,
+    session: LoopSession,
+    observer: Observer,
+    count: int,
+    making: Callable[[MakeProgress], None] | None,
+) -> None:
+    natural, plan = generation.root / "natural", generation.plan
+    (generation.root / "set").rename(natural)
+    rows = write_probes(session, generation, observer, StimulusSet.read(natural), count, making)
+    write_frame(generation.root / "plan.tsv", pd.concat([plan, rows], ignore_index=True))
 
 
 def _spread(pool: NaturalPool, count: int, seed: int) -> list[int]:

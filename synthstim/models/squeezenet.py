@@ -20,9 +20,7 @@ from synthstim.models.stored import array_of
 from synthstim.models.weights import load_into
 
 # Caffe's convention: BGR, 0 to 255, minus the mean of ImageNet; here in display values and in the stimulus's order.
-INPUT = ImageInput(
-    size=(224, 224), mean=(123.68 / 255, 116.779 / 255, 103.939 / 255), std=(1 / 255, 1 / 255, 1 / 255), order="BGR"
-)
+_MEAN, _STD = (123.68 / 255, 116.779 / 255, 103.939 / 255), (1 / 255, 1 / 255, 1 / 255)
 _FILE = "example_models/weights/squeezenet_weights.pkl"
 _SHA256 = "f286bbf493e6389979ed3036f960f4404e0079acdb92156500df0d4a43d085f1"
 _FIRES = {"fire2": 3, "fire3": 4, "fire4": 6, "fire5": 7, "fire6": 9, "fire7": 10, "fire8": 11, "fire9": 12}
@@ -30,6 +28,11 @@ _FIRES = {"fire2": 3, "fire3": 4, "fire4": 6, "fire5": 7, "fire6": 9, "fire7": 1
 _WIDTHS = ((True, 16, 64), (False, 16, 64), (True, 32, 128), (False, 32, 128), (True, 48, 192), (False, 48, 192),
            (False, 64, 256), (False, 64, 256))  # fmt: skip
 _PARTS = {"squeeze1x1": "squeeze", "expand1x1": "expand1x1", "expand3x3": "expand3x3"}
+
+
+def image_input() -> ImageInput:
+    """The images that the network takes."""
+    return ImageInput(size=(224, 224), mean=_MEAN, std=_STD, order="BGR")
 
 
 def embedded_network() -> nn.Module:

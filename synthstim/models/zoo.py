@@ -56,7 +56,8 @@ def load_model(
     """Return an observer by name, with the preprocessing its network was trained with.
 
     Args:
-        name: ``efficientnet-lite0``, ``squeezenet`` (with the package ndf), a model of hearing (``whisper-tiny.en``, ``cochleagram``, ...)
+        name: ``efficientnet-lite0`` (``1`` and ``2`` with the extra networks), ``squeezenet`` (with the package ndf), a
+            model of hearing (``whisper-tiny.en``, ``cochleagram``, ...)
             or of smelling (``olfaction``, ``fly-antenna``), or a network of
             torchvision or timm; ``timm:`` or ``torchvision:`` in front chooses where both have the name, and
             ``whisper:`` a Whisper of the hub or of a folder. A model of an installed plug-in goes before those of libraries.
@@ -166,8 +167,9 @@ def _find(name: str) -> tuple[str, str]:
 
 
 def _embedded(name: str, *, trained: bool) -> tuple[nn.Module, ImageInput]:
-    home = SEEING[name].module
-    return home.embedded_network() if trained else home.bare_network(), home.INPUT
+    home, options = SEEING[name].module, SEEING[name].options
+    network: nn.Module = (home.embedded_network if trained else home.bare_network)(**options)
+    return network, home.image_input(**options)
 
 
 def _torchvision(name: str, *, trained: bool) -> tuple[nn.Module, ImageInput]:

