@@ -57,9 +57,8 @@ def load_model(
 
     Args:
         name: ``efficientnet-lite0`` (``1`` and ``2`` with the extra networks), ``squeezenet`` (with the package ndf), a
-            model of hearing (``whisper-tiny.en``, ``cochleagram``, ...)
-            or of smelling (``olfaction``, ``fly-antenna``), or a network of
-            torchvision or timm; ``timm:`` or ``torchvision:`` in front chooses where both have the name, and
+            model of hearing (``whisper-tiny.en``, ``cochleagram``, ...) or of smelling (``olfaction``, ``fly-antenna``), or a
+            network of torchvision or timm; ``timm:`` or ``torchvision:`` in front chooses where both have the name, and
             ``whisper:`` a Whisper of the hub or of a folder. A model of an installed plug-in goes before those of libraries.
         weights: ``default`` (trained; a download unless embedded), a .safetensors or .pth file, or ``random``.
         size: (height, width) of images, if not the one the network was trained at.
