@@ -7,6 +7,7 @@
 # make test-latest make test with the newest versions that pyproject.toml allows
 # make test-oldest make test with the oldest ones
 # make lock        write the newest versions into constraints/, which the others install from
+# make docs        the site of the documentation, in build/docs
 # make lint        ruff and mypy
 # make bench       the benchmarks
 
@@ -23,7 +24,7 @@ TESTED := constraints/python-$(VERSION).txt
 RESOLVE := $(UV) pip compile --quiet --no-annotate --python-platform linux --extra test pyproject.toml
 FAST := -m pytest -q -m "not slow" -n 2 --dist loadfile
 
-.PHONY: demo demo-sound demo-experiment test test-slow coverage test-latest test-oldest lock lint bench system clean
+.PHONY: demo demo-sound demo-experiment test test-slow coverage test-latest test-oldest lock docs lint bench system clean
 
 demo: $(READY) system
 	@$(BIN)/synthstim demo image --out demo
@@ -56,6 +57,10 @@ lint: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+docs: $(READY)
+	@$(BIN)/python -m sphinx -b html -W --keep-going -q docs build/docs
+	@echo "open build/docs/index.html"
 
 bench: $(READY)
 	$(BIN)/python benchmarks/engine.py

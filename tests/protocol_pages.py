@@ -66,7 +66,7 @@ def index_of(protocols: Iterable[Protocol]) -> str:
         lines.append(f"| [{one.name}]({one.name}.md) | {what} | {one.title} |")
     lines += [
         "",
-        "Three protocols of one's own, each a page of YAML and no code, are in [own](own/). [protocols/README.md](../../protocols/README.md) has every key.",
+        "Three protocols of one's own, each a page of YAML and no code, are in own: [masked_2afc](own/masked_2afc/protocol.yaml), [sound_abx_sure](own/sound_abx_sure/protocol.yaml), [animal_match](own/animal_match/protocol.yaml). [Writing protocols](writing.md) has every key.",
         "",
     ]
     return "\n".join(lines)

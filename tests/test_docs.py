@@ -65,13 +65,13 @@ def test_the_rig_of_the_documentation_is_shown_and_exported_for(tmp_path, monkey
 
 
 def test_the_protocol_that_is_explained_is_one_that_runs():
-    text = (DOCS.parent / "protocols" / "README.md").read_text(encoding="utf-8")
+    text = (DOCS / "protocols" / "writing.md").read_text(encoding="utf-8")
     own = (DOCS / "protocols" / "own" / "masked_2afc" / "protocol.yaml").read_text(encoding="utf-8")
     assert re.search(r"```yaml\n(.*?)```", text, re.S)[1] == own
 
 
 def test_every_piece_and_key_of_a_design_is_explained():
-    text = (DOCS.parent / "protocols" / "README.md").read_text(encoding="utf-8")
+    text = (DOCS / "protocols" / "writing.md").read_text(encoding="utf-8")
     explained = re.findall(
         r"`(\w+)`", "".join(line.split("|")[1] for line in text.splitlines() if line.startswith("| `"))
     )

@@ -30,4 +30,6 @@ def _with_every_key() -> type[Constraints]:
 
 
 _KEYS = Keys(Constraints, _with_every_key)
-Limits = Annotated[SerializeAsAny[Constraints], BeforeValidator(_KEYS.read), _KEYS]
+Limits = Annotated[
+    SerializeAsAny[Constraints], BeforeValidator(_KEYS.read, json_schema_input_type=dict[str, Any]), _KEYS
+]

@@ -32,7 +32,9 @@ def _with_every_kind() -> type[ControlsSpec]:
 
 
 _KEYS = Keys(ControlsSpec, _with_every_kind)
-Controls = Annotated[SerializeAsAny[ControlsSpec], BeforeValidator(_KEYS.read), _KEYS]
+Controls = Annotated[
+    SerializeAsAny[ControlsSpec], BeforeValidator(_KEYS.read, json_schema_input_type=dict[str, Any]), _KEYS
+]
 
 
 def reserved(name: str) -> bool:

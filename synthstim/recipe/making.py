@@ -53,10 +53,14 @@ def _check_start(value: str, info: ValidationInfo) -> str:
 
 
 _PARAMETRISATION = Registered(PARAMETRISATIONS)
-Parametrisation = Annotated[SerializeAsAny[Options], BeforeValidator(_PARAMETRISATION.read), _PARAMETRISATION]
+Parametrisation = Annotated[
+    SerializeAsAny[Options],
+    BeforeValidator(_PARAMETRISATION.read, json_schema_input_type=str | dict[str, Any]),
+    _PARAMETRISATION,
+]
 Optimiser = Annotated[
     OptimiserSpec,
-    BeforeValidator(_optimiser),
+    BeforeValidator(_optimiser, json_schema_input_type=str | OptimiserSpec),
     Expected("the name of an optimiser, or a mapping with the keys name, step, history and schedule"),
 ]
 Start = Annotated[

@@ -56,7 +56,7 @@ Side = Annotated[int, Field(ge=1, le=8192)]
 Size = Annotated[
     tuple[Side, Side],
     Field(strict=False),
-    BeforeValidator(_square),
+    BeforeValidator(_square, json_schema_input_type=Side | tuple[Side, Side]),
     Expected("a whole number of pixels from 1 to 8192, or [height, width]"),
 ]
 
@@ -132,7 +132,7 @@ class Recipe(Section):
     ] = 1
     observer: Annotated[
         ObserverSpec,
-        BeforeValidator(by_name),
+        BeforeValidator(by_name, json_schema_input_type=str | ObserverSpec),
         Expected(
             "the name of an observer, or a mapping with the keys name, weights, axes, and size or duration_s and rate_hz"
         ),

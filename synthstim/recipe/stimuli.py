@@ -30,14 +30,14 @@ from synthstim.recipe.yaml_source import Location
 References = Annotated[
     tuple[FilePath, ...],
     Field(min_length=1, strict=False),
-    BeforeValidator(in_a_list),
+    BeforeValidator(in_a_list, json_schema_input_type=str | tuple[str, ...]),
     AfterValidator(check_different),
     Expected("the path of an image or sound, or a list of them"),
 ]
 JointLayers = Annotated[
     tuple[LayerName, ...],
     Field(min_length=1, strict=False),
-    BeforeValidator(in_a_list),
+    BeforeValidator(in_a_list, json_schema_input_type=str | tuple[str, ...]),
     AfterValidator(check_different),
     Expected("the name of a layer, or a list of names to match jointly"),
 ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator, model_validator
+from pydantic import BeforeValidator, ConfigDict, model_validator
 from typing_extensions import Self
 
 from synthstim.recipe.expected import Expected, listed
@@ -55,6 +55,10 @@ def _on_sites(value: Any) -> Any:
     return {"layer": SITES, **value} if isinstance(value, dict) and ("site" in value or "sites" in value) else value
 
 
+def _without_layer(schema: dict[str, Any]) -> None:
+    schema["required"] = [name for name in schema["required"] if name != "layer"]
+
+
 class UnitSpec(Section):
     """One unit of a layer, or several of which each gets controllers of its own.
 
@@ -79,6 +83,7 @@ class UnitSpec(Section):
     sites: Sites | None = None
     position: Position = "centre"
 
+    model_config = ConfigDict(json_schema_extra=_without_layer)
     _implied = model_validator(mode="before")(_on_sites)
 
     @model_validator(mode="after")
@@ -122,6 +127,7 @@ class OthersSpec(Section):
     sites: Sites | None = None
     position: Position = "centre"
 
+    model_config = ConfigDict(json_schema_extra=_without_layer)
     _implied = model_validator(mode="before")(_on_sites)
 
     @model_validator(mode="after")

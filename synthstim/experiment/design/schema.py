@@ -74,12 +74,12 @@ class Design(ProtocolPart):
     method: Method = Constant(kind="constant")
     settings: dict[Annotated[str, Field(pattern=NAME_PATTERN)], float | int | bool | str] = Field(default_factory=dict)
 
-    @field_validator("conditions", "within", "apart", mode="before")
+    @field_validator("conditions", "within", "apart", mode="before", json_schema_input_type=str | tuple[str, ...])
     @classmethod
     def _one_is_a_list(cls, given: Any) -> Any:
         return [given] if isinstance(given, str) else given
 
-    @field_validator("only", mode="before")
+    @field_validator("only", mode="before", json_schema_input_type=dict[str, Any])
     @classmethod
     def _values_are_lists(cls, given: Any) -> Any:
         if not isinstance(given, Mapping):

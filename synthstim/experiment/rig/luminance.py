@@ -7,7 +7,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-from pydantic import Field, ValidationInfo, model_validator
+from pydantic import ConfigDict, Field, ValidationInfo, model_validator
 
 from synthstim.errors import InputError
 from synthstim.recipe.fields import Section
@@ -26,6 +26,11 @@ FEWEST = 4
 _SRGB_LINEAR_BELOW = 0.04045
 
 
+def _or_a_file(schema: dict[str, Any]) -> None:
+    schema["properties"]["file"] = {"type": "string", "title": "File"}
+    schema["oneOf"] = [{"required": schema.pop("required")}, {"required": ["file"]}]
+
+
 class LuminanceTable(Section):
     """Luminance in cd/m2 measured at some of the pixel levels 0 to 255, from the first to the last.
 
@@ -37,6 +42,8 @@ class LuminanceTable(Section):
         >>> round(float(table.cd_m2_at(128 / 255)), 1), round(float(table.value_for(0.5)), 2)
         (25.8, 0.72)
     """
+
+    model_config = ConfigDict(json_schema_extra=_or_a_file)
 
     levels: Annotated[tuple[float, ...], Field(strict=False)]
     cd_m2: Annotated[tuple[float, ...], Field(strict=False)]
