@@ -46,6 +46,12 @@ SEEING: dict[str, CatalogueEntry] = {
     "squeezenet": CatalogueEntry(
         "squeezenet", "SqueezeNet 1.1, trained on ImageNet (pip install 'synthstim[simulate]')", "carried"
     ),
+    "portilla-simoncelli": CatalogueEntry(
+        "seeing.portilla_simoncelli", "texture statistics of Portilla & Simoncelli 2000, grey"
+    ),
+    "portilla-simoncelli-colour": CatalogueEntry(
+        "seeing.portilla_simoncelli", "the same in colour, of all channels jointly", options={"channels": 3}
+    ),
 }
 HEARING: dict[str, CatalogueEntry] = {
     "whisper-tiny.en": CatalogueEntry("hearing.whisper", "encoder and decoder of OpenAI's Whisper tiny.en", "carried"),

@@ -20,6 +20,7 @@ from synthstim.models.heads import load_checkpoint
 from synthstim.models.hearing import load_hearing
 from synthstim.models.known_inputs import of_timm
 from synthstim.models.observer import Observer
+from synthstim.models.seeing import load_seeing
 from synthstim.models.smelling import load_smelling
 from synthstim.models.weights import read_weights
 
@@ -56,8 +57,8 @@ def load_model(
     """Return an observer by name, with the preprocessing its network was trained with.
 
     Args:
-        name: ``efficientnet-lite0`` (``1`` and ``2`` with the extra networks), ``squeezenet`` (with the package ndf), a
-            model of hearing (``whisper-tiny.en``, ``cochleagram``, ...) or of smelling (``olfaction``, ``fly-antenna``), or a
+        name: ``efficientnet-lite0`` (``1`` and ``2`` with the extra networks), ``squeezenet`` (with the package ndf),
+            ``portilla-simoncelli``, a model of hearing (``whisper-tiny.en``, ``cochleagram``, ...) or of smelling (``olfaction``, ``fly-antenna``), or a
             network of torchvision or timm; ``timm:`` or ``torchvision:`` in front chooses where both have the name, and
             ``whisper:`` a Whisper of the hub or of a folder. A model of an installed plug-in goes before those of libraries.
         weights: ``default`` (trained; a download unless embedded), a .safetensors or .pth file, or ``random``.
@@ -80,6 +81,10 @@ def load_model(
         return made
     library, short = _find(name)
     _require_asked(name, library, size=size, seconds=seconds, rate=rate)
+    if library == "embedded" and SEEING[short].weights == "none":
+        made = load_seeing(name, short, weights=weights, size=size)
+        made.opening = opening(name, weights, size=size)
+        return made
     if weights == "random":
         warnings.warn(f"{name} has RANDOM weights: its stimuli say nothing about a trained model", stacklevel=2)
     if library in ("hearing", "whisper"):

@@ -13,6 +13,7 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
+from synthstim.modalities.image.opponents import opponent_basis
 from synthstim.models import ImageInput
 from synthstim.parametrise.pixels import logit
 from synthstim.recipe.registered import Offer, Options
@@ -42,8 +43,7 @@ class Fourier:
         decay: exponent of the amplitude spectrum, 1/f^decay; 0 is white.
         chroma: amplitude of the colour-difference channels relative to the mean of the channels.
 
-    The colours are rotated by the orthonormal discrete cosine transform over channels; for RGB that is
-    intensity, red against blue, and green against magenta (Ohta, Kanade & Sakai 1980).
+    The colours are rotated by ``opponent_basis``: intensity, red against blue, and green against magenta.
     The imaginary parts of the self-conjugate frequencies (zero and Nyquist) are latents without effect.
 
     Example:
@@ -94,9 +94,7 @@ class Fourier:
         amplitude = radius**-self.decay
         amplitude = (amplitude / amplitude.square().mean().sqrt()).repeat(channels, 1, 1)
         amplitude[1:] *= self.chroma
-        steps = torch.arange(channels, dtype=torch.float64)
-        basis = torch.cos(torch.pi * steps[:, None] * (steps[None] + 0.5) / channels)
-        basis /= basis.norm(dim=1, keepdim=True)
+        basis = opponent_basis(channels)
         return amplitude.to(like.dtype).to(like.device), basis.to(like.dtype).to(like.device)
 
 

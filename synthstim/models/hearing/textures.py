@@ -155,4 +155,4 @@ def unmatched(decibels: Mapping[str, float], *, below: float = FLAG_DB) -> list[
         >>> unmatched({"envelope_mean": 31.0, "modulation_power": 17.5, "envelope_skewness": 12.0})
         ['envelope_skewness', 'modulation_power']
     """
-    return sorted((name for name in STATISTICS if decibels.get(name, below) < below), key=lambda name: decibels[name])
+    return sorted((name for name in decibels if decibels[name] < below), key=lambda name: decibels[name])

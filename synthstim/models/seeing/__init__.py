@@ -1,0 +1,38 @@
+"""Seeing: classical models of images, one noun a file: ``network`` of a size, ``SIZE`` and ``STATISTICS``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from synthstim.catalogue import SEEING
+from synthstim.errors import InputError
+from synthstim.modalities.image.input import ImageInput
+from synthstim.models.observer import Observer
+
+
+def load_seeing(name: str, short: str, *, weights: str | Path, size: tuple[int, int] | None) -> Observer:
+    """Return a classical model as an observer of images of any size.
+
+    Args:
+        name: how the observer is called.
+        short: a name of ``SEEING`` whose entry has no weights.
+        weights: ``default``.
+        size: (height, width) of the images; None takes the model's own.
+
+    Raises:
+        InputError: weights are asked for, or the size does not suit the model.
+    """
+    if str(weights) != "default":
+        raise InputError(f"{name} has no weights, {str(weights)!r} given", "leave weights out", code="mismatch")
+    entry = SEEING[short]
+    shown = (size[0], size[1]) if size else entry.module.SIZE
+    network = entry.module.network(shown, **entry.options)
+    return Observer(
+        network,
+        input=ImageInput(size=shown, channels=network.channels),
+        name=name,
+        weights="default",
+        decision=None,
+        stages=network.statistics,
+        groups={"statistics": network.statistics},
+    )

@@ -1,0 +1,190 @@
+"""Texture statistics of images (Portilla & Simoncelli 2000), grey or in colour.
+
+An image is filtered by a steerable pyramid; ``STATISTICS`` are averages over the image of pixels, of bands and of their
+magnitudes (doi:10.1023/A:1026553619983). An image that matches another in every class, starting from noise, is the same
+texture to the model: ``match(image, STATISTICS)`` is the objective. The ends of an image are joined, as published.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from synthstim.errors import InputError
+from synthstim.modalities.image.opponents import opponent_basis
+from synthstim.models.seeing.band_moments import BandMoments, band_moments, lag_tables, power_of
+from synthstim.models.seeing.marginals import STILL, LowPassed, correlation, deviation, low_passed, pixel_statistics
+from synthstim.models.seeing.steerable import SteerablePyramid, low_frequencies
+
+SIZE = (256, 256)
+SMALLEST = 64
+SCALES, ORIENTATIONS = 4, 4
+# Autocorrelations are read up to this many pixels apart, 7 x 7 of them, or as far as a small scale's half.
+REACH = 3
+# Share of the image's variance below which a low-passed image has the skewness and kurtosis of noise.
+FAINT = 1e-6
+# The classes that are matched, as layers.
+STATISTICS = (
+    "pixels",
+    "skewness",
+    "kurtosis",
+    "deviation",
+    "autocorrelation",
+    "magnitude_deviation",
+    "magnitude_autocorrelation",
+    "orientation_correlation",
+    "scale_correlation",
+    "phase_correlation",
+    "highpass_variance",
+)
+COLOUR_STATISTICS = (*STATISTICS, "colour_correlation")
+
+
+class PortillaSimoncelli(nn.Module):
+    """Statistics of a texture, one class a stage; images (batch, channel, y, x), display values -> (batch, statistic).
+
+    A scale is an octave, of which 4 are read, in 4 orientations. Values go through channels, then scales from the
+    finest, then bands, then lags, unless said otherwise:
+
+    ``pixels``: mean, variance, skewness, kurtosis, minimum and maximum of each channel. ``skewness``, ``kurtosis``,
+    ``deviation`` (standard) and ``autocorrelation`` (less lag 0) of the image low-passed to each scale.
+    ``magnitude_deviation`` and ``magnitude_autocorrelation`` of the local amplitude of each band;
+    ``orientation_correlation`` of it between bands of a scale, ``scale_correlation`` with those of the next coarser scale;
+    ``phase_correlation`` of the real parts of bands with both parts of the coarser ones, their phase doubled.
+    ``highpass_variance`` of what is beyond the finest scale.
+
+    In colour, channels are rotated to intensity, red against blue, and green against magenta, and bands of all of them
+    count as bands: their correlations are joint. ``colour_correlation`` is that of low-passed images and of real parts
+    between channels. (Departure: Portilla & Simoncelli rotate to principal components of the reference.)
+
+    What does not vary has statistics of 0 (kurtosis of 3), and finite gradients, where the published ones are undefined.
+
+    Args:
+        size: (height, width) of the images: any, from 64 pixels.
+        channels: 1 for grey, 3 for colours.
+
+    Raises:
+        InputError: the images are too small.
+
+    Example:
+        >>> PortillaSimoncelli((256, 256))(torch.rand(1, 1, 256, 256)).shape
+        torch.Size([1, 710])
+    """
+
+    basis: Tensor
+    high: Tensor
+
+    def __init__(self, size: tuple[int, int], *, channels: int = 1) -> None:
+        super().__init__()
+        if min(size) < SMALLEST:
+            raise InputError(
+                f"images of {size[0]} x {size[1]} px given; texture statistics expect {SMALLEST} px or more",
+                "give a larger size",
+                code="mismatch",
+            )
+        self.channels = channels
+        self.statistics = COLOUR_STATISTICS if channels > 1 else STATISTICS
+        for name in self.statistics:
+            self.add_module(name, nn.Identity())
+        self.pyramid = SteerablePyramid(size, SCALES, ORIENTATIONS)
+        self.grids = [self.pyramid.grid(scale) for scale in range(SCALES + 1)]
+        area = size[0] * size[1]
+        # A coarse band is as large as if the image's transform were cut out, so that it grows with the area of a pixel.
+        self.floors = [(STILL * area / (grid[0] * grid[1])) ** 2 for grid in self.grids]
+        self.bands = channels * ORIENTATIONS
+        self.pairs = torch.tril_indices(self.bands, self.bands, -1).unbind()
+        self.colours = torch.tril_indices(channels, channels, -1).unbind()
+        one, other = self.pairs
+        unlike = one % channels != other % channels
+        self.unlike = one[unlike], other[unlike]
+        self._tables(area)
+        self.float()
+
+    def _tables(self, area: int) -> None:
+        pyramid = self.pyramid
+        self._keep("basis", opponent_basis(self.channels))
+        self._keep("high", pyramid.highpass().square() / area**2)
+        for scale, grid in enumerate(self.grids):
+            across, down = lag_tables(grid, min(REACH, (min(grid) - 1) // 2))
+            self._keep(f"across_{scale}", across)
+            self._keep(f"down_{scale}", down)
+            # Filtered down and up again; the mean is left out.
+            low = pyramid.lowpass(scale, scale).square()
+            low[0, 0] = 0
+            self._keep(f"low_{scale}", low[:, : grid[1] // 2 + 1])
+            if scale < SCALES:
+                bands = torch.cat([pyramid.bands(octave, scale) for octave in (scale, scale + 1) if octave < SCALES])
+                self._keep(f"bands_{scale}", torch.view_as_real(bands / (grid[0] * grid[1])))
+
+    def _keep(self, name: str, table: Tensor) -> None:
+        self.register_buffer(name, table.contiguous(), persistent=False)
+
+    def _lags(self, scale: int) -> tuple[Tensor, Tensor]:
+        return getattr(self, f"across_{scale}"), getattr(self, f"down_{scale}")
+
+    def forward(self, images: Tensor) -> Tensor:
+        """All classes side by side, in the order of ``statistics``."""
+        found = {"pixels": pixel_statistics(images)}
+        if self.channels > 1:
+            images = torch.einsum("nchw,kc->nkhw", images, self.basis)
+        spectrum = torch.fft.fft2(images)
+        found["highpass_variance"] = (power_of(spectrum) * self.high).sum((-2, -1))
+        least = FAINT * images.var((-2, -1))
+        low, bands = [], []
+        for scale, grid in enumerate(self.grids):
+            spectrum = low_frequencies(spectrum, grid)
+            filtered = spectrum[..., : grid[1] // 2 + 1] * getattr(self, f"low_{scale}")
+            low.append(low_passed(filtered, grid, *self._lags(scale), least=least, floor=self.floors[scale]))
+            if scale < SCALES:
+                bands.append(band_moments(spectrum, getattr(self, f"bands_{scale}"), *self._lags(scale), ORIENTATIONS))
+        for name in ("skewness", "kurtosis", "deviation", "autocorrelation"):
+            found[name] = torch.cat([getattr(image, name) for image in low], 1)
+        found |= self._magnitudes(bands) | self._across_scales(bands)
+        if self.channels > 1:
+            found["colour_correlation"] = self._between_colours(low, bands)
+        return torch.cat([self.get_submodule(name)(found[name]) for name in self.statistics], 1)
+
+    def _magnitudes(self, bands: Sequence[BandMoments]) -> dict[str, Tensor]:
+        """What is within a scale."""
+        deviations, lags, products = [], [], []
+        for scale, band in enumerate(bands):
+            floor, variance = self.floors[scale], band.autocorrelation[..., 0]
+            deviations.append(deviation(variance, floor))
+            lags.append((band.autocorrelation[..., 1:] / variance[..., None].clamp_min(floor)).flatten(1))
+            correlated = correlation(band.magnitudes[:, : self.bands, : self.bands], variance, variance, floor)
+            products.append(correlated[:, self.pairs[0], self.pairs[1]])
+        return {
+            "magnitude_deviation": torch.cat(deviations, 1),
+            "magnitude_autocorrelation": torch.cat(lags, 1),
+            "orientation_correlation": torch.cat(products, 1),
+        }
+
+    def _across_scales(self, bands: Sequence[BandMoments]) -> dict[str, Tensor]:
+        """What is between a scale and the next coarser one."""
+        magnitudes: list[Tensor] = []
+        phases: list[Tensor] = []
+        for scale, band in enumerate(bands[:-1]):
+            for products, found in ((band.magnitudes, magnitudes), (band.waves, phases)):
+                fine, coarse = products.diagonal(dim1=1, dim2=2).tensor_split([self.bands], 1)
+                across = products[:, : self.bands, self.bands :]
+                found.append(correlation(across, fine, coarse, self.floors[scale]).flatten(1))
+        return {
+            "scale_correlation": torch.cat(magnitudes, 1),
+            "phase_correlation": torch.cat(phases, 1),
+        }
+
+    def _between_colours(self, low: Sequence[LowPassed], bands: Sequence[BandMoments]) -> Tensor:
+        real = [band.waves[:, : self.bands, : self.bands] for band in bands]
+        found = []
+        for each, (one, other) in (([image.products for image in low], self.colours), (real, self.unlike)):
+            for scale, products in enumerate(each):
+                squares = products.diagonal(dim1=1, dim2=2)
+                found.append(correlation(products, squares, squares, self.floors[scale])[:, one, other])
+        return torch.cat(found, 1)
+
+
+def network(size: tuple[int, int], *, channels: int = 1) -> PortillaSimoncelli:
+    """The statistics of images of this size. They have no weights."""
+    return PortillaSimoncelli(size, channels=channels)
