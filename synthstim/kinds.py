@@ -30,6 +30,9 @@ READOUTS: Registry[Any] = Registry(
 POLICIES: Registry[Any] = Registry(
     "policy", "synthstim.online.policies", "POLICY", "synthstim.policies", having("__call__")
 )
+TRAININGS: Registry[Any] = Registry(
+    "training", "synthstim.training", "TRAINING", "synthstim.trainings", having("fit", "epochs")
+)
 
 
 class _Models(Registry[Any]):

@@ -78,6 +78,10 @@ class ProgressDisplay:
                 self.log.write(f"{time.strftime('%Y-%m-%dT%H:%M:%S')}\t{now.share:.4f}\t{text}\t{now.message}\n")
                 self.log.flush()
 
+    def training(self, share: float, text: str) -> None:
+        """Show where a training stands."""
+        self.bar.update(self.task, completed=STEPS * share, description=escape(text))
+
     def checking(self, done: int, total: int) -> None:
         """Show where ``check`` stands."""
         self.bar.update(self.task, completed=STEPS * done / total, description=f"{done}/{total} measured again")

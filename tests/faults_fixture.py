@@ -76,6 +76,7 @@ COMMANDS = {
     "rig measure": Command("rig measure IN --photometer LS100 --out OUT", "rig.yaml", "file", ".tsv"),
     "convert": Command("convert IN --out OUT", "weights.pth", "file", ".safetensors"),
     "split": Command("split IN --out OUT", "tone.wav", "folder"),
+    "train": Command("train olfaction --out OUT --epochs 1 --quiet", None, "file", ".safetensors"),
     "demo": Command("demo image --out OUT --quiet --budget 1", None, "folder"),
 }
 

@@ -5,7 +5,7 @@ from synthstim.cli import experiments  # isort: skip
 from synthstim.cli import presenting  # isort: skip
 from synthstim.cli import listing  # isort: skip
 from synthstim.cli import rigs  # isort: skip
-from synthstim.cli import fitting, looping, online, simulation, tools
+from synthstim.cli import fitting, looping, online, simulation, tools, training
 from synthstim.cli.app import app, main
 
 __all__ = [
@@ -21,4 +21,5 @@ __all__ = [
     "rigs",
     "simulation",
     "tools",
+    "training",
 ]

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import linear
 
 from synthstim.errors import InputError
 from synthstim.modalities.odour import OdourInput
@@ -50,10 +51,10 @@ class Olfaction(nn.Module):
         # Its numbers are below 1, as a receptor's odds of being active have to be.
         self.antenna = Antenna(prototypes(), prototypes()[0] * 0, most=1.0)
         self.orn = _Copies(NEURONS)
-        self.glomeruli = nn.Linear(RECEPTORS * NEURONS, RECEPTORS, bias=False)
+        self.glomeruli = _Exciting(RECEPTORS * NEURONS, RECEPTORS, bias=False)
         self.norm = nn.BatchNorm1d(RECEPTORS)
         self.pn = nn.ReLU()
-        self.claws = nn.Linear(RECEPTORS, kenyon_cells)
+        self.claws = _Exciting(RECEPTORS, kenyon_cells)
         self.kc = nn.ReLU()
         self.drop = nn.Dropout(dropped)
         self.logits = nn.Linear(kenyon_cells, ODORANTS)
@@ -67,6 +68,14 @@ class Olfaction(nn.Module):
         glomeruli = self.pn(self.norm(self.glomeruli(self.orn(patterns))))
         logits: Tensor = self.logits(self.drop(self.kc(self.claws(glomeruli))))
         return logits
+
+
+class _Exciting(nn.Linear):
+    """Connections that only excite: their weights count without their sign."""
+
+    def forward(self, rates: Tensor) -> Tensor:
+        """(batch, input) -> (batch, output)."""
+        return linear(rates, self.weight.abs(), self.bias)
 
 
 class _Copies(nn.Module):
