@@ -62,7 +62,9 @@ def index_of(protocols: Iterable[Protocol]) -> str:
     """The list of all pages."""
     lines = ["# Protocols", "", "| Protocol | Shows or plays | What it is for |", "|---|---|---|"]
     for one in protocols:
-        what = {"images": "images", "sounds": "sounds", "tones": "tones that it makes"}.get(one.stimuli, "files")
+        what = {"images": "images", "sounds": "sounds", "tones": "tones that it makes", "odours": "odours"}.get(
+            one.stimuli, "files"
+        )
         lines.append(f"| [{one.name}]({one.name}.md) | {what} | {one.title} |")
     lines += [
         "",

@@ -179,7 +179,11 @@ def test_names_that_cannot_be_written(refused, name, kind):
 @pytest.mark.skipif(os.name != "posix" or os.geteuid() != 0, reason="needs root to mount a small disk")
 @pytest.mark.parametrize(
     "name",
-    [name for name in WRITERS if name not in ("demo", "train", "loop init", "serve", "presented", "rig new", "rig measure")],
+    [
+        name
+        for name in WRITERS
+        if name not in ("demo", "train", "loop init", "serve", "presented", "rig new", "rig measure")
+    ],
 )
 def test_a_full_disk(synthstim, name, desk, tmp_path):
     disk = tmp_path / "disk"

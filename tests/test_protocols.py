@@ -35,6 +35,7 @@ monitor: {width_cm: 30, distance_cm: 57, width_px: 480, height_px: 360, refresh_
 photodiode: {corner: bottom_left, size_px: 8}
 eye_tracker: {kind: mouse}
 reward: {kind: serial, port: COM9, max_pulses_per_day: 500}
+olfactometer: {kind: simulated, channels: 4}
 """
 # Those that tests of their own run to the end: passive_fixation has no trials, the others are minutes long.
 # Sounds are heard in their own time: of those that differ in words only, the longest are run by make test-slow.
@@ -44,11 +45,11 @@ ELSEWHERE = ("passive_fixation", "word_listening", "headphone_check")
 # Whole frames of 60 Hz, as short as a trial can be; whatever of it a protocol has is set.
 QUICK = {
     "participants": 1, "practice_trials": 1, "check_headphones": False, "ask_confidence": True, "lead_ms": 50, "on_ms": 50, "gap_ms": 50,
-    "mask_ms": 50, "delay_ms": 50, "answer_ms": 3000, "offset_deg": 5, "apart_deg": 5, "comparisons": 4, "lead_s": 0.1, "gap_s": 0.05, "hold_ms": 50, "after_ms": 50, "time_out_ms": 50, "reward_screen_ms": 50,
+    "mask_ms": 50, "delay_ms": 50, "answer_ms": 3000, "offset_deg": 5, "apart_deg": 5, "comparisons": 4, "lead_s": 0.1, "odour_s": 0.2, "purge_s": 0.1, "gap_s": 0.05, "hold_ms": 50, "after_ms": 50, "time_out_ms": 50, "reward_screen_ms": 50,
 }  # fmt: skip
 # As many trials as are planned: a staircase of its own ends when it has turned often enough.
 FIVE_TRIALS = "method: {kind: staircase, over: gain_db, easier: high, down: 1, up: 1, trials: 5}\n"
-NEEDED = {"image": ("Xvfb",), "sound": ("Xvfb", "pulseaudio", "pactl")}
+NEEDED = {"image": ("Xvfb",), "sound": ("Xvfb", "pulseaudio", "pactl"), "odour": ("Xvfb",)}
 
 pytestmark = pytest.mark.display
 
@@ -83,8 +84,28 @@ def make_sets(folder: Path) -> dict[str, Path]:
     (folder / "categories.tsv").write_text("\n".join(lines) + "\n", encoding="utf-8")
     return {
         "image": folder / "images",
+        "odour": make_odours(folder / "odours"),
         "sound": make_sounds(folder / "sounds", ("garden", "window"), stages=("relu0",)),
     }
+
+
+def make_odours(root: Path) -> Path:
+    """A small set of mixtures of three odorants."""
+    odorants = ("hexanol", "geraniol", "limonene")
+    writer = SetWriter(root, modality="odour", odorants=odorants)
+    for number, mixture in enumerate(([1, 0, 0], [0, 0.1, 0.01], [0.1, 0.1, 0.1])):
+        name = f"mixture_{number}"
+        writer.add(
+            name,
+            np.float32(mixture),
+            kind="controller",
+            name=name,
+            observer="small",
+            layer="0",
+            copy=0,
+            status="passed",
+        )
+    return writer.commit({"versions": {"synthstim": "0.1.0"}})
 
 
 class Ran:
@@ -157,6 +178,8 @@ def test_every_protocol_runs_to_its_end(name: str, sets: dict[str, Path], displa
     if ran.manifest["modality"] == "image":
         images_were_shown_as_planned(ran, read_protocol(name))
         screens_hold_the_files(ran, read_protocol(name))
+    if ran.manifest["modality"] == "odour":
+        valves_were_told_as_planned(ran)
     if ran.manifest["asks"]:
         answers_are_analysed(ran)
 
@@ -259,6 +282,30 @@ def images_were_shown_as_planned(ran: Ran, protocol: Protocol) -> None:
     }
     for row in shown[~shown["slot"].isin(cut)].itertuples():
         assert row.frames_shown == (row.frames_planned or row.frames_shown) > 0, (row.slot, row.stimulus_id)
+
+
+def valves_were_told_as_planned(ran: Ran) -> None:
+    """Each trial's flows, by the table of valves, at its onset, after the purge of the trial before."""
+    told = pd.read_csv(f"{ran.stem}_olfactometer.tsv", sep="\t", keep_default_na=False)
+    valves = pd.read_csv(ran.folder / "valve_table.tsv", sep="\t").groupby("stimulus_id")
+    presented = told[told["stimulus_id"] != MISSING]
+    assert list(presented["stimulus_id"]) == [row["sample"] for row in ran.trials]
+    settings = ran.manifest["settings"]
+    for (at, row), trial in zip(presented.iterrows(), ran.trials, strict=True):
+        of_odour = valves.get_group(row["stimulus_id"])
+        flows = [f"{valve.channel}:{valve.flow_ml_min:.3f}" for valve in of_odour.itertuples()]
+        head = f"$ODOUR,{1000 * settings['odour_s']:.0f},{of_odour['carrier_ml_min'].iloc[0]:.3f},"
+        assert row["line"].startswith(head)
+        assert sorted(row["line"].removeprefix(head).partition("*")[0].split(",")) == sorted(flows)
+        assert of_odour["flow_ml_min"].sum() + of_odour["carrier_ml_min"].iloc[0] == pytest.approx(1000)
+        purged, after = told.loc[at - 1], told.loc[at + 1]
+        assert purged["line"].startswith("$PURGE")
+        assert row["time_s"] - purged["time_s"] >= settings["purge_s"]
+        assert after["line"].startswith("$PURGE")
+        assert after["time_s"] - row["time_s"] >= settings["odour_s"]
+        assert 0 <= float(trial["sample_onset_s"]) - row["time_s"] < 0.5
+        assert trial["played"] == "1"
+    assert told["line"].iloc[-1].startswith("$CLOSE")
 
 
 def until_answered(routine: Any) -> list[str]:

@@ -100,7 +100,7 @@ def export_experiment(
 
 def _fill(directory: Path, request: ExportRequest, *, default_rig: bool, web: bool) -> None:
     protocol, setup = request.protocol, request.setup
-    prepared = PLANS.get(protocol.plan, KINDS[protocol.stimuli])(request, directory)
+    prepared = (PLANS.get(protocol.plan) or KINDS[protocol.stimuli])(request, directory)
     facts = {"title": protocol.title, **prepared.facts}
     manifest = _manifest(request, prepared, facts)
     (directory / "manifest.json").write_bytes(as_json(manifest))

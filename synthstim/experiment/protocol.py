@@ -43,7 +43,7 @@ class Protocol(ProtocolPart):
     title: str
     summary: str
     warnings: tuple[str, ...] = ()
-    stimuli: Literal["images", "sounds", "tones", "files"]
+    stimuli: Literal["images", "sounds", "tones", "odours", "files"]
     plan: Literal["randomised_blocks", "balanced_conditions", "participants", "trials"]
     paper: str = ""
     shared: tuple[str, ...] = ()
@@ -86,6 +86,11 @@ class Protocol(ProtocolPart):
     def shows(self) -> bool:
         """Whether stimuli are shown; others are played."""
         return self.stimuli == "images"
+
+    @property
+    def plays(self) -> bool:
+        """Whether stimuli are played; others are shown, or an olfactometer presents them."""
+        return self.stimuli in ("sounds", "tones")
 
     @property
     def slots(self) -> tuple[str, ...]:
@@ -143,6 +148,8 @@ def read_folder(folder: Path) -> Protocol:
     if bool(protocol.flow) == (protocol.stimuli == "files"):
         does = "presents files with a device of the lab's: leave flow out" if protocol.flow else "has no flow: give one"
         raise InputError(f"{protocol.name} {does}")
+    if protocol.stimuli == "odours" and protocol.plan != "trials":
+        raise InputError(f"{protocol.name} presents odours and its plan is {protocol.plan}: set plan to trials")
     if (protocol.design is None) == (protocol.plan == "trials"):
         does = (
             "plans trials and has no design: give one"

@@ -30,7 +30,8 @@ def rated_by_participant(trials: pd.DataFrame, participants: pd.DataFrame, study
     """The mean answer of every participant in every condition (columns: ``RATED_BY_PARTICIPANT``)."""
     main = answered(trials)
     values = pd.to_numeric(main["response"]).groupby([main["participant"], main["condition"]])
-    cells = values.agg(["size", "mean", "std"])
+    # Of one answer there is no spread: a missing value, whatever kind of column the table has.
+    cells = values.agg(["size", "mean", "std"]).astype("float64")
     rows = []
     for number, kept in participants[["participant", "kept"]].itertuples(index=False):
         for condition in study.names:

@@ -23,13 +23,14 @@ session = {session}(os.path.dirname(os.path.abspath(__file__)))
 # The session by how presentations are planned.
 _SESSIONS = {"randomised_blocks": ("viewing", "Viewing")}
 _OF_TRIALS = "trial_session", "TrialSession"
+_OF_ODOURS = "odour_session", "OdourSession"
 _BEGIN = """\
 session.begin(win, thisExp, expInfo)
 runAtExit.append(session.finish)
 """
 
 
-_UNLOGGED = ("key", "response", "choice", "slider", "entry", "sound", "blank", "look", "hold", "reward")
+_UNLOGGED = ("key", "response", "choice", "slider", "entry", "sound", "odour", "blank", "look", "hold", "reward")
 
 
 def build_experiment(protocol: Protocol, setup: Setup, *, background: int, blocks: int = 1) -> Any:
@@ -52,7 +53,7 @@ def build_experiment(protocol: Protocol, setup: Setup, *, background: int, block
 
         experiment = builder.Experiment()
         _set_up(experiment, protocol, setup, background)
-        module, session = _SESSIONS.get(protocol.plan, _OF_TRIALS)
+        module, session = _SESSIONS.get(protocol.plan, _OF_ODOURS if protocol.stimuli == "odours" else _OF_TRIALS)
         before = _BEFORE.format(module=module, session=session)
         first, last = trial_edges(protocol.flow, setup)
         for slot in protocol.slots:

@@ -12,6 +12,8 @@ _TRIALS = ("headphone_trials", "practice_trials", "main_trials")
 LOOPS = {"randomised_blocks": ("trials",)}
 _ASKING = ("choice", "entry", "slider")
 _OF_IMAGES = ("image", "photodiode_on", "photodiode_off")
+# What experiments with each kind of stimuli have not.
+_FOREIGN = {"images": ("sound", "odour"), "odours": (*_OF_IMAGES, "sound")}
 
 
 def check_pieces(
@@ -21,7 +23,7 @@ def check_pieces(
 
     Args:
         name: of the protocol.
-        stimuli: what it shows or plays: ``images``, ``sounds`` or ``tones``.
+        stimuli: what it shows or plays: ``images``, ``sounds``, ``tones`` or ``odours``.
         plan: what orders them.
         routines: by name.
         flow: what runs.
@@ -35,7 +37,11 @@ def check_pieces(
     for routine, content in routines.items():
         for piece in content.pieces:
             _check_alone(f"the piece {piece.name!r} of {routine} in {name}", stimuli, piece, slots)
-        for what, kinds in (("plays two sounds", ("sound",)), ("asks two things", _ASKING)):
+        for what, kinds in (
+            ("plays two sounds", ("sound",)),
+            ("presents two odours", ("odour",)),
+            ("asks two things", _ASKING),
+        ):
             if len(several := [piece.name for piece in content.pieces if piece.piece in kinds]) > 1:
                 raise InputError(
                     f"the routine {routine} of {name} {what}, {_listed(several)}", "leave one to another routine"
@@ -56,7 +62,8 @@ def check_pieces(
 
 
 def _check_alone(what: str, stimuli: str, piece: Piece, slots: tuple[str, ...]) -> None:
-    theirs = _OF_IMAGES if stimuli != "images" else ("sound",) if slots else ("sound", *_ASKING)
+    theirs = _FOREIGN.get(stimuli, (*_OF_IMAGES, "odour"))
+    theirs = (*theirs, *_ASKING) if stimuli == "images" and not slots else theirs
     if piece.piece in theirs:
         raise InputError(f"{what} is {piece.piece!r}, which experiments with {stimuli} have not", "leave it out")
     if _of_trial(piece) and slots and piece.slot not in slots:
@@ -79,7 +86,7 @@ def _check_alone(what: str, stimuli: str, piece: Piece, slots: tuple[str, ...]) 
 
 
 def _of_trial(piece: Piece) -> bool:
-    return piece.piece == "image" or (piece.piece == "sound" and not piece.plays)
+    return piece.piece in ("image", "odour") or (piece.piece == "sound" and not piece.plays)
 
 
 def _stretches(flow: tuple[Step, ...], loop: str) -> Iterator[tuple[str, list[Step]]]:

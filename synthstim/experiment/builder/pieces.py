@@ -86,12 +86,19 @@ def _sound(experiment: Any, routine: str, piece: Piece, setup: Setup) -> Any:
 
     # Not Builder's sound component: it has no block size, opens a stream of its own, and loses last samples.
     component = CodeComponent(experiment, routine, piece.name, codeType="Py")
+    says = _SAYS[piece.piece]
     load = f'session.load_fixed("{piece.plays}")' if piece.plays else f'session.load("{piece.slot}", {piece.slot})'
     due = f"t >= {float(setup.settings[piece.after]) if piece.after else 0.0}"
     frame = f"session.repeating({due})" if piece.repeat else f"if session.sounding({due}):\n    continueRoutine = False"
     for field, text in {"Begin Routine": load, "Each Frame": frame, "End Routine": "session.silence()"}.items():
-        component.params[field].val = f"# Plays the file as it is, every sample, without a window or a gain\n{text}\n"
+        component.params[field].val = f"# {says}\n{text}\n"
     return component
+
+
+_SAYS = {
+    "sound": "Plays the file as it is, every sample, without a window or a gain",
+    "odour": "Has the olfactometer present the mixture, once the tubes are clean, and blow it away afterwards",
+}
 
 
 def _key(store: str) -> Callable[[Any, str, Piece, Setup], Any]:
@@ -232,6 +239,7 @@ PIECES: dict[str, Callable[[Any, str, Piece, Setup], Any]] = {
     "slider": _slider,
     "entry": _key("nothing"),
     "sound": _sound,
+    "odour": _sound,
     "blank": _blank,
     "image": _image,
     "look": _gaze,

@@ -11,6 +11,7 @@ from synthstim.errors import InputError
 from synthstim.experiment.rig.eye_tracker import EyeTracker
 from synthstim.experiment.rig.markers import Markers, MarkersOff
 from synthstim.experiment.rig.monitor import Monitor, Photodiode
+from synthstim.experiment.rig.olfactometer import Olfactometer
 from synthstim.experiment.rig.responses import KeysOnly, Responses
 from synthstim.experiment.rig.reward import Reward
 from synthstim.experiment.rig.sound import Speakers
@@ -37,6 +38,7 @@ class Rig(Section):
     responses: Responses = KeysOnly(kind="keys")
     reward: Reward | None = None
     eye_tracker: EyeTracker | None = None
+    olfactometer: Olfactometer | None = None
     subject: str = Field(default="", max_length=200)
 
     @property

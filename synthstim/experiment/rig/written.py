@@ -32,6 +32,7 @@ _LATER = """
 #   safe_limit_db_spl: 85
 # photodiode: {corner: bottom_left, size_px: 64}
 # responses: {kind: box, device_class: psychopy.hardware.button.KeyboardButtonBox, parameters: {buttons: [a, l]}, keys: [left, right]}
+# olfactometer: {kind: serial, port: COM5, channels: 16, total_ml_min: 1000, least_carrier_ml_min: 500, full_ml_min: 100}
 # reward: {kind: serial, port: COM4, line: rts, pulse_ms: 100, max_ms_per_pulse: 300, max_pulses_per_day: 1500}
 """
 

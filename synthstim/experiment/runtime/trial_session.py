@@ -49,12 +49,14 @@ class TrialSession(Session):
         self.asking = Questions(self.manifest, self._participants, self._take)
         if self._shows:
             self._showing = Showing(self.directory, self.stimuli, self.manifest["places"], self.settings)
-        self._device, self._sound_problems = (
-            ({}, []) if self._shows else checked_device(self.directory, self.manifest, self.settings)
-        )
+        self._device, self._sound_problems = ({}, []) if self._shows else self._checked_device()
         self._course: Course | None = None
         self._trial: CurrentTrial | None = None
         self._resumed, self._page, self._missed_before = "", 0, 0
+
+    def _checked_device(self) -> tuple[dict[str, Any], list[str]]:
+        """What presents stimuli that are not shown, and what is wrong with it; nothing is opened yet."""
+        return checked_device(self.directory, self.manifest, self.settings)
 
     @property
     def _shows(self) -> bool:
@@ -231,11 +233,16 @@ class TrialSession(Session):
             self._showing.open(stem, self._window)
             facts: dict[str, Any] = {}
         else:
-            self._hearing, self._heard = Hearing(self.directory, self._device["index"]), 0
-            # Opens the stream, long before the first sound.
-            self.load_fixed("level")
-            facts = {"sound_device": self._device, "sound_problems": self._sound_problems}
+            self._heard, self._sounding = 0, ""
+            self._hearing, facts = self._presents(stem)
         return facts | (self._take_participant(self._given) if self._given is not None else {})
+
+    def _presents(self, stem: str) -> tuple[Any, dict[str, Any]]:
+        """What presents stimuli that are not shown, and what the record says of it."""
+        hearing = Hearing(self.directory, self._device["index"])
+        # Opens the stream, long before the first sound.
+        hearing.load(self.manifest["fixed"]["level"])
+        return hearing, {"sound_device": self._device, "sound_problems": self._sound_problems}
 
     def _close(self) -> dict[str, Any]:
         if not self._shows:
@@ -299,8 +306,9 @@ class TrialSession(Session):
 
     def _hear(self) -> None:
         if self._hearing.starts():
-            file = self.manifest["fixed"]["level"]
-            if self._sounding and self._trial is not None:
+            if not self._sounding or self._trial is None:
+                file = self.manifest["fixed"]["level"]
+            else:
                 told = self._trial.slots[self._sounding]
                 told["onset_s"] = self._hearing.onset
                 file = next(one["file"] for one in self.stimuli if one["stimulus_id"] == told[""])

@@ -49,10 +49,13 @@ _MEANINGS: dict[str, dict[str, Any]] = {
     "replaced": {"Description": "How often return was pressed on something that may not be answered"},
     "confidence": {"Description": "How sure the participant says to be"},
     "confidence_time": {"Description": "From the same onset to that answer", "Units": "s"},
-    "played": {"Description": "Whether PsychoPy handed the sound device every sample", "Levels": _YES},
+    "played": {
+        "Description": "Whether PsychoPy handed the sound device every sample, or the olfactometer answered all that it was told",
+        "Levels": _YES,
+    },
     "underflows": {
-        "Description": "How often the device ran out of samples meanwhile: anything but 0 is heard as a gap, and says that the"
-        " computer was too busy"
+        "Description": "How often the sound device ran out of samples meanwhile: anything but 0 is heard as a gap, and says that the"
+        " computer was too busy; or how many lines the olfactometer did not answer"
     },
     "missed_refreshes": {"Description": "Refreshes of the display missed during the trial"},
     "headphone_passed": {

@@ -14,6 +14,7 @@ from synthstim.experiment.images.stimuli import MAX_DECODED_BYTES, write_image
 from synthstim.experiment.marker_codes import FIRST_STIMULUS
 from synthstim.experiment.sounds.sound_set import measured
 from synthstim.files import sha256_of
+from synthstim.modalities.odour import read_odour
 from synthstim.stimulus_set import StimulusSet
 
 
@@ -40,11 +41,10 @@ def write_stimuli(
         InputError: a file cannot be shown or played as it is, or all together are too large.
     """
     (directory / "stimuli").mkdir(parents=True, exist_ok=True)
-    write = _write_image if source.modality.presents == "shows" else _write_sound
+    suffix, write = _WRITERS[source.modality.presents]
     entries: list[dict[str, Any]] = []
     for member in members:
         path = (made or {}).get(member.stimulus_id) or source.path(member.file)
-        suffix = ".png" if source.modality.presents == "shows" else ".wav"
         target = directory / "stimuli" / f"{member.stimulus_id}{suffix}"
         facts = write(path, target, setup)
         entry: dict[str, Any] = {
@@ -77,6 +77,17 @@ def _write_sound(path: Path, target: Path, setup: Setup) -> dict[str, Any]:
     return facts
 
 
+def _write_odour(path: Path, target: Path, setup: Setup) -> dict[str, Any]:
+    names, concentrations = read_odour(path)
+    shutil.copyfile(path, target)
+    mixture = {name: float(share) for name, share in zip(names, concentrations.tolist(), strict=True) if share}
+    return {"mixture": mixture, "duration_s": setup.settings["odour_s"]}
+
+
+# By what an experiment does with its stimuli.
+_WRITERS = {"shows": (".png", _write_image), "plays": (".wav", _write_sound), "presents": (".odour", _write_odour)}
+
+
 def _check(entries: list[dict[str, Any]], source: StimulusSet) -> None:
     if source.modality.presents == "plays":
         rates = {entry["rate_hz"]: entry["file"] for entry in reversed(entries)}
@@ -85,7 +96,10 @@ def _check(entries: list[dict[str, Any]], source: StimulusSet) -> None:
             raise InputError(
                 f"the sounds of {source.root.name} have different rates, {told}", "make them at one", code="mismatch"
             )
-    elif (decoded := sum(3 * entry["width_px"] * entry["height_px"] for entry in entries)) > MAX_DECODED_BYTES:
+    elif (
+        source.modality.presents == "shows"
+        and (decoded := sum(3 * entry["width_px"] * entry["height_px"] for entry in entries)) > MAX_DECODED_BYTES
+    ):
         raise InputError(
             f"the images need {decoded / 2**30:.1f} GiB at the rig, more than 4",
             "export the set in parts",

@@ -19,8 +19,10 @@ from synthstim.experiment.images.light import light_facts
 from synthstim.experiment.images.stimuli import check_options
 from synthstim.experiment.images.viewing import background_of
 from synthstim.experiment.marker_codes import check_codes, write_markers
+from synthstim.experiment.odours.valves import add_flows, valve_facts
 from synthstim.experiment.prepared import ExportRequest, Prepared, require_modality
 from synthstim.experiment.protocol import Protocol
+from synthstim.experiment.rig.olfactometer import Valves
 from synthstim.experiment.sounds.files import SoundFiles, make_tones, mean_level
 from synthstim.experiment.sounds.headphones import FACTS, TONES, headphone_trials, manifest_of
 from synthstim.experiment.sounds.levels import at_the_ear, calibration_notes, check_sounds, level_facts, sound_settings
@@ -58,6 +60,7 @@ def prepare_trials(request: ExportRequest, directory: Path) -> Prepared:
             "add it to rig.yaml; eye_tracker: {kind: mouse} tries it without one",
             code="missing",
         )
+    olfactometer = _olfactometer(protocol, setup)
     if setup.settings["practice_trials"] and not used_routines(protocol.flow, setup, "practice_trials"):
         raise InputError(
             f"practice_trials={setup.settings['practice_trials']} given; {protocol.name} has no practice",
@@ -90,6 +93,9 @@ def prepare_trials(request: ExportRequest, directory: Path) -> Prepared:
             "light": light_facts(setup.settings, setup.rig),
             "criteria": {"headphone_trials": 0, "headphone_pass": 0},
         }
+    elif olfactometer is not None:
+        add_flows(entries, olfactometer, setup.settings, directory)
+        manifest |= {"criteria": {"headphone_trials": 0, "headphone_pass": 0}}
     else:
         plans, told = _with_tones(plans, SoundFiles(directory, entries), setup.settings)
         check_sounds(setup.rig, directory, entries, told["rate_hz"])
@@ -110,7 +116,7 @@ def prepare_trials(request: ExportRequest, directory: Path) -> Prepared:
     return Prepared(
         facts=facts | _length(plans, facts["trial_s"]),
         manifest=manifest,
-        settings={"participant": None, SPEAKERS: sound_settings(setup.rig)},
+        settings={"participant": None, SPEAKERS: sound_settings(setup.rig)} | _told_by(olfactometer, setup.settings),
         page={
             "manifest": manifest,
             "design": design,
@@ -119,7 +125,8 @@ def prepare_trials(request: ExportRequest, directory: Path) -> Prepared:
                 design.conditions, manifest["slots"], adaptive=adaptive is not None, at_ear=_at_ear(setup, protocol)
             ),
         }
-        | _looks(setup, entries),
+        | _looks(setup, entries)
+        | (valve_facts(source, directory) if olfactometer is not None else {}),
         background=background_of(setup) if protocol.shows else SOUND_BACKGROUND,
         screen_matters=protocol.shows,
         notes=(
@@ -132,7 +139,32 @@ def prepare_trials(request: ExportRequest, directory: Path) -> Prepared:
 
 
 def _at_ear(setup: Setup, protocol: Protocol) -> bool:
-    return not protocol.shows and setup.rig.sound.calibration is not None
+    return protocol.plays and setup.rig.sound.calibration is not None
+
+
+def _olfactometer(protocol: Protocol, setup: Setup) -> Valves | None:
+    """The rig's olfactometer, where the protocol presents odours; else None.
+
+    Raises:
+        InputError: the rig has none.
+    """
+    if protocol.stimuli != "odours":
+        return None
+    if setup.rig.olfactometer is None:
+        raise InputError(
+            f"{protocol.name} presents odours, and the rig has no olfactometer",
+            "add it to rig.yaml; olfactometer: {kind: simulated, channels: 16} tries it without one",
+            code="missing",
+        )
+    return setup.rig.olfactometer
+
+
+def _told_by(olfactometer: Valves | None, values: Mapping[str, Any]) -> dict[str, Any]:
+    """What the session tells an olfactometer by: the rig's entry, and how long odours and purges last."""
+    if olfactometer is None:
+        return {}
+    lasts = {name: values[name] for name in ("odour_s", "purge_s")}
+    return {"olfactometer": olfactometer.model_dump(mode="json") | lasts}
 
 
 def _looks(setup: Setup, entries: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
@@ -209,7 +241,7 @@ def _manifest(
     return {
         "modality": protocol.modality,
         "participants": len(plans),
-        "slots": [*([] if protocol.shows else [TONES]), *design.slots],
+        "slots": [*([TONES] if protocol.plays else []), *design.slots],
         "masks": [*design.slots_of(MASK)],
         "columns": list(design.conditions),
         "conditions": [
@@ -231,7 +263,8 @@ def _facts(protocol: Protocol, setup: Setup, entries: Sequence[Mapping[str, Any]
     trial_s = setup.rig.milliseconds(frames) / 1000 + _ANSWER_S
     if not protocol.shows:
         lasts = [entry["duration_s"] for entry in entries]
-        trial_s += len(protocol.slots) * (sum(lasts) / len(lasts) + float(setup.settings.get("lead_s", 0)))
+        around = float(setup.settings.get("lead_s", 0)) + float(setup.settings.get("purge_s", 0))
+        trial_s += len(protocol.slots) * (sum(lasts) / len(lasts) + around)
     return {"n_stimuli": len(entries), "trial_s": trial_s}
 
 

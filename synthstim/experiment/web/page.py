@@ -18,7 +18,12 @@ from synthstim.files import as_json
 FOLDER, PLANS = "web", "plans"
 _STATIC = Path(__file__).parent / "static"
 # What a page cannot do, and what it stands for there.
-_LAB_ONLY = {"look": "watches the gaze", "hold": "watches the gaze", "reward": "gives rewards"}
+_LAB_ONLY = {
+    "odour": "presents odours",
+    "look": "watches the gaze",
+    "hold": "watches the gaze",
+    "reward": "gives rewards",
+}
 
 
 def require_for_web(protocol: Protocol) -> None:

@@ -40,7 +40,7 @@ class Bar:
 
 
 @dataclass(frozen=True)
-class Cell:
+class Receptor:
     """The answer of one receptor type; the colour is that of the scale from none to the set's largest."""
 
     x: float
@@ -69,7 +69,7 @@ class DrawnOdour:
     file: str
     bars: tuple[Bar, ...] = ()
     left_out: int = 0
-    cells: tuple[Cell, ...] = ()
+    cells: tuple[Receptor, ...] = ()
     map_top: float = 0.0
     height: float = 0.0
     about: str = ""
@@ -88,7 +88,11 @@ class DrawnOdours:
     @property
     def previews(self) -> str:
         """Why there are no heat maps, where there are none."""
-        return "" if self._answers is not None else "receptors are not drawn: the observer of the set cannot be opened here"
+        return (
+            ""
+            if self._answers is not None
+            else "receptors are not drawn: the observer of the set cannot be opened here"
+        )
 
     def __getitem__(self, relative: str) -> DrawnOdour:
         if relative not in self._known:
@@ -153,13 +157,15 @@ def _bar(row: int, odorant: str, concentration: float) -> Bar:
     return Bar(odorant, f"{dilution:.2f}".replace("-0.00", "0.00"), row * BAR, round(share * (WIDTH - LEFT - 40), 1))
 
 
-def _cells(answers: dict[str, NDArray[np.float64]], largest: float, file: str) -> tuple[Cell, ...]:
+def _cells(answers: dict[str, NDArray[np.float64]], largest: float, file: str) -> tuple[Receptor, ...]:
     if file not in answers:
         return ()
     values = answers[file]
     width = WIDTH / len(values)
-    colours = sample_colorscale("Viridis", [min(max(value / max(largest, 1e-12), 0.0), 1.0) for value in values.tolist()])
+    colours = sample_colorscale(
+        "Viridis", [min(max(value / max(largest, 1e-12), 0.0), 1.0) for value in values.tolist()]
+    )
     return tuple(
-        Cell(round(at * width, 2), round(width, 2), colour, f"receptor {at}: {value:.3g}")
+        Receptor(round(at * width, 2), round(width, 2), colour, f"receptor {at}: {value:.3g}")
         for at, (value, colour) in enumerate(zip(values.tolist(), colours, strict=True))
     )

@@ -1,0 +1,1 @@
+"""Odours of a set as an olfactometer presents them."""
