@@ -80,6 +80,7 @@ ROOMS: list[dict[str, str]] = [
     {"progress": "what a terminal shows meanwhile"},
     {"demonstration": "the whole way once", "training": "the small networks that the package carries, trained anew"},
     {"modalities.image.demonstration": "that of images", "modalities.sound.demonstration": "that of sounds"},
+    {"doctor": "what this computer has", "starters": "folders to begin from"},
     {"cli": "the command line"},
 ]
 PLACE = {room: place for place, rooms in enumerate(ROOMS) for room in rooms}

@@ -27,6 +27,32 @@ def demo(
 
 
 @app.command()
+def doctor() -> None:
+    """Say what this computer has of what the toolkit uses, and what each missing thing stops; exit status 1 if something must be mended."""
+    from synthstim.doctor import examine
+
+    bad = 0
+    for found in examine():
+        bad += found.ok is False
+        mark = {True: "ok", False: "problem", None: "absent"}[found.ok]
+        say(f"{mark:<8}{found.what:<11}{found.said}")
+    if bad:
+        raise typer.Exit(1)
+
+
+@app.command()
+def new(
+    kind: Annotated[str, typer.Argument(help="session, listening, experiment or plugin")],
+    name: Annotated[str, typer.Argument(help="Name of the folder: small letters, digits and _")],
+    folder: Annotated[Path, typer.Option("--in", help="Where it is made")] = Path("."),
+) -> None:
+    """Write a folder to begin from: an evening before a session, a listening test, an experiment with people, or a plug-in."""
+    from synthstim.starters import begin
+
+    say(f"read {begin(kind, name, folder) / 'README.md'}")
+
+
+@app.command()
 def split(
     source: Annotated[Path, typer.Argument(help="A long recording, or a folder of them")],
     out: Annotated[Path, typer.Option(help="Folder of the clips; it must not exist yet")],
