@@ -75,6 +75,7 @@ COMMANDS = {
     "rig check": Command("rig check IN", "rig.yaml"),
     "rig measure": Command("rig measure IN --photometer LS100 --out OUT", "rig.yaml", "file", ".tsv"),
     "convert": Command("convert IN --out OUT", "weights.pth", "file", ".safetensors"),
+    "new": Command("new listening OUT", None, "folder"),
     "split": Command("split IN --out OUT", "tone.wav", "folder"),
     "train": Command("train olfaction --out OUT --epochs 1 --quiet", None, "file", ".safetensors"),
     "demo": Command("demo image --out OUT --quiet --budget 1", None, "folder"),

@@ -253,7 +253,7 @@ def test_a_closed_standard_output_is_no_traceback(words, desk):
 
 
 def test_the_table_covers_every_command(synthstim, desk):
-    known = {name.split()[0] for name in COMMANDS} | {"layers", "models", "protocols", *LISTS}
+    known = {name.split()[0] for name in COMMANDS} | {"layers", "models", "protocols", "doctor", *LISTS}
     ran = _run(["--help"], desk)
     listed = re.findall(r"^  ([a-z]+) ", ran.stdout.partition("Commands:")[2], re.MULTILINE)
     assert set(listed) == known, json.dumps(listed)

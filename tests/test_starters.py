@@ -19,7 +19,7 @@ from synthstim.stimulus_set import SetWriter
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_folder_is_written_once_under_its_name(kind, tmp_path):
-    done = CliRunner().invoke(app, ["new", kind, "mine", "--in", str(tmp_path)], catch_exceptions=False)
+    done = CliRunner().invoke(app, ["new", kind, str(tmp_path / "mine")], catch_exceptions=False)
     assert done.exit_code == 0, done.output
     texts = [
         path.read_text(encoding="utf-8") for path in (tmp_path / "mine").rglob("*") if path.suffix not in ("", ".png")
@@ -27,30 +27,30 @@ def test_a_folder_is_written_once_under_its_name(kind, tmp_path):
     assert not any("NAME" in text for text in texts)
     assert "mine" in (tmp_path / "mine" / "README.md").read_text(encoding="utf-8")
     with pytest.raises(InputError):
-        begin(kind, "mine", tmp_path)
+        begin(kind, tmp_path / "mine")
 
 
 @pytest.mark.parametrize(
     ("kind", "name", "said"),
-    [("sesion", "mine", "did you mean 'session'"), ("session", "../up", "expected a letter"), ("plugin", "My Plug", "expected a letter")],
+    [("sesion", "mine", "did you mean 'session'"), ("session", "9up", "expected a letter"), ("plugin", "My Plug", "expected a letter")],
 )  # fmt: skip
 def test_what_cannot_be_begun_is_refused(kind, name, said, tmp_path):
     with pytest.raises(InputError, match=said):
-        begin(kind, name, tmp_path)
+        begin(kind, tmp_path / name)
     assert list(tmp_path.iterdir()) == []
 
 
 def test_recipes_are_read_as_they_stand(tmp_path):
-    assert len(read_recipe(begin("session", "evening", tmp_path) / "recipe.yaml").stimuli) == 3
-    assert len(read_recipe(begin("experiment", "trials", tmp_path) / "recipe.yaml").stimuli) == 1
-    listening = begin("listening", "words", tmp_path)
+    assert len(read_recipe(begin("session", tmp_path / "evening") / "recipe.yaml").stimuli) == 3
+    assert len(read_recipe(begin("experiment", tmp_path / "trials") / "recipe.yaml").stimuli) == 1
+    listening = begin("listening", tmp_path / "words")
     for word in ("garden", "window", "violin", "rocket", "button", "doctor"):
         write_wav(listening / "recordings" / f"{word}.wav", np.zeros(48_000, np.float32), 48_000)
     assert len(read_recipe(listening / "recipe.yaml").stimuli[0].reference) == 6
 
 
 def test_the_experiment_is_exported_with_its_design_words_and_rig(tmp_path):
-    begun = begin("experiment", "trials", tmp_path)
+    begun = begin("experiment", tmp_path / "trials")
     writer = SetWriter(tmp_path / "set")
     reference, digest = writer.add_reference(photograph("chelsea"), "cat")
     for layer, image in (("blocks.0", photograph("coffee")), ("blocks.4", photograph("rocket"))):
@@ -70,7 +70,7 @@ def test_the_experiment_is_exported_with_its_design_words_and_rig(tmp_path):
 
 @pytest.mark.slow
 def test_the_plugin_passes_its_own_test(tmp_path):
-    begun = begin("plugin", "mine", tmp_path)
+    begun = begin("plugin", tmp_path / "mine")
     installed = install(begun, tmp_path / "installed")
     done = python(["-m", "pytest", "-q", "-p", "no:cacheprovider", begun / "tests"], at=begun, paths=[installed])
     assert done.returncode == 0, done.stdout + done.stderr

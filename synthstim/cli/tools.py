@@ -43,13 +43,12 @@ def doctor() -> None:
 @app.command()
 def new(
     kind: Annotated[str, typer.Argument(help="session, listening, experiment or plugin")],
-    name: Annotated[str, typer.Argument(help="Name of the folder: small letters, digits and _")],
-    folder: Annotated[Path, typer.Option("--in", help="Where it is made")] = Path("."),
+    folder: Annotated[Path, typer.Argument(help="That is made; its name has small letters, digits and _")],
 ) -> None:
     """Write a folder to begin from: an evening before a session, a listening test, an experiment with people, or a plug-in."""
     from synthstim.starters import begin
 
-    say(f"read {begin(kind, name, folder) / 'README.md'}")
+    say(f"read {begin(kind, folder) / 'README.md'}")
 
 
 @app.command()

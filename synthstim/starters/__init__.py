@@ -20,13 +20,12 @@ _NAME = "NAME"
 _PHOTOGRAPHS = ("session", "experiment")
 
 
-def begin(kind: str, name: str, folder: str | Path = ".") -> Path:
+def begin(kind: str, folder: str | Path) -> Path:
     """Write a folder to begin from.
 
     Args:
         kind: one of ``KINDS``.
-        name: of the folder: a letter, then small letters, digits or _.
-        folder: in which it is made.
+        folder: that is made; its name is a letter, then small letters, digits or _, which a package's must be.
 
     Returns:
         The new folder.
@@ -40,9 +39,10 @@ def begin(kind: str, name: str, folder: str | Path = ".") -> Path:
     """
     if kind not in KINDS:
         raise InputError(f"{kind!r} given; expected {', '.join(KINDS)}", nearest(kind, KINDS), code="unknown")
+    made = Path(folder)
+    name = made.name
     if not re.fullmatch(r"[a-z][a-z0-9_]{0,39}", name):
         raise InputError(f"the name {name!r} given; expected a letter, then small letters, digits or _, 40 at most")
-    made = Path(folder) / name
     with Staging(made, f"new {kind}") as staging:
         place = staging.path
         for path in sorted((HERE / kind).rglob("*")):

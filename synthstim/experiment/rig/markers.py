@@ -18,7 +18,7 @@ def _as_hex(given: Any) -> Any:
     return hex(given) if isinstance(given, int) and not isinstance(given, bool) else given
 
 
-PortAddress = Annotated[str, Field(pattern=PORT_ADDRESS), BeforeValidator(_as_hex)]
+PortAddress = Annotated[str, Field(pattern=PORT_ADDRESS), BeforeValidator(_as_hex, json_schema_input_type=int | str)]
 
 
 class MarkersOff(Section):
