@@ -8,6 +8,7 @@
 # make test-oldest make test with the oldest ones
 # make lock        write the newest versions into constraints/, which the others install from
 # make docs        the site of the documentation, in build/docs
+# make dist        the wheel and the source archive, looked at by twine and check-wheel-contents, in dist
 # make lint        ruff and mypy
 # make bench       the benchmarks
 
@@ -24,7 +25,7 @@ TESTED := constraints/python-$(VERSION).txt
 RESOLVE := $(UV) pip compile --quiet --no-annotate --python-platform linux --extra test pyproject.toml
 FAST := -m pytest -q -m "not slow" -n 2 --dist loadfile
 
-.PHONY: demo demo-sound demo-experiment test test-slow coverage test-latest test-oldest lock docs lint bench system clean
+.PHONY: demo demo-sound demo-experiment test test-slow coverage test-latest test-oldest lock docs dist lint bench system clean
 
 demo: $(READY) system
 	@$(BIN)/synthstim demo image --out demo
@@ -61,6 +62,13 @@ lint: $(READY)
 docs: $(READY)
 	@$(BIN)/python -m sphinx -b html -W --keep-going -q docs build/docs
 	@echo "open build/docs/index.html"
+
+dist: $(READY)
+	rm -rf dist
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check twine check-wheel-contents
+	@$(BIN)/python -m build --no-isolation --outdir dist . >/dev/null
+	@$(BIN)/twine check --strict dist/*
+	@$(BIN)/check-wheel-contents dist/*.whl
 
 bench: $(READY)
 	$(BIN)/python benchmarks/engine.py

@@ -27,6 +27,15 @@ def test_what_a_page_links_to_is_there(page):
         assert re.match("https?://", target) or "made/" in target or (page.parent / target).is_file(), target
 
 
+def test_every_page_stands_in_a_section():
+    listed = {"index"}
+    for page in DOCS.glob("*.md"):
+        for tree in re.findall(r"```{toctree}\n(.*?)```", page.read_text(encoding="utf-8"), re.S):
+            listed |= {name for name in tree.split() if not name.startswith(":")}
+    pages = {page.relative_to(DOCS).with_suffix("").as_posix() for page in PAGES if DOCS in page.parents}
+    assert {page for page in pages if page not in listed and f"{page.rpartition('/')[0]}/*" not in listed} == set()
+
+
 @pytest.mark.slow
 def test_it_is_built_without_a_warning(tmp_path):
     words = [

@@ -17,7 +17,8 @@ KINDS = {
 }
 # What stands for the name in files and their names.
 _NAME = "NAME"
-_PHOTOGRAPHS = ("session", "experiment")
+# What is shown needs photographs to begin with, and a rig.
+_SHOWN = ("session", "experiment")
 
 
 def begin(kind: str, folder: str | Path) -> Path:
@@ -34,7 +35,7 @@ def begin(kind: str, folder: str | Path) -> Path:
         InputError: there is no such kind, the name is none, or something is there already.
 
     Example:
-        >>> sorted(path.name for path in begin("listening", "words").iterdir())
+        >>> sorted(path.name for path in begin("listening", "my_words").iterdir())
         ['README.md', 'answers.txt', 'recipe.yaml', 'recordings']
     """
     if kind not in KINDS:
@@ -48,7 +49,8 @@ def begin(kind: str, folder: str | Path) -> Path:
         for path in sorted((HERE / kind).rglob("*")):
             if path.is_file() and path.suffix != ".pyc":
                 _copy(path, place / str(path.relative_to(HERE / kind)).replace(_NAME, name).removesuffix(".txt_"), name)
-        if kind in _PHOTOGRAPHS:
+        if kind in _SHOWN:
+            _copy(HERE / "rig.yaml", place / "rig.yaml", name)
             from synthstim.modalities.image.demonstration import write_references
 
             (place / "photographs").mkdir()
