@@ -71,6 +71,7 @@ HEARING: dict[str, CatalogueEntry] = {
     "kell2018": CatalogueEntry("hearing.kell2018", "the branched network of Kell et al. 2018", "file", seconds=2.0),
 }  # fmt: skip
 SMELLING: dict[str, CatalogueEntry] = {
+    "olfaction": CatalogueEntry("smelling.olfaction", "receptors, glomeruli and Kenyon cells after Wang et al. 2021, trained by this package", "carried"),
     "fly-antenna": CatalogueEntry("smelling.fly_antenna", "the fly's antenna by recordings of Hallem & Carlson 2006 (pip install 'synthstim[smell]')"),
 }  # fmt: skip
 WEIGHTS = {"carried": "", "file": "; its weights are a file of yours", "none": ""}

@@ -26,3 +26,14 @@ def test_demonstration(tmp_path):
     demonstrate("image", tmp_path / "demo", said, budget=10, quiet=True)
     assert (tmp_path / "demo" / "set" / "stimuli.tsv").stat().st_mtime_ns == before
     assert said.file.getvalue().count("done before") == 2
+
+
+@pytest.mark.slow
+def test_the_demonstration_of_odours(tmp_path):
+    said = Console(file=io.StringIO())
+    demonstrate("odour", tmp_path / "demo", said, quiet=True)
+    for name in ("fly", "olfaction"):
+        made = StimulusSet.read(tmp_path / "demo" / name)
+        assert (made.table["status"] == "passed").all(), made.table["reason"].tolist()
+        assert (tmp_path / "demo" / name / "report.html").exists()
+    assert (tmp_path / "demo" / "experiment" / "valve_table.tsv").exists()

@@ -1,17 +1,25 @@
 """Models of smelling: against the recordings, an independent implementation, and the laws of what they claim."""
 
+import re
 import sys
+from functools import partial
 
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import save_file
 
 from synthstim.errors import InputError
+from synthstim.kinds import TRAININGS
 from synthstim.models import load_model
 from synthstim.models.smelling.antenna import Antenna
 from synthstim.models.smelling.hallem2006 import recordings
+from synthstim.models.smelling.olfaction import WEIGHTS
 from synthstim.models.smelling.olsen2010 import DivisiveNormalisation
 from synthstim.models.smelling.prototypes import prototypes
+from synthstim.models.smelling.wiring import threshold_of, wiring
+from synthstim.training import Training, train
+from synthstim.training.olfaction import OlfactionSettings, Task, fit
 
 drosolf = pytest.importorskip("drosolf.pns")
 
@@ -61,3 +69,78 @@ def test_what_belongs_to_images_and_sounds_is_refused(asked):
 def test_weights_are_refused_where_there_are_none():
     with pytest.raises(InputError, match="fly-antenna has no weights"):
         load_model("fly-antenna", weights="random")
+
+
+@pytest.fixture(scope="module")
+def olfaction():
+    return load_model("olfaction")
+
+
+def test_the_carried_network_is_wired_as_the_paper_found(olfaction):
+    found = wiring(olfaction.module)
+    assert found.glomerular_score > 0.9
+    assert found.types == 50
+    assert 5 <= found.inputs <= 9
+    assert WEIGHTS.stat().st_size < 5_000_000
+
+
+def test_the_carried_network_names_odours_that_it_was_not_trained_on(olfaction):
+    patterns, labels = Task(seed=77).batch(4000)
+    with torch.no_grad():
+        correct = (olfaction.module.smell(patterns).argmax(1) == labels).float().mean()
+    # 83 % of 50,000; four standard errors of 4,000 are 2.4 %.
+    assert correct > 0.8
+
+
+def test_each_prototype_alone_is_its_class(olfaction):
+    decided = olfaction.decide(torch.eye(100))
+    assert sum(name == own for name, own in zip(decided, olfaction.input.odorants, strict=True)) >= 98
+
+
+def test_threshold_parts_the_heaps_of_a_pruned_distribution():
+    weights = np.where(np.arange(1000) % 7 == 0, 0.1 + np.arange(1000) / 5000, 0.0)
+    assert ((weights > threshold_of(weights)) == (weights > 0)).all()
+
+
+SHORT = OlfactionSettings(kenyon_cells=30, steps=60, batch=64, held_out=500)
+
+
+def test_a_short_training_learns_and_is_the_seed_s_alone():
+    state, curve = fit(0, 2, lambda share, text: None, SHORT)
+    again, _ = fit(0, 2, lambda share, text: None, SHORT)
+    assert curve[1]["loss"] < curve[0]["loss"]
+    assert all(torch.equal(state[name], again[name]) for name in state)
+    assert all((state[name] >= 0).all() for name in ("glomeruli.weight", "claws.weight"))
+    claws = state["claws.weight"]
+    assert not ((claws > 0) & (claws <= SHORT.pruned)).any()
+
+
+def test_trained_weights_are_read_as_a_file(tmp_path, monkeypatch):
+    monkeypatch.setitem(TRAININGS._loaded, "olfaction", Training(partial(fit, settings=SHORT), epochs=1))
+    shares = []
+    made = train("olfaction", tmp_path / "mine.safetensors", seed=3, watch=lambda share, text: shares.append(share))
+    assert shares[-1] <= 1
+    assert len(made.curve) == 1 == len((tmp_path / "mine.tsv").read_text().splitlines()) - 1
+    assert load_model("olfaction", weights=made.path).layers["kc"] == (30,)
+    with pytest.raises(InputError, match=r"mine\.safetensors"):
+        train("olfaction", made.path)
+
+
+@pytest.mark.parametrize(
+    ("how", "said"),
+    [
+        ({"name": "olfactoin"}, "the training 'olfactoin' is unknown: did you mean 'olfaction'"),
+        ({"out": "mine.pth"}, "mine.pth is not a name for weights"),
+        ({"epochs": 0}, "0 epochs given; expected at least 1"),
+    ],
+)
+def test_what_cannot_be_trained_is_refused(tmp_path, how, said):
+    given = {"name": "olfaction", "out": "mine.safetensors"} | how
+    with pytest.raises(InputError, match=re.escape(said)):
+        train(given.pop("name"), tmp_path / given.pop("out"), **given)
+
+
+def test_weights_of_another_network_are_refused(tmp_path):
+    save_file({"conv.weight": torch.zeros(3)}, tmp_path / "other.safetensors")
+    with pytest.raises(InputError, match=r"other\.safetensors does not fit the model: it lacks 'claws\.weight'"):
+        load_model("olfaction", weights=tmp_path / "other.safetensors")

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from synthstim.models.observer import Observer
 
 # Receptor neurons of a type; Kenyon cells of the network that the package carries.
-NEURONS, KENYON_CELLS = 10, 2500
+NEURONS, KENYON_CELLS = 10, 1000
 WEIGHTS = Path(__file__).with_suffix(".safetensors")
 INPUT = OdourInput(odorants=NAMES, stock="what drives receptors as a prototype of the task does")
 STAGES = ("antenna", "pn", "kc", "logits")
