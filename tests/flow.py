@@ -79,16 +79,12 @@ ROOMS: list[dict[str, str]] = [
     {"loop": "one by generations"},
     {"progress": "what a terminal shows meanwhile"},
     {"demonstration": "the whole way once", "training": "the small networks that the package carries, trained anew"},
-<<<<<<< HEAD
-    {"modalities.image.demonstration": "that of images", "modalities.sound.demonstration": "that of sounds"},
-    {"doctor": "what this computer has", "starters": "folders to begin from"},
-=======
     {
         "modalities.image.demonstration": "that of images",
         "modalities.sound.demonstration": "that of sounds",
         "modalities.odour.demonstration": "that of odours",
     },
->>>>>>> 12a97ac (The olfaction network, its weights, its page beside Wang et al. 2021; make demo-smell)
+    {"doctor": "what this computer has", "starters": "folders to begin from"},
     {"cli": "the command line"},
 ]
 PLACE = {room: place for place, rooms in enumerate(ROOMS) for room in rooms}

@@ -90,6 +90,7 @@ def fit(
                 if len(losses) % 100 == 0:
                     watch((epoch + len(losses) / settings.steps) / epochs, _said(epoch, epochs, losses[-100:], curve))
             curve.append({"epoch": epoch + 1, "loss": sum(losses) / len(losses), **measured(network, held_out)})
+            watch((epoch + 1) / epochs, _said(epoch, epochs, losses[-100:], curve))
     return {name: value.detach().abs() if name in POSITIVE else value for name, value in trained_state(network).items()}, curve  # fmt: skip
 
 
