@@ -40,7 +40,7 @@ def odour_line(milliseconds: float, stimulus: Mapping[str, Any]) -> str:
     """What tells it to present a stimulus for some time.
 
     >>> odour_line(2000, {"flows": {"1": 10.0, "4": 0.178}, "carrier_ml_min": 989.822})
-    '$ODOUR,2000,989.822,1:10.000,4:0.178*2C'
+    '$ODOUR,2000,989.822,1:10.000,4:0.178*55'
     """
     flows = [f"{channel}:{flow:.3f}" for channel, flow in stimulus["flows"].items()]
     return _line("ODOUR", f"{milliseconds:.0f}", f"{stimulus['carrier_ml_min']:.3f}", *flows)
@@ -50,7 +50,7 @@ def purge_line(milliseconds: float, total_ml_min: float) -> str:
     """What tells it to blow carrier alone.
 
     >>> purge_line(500, 1000)
-    '$PURGE,500,1000.000*56'
+    '$PURGE,500,1000.000*7F'
     """
     return _line("PURGE", f"{milliseconds:.0f}", f"{total_ml_min:.3f}")
 
@@ -59,7 +59,7 @@ def close_line() -> str:
     """What tells it to end.
 
     >>> close_line()
-    '$CLOSE*57'
+    '$CLOSE*56'
     """
     return _line("CLOSE")
 
