@@ -106,6 +106,7 @@ def _figures(rows: Rows, scores: dict[str, list[float]]) -> dict[str, Any]:
         "model_picked_gain": _median(arm["stretch"], "model_picked"),
         "noise_gain": _median(arm["stretch"], "noise"),
         "other_site_gain": _median(arm["stretch"], "other_site"),
+        **_promises(arm["stretch"]),
         "level_error": _median(arm["levels"], "error"),
         "one_hot_share": _median(arm["one-hot"], "response"),
         "one_hot_share_natural": _median(arm["one-hot"], "best_natural"),
@@ -122,10 +123,23 @@ def _figures(rows: Rows, scores: dict[str, list[float]]) -> dict[str, Any]:
     return out
 
 
+def _promises(rows: Rows) -> dict[str, float]:
+    """What was said beforehand, beside what came of it."""
+    worth = [row for row in rows if row["worth"]]
+    poor = [row for row in rows if not row["worth"]]
+    out = {name: _median(rows, name) for name in ("promise_over_measured", "predicted_over_measured")}
+    out["sd_coverage"] = float(np.mean([row["covered"] for row in rows]))
+    out["expected_gain"] = _median(rows, "expected_gain")
+    out["worth_sites"] = len(worth)
+    for name, some in (("worth", worth), ("not_worth", poor)):
+        out[f"{name}_gain"] = _median(some, "gain") if some else float("nan")
+    return out
+
+
 _GOALS = {
     "stretch_fraction": "at least .68", "median_gain": "at least 1.3", "shuffled_fraction": "at most .05",
     "one_hot_fraction": "at least .76", "level_spearman": ".9", "one_hot_generation2": "at least .76", "generation2_gain": "above 1", "heldout_r": ".5 to .8",
-    "oracle_gain": "1.5 to 2",
+    "oracle_gain": "1.5 to 2", "promise_over_measured": "at most 1.25", "sd_coverage": ".7 to .9",
 }  # fmt: skip
 
 

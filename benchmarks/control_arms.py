@@ -11,6 +11,7 @@ from control_statistics import above, discovered, share_above
 from scipy.stats import spearmanr
 
 from synthstim.encoding import Fit, Stimuli, shuffle_responses
+from synthstim.production.expected_gain import REACH, expected_gains
 from synthstim.responses import Responses
 from synthstim.simulate import Animal
 from synthstim.stimulus_set import StimulusSet
@@ -65,7 +66,8 @@ def drive_entry(name: str, sites: list[str], copies: int) -> dict[str, Any]:
 
 
 def main_arm(lab: Lab, fit: Fit, best: dict[str, str]) -> tuple[Rows, StimulusSet, Measured]:
-    """Stretch at every site, with noise and other sites' images as controls, and the oracle."""
+    """Stretch at every site, with noise and other sites' images as controls, the oracle, and what was expected before."""
+    before = expected_gains(fit, lab.responses.only(sites=lab.sites), lab.first, entry=lab.entry).set_index("site")
     stimuli = lab.make(
         fit, "stretch", [drive_entry("stretch", lab.sites, lab.plan.copies)],
         controls={"noise": lab.plan.copies, "other_site": lab.plan.copies},
@@ -79,16 +81,28 @@ def main_arm(lab: Lab, fit: Fit, best: dict[str, str]) -> tuple[Rows, StimulusSe
     predicted = fit.predict(seen).pivot(index="stimulus_id", columns="site", values="predicted")
     picked = {site: str(predicted[site].idxmax()) for site in lab.sites}
     by_model = lab.measure(seen.only(list(dict.fromkeys(picked.values()))), 15)
+    expected = fit.expect(stimuli).set_index(["stimulus_id", "site"])
     for row in rows:
         site = row["site"]
         mine = controls[controls["unit"] == site]
         for control in ("noise", "other_site"):
             ids = list(mine.loc[mine["control"] == control, "stimulus_id"])
             row[control] = made.trials(ids, site).mean() / row["best_natural"]
+        row |= {"expected_gain": before.at[site, "gain"], "worth": bool(before.at[site, "worth"])}
+        row |= _promise(expected, made, of_unit(stimuli, site), site)
         row["oracle"] = by_oracle.trials([site], site).mean()
         row["gain_over_oracle"] = row["response"] / row["oracle"]
         row["model_picked"] = by_model.trials([picked[site]], site).mean() / row["best_natural"]
     return rows, stimuli, made
+
+
+def _promise(expected: pd.DataFrame, made: Measured, ids: list[str], site: str) -> dict[str, float]:
+    """What was predicted and expected of a site's images over what was measured, and how many lie within 80 % intervals."""
+    own = expected.loc[[(name, site) for name in ids]]
+    measured = np.array([made.trials([name], site).mean() for name in ids])
+    inside = np.abs(measured - own["expected"]) <= REACH * own["sd"]
+    over = {name: float((own[name].mean()) / max(measured.mean(), 1e-9)) for name in ("predicted", "expected")}
+    return {"predicted_over_measured": over["predicted"], "promise_over_measured": over["expected"], "covered": inside.mean()}  # fmt: skip
 
 
 def shuffled_arm(lab: Lab, sites: list[str], best: dict[str, str]) -> Rows:

@@ -98,6 +98,12 @@ class Lab:
         self.sites = list(chosen.sites)
         tell(repr(chosen))
 
+    @property
+    def entry(self) -> dict[str, Any]:
+        """What all entries of recipes share."""
+        constraints = {"mean_luminance": LUMINANCE, "rms_contrast": CONTRAST}
+        return {"parametrisation": {"kind": "fourier", "decay": 1.5}, "constraints": constraints}
+
     def crops(self, count: int, seed: int) -> tuple[torch.Tensor, list[str]]:
         """Crops of photographs at the one luminance and contrast, as 8-bit files hold them, and what each is cut from."""
         pool = natural_pool(self.observer, count=count, seed=seed)
@@ -131,12 +137,7 @@ class Lab:
 
     def make(self, fit: Fit, name: str, entries: Sequence[Mapping[str, Any]], **more: Any) -> StimulusSet:
         """A set of controllers on fitted sites, at the one luminance and contrast."""
-        shared = {
-            "kind": "controller",
-            "evaluations": self.plan.evaluations,
-            "parametrisation": {"kind": "fourier", "decay": 1.5},
-            "constraints": {"mean_luminance": LUMINANCE, "rms_contrast": CONTRAST},
-        }
+        shared = {"kind": "controller", "evaluations": self.plan.evaluations, **self.entry}
         recipe = {
             "observer": "efficientnet-lite0",
             "seed": self.seed,

@@ -105,7 +105,10 @@ def test_scores_of_a_fold_agree_with_counting_by_hand() -> None:
 
 def test_choosing_the_best_of_many_does_not_flatter_noise() -> None:
     generator = np.random.default_rng(0)
-    layers = [FoldScores(generator.random((5, 20, 400)), generator.normal(0, 0.1, (5, 20, 400))) for _ in range(4)]
+    layers = [
+        FoldScores(generator.random((5, 20, 400)), generator.normal(0, 0.1, (5, 20, 400)), np.empty((20, 0, 400)))
+        for _ in range(4)
+    ]
     choice = choose(layers)
     assert abs(choice.r.mean()) < 0.01
     # While taking the best after the fact does.
@@ -115,7 +118,8 @@ def test_choosing_the_best_of_many_does_not_flatter_noise() -> None:
 def test_a_better_layer_and_candidate_are_chosen() -> None:
     error, r = np.full((4, 3, 2), 0.9), np.full((4, 3, 2), 0.2)
     error[:, 1, 0], r[:, 1, 0] = 0.1, 0.8
-    choice = choose([FoldScores(np.full((4, 3, 2), 0.8), np.full((4, 3, 2), 0.4)), FoldScores(error, r)])
+    none = np.empty((3, 0, 2))
+    choice = choose([FoldScores(np.full((4, 3, 2), 0.8), np.full((4, 3, 2), 0.4), none), FoldScores(error, r, none)])
     assert (choice.layer.tolist(), choice.candidate.tolist()) == ([1, 0], [1, 0])
     assert choice.r == pytest.approx([0.8, 0.4])
     assert choice.r_layer == pytest.approx(np.array([[0.4, 0.4], [0.8, 0.2]]))

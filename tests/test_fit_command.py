@@ -21,6 +21,7 @@ from synthstim.errors import InputError
 from synthstim.modalities.image import write_png
 from synthstim.modalities.image.encoding import common_size, shown_at
 from synthstim.models import ImageInput, Observer, load_model
+from synthstim.production.expected_gain import said_of
 from synthstim.recipe import read_recipe
 from synthstim.responses import Responses, from_array, read_all, screen_sites, write_table
 from synthstim.stimulus_set import StimulusSet, adopt
@@ -77,9 +78,13 @@ def test_what_nobody_chose_is_chosen_and_said(folder: Path, tmp_path: Path) -> N
     assert "3 of 4 sites chosen" in page
 
 
-def test_the_recipe_that_it_prints_is_one(folder: Path, tmp_path: Path) -> None:
+def test_it_says_what_to_expect_and_the_recipe_that_it_prints_is_one(folder: Path, tmp_path: Path) -> None:
     out = tmp_path / "fit"
-    said = run(folder / "tonight.tsv", "--stimuli", folder / "set", "--out", out, *QUICK)
+    said = run(folder / "tonight.tsv", "--stimuli", folder / "set", "--out", out, *QUICK, "--expect")
+    assert "is to be expected (half of the sites" in said
+    table = pd.read_csv(out / "expected.tsv", sep="\t")
+    assert list(table["site"]) == list(RELIABLE)
+    assert said_of(table) in " ".join(said.split())
     lines = said[said.index("observer: fit:") :].splitlines()[:3]
     (tmp_path / "tonight.yaml").write_text("\n".join(lines) + "\n")
     recipe = read_recipe(tmp_path / "tonight.yaml")

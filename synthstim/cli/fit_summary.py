@@ -41,6 +41,11 @@ def tell_fit(made: Fit) -> None:
     rows = made.table[["site", "layer", *columns]].astype(dict.fromkeys(columns, float))
     rows.loc[len(rows)] = ["median", "", *rows[columns].median()]
     console.print(_rows(rows, columns))
+    if "trust" in made.table:
+        low, middle, high = made.table["trust"].quantile([0.25, 0.5, 0.75])
+        say(
+            f"of what is predicted above the mean, {middle:.0%} is to be expected (half of the sites: {low:.0%} to {high:.0%})"
+        )
     r = made.table.set_index("site")["r"]
     if poor := list(r.index[~(r >= POOR)]):
         say(f"hardly predicted (r below {POOR:g}): {', '.join(poor)}; images made for them would say little")

@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Annotated, Any, Optional
 import typer
 
 from synthstim.cli.advice import FIT
-from synthstim.cli.app import AllowCode, AllowDownload, Device, Quiet, app, say
+from synthstim.cli.app import AllowCode, AllowDownload, Device, Quiet, app, console, say
 from synthstim.cli.fit_summary import tell_fit, tell_next, tell_screened
 from synthstim.cli.options import read_lines, read_names, read_size, read_window
 from synthstim.errors import InputError, advised
 
 if TYPE_CHECKING:
+    from synthstim.encoding import Fit
     from synthstim.models import Observer
     from synthstim.responses import Responses
     from synthstim.responses.screen import Screened
@@ -95,6 +96,9 @@ def fit(
     weights: Annotated[str, typer.Option(help="Weights of the observer: default, random, or a file")] = "default",
     cache: Annotated[Path | None, typer.Option(help="Folder that keeps activations for the next fit")] = None,
     seed: Annotated[int, typer.Option(help="Seed of folds, shuffling and the splits of reliability")] = 0,
+    expect: Annotated[
+        bool, typer.Option("--expect", help="Say what gain to expect at each site: a quick controller is made for each")
+    ] = False,
     device: Device = None,
     quiet: Quiet = False,
     allow_code: AllowCode = False,
@@ -141,7 +145,22 @@ def fit(
     tell_fit(made)
     if screened.selection is not None:
         say(f"reliability of every site: {write_reliability(screened.selection, out / 'reliability.html')}")
+    if expect:
+        _tell_expected(made, screened.responses, sets, out, quiet=quiet)
     tell_next(made, out)
+
+
+def _tell_expected(fit: Fit, responses: Responses, sets: Sequence[StimulusSet], out: Path, *, quiet: bool) -> None:
+    """What gain to expect, in a sentence and in a table beside the fit."""
+    from synthstim.files import as_tsv, write_whole
+    from synthstim.production import expected_gains
+    from synthstim.production.expected_gain import said_of
+    from synthstim.progress import ProgressDisplay
+
+    with ProgressDisplay(console, quiet=quiet) as display:
+        gains = expected_gains(fit, responses, sets, watch=display.making)
+    write_whole(out / "expected.tsv", as_tsv(gains, float_format="%.5g"))
+    say(f"{said_of(gains)}; each site's: {out / 'expected.tsv'}")
 
 
 def _screened(responses: Responses, at_least: float, seed: int) -> Screened:

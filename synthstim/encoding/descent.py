@@ -59,13 +59,15 @@ class Descent:
         fold, strength, site = (axis.ravel() for axis in np.indices(shape))
         fitted = self._descend(maps, responses, folds, site, fold, np.array(self.strengths)[strength])
         error, r = np.full(shape, np.nan), np.full(shape, np.nan)
+        held_out = np.full((shape[1], *responses.shape), np.nan)
         variance = np.nanvar(responses, 0)
         for number in range(shape[0]):
             test = np.flatnonzero(folds == number)
             parts = [part.predict(maps.values[test], fold[part.rows] == number) for part in fitted]
             predicted = np.concatenate(parts, 1).reshape(len(test), *shape[1:]).transpose(1, 0, 2)
             error[number], r[number] = score_fold(predicted, responses[test], variance)
-        return FoldScores(error, r)
+            held_out[:, test] = predicted
+        return FoldScores(error, r, held_out)
 
     def fit(self, features: Features, responses: Values, candidates: Positions) -> nn.Module:
         """The read-out of all stimuli, with the candidate of each site."""

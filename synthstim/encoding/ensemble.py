@@ -10,6 +10,7 @@ import pandas as pd
 import torch
 from torch import Tensor
 
+from synthstim.encoding.calibration import COLUMNS
 from synthstim.encoding.fitted import FittedSites, Sites, Standardised
 from synthstim.encoding.members import FittedEnsemble, Member, observer_with_members
 from synthstim.encoding.result import Fit
@@ -148,7 +149,8 @@ def _table(tables: list[pd.DataFrame]) -> pd.DataFrame:
         out[name] = [
             " + ".join(dict.fromkeys(part for cell in cells for part in cell.split(" + "))) for cells in columns
         ]
-    for name in ("candidate", "stimuli", "r", "reliability", "ceiling", "score", "r_shuffled", "mean", "spread"):
+    numbers = ("candidate", "stimuli", "r", "reliability", "ceiling", "score", "r_shuffled", "mean", "spread", *COLUMNS)
+    for name in (name for name in numbers if all(name in table for table in tables)):
         values = pd.DataFrame([table[name].to_numpy(dtype=np.float64) for table in tables])
         # Each network has a penalty of its own: their mean would be nobody's.
         agree = (values == values.iloc[0]).all()

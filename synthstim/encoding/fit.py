@@ -11,13 +11,14 @@ import torch
 from numpy.typing import NDArray
 
 from synthstim.encoding.activations import layer_activations
+from synthstim.encoding.calibration import Calibration
 from synthstim.encoding.features import Features, Values
 from synthstim.encoding.fitted import Sites, Standardised, observer_with_sites
 from synthstim.encoding.folds import MIN_PER_FOLD, Folds, Groups, assign_folds
 from synthstim.encoding.members import Member, observer_with_members
 from synthstim.encoding.methods import Method, held_out_scores, mask_axes, resolve_method, settings_of
 from synthstim.encoding.result import Fit
-from synthstim.encoding.scores import Choice, choose
+from synthstim.encoding.scores import Choice, choose, held_out_predictions
 from synthstim.encoding.stimuli import Stimuli
 from synthstim.encoding.tables import provenance_of, tables_of
 from synthstim.errors import InputError
@@ -101,6 +102,8 @@ def fit_sites(
         progress("each site on the layer that predicts it best")
         fitted = _fitted(observer, chosen, features, means.mean, choice, members, fold)
     table, by_layer = tables_of(means.sites, names, chosen, means.mean, choice, null, ceiling)
+    held_out = held_out_predictions([layer[0] for layer in scores], choice, averaged=members == "layers")
+    table = table.assign(**Calibration.of_held_out(held_out, means.mean).columns)
     options = {"layers": names, "folds": fold.tolist(), "seed": seed, "members": members, "method": chosen.name}
     options |= settings_of(chosen)
     return Fit(fitted, table, by_layer, provenance_of(observer, responses, shown, options))

@@ -37,6 +37,7 @@ class Dual:
         """Scores of every candidate on every fold, each fitted to the other folds."""
         shape = (int(folds.max()) + 1, len(self.candidates), responses.shape[1])
         error, r = np.full(shape, np.nan), np.full(shape, np.nan)
+        held_out = np.full((shape[1], *responses.shape), np.nan)
         for rows, sites in patterns(responses):
             variance = responses[np.ix_(rows, sites)].var(0)
             for fold in range(shape[0]):
@@ -49,7 +50,8 @@ class Dual:
                     predicted = (outer @ dual + known.mean(0))[None]
                     scored = score_fold(predicted, responses[np.ix_(test, sites)], variance)
                     error[fold, candidate, sites], r[fold, candidate, sites] = scored[0][0], scored[1][0]
-        return FoldScores(error, r)
+                    held_out[candidate, test[:, None], sites] = predicted[0]
+        return FoldScores(error, r, held_out)
 
     def fit(self, features: Features, responses: Values, candidates: Rows) -> nn.Module:
         """The read-out of all stimuli, with the candidate of each site."""

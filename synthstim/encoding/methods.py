@@ -79,7 +79,8 @@ def held_out_scores(
         # One eigendecomposition serves both.
         both = method.cross_validate(features, np.concatenate([responses, shuffled], 1), folds)
         width = responses.shape[1]
-        return [FoldScores(both.error[..., part], both.r[..., part]) for part in (slice(width), slice(width, None))]
+        parts = (slice(width), slice(width, None))
+        return [FoldScores(both.error[..., part], both.r[..., part], both.predicted[..., part]) for part in parts]
     null = method
     if isinstance(method, Descent):
         # There is nothing to find, whatever the strength: the middle one will do.

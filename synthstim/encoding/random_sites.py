@@ -9,6 +9,7 @@ import pandas as pd
 import torch
 
 from synthstim.encoding.activations import layer_activations
+from synthstim.encoding.calibration import Calibration
 from synthstim.encoding.fitted import Sites, Standardised, observer_with_sites
 from synthstim.encoding.maps import pool_of
 from synthstim.encoding.readouts import GaussianReadout, maps_of
@@ -80,6 +81,8 @@ def random_sites(
     table = pd.DataFrame({"site": sites, "layer": np.repeat(names, counts), "method": "random", "candidate": np.nan, "stimuli": len(shown)})  # fmt: skip
     known = {name: 1.0 for name in ("r", "reliability", "ceiling", "score")}
     table = table.assign(**known, r_shuffled=np.nan, mean=mean.numpy(), spread=spread.numpy())
+    none = np.zeros(count)
+    table = table.assign(**Calibration(mean.double().numpy(), none + 1, none, none, none).columns)
     facts = {
         "observer": words_of(observer),
         "responses": {"source": "random read-outs", "trials": 0, "sessions": [], "window_s": None, "notes": []},

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import torch
 
+from synthstim.encoding.calibration import Calibration
 from synthstim.encoding.fitted import SITES, STANDARDISED
 from synthstim.encoding.members import MEMBERS, SPREAD
 from synthstim.encoding.stimuli import Stimuli
@@ -35,7 +36,8 @@ class Fit:
             deviations of the measured mean responses), for every objective, constraint and check; an ensemble's has
             ``sites_spread`` (standard deviation over members, as recorded) and ``members`` besides.
         table: one row a site: ``site``, ``layer``, ``method``, ``candidate`` (penalty, components or strength), ``stimuli``,
-            ``r`` (held out; of an ensemble, the mean over members, each on what it was not fitted to), ``reliability``, ``ceiling``, ``score`` (r / ceiling), ``r_shuffled``, ``mean``, ``spread``.
+            ``r`` (held out; of an ensemble, the mean over members, each on what it was not fitted to), ``reliability``, ``ceiling``, ``score`` (r / ceiling), ``r_shuffled``, ``mean``, ``spread``,
+            and what predictions are worth (``Calibration``).
         layers: ``site``, ``layer``, ``r``, ``score`` of every layer that was tried.
         provenance: observer and its weights' checksum, stimuli, responses, options, versions.
     """
@@ -109,3 +111,27 @@ class Fit:
                 parts[name].append(read[layer].cpu().numpy().astype(np.float64))
         frame = {"stimulus_id": np.repeat(shown.ids, len(self.sites)), "site": np.tile(self.sites, len(shown))}
         return pd.DataFrame(frame | {name: np.concatenate(values).ravel() for name, values in parts.items()})
+
+    def expect(self, stimuli: StimulusSet | Sequence[StimulusSet] | Stimuli) -> pd.DataFrame:
+        """The responses to expect: predictions as far as held-out stimuli say that they can be trusted.
+
+        Args:
+            stimuli: as for ``predict``.
+
+        Returns:
+            One row for each stimulus and site: ``stimulus_id``, ``site``, ``predicted`` (as recorded), ``expected`` and
+            ``sd``, the standard deviation of a measured mean about it, of as many trials as were fitted to.
+
+        Raises:
+            InputError: as for ``predict``, or the fit is of an earlier version, which did not calibrate.
+
+        Example:
+            >>> list(fit.expect(StimulusSet.read("tonight")))
+            ['stimulus_id', 'site', 'predicted', 'expected', 'sd']
+        """
+        calibration = Calibration.of_table(self.table)
+        if calibration is None:
+            raise InputError("a fit that was never calibrated given", "fit again", code="missing")
+        table = self.predict(stimuli)[["stimulus_id", "site", "predicted"]]
+        expected = calibration.expected(table["predicted"].to_numpy().reshape(-1, len(self.sites)))
+        return table.assign(expected=expected.ravel(), sd=calibration.sd(expected).ravel())

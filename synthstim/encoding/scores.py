@@ -17,10 +17,12 @@ class FoldScores:
     Attributes:
         error: (fold, candidate, site) mean squared error over the variance of the site's responses.
         r: (fold, candidate, site) Pearson correlation within the fold; NaN where the fold says nothing of the site.
+        predicted: (candidate, stimulus, site) the predictions; NaN where there is none.
     """
 
     error: Values
     r: Values
+    predicted: Values
 
 
 @dataclass(frozen=True)
@@ -44,6 +46,17 @@ class Choice:
         """The choice of those who have all sites read one layer."""
         here = np.full_like(self.layer, layer)
         return replace(self, layer=here, candidate=self.candidates[layer], r=self.r_layer[layer])
+
+
+def held_out_predictions(layers: list[FoldScores], choice: Choice, *, averaged: bool) -> Values:
+    """(stimulus, site) predictions of the chosen layer and candidate, or averaged over layers, as an ensemble predicts."""
+    each = np.stack(
+        [
+            np.take_along_axis(layer.predicted, candidate[None, None], 0)[0]
+            for layer, candidate in zip(layers, choice.candidates, strict=True)
+        ]
+    )
+    return each.mean(0) if averaged else np.take_along_axis(each, choice.layer[None, None], 0)[0]
 
 
 def score_fold(predicted: Values, responses: Values, variance: Values) -> tuple[Values, Values]:
