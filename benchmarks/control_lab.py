@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from synthstim import InputError, load_model, make
 from synthstim.constraints import Luminance
 from synthstim.encoding import Fit, Stimuli, fit_sites, random_sites
+from synthstim.encoding.random_sites import EVALUATIONS
 from synthstim.ids import safe_id
 from synthstim.responses import Responses, reliability, select_sites
 from synthstim.simulate import Animal, simulated_animal
@@ -22,8 +23,6 @@ from synthstim.stimulus_set import SetWriter, StimulusSet
 from synthstim.verify import natural_pool
 
 LUMINANCE, CONTRAST = 0.25, 0.6
-# Evaluations of a probe: it is to lie where controllers do, not to be the best there is.
-PROBING = 40
 
 
 @dataclass(frozen=True)
@@ -122,7 +121,7 @@ class Lab:
     def _probes(self, natural: Stimuli) -> StimulusSet:
         """Images that drive random read-outs of the model's own layers: no recording is needed for them."""
         sites = random_sites(self.observer, natural, self.plan.layers, self.plan.probes, seed=self.seed)
-        entry = {"name": "probe", "goal": "drive", "unit": {"sites": "all"}, "evaluations": PROBING}
+        entry = {"name": "probe", "goal": "drive", "unit": {"sites": "all"}, "evaluations": EVALUATIONS}
         return self.make(sites, "probes", [entry])
 
     def fit(

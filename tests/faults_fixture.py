@@ -59,9 +59,12 @@ COMMANDS = {
     "analyse": Command("analyse IN --out OUT", "test", "folder"),
     "presented": Command("presented IN --nwb OUT", "experiment", "file", ".nwb"),
     "fit": Command("fit IN --stimuli set --out OUT --layers blocks.0 --folds 2", "trials.tsv", "folder"),
+    "probes": Command("probes IN --out OUT --layers blocks.0 --count 3", "set", "folder"),
     "power": Command("power IN --expect natural=0.9 --expect conv1=0.5 --trials 4 --repeats 2", "test"),
     "simulate": Command("simulate IN --out OUT", "set", "file", ".tsv"),
-    "loop init": Command("loop init OUT --naturals IN --layers blocks.1 --size 32 --count 12", "photographs", "folder"),
+    "loop init": Command(
+        "loop init OUT --naturals IN --layers blocks.1 --size 32 --count 12 --probes 2", "photographs", "folder"
+    ),
     "loop deliver": Command("loop deliver session IN", "trials.tsv"),
     "loop next": Command("loop next IN --quiet", "session"),
     "loop status": Command("loop status IN", "session"),

@@ -91,6 +91,17 @@ def test_it_says_what_to_expect_and_the_recipe_that_it_prints_is_one(folder: Pat
     assert recipe.stimuli[0].unit.sites == "all"
 
 
+def test_probes_are_drawn_and_their_recipe_is_printed(folder: Path, tmp_path: Path) -> None:
+    out = tmp_path / "sites"
+    words = ["probes", folder / "set", "--out", out, "--layers", "blocks.1,blocks.2"]
+    done = CliRunner().invoke(app, [*map(str, words)], catch_exceptions=False, env={"COLUMNS": "200"})
+    assert "15 random sites of blocks.1, blocks.2" in done.output
+    lines = done.output[done.output.index("observer: fit:") :].splitlines()[:3]
+    (tmp_path / "probes.yaml").write_text("\n".join(lines) + "\n")
+    assert read_recipe(tmp_path / "probes.yaml").stimuli[0].unit.sites == "all"
+    assert len(load_fit(out).sites) == 15
+
+
 def test_an_ensemble_over_folds_is_made_by_a_word(folder: Path, tmp_path: Path) -> None:
     out = tmp_path / "fit"
     run(

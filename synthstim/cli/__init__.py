@@ -5,7 +5,7 @@ from synthstim.cli import experiments  # isort: skip
 from synthstim.cli import presenting  # isort: skip
 from synthstim.cli import listing  # isort: skip
 from synthstim.cli import rigs  # isort: skip
-from synthstim.cli import fitting, looping, online, simulation, tools, training
+from synthstim.cli import fitting, looping, online, probing, simulation, tools, training
 from synthstim.cli.app import app, main
 
 __all__ = [
@@ -18,6 +18,7 @@ __all__ = [
     "making",
     "online",
     "presenting",
+    "probing",
     "rigs",
     "simulation",
     "tools",

@@ -131,14 +131,16 @@ def fit(
         responses = responses.without(sites=read_names(leave_out) or ())
     screened = _screened(responses, min_reliability, seed)
     allowed = {"weights": weights, "device": device, "allow_code": allow_code, "allow_download": allow_download}
-    opened = _observers(observer or ["efficientnet-lite0"], sets, screened.responses, read_size(size), allowed)
+    opened = open_alike(
+        observer or ["efficientnet-lite0"], sets, screened.responses.stimulus_ids, read_size(size), allowed
+    )
     fits = [
         fit_sites(
             one, screened.responses, sets, chosen, method=method, folds=folds, groups=groups,
             ceilings=screened.selection is not None, members=ensemble, seed=seed, cache=cache,
             progress=(lambda step: None) if quiet else say,
         )
-        for one, chosen in [(one, _layers(one, layers)) for one in opened]
+        for one, chosen in [(one, read_layers(one, layers)) for one in opened]
     ]  # fmt: skip
     made = joined(fits) if len(fits) > 1 else fits[0]
     save_fit(made, out)
@@ -205,10 +207,10 @@ def _logged(
     ]
 
 
-def _observers(
+def open_alike(
     names: Sequence[str],
     sets: Sequence[StimulusSet],
-    responses: Responses,
+    ids: Sequence[str],
     wanted: tuple[int, int] | None,
     allowed: dict[str, Any],
 ) -> list[Observer]:
@@ -218,13 +220,14 @@ def _observers(
 
     openers = [partial(open_observer, name, **allowed) for name in names]
     made: list[Observer] = []
-    for opened, why in given_alike(openers, sets, responses.stimulus_ids, wanted):
+    for opened, why in given_alike(openers, sets, ids, wanted):
         say(f"{opened.name} is {opened.input.verb} {opened.input.words}, {why}")
         made.append(opened)
     return made
 
 
-def _layers(observer: Observer, layers: str | None) -> Sequence[str]:
+def read_layers(observer: Observer, layers: str | None) -> Sequence[str]:
+    """The layers that were named, or those suggested; says which."""
     from synthstim.encoding.defaults import suggest_layers
 
     if layers is not None:

@@ -10,7 +10,7 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from synthstim.encoding.calibration import COLUMNS
+from synthstim.encoding.expectation import COLUMNS
 from synthstim.encoding.fitted import FittedSites, Sites, Standardised
 from synthstim.encoding.members import FittedEnsemble, Member, observer_with_members
 from synthstim.encoding.result import Fit

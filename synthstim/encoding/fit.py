@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 
 from synthstim.encoding.activations import layer_activations
-from synthstim.encoding.calibration import Calibration
+from synthstim.encoding.expectation import Expectation
 from synthstim.encoding.features import Features, Values
 from synthstim.encoding.fitted import Sites, Standardised, observer_with_sites
 from synthstim.encoding.folds import MIN_PER_FOLD, Folds, Groups, assign_folds
@@ -103,7 +103,7 @@ def fit_sites(
         fitted = _fitted(observer, chosen, features, means.mean, choice, members, fold)
     table, by_layer = tables_of(means.sites, names, chosen, means.mean, choice, null, ceiling)
     held_out = held_out_predictions([layer[0] for layer in scores], choice, averaged=members == "layers")
-    table = table.assign(**Calibration.of_held_out(held_out, means.mean).columns)
+    table = table.assign(**Expectation.of_held_out(held_out, means.mean).columns)
     options = {"layers": names, "folds": fold.tolist(), "seed": seed, "members": members, "method": chosen.name}
     options |= settings_of(chosen)
     return Fit(fitted, table, by_layer, provenance_of(observer, responses, shown, options))

@@ -9,7 +9,7 @@ import pandas as pd
 import torch
 
 from synthstim.encoding.activations import layer_activations
-from synthstim.encoding.calibration import Calibration
+from synthstim.encoding.expectation import Expectation
 from synthstim.encoding.fitted import Sites, Standardised, observer_with_sites
 from synthstim.encoding.maps import pool_of
 from synthstim.encoding.readouts import GaussianReadout, maps_of
@@ -24,6 +24,19 @@ from synthstim.stimulus_set import StimulusSet
 CHANNELS = 6
 CENTRES = 0.5
 WIDTHS = (0.2, 0.4)
+# Of the stimulus that drives one: it is to lie where controllers do, not to be the best there is.
+EVALUATIONS = 40
+# One for so many natural stimuli.
+NATURALS_EACH = 8 / 3
+
+
+def suggest_count(naturals: int, layers: Sequence[str]) -> int:
+    """How many random sites go well with so many natural stimuli: 3 for 8, and one of each layer at least.
+
+    >>> suggest_count(640, ["blocks.1", "blocks.2"])
+    240
+    """
+    return max(len(layers), round(naturals / NATURALS_EACH))
 
 
 def random_sites(
@@ -82,7 +95,7 @@ def random_sites(
     known = {name: 1.0 for name in ("r", "reliability", "ceiling", "score")}
     table = table.assign(**known, r_shuffled=np.nan, mean=mean.numpy(), spread=spread.numpy())
     none = np.zeros(count)
-    table = table.assign(**Calibration(mean.double().numpy(), none + 1, none, none, none).columns)
+    table = table.assign(**Expectation(mean.double().numpy(), none + np.inf, none + 1, none, none).columns)
     facts = {
         "observer": words_of(observer),
         "responses": {"source": "random read-outs", "trials": 0, "sessions": [], "window_s": None, "notes": []},

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import torch
 
-from synthstim.encoding.calibration import Calibration
+from synthstim.encoding.expectation import Expectation
 from synthstim.encoding.fitted import SITES, STANDARDISED
 from synthstim.encoding.members import MEMBERS, SPREAD
 from synthstim.encoding.stimuli import Stimuli
@@ -37,7 +37,7 @@ class Fit:
             ``sites_spread`` (standard deviation over members, as recorded) and ``members`` besides.
         table: one row a site: ``site``, ``layer``, ``method``, ``candidate`` (penalty, components or strength), ``stimuli``,
             ``r`` (held out; of an ensemble, the mean over members, each on what it was not fitted to), ``reliability``, ``ceiling``, ``score`` (r / ceiling), ``r_shuffled``, ``mean``, ``spread``,
-            and what predictions are worth (``Calibration``).
+            and what predictions are worth (``Expectation``).
         layers: ``site``, ``layer``, ``r``, ``score`` of every layer that was tried.
         provenance: observer and its weights' checksum, stimuli, responses, options, versions.
     """
@@ -123,15 +123,15 @@ class Fit:
             ``sd``, the standard deviation of a measured mean about it, of as many trials as were fitted to.
 
         Raises:
-            InputError: as for ``predict``, or the fit is of an earlier version, which did not calibrate.
+            InputError: as for ``predict``, or the fit is of an earlier version, which had none.
 
         Example:
             >>> list(fit.expect(StimulusSet.read("tonight")))
             ['stimulus_id', 'site', 'predicted', 'expected', 'sd']
         """
-        calibration = Calibration.of_table(self.table)
-        if calibration is None:
-            raise InputError("a fit that was never calibrated given", "fit again", code="missing")
+        expectation = Expectation.of_table(self.table)
+        if expectation is None:
+            raise InputError("a fit without expectations given", "fit again", code="missing")
         table = self.predict(stimuli)[["stimulus_id", "site", "predicted"]]
-        expected = calibration.expected(table["predicted"].to_numpy().reshape(-1, len(self.sites)))
-        return table.assign(expected=expected.ravel(), sd=calibration.sd(expected).ravel())
+        predicted = table["predicted"].to_numpy().reshape(-1, len(self.sites))
+        return table.assign(expected=expectation.expected(predicted).ravel(), sd=expectation.sd(predicted).ravel())

@@ -9,6 +9,7 @@ import pandas as pd
 import yaml
 
 from synthstim.encoding import random_sites, save_fit
+from synthstim.encoding.random_sites import EVALUATIONS
 from synthstim.files import remove, write_whole
 from synthstim.loop.assemble import assemble_set
 from synthstim.loop.generation import Generation, plan_table
@@ -20,10 +21,6 @@ from synthstim.recipe import Recipe
 from synthstim.stimulus_set import StimulusSet
 
 PROBES = "probes"
-# One for so many natural images, unless another number is asked for.
-NATURALS_EACH = 8 / 3
-# They are to lie where controllers do, not to be the best there are.
-EVALUATIONS = 40
 
 
 def write_probes(

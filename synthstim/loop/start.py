@@ -12,12 +12,13 @@ import numpy as np
 import pandas as pd
 
 from synthstim.encoding import assign_folds
+from synthstim.encoding.random_sites import suggest_count
 from synthstim.errors import InputError
 from synthstim.experiment.rig import files_of_rig
 from synthstim.files import Staging, as_json, require_new_folder, written_whole
 from synthstim.loop.advance import export_generation
 from synthstim.loop.generation import PLAN, Generation
-from synthstim.loop.probes import NATURALS_EACH, write_probes
+from synthstim.loop.probes import write_probes
 from synthstim.loop.session import BEGUN, LoopSession, lasting, open_settings_observer
 from synthstim.loop.settings import LOOP, LoopSettings, read_settings
 from synthstim.loop.tables import read_frame, write_frame
@@ -159,7 +160,7 @@ def _write_naturals(
             writer.rows[-1].update(writer.modality.statistics(path))
         writer.commit({"pool": pool.facts(), "versions": {"synthstim": version("synthstim")}})
     _write_plan(generation, {f"nat_{at:04d}": pool.names[pool.origin[number]] for at, number in enumerate(chosen)})
-    return max(len(session.settings.layers), round(wanted / NATURALS_EACH))
+    return suggest_count(wanted, session.settings.layers)
 
 
 def _add_probes(

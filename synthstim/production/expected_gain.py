@@ -40,7 +40,7 @@ def expected_gains(
     less, by the site's reliability.
 
     Args:
-        fit: with its calibration.
+        fit: with its expectation.
         responses: that it was fitted to.
         sets: that were shown; of their stimuli those of the kind ``natural`` count, all of them if there are none.
         entry: keys of the recipe's entry besides, such as ``constraints``, as tomorrow's recipe will have them.
@@ -52,7 +52,7 @@ def expected_gains(
         whether it is above ``WORTH``, worth an image.
 
     Raises:
-        InputError: the fit was never calibrated, or its observer cannot make stimuli.
+        InputError: the fit is of an earlier version, without expectations, or its observer cannot make stimuli.
     """
     best = _best_naturals(fit, responses, [sets] if isinstance(sets, StimulusSet) else list(sets))
     own = {"name": "expected", "kind": "controller", "goal": "drive", "unit": {"sites": "all"}, "evaluations": EVALUATIONS}  # fmt: skip
