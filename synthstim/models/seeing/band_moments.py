@@ -67,11 +67,11 @@ class _Moments(torch.autograd.Function):
         torch.mul(turned, size[:, None, fine:], out=waves[:, fine:].unflatten(1, (2, -1)))
         size -= size.mean((-2, -1), keepdim=True)
         transformed = torch.fft.rfft2(size[:, :fine])
-        power = windowed(power_of(transformed), across, down)
+        lags = windowed(squares_of(transformed), across, down)
         ctx.save_for_backward(responses, across, down, x, y, size, waves, turned, transformed)
         ctx.channels = channels
         area = grid[0] * grid[1]
-        return power, *(torch.bmm(flat, flat.mT) / area for flat in (size.flatten(2), waves.flatten(2)))
+        return lags, *(torch.bmm(flat, flat.mT) / area for flat in (size.flatten(2), waves.flatten(2)))
 
     @staticmethod
     @once_differentiable
@@ -106,24 +106,37 @@ def half_plane(reach: int) -> list[tuple[int, int]]:
 
 
 def lag_tables(grid: tuple[int, int], reach: int) -> tuple[Tensor, Tensor]:
-    """Cosines and sines of the lags, (2, x frequency, 2 x lag x), to average and to go back, and (2 x lag y, y frequency)."""
+    """Cosines and sines of the lags: (2, 2 x x frequency, 2 x lag x), to average and to go back, and (2 x lag y, y frequency)."""
     height, width = grid
     x, y = (torch.arange(last, dtype=torch.float64) for last in (width // 2 + 1, height))
-    twice = torch.full_like(x, 2)
-    twice[0] = 1
-    if width % 2 == 0:
-        twice[-1] = 1
     lags = torch.arange(-reach, reach + 1, dtype=torch.float64)
     by_x = 2 * torch.pi / width * x[:, None] * lags
     by_y = 2 * torch.pi / height * torch.arange(reach + 1)[:, None] * y
     across = torch.cat([by_x.cos(), by_x.sin()], 1)
     area = height * width
-    return torch.stack([across * twice[:, None] / area**2, across * 2 / area]), torch.cat([by_y.cos(), -by_y.sin()])
+    averaging = across * half_weights(width)[:, None] / area**2
+    # A row for the real and one for the imaginary part.
+    both = torch.stack([averaging, across * 2 / area]).repeat_interleave(2, 1)
+    return both, torch.cat([by_y.cos(), -by_y.sin()])
 
 
-def windowed(power: Tensor, across: Tensor, down: Tensor) -> Tensor:
-    """Autocorrelation (..., lag), a mean over pixels, of what has this power spectrum (..., y, x) of a real FFT."""
-    rows = (power @ across[0]).unflatten(-1, (2, -1)).movedim(-2, -3)
+def half_weights(width: int) -> Tensor:
+    """How often each column of a real FFT stands in the whole spectrum: once at zero and at the Nyquist frequency, else twice."""
+    twice = torch.full((width // 2 + 1,), 2, dtype=torch.float64)
+    twice[0] = 1
+    if width % 2 == 0:
+        twice[-1] = 1
+    return twice
+
+
+def squares_of(spectrum: Tensor) -> Tensor:
+    """Squares of the real and imaginary parts, (..., 2 x frequency x), side by side."""
+    return torch.view_as_real(spectrum).square().flatten(-2)
+
+
+def windowed(squares: Tensor, across: Tensor, down: Tensor) -> Tensor:
+    """Autocorrelation (..., lag), a mean over pixels, of what has these ``squares_of`` its real FFT."""
+    rows = (squares @ across[0]).unflatten(-1, (2, -1)).movedim(-2, -3)
     reach = rows.shape[-1] // 2
     window = (down.unflatten(0, (2, -1)) @ rows).sum(-3)
     return window.flatten(-2)[..., reach:]
@@ -133,12 +146,6 @@ def spread(on_lags: Tensor, across: Tensor, down: Tensor) -> Tensor:
     """What multiplies the real FFT (..., y, x) of a signal to give that of the gradient of its autocorrelation."""
     width = across.shape[-1] // 2
     window = torch.nn.functional.pad(on_lags, (width // 2, 0)).unflatten(-1, (-1, width))
-    columns = across[1].unflatten(-1, (2, -1)).movedim(1, 0)
+    columns = across[1, ::2].unflatten(-1, (2, -1)).movedim(1, 0)
     rows = (window[..., None, :, :] @ columns.mT).flatten(-3, -2)
     return down.mT @ rows
-
-
-def power_of(spectrum: Tensor) -> Tensor:
-    """Square of the magnitude."""
-    real, imaginary = torch.view_as_real(spectrum).unbind(-1)
-    return torch.addcmul(real * real, imaginary, imaginary)

@@ -14,8 +14,8 @@ from torch import Tensor, nn
 
 from synthstim.errors import InputError
 from synthstim.modalities.image.opponents import opponent_basis
-from synthstim.models.seeing.band_moments import BandMoments, band_moments, lag_tables, power_of
-from synthstim.models.seeing.marginals import STILL, LowPassed, correlation, deviation, low_passed, pixel_statistics
+from synthstim.models.seeing.band_moments import BandMoments, band_moments, half_weights, lag_tables, squares_of
+from synthstim.models.seeing.marginals import LowMoments, PixelMoments, low_moments, pixel_moments
 from synthstim.models.seeing.steerable import SteerablePyramid, low_frequencies
 
 SIZE = (256, 256)
@@ -25,6 +25,9 @@ SCALES, ORIENTATIONS = 4, 4
 REACH = 3
 # Share of the image's variance below which a low-passed image has the skewness and kurtosis of noise.
 FAINT = 1e-6
+NOISE_KURTOSIS = 3.0
+# Standard deviation, in display values, under which nothing varies: one level more in one pixel is more than that.
+STILL = 1e-6
 # The classes that are matched, as layers.
 STATISTICS = (
     "pixels",
@@ -45,8 +48,8 @@ COLOUR_STATISTICS = (*STATISTICS, "colour_correlation")
 class PortillaSimoncelli(nn.Module):
     """Statistics of a texture, one class a stage; images (batch, channel, y, x), display values -> (batch, statistic).
 
-    A scale is an octave, of which 4 are read, in 4 orientations. Values go through channels, then scales from the
-    finest, then bands, then lags, unless said otherwise:
+    A scale is an octave, of which 4 are read, in 4 orientations. Values go through
+    scales from the finest, then bands; of one image or one band through scales, then lags.
 
     ``pixels``: mean, variance, skewness, kurtosis, minimum and maximum of each channel. ``skewness``, ``kurtosis``,
     ``deviation`` (standard) and ``autocorrelation`` (less lag 0) of the image low-passed to each scale.
@@ -75,6 +78,7 @@ class PortillaSimoncelli(nn.Module):
 
     basis: Tensor
     high: Tensor
+    floors: Tensor
 
     def __init__(self, size: tuple[int, int], *, channels: int = 1) -> None:
         super().__init__()
@@ -91,8 +95,9 @@ class PortillaSimoncelli(nn.Module):
         self.pyramid = SteerablePyramid(size, SCALES, ORIENTATIONS)
         self.grids = [self.pyramid.grid(scale) for scale in range(SCALES + 1)]
         area = size[0] * size[1]
-        # A coarse band is as large as if the image's transform were cut out, so that it grows with the area of a pixel.
-        self.floors = [(STILL * area / (grid[0] * grid[1])) ** 2 for grid in self.grids]
+        # As published, values of a scale grow with the area of its pixels.
+        pixel = torch.tensor([area / (grid[0] * grid[1]) for grid in self.grids], dtype=torch.float64)
+        self._keep("floors", (STILL * pixel).square())
         self.bands = channels * ORIENTATIONS
         self.pairs = torch.tril_indices(self.bands, self.bands, -1).unbind()
         self.colours = torch.tril_indices(channels, channels, -1).unbind()
@@ -105,7 +110,7 @@ class PortillaSimoncelli(nn.Module):
     def _tables(self, area: int) -> None:
         pyramid = self.pyramid
         self._keep("basis", opponent_basis(self.channels))
-        self._keep("high", pyramid.highpass().square() / area**2)
+        self._keep("high", (pyramid.highpass().square() / area**2).repeat_interleave(2, 1))
         for scale, grid in enumerate(self.grids):
             across, down = lag_tables(grid, min(REACH, (min(grid) - 1) // 2))
             self._keep(f"across_{scale}", across)
@@ -113,7 +118,8 @@ class PortillaSimoncelli(nn.Module):
             # Filtered down and up again; the mean is left out.
             low = pyramid.lowpass(scale, scale).square()
             low[0, 0] = 0
-            self._keep(f"low_{scale}", low[:, : grid[1] // 2 + 1])
+            half = low[:, : grid[1] // 2 + 1]
+            self._keep(f"low_{scale}", torch.stack([half, half * half_weights(grid[1]) / (grid[0] * grid[1])]))
             if scale < SCALES:
                 bands = torch.cat([pyramid.bands(octave, scale) for octave in (scale, scale + 1) if octave < SCALES])
                 self._keep(f"bands_{scale}", torch.view_as_real(bands / (grid[0] * grid[1])))
@@ -126,63 +132,86 @@ class PortillaSimoncelli(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         """All classes side by side, in the order of ``statistics``."""
-        found = {"pixels": pixel_statistics(images)}
+        pixels = pixel_moments(images)
         if self.channels > 1:
             images = torch.einsum("nchw,kc->nkhw", images, self.basis)
         spectrum = torch.fft.fft2(images)
-        found["highpass_variance"] = (power_of(spectrum) * self.high).sum((-2, -1))
-        least = FAINT * images.var((-2, -1))
+        found = {"highpass_variance": (squares_of(spectrum) * self.high).sum((-2, -1))}
         low, bands = [], []
         for scale, grid in enumerate(self.grids):
             spectrum = low_frequencies(spectrum, grid)
-            filtered = spectrum[..., : grid[1] // 2 + 1] * getattr(self, f"low_{scale}")
-            low.append(low_passed(filtered, grid, *self._lags(scale), least=least, floor=self.floors[scale]))
+            low.append(low_moments(spectrum, getattr(self, f"low_{scale}"), *self._lags(scale)))
             if scale < SCALES:
                 bands.append(band_moments(spectrum, getattr(self, f"bands_{scale}"), *self._lags(scale), ORIENTATIONS))
-        for name in ("skewness", "kurtosis", "deviation", "autocorrelation"):
-            found[name] = torch.cat([getattr(image, name) for image in low], 1)
-        found |= self._magnitudes(bands) | self._across_scales(bands)
+        found |= _of_pixels(pixels) | self._of_low(low, images) | self._of_bands(bands) | self._across_scales(bands)
         if self.channels > 1:
             found["colour_correlation"] = self._between_colours(low, bands)
-        return torch.cat([self.get_submodule(name)(found[name]) for name in self.statistics], 1)
+        return torch.cat([self.get_submodule(name)(found[name].flatten(1)) for name in self.statistics], 1)
 
-    def _magnitudes(self, bands: Sequence[BandMoments]) -> dict[str, Tensor]:
-        """What is within a scale."""
-        deviations, lags, products = [], [], []
-        for scale, band in enumerate(bands):
-            floor, variance = self.floors[scale], band.autocorrelation[..., 0]
-            deviations.append(deviation(variance, floor))
-            lags.append((band.autocorrelation[..., 1:] / variance[..., None].clamp_min(floor)).flatten(1))
-            correlated = correlation(band.magnitudes[:, : self.bands, : self.bands], variance, variance, floor)
-            products.append(correlated[:, self.pairs[0], self.pairs[1]])
+    def _of_low(self, low: Sequence[LowMoments], images: Tensor) -> dict[str, Tensor]:
+        """What is of the low-passed images, (batch, channel, scale ...)."""
+        variance, third, fourth = (
+            torch.stack(each, 2)
+            for each in zip(*((image.autocorrelation[..., 0], image.third, image.fourth) for image in low), strict=True)
+        )
+        divisor = variance.maximum(self.floors)
+        faint = variance < (FAINT * images.detach().var((-2, -1)))[..., None].maximum(self.floors)
         return {
-            "magnitude_deviation": torch.cat(deviations, 1),
-            "magnitude_autocorrelation": torch.cat(lags, 1),
-            "orientation_correlation": torch.cat(products, 1),
+            "skewness": torch.where(faint, 0.0, third / divisor**1.5),
+            "kurtosis": torch.where(faint, NOISE_KURTOSIS, fourth / divisor.square()),
+            "deviation": variance * divisor.rsqrt(),
+            "autocorrelation": _relative([image.autocorrelation for image in low], divisor),
+        }
+
+    def _of_bands(self, bands: Sequence[BandMoments]) -> dict[str, Tensor]:
+        """What is of the magnitudes within a scale, (batch, scale, band ...), of lags (batch, band, scale, lag)."""
+        products = torch.stack([band.magnitudes[:, : self.bands, : self.bands] for band in bands], 1)
+        variance = products.diagonal(dim1=2, dim2=3)
+        divisor = variance.maximum(self.floors[:SCALES, None])
+        return {
+            "magnitude_deviation": variance * divisor.rsqrt(),
+            "magnitude_autocorrelation": _relative([band.autocorrelation for band in bands], divisor.mT),
+            "orientation_correlation": _correlation(products, divisor, divisor)[..., self.pairs[0], self.pairs[1]],
         }
 
     def _across_scales(self, bands: Sequence[BandMoments]) -> dict[str, Tensor]:
-        """What is between a scale and the next coarser one."""
-        magnitudes: list[Tensor] = []
-        phases: list[Tensor] = []
-        for scale, band in enumerate(bands[:-1]):
-            for products, found in ((band.magnitudes, magnitudes), (band.waves, phases)):
-                fine, coarse = products.diagonal(dim1=1, dim2=2).tensor_split([self.bands], 1)
-                across = products[:, : self.bands, self.bands :]
-                found.append(correlation(across, fine, coarse, self.floors[scale]).flatten(1))
-        return {
-            "scale_correlation": torch.cat(magnitudes, 1),
-            "phase_correlation": torch.cat(phases, 1),
-        }
+        """What is between a scale and the next coarser one, (batch, scale, band, coarser band)."""
+        found = {}
+        for name, kind in (("scale_correlation", "magnitudes"), ("phase_correlation", "waves")):
+            products = torch.stack([getattr(band, kind) for band in bands[:-1]], 1)
+            divisor = products.diagonal(dim1=2, dim2=3).maximum(self.floors[: SCALES - 1, None])
+            fine, coarse = divisor.tensor_split([self.bands], 2)
+            found[name] = _correlation(products[:, :, : self.bands, self.bands :], fine, coarse)
+        return found
 
-    def _between_colours(self, low: Sequence[LowPassed], bands: Sequence[BandMoments]) -> Tensor:
+    def _between_colours(self, low: Sequence[LowMoments], bands: Sequence[BandMoments]) -> Tensor:
         real = [band.waves[:, : self.bands, : self.bands] for band in bands]
         found = []
         for each, (one, other) in (([image.products for image in low], self.colours), (real, self.unlike)):
-            for scale, products in enumerate(each):
-                squares = products.diagonal(dim1=1, dim2=2)
-                found.append(correlation(products, squares, squares, self.floors[scale])[:, one, other])
+            products = torch.stack(each, 1)
+            divisor = products.diagonal(dim1=2, dim2=3).maximum(self.floors[: len(each), None])
+            found.append(_correlation(products, divisor, divisor)[..., one, other].flatten(1))
         return torch.cat(found, 1)
+
+
+def _of_pixels(moments: PixelMoments) -> dict[str, Tensor]:
+    """Mean, variance, skewness, kurtosis, minimum and maximum of each channel."""
+    mean, variance, third, fourth, least, most = moments
+    divisor = variance.clamp_min(STILL**2)
+    kurtosis = torch.where(variance < STILL**2, NOISE_KURTOSIS, fourth / divisor.square())
+    return {"pixels": torch.stack([mean, variance, third / divisor**1.5, kurtosis, least, most], 2)}
+
+
+def _relative(autocorrelations: Sequence[Tensor], divisor: Tensor) -> Tensor:
+    """Autocorrelations of scales (batch, any, lag) less lag 0, over the variances (batch, any, scale), side by side."""
+    counts = [lags.shape[2] - 1 for lags in autocorrelations]
+    of_lag = torch.tensor([scale for scale, count in enumerate(counts) for _ in range(count)], device=divisor.device)
+    return torch.cat([lags[..., 1:] for lags in autocorrelations], 2) / divisor.index_select(2, of_lag)
+
+
+def _correlation(products: Tensor, one: Tensor, other: Tensor) -> Tensor:
+    """Mean products (..., one, other) over the square roots of both mean squares."""
+    return products * one.rsqrt()[..., None] * other.rsqrt()[..., None, :]
 
 
 def network(size: tuple[int, int], *, channels: int = 1) -> PortillaSimoncelli:

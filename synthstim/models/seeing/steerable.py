@@ -8,7 +8,10 @@ size of the image: no band has anything at or beyond the Nyquist frequency of it
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import product
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -73,13 +76,34 @@ class SteerablePyramid:
 
 def low_frequencies(spectrum: Tensor, grid: tuple[int, int]) -> Tensor:
     """The frequencies (..., y, x) of a smaller grid, out of an FFT's of a larger one."""
-    for axis, side in zip((-2, -1), grid, strict=True):
-        whole = spectrum.shape[axis]
-        if side < whole:
-            below = side // 2
-            parts = spectrum.narrow(axis, 0, side - below), spectrum.narrow(axis, whole - below, below)
-            spectrum = torch.cat(parts, axis)
-    return spectrum
+    return spectrum if spectrum.shape[-2:] == grid else _LowFrequencies.apply(spectrum, grid)
+
+
+class _LowFrequencies(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, spectrum: Tensor, grid: tuple[int, int]) -> Tensor:
+        ctx.whole = spectrum.shape
+        found = spectrum.new_empty(*spectrum.shape[:-2], *grid)
+        for to, of in _corners(grid, ctx.whole[-2:]):
+            found[to] = spectrum[of]
+        return found
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
+        found = gradient.new_zeros(ctx.whole)
+        for of, to in _corners(gradient.shape[-2:], ctx.whole[-2:]):
+            found[to] = gradient[of]
+        return found, None
+
+
+def _corners(small: Sequence[int], large: Sequence[int]) -> Iterator[tuple[Any, Any]]:
+    """The four corners of an FFT that hold its low frequencies: where they are on a small and on a large grid."""
+    ends = [
+        ((slice(0, side - side // 2),) * 2, (slice(side - side // 2, side), slice(whole - side // 2, whole)))
+        for side, whole in zip(small, large, strict=True)
+    ]
+    for (y, from_y), (x, from_x) in product(*ends):
+        yield (..., y, x), (..., from_y, from_x)
 
 
 def _rising(radius: Tensor) -> Tensor:
