@@ -19,7 +19,8 @@ import torch
 from synthstim.modalities.sound import resample, shaped_noise
 from synthstim.modalities.sound.recordings import TEXTURES, carried
 from synthstim.models import Observer, SoundInput
-from synthstim.models.hearing.textures import EVALUATIONS, RATE, STATISTICS, STOP_DB, class_decibels, network
+from synthstim.models.hearing.textures import EVALUATIONS, RATE, STATISTICS, class_decibels, network
+from synthstim.models.textures import STOP_DB
 from synthstim.objectives import match
 from synthstim.optimise import LBFGS, Stopping, Synthesiser
 from synthstim.parametrise import Spectrogram

@@ -17,15 +17,13 @@ from synthstim.models.capture import read_layers
 from synthstim.models.hearing.modulation import constant_q_bands, measurement_window, octave_bands, octave_centres
 from synthstim.models.hearing.textures import (
     EVALUATIONS,
-    FLAG_DB,
     RATE,
     STATISTICS,
-    STOP_DB,
     SoundTexture,
     class_decibels,
     network,
-    unmatched,
 )
+from synthstim.models.textures import FLAG_DB, STOP_DB, unmatched
 from synthstim.objectives import match
 from synthstim.optimise import LBFGS, Stopping, Synthesiser
 from synthstim.parametrise import Spectrogram

@@ -68,12 +68,14 @@ class MatchGoal(Goal):
         references: Tensor | None = None,
         layers: Sequence[str] = (),
     ) -> Objective:
-        """The match, by the worst of the layers where each of them counts."""
+        """The match, by the worst of the layers where each of them counts, as the statistics of a texture do."""
         from synthstim.objectives import match
 
         assert references is not None
-        joined = "worst" if measurer.observer.names_groups(layers) else "mean"
-        return match(references, aims[0].layers, metric=entry.metric, joined=joined)
+        if not measurer.observer.names_groups(layers):
+            return match(references, aims[0].layers, metric=entry.metric)
+        weighted = entry.metric == "l2" and measurer.observer.input.modality.weighs_statistics
+        return match(references, aims[0].layers, metric=entry.metric, joined="worst", weighted=weighted)
 
     def target(self, entry: Any) -> float | None:
         """The match in dB."""

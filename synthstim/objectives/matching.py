@@ -10,6 +10,7 @@ from torch import Tensor
 from synthstim.errors import InputError
 from synthstim.models import Observer
 from synthstim.objectives.base import Activations, Objective, Scorer
+from synthstim.objectives.sensitivity import noise_weights
 
 
 def match(
@@ -18,6 +19,7 @@ def match(
     *,
     metric: str = "l2",
     joined: str = "mean",
+    weighted: bool = False,
     through_rectifiers: bool = True,
 ) -> Objective:
     """Make the observer unable to tell a stimulus from its reference: a metamer (Feather et al. 2019, 2023).
@@ -32,6 +34,8 @@ def match(
         joined: of several layers in dB, ``mean`` is that of the mean squared ratio. ``worst`` is that of the 4-norm of the
             squared ratios: no layer is matched less well than the score says, and the worst of n at most 2.5 log10(n)
             better, so that a target holds for all.
+        weighted: whether the search goes by all values of all layers, each under its ``noise_weights``, while a target is
+            compared with the match as joined: statistics of unlike kinds are matched in a fraction of the evaluations.
         through_rectifiers: whether a matched rectifier passes gradients on unchanged, as the authors did.
     """
     if metric not in ("l2", "pearson"):
@@ -40,6 +44,8 @@ def match(
         raise InputError(f"layers joined by {joined!r} are unknown", "choose mean or worst")
     if not layers:
         raise InputError("a metamer needs at least one layer to match", code="too-few")
+    if weighted and metric != "l2":
+        raise InputError(f"weights and metric {metric!r} given; expected l2", "leave one of them out")
     layers = tuple(dict.fromkeys(layers))
 
     def bind(observer: Observer, items: int) -> Scorer:
@@ -47,8 +53,9 @@ def match(
             raise InputError(
                 f"{references.shape[0]} references given for {items} items", "give one for all or one for each"
             )
+        shown = references.to(observer.device, observer.dtype)
         with torch.no_grad():
-            features = observer.activations(references.to(observer.device, observer.dtype), layers)
+            features = observer.activations(shown, layers)
         targets = [features[layer].expand(items, *features[layer].shape[1:]) for layer in layers]
         if metric == "pearson":
             targets = [_standardised(target) for target in targets]
@@ -70,11 +77,34 @@ def match(
                 [(_standardised(read[layer]) * held[at]).flatten(1).sum(1) for at, layer in enumerate(layers)]
             ).mean(0)
 
-        function = decibels if metric == "l2" else correlation
         through = layers if through_rectifiers else ()
-        return Scorer(function, layers, through, (*targets, powers), aim=function, decibels=metric == "l2")
+        if not weighted:
+            function = decibels if metric == "l2" else correlation
+            return Scorer(function, layers, through, (*targets, powers), aim=function, decibels=metric == "l2")
+        weights = [
+            each.expand_as(target) for each, target in zip(noise_weights(observer, shown, layers), targets, strict=True)
+        ]
+        wanted = _weighted(targets, weights)
+        power = wanted.square().sum(1)
+
+        def under_weights(_stimuli: Tensor, read: Activations, held: tuple[Tensor, ...]) -> Tensor:
+            count = len(layers)
+            error = _weighted([read[layer] for layer in layers], held[count + 1 : 2 * count + 1]) - held[-2]
+            ratio = error.square().sum(1) / held[-1]
+            return -10 * torch.log10(ratio.clamp_min(torch.finfo(ratio.dtype).tiny))
+
+        def joint(stimuli: Tensor, read: Activations, held: tuple[Tensor, ...]) -> Tensor:
+            return decibels(stimuli, read, held[: len(layers) + 1])
+
+        held = (*targets, powers, *weights, wanted, power)
+        return Scorer(under_weights, layers, through, held, aim=joint, decibels=True)
 
     return Objective(bind, f"match({' + '.join(layers)})")
+
+
+def _weighted(values: Sequence[Tensor], weights: Sequence[Tensor]) -> Tensor:
+    """Values of all layers side by side under their weights, (batch, value)."""
+    return torch.cat([(value * weight).flatten(1) for value, weight in zip(values, weights, strict=True)], 1)
 
 
 def _fourth_norm(ratios: Tensor) -> Tensor:

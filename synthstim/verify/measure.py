@@ -13,7 +13,7 @@ from synthstim.goals import GOALS
 from synthstim.goals.aim import Aim
 from synthstim.modalities.base import Stimulus
 from synthstim.models import Observer, Unit, read_units
-from synthstim.models.hearing.textures import unmatched
+from synthstim.models.textures import unmatched
 from synthstim.verify.null import MEASURES, FloatArray, Null, joined, ranks
 from synthstim.verify.pool import NaturalPool
 from synthstim.verify.pool_reading import PoolReading

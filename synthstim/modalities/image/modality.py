@@ -50,6 +50,7 @@ class ImageModality(Modality):
     tolerances = {"mean_luminance": 1e-4, "rms_contrast": 1e-3, "ssim": 2e-3}  # noqa: RUF012 - never changed
     resizes = True
     looped = True
+    weighs_statistics = True
     home = "synthstim.modalities.image"
 
     def read(self, path: str | Path) -> Stimulus:

@@ -2,16 +2,19 @@
 
 The defaults come from docs/optimiser_study.md. A metamer is found by L-BFGS in the Fourier domain. Where the match is
 good by then, as at early layers, L-BFGS goes on in a whiter domain; elsewhere Adam finishes on pixels already rounded
-to the file's levels, which ends 2 to 5 dB above L-BFGS alone at equal evaluations.
+to the file's levels, which ends 2 to 5 dB above L-BFGS alone at equal evaluations. Textures are found by L-BFGS on
+pixels, until every class of statistics is matched: benchmarks/texture.py.
 """
 
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 from synthstim.errors import InputError
 from synthstim.modalities.base import StimulusInput
 from synthstim.models import Observer
+from synthstim.models.textures import STOP_DB
 from synthstim.optimise import LBFGS, Adam, Optimiser
 from synthstim.parametrise import Fourier, Invertible, Parametrisation, Pixels
 from synthstim.production.phases import (
@@ -27,6 +30,7 @@ from synthstim.recipe import Controller, Metamer, OptimiserSpec, Recipe
 from synthstim.robustness import Robustness
 
 METAMER_EVALUATIONS = 800
+TEXTURE_EVALUATIONS = 600
 # L-BFGS has this many of a metamer's evaluations, or this share of a small budget, before the finish on pixels.
 SEARCH = 100
 SEARCH_SHARE = 0.3
@@ -61,8 +65,10 @@ def phases_of(
 
     Args:
         budget: cap on the evaluations of each item.
-        texture: makes no difference here.
+        texture: whether the classes of a texture's statistics are matched.
     """
+    if texture:
+        return [_texture(entry, recipe, observer, budget)]
     evaluations, shape = evaluations_of(entry, METAMER_EVALUATIONS, budget), observer.input.shape
     decay = SEARCH_DECAY if isinstance(entry, Metamer) else SITES_DECAY if entry.of_sites else None
     parametrisation = parametrisation_of(entry, observer, "fourier", decay=decay)
@@ -104,6 +110,16 @@ def phases_of(
     )
     # In this order an item goes through one of them: no match falls in the refinement.
     return [first, refine, finish]
+
+
+def _texture(entry: Metamer | Controller, recipe: Recipe, observer: Observer, budget: int | None) -> Phase:
+    stopping = stopping_of(entry, evaluations_of(entry, TEXTURE_EVALUATIONS, budget))
+    if stopping.target is None and not (isinstance(entry, Metamer) and entry.metric != "l2"):
+        stopping = replace(stopping, target=STOP_DB)
+    make = optimiser_of(entry.optimiser or OptimiserSpec(name="lbfgs"))
+    latents, start = parametrisation_of(entry, observer, "pixels"), start_of(entry, recipe, observer)
+    require_start(latents, start, observer.input.modality)
+    return Phase(latents, make, repr(make()), stopping, start)
 
 
 def _finish() -> Optimiser:

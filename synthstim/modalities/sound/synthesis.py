@@ -12,6 +12,7 @@ from dataclasses import replace
 from synthstim.modalities.sound.input import SoundInput
 from synthstim.models import Observer
 from synthstim.models.hearing import textures
+from synthstim.models.textures import STOP_DB
 from synthstim.optimise import LBFGS, Adam, Optimiser
 from synthstim.parametrise import Parametrisation, Spectrogram
 from synthstim.production.phases import (
@@ -60,7 +61,7 @@ def phases_of(
     make = optimiser_of(entry.optimiser) if entry.optimiser is not None else LBFGS if texture else adam
     stopping, start = stopping_of(entry, evaluations), start_of(entry, recipe, observer)
     if texture:
-        stopping = replace(stopping, target=textures.STOP_DB if stopping.target is None else stopping.target)
+        stopping = replace(stopping, target=STOP_DB if stopping.target is None else stopping.target)
         start = start if "start" in entry.model_fields_set else "shaped"
     require_start(latents, start, observer.input.modality)
     return [Phase(latents, make, repr(make()), stopping, start)]

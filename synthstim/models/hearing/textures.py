@@ -8,8 +8,6 @@ objective. Definitions follow the authors' toolbox, departures are marked.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import torch
 from torch import Tensor, nn
 
@@ -48,8 +46,6 @@ STATISTICS = (
     "modulation_correlation_c1",
     "modulation_correlation_c2",
 )
-# The published rule: stop when every class is matched to this, in dB, and mark a sound in which one stays under that.
-STOP_DB, FLAG_DB = 30.0, 20.0
 # The published budget is 60 iterations; together they have 654 line searches, and here an evaluation is mostly one.
 EVALUATIONS = 650
 
@@ -146,13 +142,3 @@ def class_decibels(texture: nn.Module, sounds: Tensor, references: Tensor) -> di
             name: -20 * torch.log10((found[name] - wanted[name]).norm(dim=1) / wanted[name].norm(dim=1))
             for name in STATISTICS
         }
-
-
-def unmatched(decibels: Mapping[str, float], *, below: float = FLAG_DB) -> list[str]:
-    """Classes matched less well than ``below`` dB, the worst first: none below ``STOP_DB`` and the search may stop.
-
-    Example:
-        >>> unmatched({"envelope_mean": 31.0, "modulation_power": 17.5, "envelope_skewness": 12.0})
-        ['envelope_skewness', 'modulation_power']
-    """
-    return sorted((name for name in decibels if decibels[name] < below), key=lambda name: decibels[name])
