@@ -328,7 +328,12 @@ def test_later_generations_are_fitted_together_and_predicted_before(second: Loop
     assert (gains["made"], gains["natural"]) == pytest.approx((made, natural))
     assert gains["gain"] == pytest.approx(made / natural)
     # Images drawn blindly answer as they did: three of them, six repeats, Poisson.
-    assert newest.table("sites.tsv")["drift"].between(0.6, 1.6).all()
+    sites = newest.table("sites.tsv").set_index("site")
+    assert sites["drift"].between(0.6, 1.6).all()
+    own = table[(table["site"] == "a") & table["stimulus_id"].isin(plan.loc[plan["role"] == "exploit", "stimulus_id"])]
+    assert sites.at["a", "promise"] == pytest.approx(own["expected"].mean() / own["measured"].mean())
+    assert 0 <= sites.at["a", "covered"] <= 1
+    assert sites.loc[["b", "c"], "promise"].isna().all()
     page = (newest.root / "report.html").read_text()
     figures = json.loads(page.split('id="figures">')[1].split("</script>")[0])
     assert set(figures) == {"generation-000", "generation-001", "gains"}

@@ -129,9 +129,14 @@ class Fit:
             >>> list(fit.expect(StimulusSet.read("tonight")))
             ['stimulus_id', 'site', 'predicted', 'expected', 'sd']
         """
-        expectation = Expectation.of_table(self.table)
-        if expectation is None:
+        if Expectation.of_table(self.table) is None:
             raise InputError("a fit without expectations given", "fit again", code="missing")
-        table = self.predict(stimuli)[["stimulus_id", "site", "predicted"]]
-        predicted = table["predicted"].to_numpy().reshape(-1, len(self.sites))
-        return table.assign(expected=expectation.expected(predicted).ravel(), sd=expectation.sd(predicted).ravel())
+        return self.expecting(self.predict(stimuli))[["stimulus_id", "site", "predicted", "expected", "sd"]]
+
+    def expecting(self, predicted: pd.DataFrame) -> pd.DataFrame:
+        """A table of ``predict`` with the columns ``expected`` and ``sd``; NaN of a fit of an earlier version."""
+        expectation = Expectation.of_table(self.table)
+        values = predicted["predicted"].to_numpy().reshape(-1, len(self.sites))
+        none = np.full_like(values, np.nan)
+        expected, sd = (none, none) if expectation is None else (expectation.expected(values), expectation.sd(values))
+        return predicted.assign(expected=expected.ravel(), sd=sd.ravel())

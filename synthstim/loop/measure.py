@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 import numpy as np
@@ -17,10 +18,13 @@ from synthstim.loop.history import History
 from synthstim.loop.requests import merit_of, track_levels
 from synthstim.loop.session import LoopSession
 from synthstim.loop.tables import write_frame
+from synthstim.production.expected_gain import REACH
 from synthstim.responses import Responses, mean_responses
 from synthstim.stimulus_set import StimulusSet
 
-PREDICTED = ("stimulus_id", "role", "site", "predicted", "spread", "measured", "error", "trials", "predicted_by")
+PREDICTED = (
+    "stimulus_id", "role", "site", "predicted", "spread", "expected", "sd", "measured", "error", "trials", "predicted_by",
+)  # fmt: skip
 GAINS = (
     "goal",
     "target",
@@ -35,7 +39,7 @@ GAINS = (
     "p",
     "q",
 )
-SITES = ("site", "r_predicted", "r_made", "score", "reliability", "drift")
+SITES = ("site", "r_predicted", "r_made", "promise", "covered", "score", "reliability", "drift")
 FDR = 0.05
 _AT_ONCE = 32
 
@@ -58,7 +62,8 @@ def predicted_against_measured(session: LoopSession, generation: Generation) -> 
     """
     if generation.number:
         before = session.generations[generation.number - 1]
-        table, by = session.fit(before).predict(generation.stimuli), before.name
+        fit = session.fit(before)
+        table, by = fit.expecting(fit.predict(generation.stimuli)), before.name
     else:
         table, by = _of_itself(session.fit(generation), generation.stimuli)
     table = table.merge(_measured(generation.responses), on=["stimulus_id", "site"], how="left")
@@ -98,12 +103,15 @@ def gains(history: History, generation: Generation) -> pd.DataFrame:
 def by_site(predicted: pd.DataFrame, history: History, fit: Fit) -> pd.DataFrame:
     """One row a site (``SITES``).
 
-    ``r_predicted`` is over all images of the generation, ``r_made`` over those made for a goal; ``score`` is the new fit's,
+    ``promise`` is the mean response that was expected of the images made for the site over what was measured of them, and
+    ``covered`` the share of them within the interval that was to hold eight of ten. ``r_predicted`` is over all images of the generation, ``r_made`` over those made for a goal; ``score`` is the new fit's,
     held out over all generations. ``drift`` is the mean response to the images that were drawn blindly and shown again, over
     that to the same images in generation 0.
     """
     rows = []
-    drift = _drift(history)
+    drift, plan = _drift(history), history.generations[-1].plan
+    own_images = plan[(plan["role"] == "exploit") & plan["goal"].notna()].groupby("target")["stimulus_id"]
+    made = {str(target): set(ids) for target, ids in own_images}
     for site, part in predicted.groupby("site", sort=False):
         own = fit.table.set_index("site")
         known = own.loc[str(site)] if site in own.index else pd.Series(dtype=float)
@@ -112,6 +120,7 @@ def by_site(predicted: pd.DataFrame, history: History, fit: Fit) -> pd.DataFrame
                 "site": site,
                 "r_predicted": _r(part),
                 "r_made": _r(part[part["role"] == "exploit"]),
+                **_kept(part, made.get(str(site), ())),
                 "score": known.get("score", np.nan),
                 "reliability": known.get("reliability", np.nan),
                 "drift": drift.get(str(site), np.nan),
@@ -205,6 +214,14 @@ def _drift(history: History) -> dict[str, float]:
 def _is_natural(history: History, stimulus_id: str) -> bool:
     own = history.plan[history.plan["stimulus_id"] == stimulus_id]
     return bool((own["role"].isin(["natural", "explore"]) & own["goal"].isna()).any())
+
+
+def _kept(part: pd.DataFrame, made: Collection[str]) -> dict[str, float]:
+    known = part[part["stimulus_id"].isin(made)].dropna(subset=["expected", "sd", "measured"])
+    if not len(known) or not known["measured"].mean() > 0:
+        return {"promise": np.nan, "covered": np.nan}
+    inside = (known["measured"] - known["expected"]).abs() <= REACH * known["sd"]
+    return {"promise": known["expected"].mean() / known["measured"].mean(), "covered": inside.mean()}
 
 
 def _r(part: pd.DataFrame) -> float:

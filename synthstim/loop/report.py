@@ -62,10 +62,12 @@ def summary(generation: Generation) -> dict[str, float]:
     """Medians over sites, and over the goals that raise a response: NaN where there is none.
 
     Returns:
-        ``score``, ``reliability``, ``r_predicted``, ``drift``, ``gain``, ``gained`` (share of sites with q below ``FDR``).
+        ``score``, ``reliability``, ``r_predicted``, ``promise``, ``covered``, ``drift``, ``gain``, ``gained`` (share of sites with q below ``FDR``).
     """
     sites, gains = generation.table("sites.tsv"), generation.table("gains.tsv")
-    out = {name: _median(sites, name) for name in ("score", "reliability", "r_predicted", "drift")}
+    out = {
+        name: _median(sites, name) for name in ("score", "reliability", "r_predicted", "promise", "covered", "drift")
+    }
     out["gain"], out["gained"] = _median(gains, "gain"), float("nan")
     if len(gains) and gains["q"].notna().any():
         out["gained"] = float((gains["q"].dropna() < FDR).mean())
