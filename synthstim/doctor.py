@@ -18,6 +18,7 @@ from synthstim.kinds import CONSTRAINTS, CONTROLS, MODELS, PARAMETRISATIONS, POL
 
 # What each extra of the package is for.
 EXTRAS = {
+    "cluster": "make --workers and --cluster: Dask, SLURM",
     "evolve": "synthstim evolve: images from responses alone",
     "lsl": "markers and trials over Lab Streaming Layer",
     "networks": "fits over three networks (efficientnet-lite1 and -lite2)",

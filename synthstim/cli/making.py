@@ -53,6 +53,20 @@ def make(
     device: Device = None,
     budget: Annotated[Optional[int], typer.Option(min=1, help="Cap on the evaluations of each stimulus")] = None,  # noqa: UP045
     at_once: Annotated[Optional[int], typer.Option(min=1, help="Stimuli in a batch")] = None,  # noqa: UP045
+    workers: Annotated[
+        Optional[int],  # noqa: UP045 - typer on 3.10
+        typer.Option(min=1, help="Processes that share the work; with --cluster slurm.yaml, SLURM jobs"),
+    ] = None,
+    cluster: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option(metavar="ADDRESS", help="Where they are: a Dask scheduler, tcp://HOST:PORT, or a slurm.yaml"),
+    ] = None,
+    shard: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option(
+            metavar="PART/PARTS", help="Make this part of the stimuli alone, such as 3/64; then synthstim join"
+        ),
+    ] = None,
     strict: Annotated[bool, typer.Option("--strict", help="Exit with 1 if a stimulus is marked failed")] = False,
     quiet: Quiet = False,
     log: Annotated[Optional[Path], typer.Option(help="Write the progress to this file, a line each")] = None,  # noqa: UP045
@@ -72,6 +86,9 @@ def make(
             budget=budget,
             at_once=at_once,
             resume=resume,
+            shard=shard,
+            workers=workers,
+            cluster=cluster,
             allow_code=allow_code,
             allow_download=allow_download,
             watch=display.making,

@@ -9,7 +9,8 @@ if TYPE_CHECKING:
     from synthstim.production.observer import observer_of_set, open_second, pool_of_set
     from synthstim.production.one_call import Synthesised, control, metamer
     from synthstim.production.phases import Phase
-    from synthstim.production.run import MakeProgress, make
+    from synthstim.production.run import make
+    from synthstim.production.tracker import MakeProgress
 
 __all__ = ["MakeProgress", "Phase", "Synthesised", "control", "expected_gains", "make", "metamer", "observer_of_set", "open_second",
            "pool_of_set"]  # fmt: skip
@@ -21,6 +22,7 @@ __getattr__, _ = lazily(
         "observer": ("observer_of_set", "open_second", "pool_of_set"),
         "one_call": ("Synthesised", "control", "metamer"),
         "phases": ("Phase",),
-        "run": ("MakeProgress", "make"),
+        "run": ("make",),
+        "tracker": ("MakeProgress",),
     },
 )

@@ -31,6 +31,8 @@ def fingerprint_of(
     jobs: list[Job],
     budget: int | None,
     parametrisation: Parametrisation | None = None,
+    *,
+    shard: str | None = None,
 ) -> Fingerprint:
     """Checksums of all that decides what a run makes, by what people call it."""
     observer = measurer.observer
@@ -48,6 +50,8 @@ def fingerprint_of(
     }
     if parametrisation is not None:
         facts["parametrisation"] = [type(parametrisation).__qualname__, list(parametrisation.latent_shape)]
+    if shard is not None:
+        facts["shard (--shard)"] = shard
     return {name: hashlib.sha256(json.dumps(value).encode()).hexdigest() for name, value in facts.items()}
 
 

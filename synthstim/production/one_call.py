@@ -18,7 +18,8 @@ from synthstim.encoding import SITES, Fit
 from synthstim.errors import InputError
 from synthstim.models import Observer, Unit
 from synthstim.observers import as_observer
-from synthstim.production.run import Watch, make
+from synthstim.production.run import make
+from synthstim.production.tracker import Watch
 from synthstim.recipe import Recipe
 from synthstim.stimulus_set import StimulusSet
 

@@ -51,6 +51,13 @@ class Made:
     seconds: float = 0.0
     latents: Tensor | None = None
 
+    def packed(self) -> bytes:
+        """All of it as a safetensors file."""
+        tensors = {name: value for name, value in vars(self).items() if isinstance(value, Tensor)}
+        facts = {name: value for name, value in vars(self).items() if name not in tensors}
+        whole = {name: value.contiguous() for name, value in tensors.items()}
+        return safetensors.torch.save(whole, metadata={"facts": json.dumps(facts)})
+
 
 class WorkDirectory:
     """Results of finished phases and checkpoints of the running one; one process at a time, which holds it as a context.
@@ -119,11 +126,10 @@ class WorkDirectory:
 
     def save_made(self, job: int, made: Made) -> None:
         """Keep what a job's finished phases made; the running phase's checkpoint is then of no use."""
-        tensors = {name: value for name, value in vars(made).items() if isinstance(value, Tensor)}
-        facts = {name: value for name, value in vars(made).items() if name not in tensors}
-        data = safetensors.torch.save(
-            {name: value.contiguous() for name, value in tensors.items()}, metadata={"facts": json.dumps(facts)}
-        )
+        self.save_packed(job, made.packed())
+
+    def save_packed(self, job: int, data: bytes) -> None:
+        """The same of what another process has packed."""
         write_whole(self._made(job), data)
         for path in self.path.glob(f"job-{job:04d}-running-*"):
             path.unlink()
