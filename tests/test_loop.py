@@ -653,7 +653,9 @@ def test_every_generation_gains_over_the_best_natural_images(tmp_path: Path) -> 
 
 
 def test_the_command_line_goes_once_round(synthstim, tmp_path: Path) -> None:
-    out = synthstim("loop", "init", "s", "--size", 64, "--layers", "blocks.1", "--count", 60, cwd=tmp_path, status=0)
+    out = synthstim(
+        "loop", "init", "s", "--size", 64, "--layers", "blocks.1", "--count", 60, "--probes", 3, cwd=tmp_path, status=0
+    )
     assert "show s/generation-000/experiment, then: synthstim loop deliver s FILES" in out
     session = LoopSession.read(tmp_path / "s")
     assert [goal.goal for goal in session.settings.goals] == ["drive", "one_hot"]

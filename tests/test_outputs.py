@@ -29,7 +29,7 @@ COMMANDS = {
     "split": "split tone.wav --out OUT",
     "evolve init": "evolve init OUT --site a --size 64",
     "serve": "serve set --out OUT",
-    "loop init": "loop init OUT --layers blocks.1",
+    "loop init": "loop init OUT --layers blocks.1 --probes 0",
     "demo": "demo image --out OUT",
 }
 
