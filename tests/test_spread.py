@@ -96,6 +96,8 @@ def test_what_workers_cannot_do_is_said_before(tmp_path, monkeypatch):
         make(read_recipe(path), tmp_path / "set", cluster="tcp://127.0.0.1:9")
     with pytest.raises(InputError, match="nothing"):
         make(read_recipe(path), tmp_path / "other", cluster=str(tmp_path / "nothing.yaml"))
+    # Nothing is left behind.
+    assert {found.name for found in tmp_path.iterdir()} == {"cat.png", "recipe.yaml"}
 
 
 def test_a_worker_of_another_version_says_so(tmp_path):

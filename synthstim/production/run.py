@@ -103,13 +103,13 @@ def make(
         with WorkDirectory(out, resume=resume) as work:
             measurer, jobs = opened()
             fingerprint = fingerprint_of(recipe, measurer, jobs, budget, parametrisation, shard=shard)
-            work.begin(fingerprint)
             if workers or cluster:
                 from synthstim.production.spread import Order, run_spread
 
                 order = Order.of(recipe, fingerprint, device, budget, at_once, shard, allow_code, allow_download)
                 results = run_spread(order, jobs, measurer, work, Tracker(jobs, watch), workers, cluster)
             else:
+                work.begin(fingerprint)
                 results = _run_jobs(jobs, measurer, work, Tracker(jobs, watch))
             _finish(out, recipe, measurer, jobs, results, fingerprint, work, watch)
     except OSError as error:

@@ -72,17 +72,25 @@ def run_spread(
         InputError: Dask is not installed, the cluster cannot be reached or was lost, or a worker cannot do what is asked.
     """
     shape = measurer.observer.input.shape
+    with _client(workers, cluster, most=len(jobs)) as client:
+        # Not before there are workers: a mistyped address leaves nothing behind.
+        work.begin(dict(order.fingerprint))
+        _run_left(client, _for(order, workers, cluster), jobs, shape, work, tracker)
+    results = [work.load_made(number, len(job.items), shape) for number, job in enumerate(jobs)]
+    return [kept(made, job) for made, job in zip(results, jobs, strict=True) if made is not None]
+
+
+def _run_left(
+    client: Any, order: Order, jobs: list[Job], shape: tuple[int, ...], work: WorkDirectory, tracker: Tracker
+) -> None:
+    """Run the jobs of which the work directory does not have everything, and put what comes there."""
     before = {number: work.load_made(number, len(job.items), shape) for number, job in enumerate(jobs)}
     done = {number for number, made in before.items() if made is not None and made.phases == len(jobs[number].phases)}
     for number in done:
         tracker.finish(jobs[number])
-    if left := [number for number in range(len(jobs)) if number not in done]:
-        with _client(workers, cluster, most=len(left)) as client:
-            for number, data in _results(client, _for(order, workers, cluster), left):
-                work.save_packed(number, data)
-                tracker.finish(jobs[number])
-    results = [work.load_made(number, len(job.items), shape) for number, job in enumerate(jobs)]
-    return [kept(made, job) for made, job in zip(results, jobs, strict=True) if made is not None]
+    for number, data in _results(client, order, [number for number in range(len(jobs)) if number not in done]):
+        work.save_packed(number, data)
+        tracker.finish(jobs[number])
 
 
 def run_order(order: Order, number: int) -> tuple[str, bytes]:
