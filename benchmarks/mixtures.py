@@ -6,8 +6,8 @@ import time
 import torch
 
 from synthstim.constraints import Mixture
-from synthstim.models import Unit, load_model
 from synthstim.modalities.odour import OdourInput
+from synthstim.models import Unit, load_model
 from synthstim.objectives import drive
 from synthstim.optimise import Adam, Exchange, Optimiser, Stopping, Synthesiser
 from synthstim.parametrise import Concentrations
