@@ -12,7 +12,6 @@ from experiment_fixture import RIG, write_rig
 from synthstim.errors import InputError
 from synthstim.experiment import DEFAULT_RIG, read_rig
 from synthstim.experiment.placement import Box, place, position
-from synthstim.experiment.protocol import protocols_folder
 
 MONITOR = "monitor: {width_cm: 30, distance_cm: 57, width_px: 480, height_px: 360, refresh_hz: 60}\n"
 NOWHERE = {"x_deg": None, "y_deg": None, "eccentricity_deg": None, "polar_angle_deg": None}
@@ -145,7 +144,8 @@ def test_boxes_overlap_where_they_share_a_pixel() -> None:
 
 
 def test_the_rig_in_the_readme_is_one(tmp_path: Path) -> None:
-    text = (protocols_folder() / "README.md").read_text(encoding="utf-8")
+    page = Path(__file__).parents[1] / "docs" / "protocols" / "writing.md"
+    text = page.read_text(encoding="utf-8")
     start = text.index("    monitor:")
     rig = read_rig(write_rig(tmp_path, textwrap.dedent(text[start : text.index("\nOnly ", start)])))
     assert rig.markers.kind == "serial"
