@@ -12,6 +12,7 @@ from synthstim.errors import InputError
 from synthstim.files import sha256_of
 from synthstim.modalities.odour import MODALITY, OdourInput, write_odour
 from synthstim.models import load_model
+from synthstim.production import make
 from synthstim.stimulus_set import StimulusSet, adopt
 from synthstim.verify import check_set, natural_pool
 
@@ -131,3 +132,22 @@ def test_the_pool_is_every_odorant_alone():
     assert pool.names == observer.input.odorants
     assert [pool.recognise(pool.stimulus(number)) for number in (0, 109)] == [{0}, {109}]
     assert pool.recognise(np.ones(110, np.float32)) == set()
+
+
+@pytest.mark.parametrize(("absent", "passed"), [((), False), (("ethyl acetate", "1-hexanol"), True)])
+def test_a_reference_is_no_metamer_of_itself(tmp_path, absent, passed):
+    reference = written(tmp_path, "ethyl acetate\t1-hexanol\n0.1\t0.1\n")
+    entry = {
+        "name": "same", "kind": "metamer", "reference": str(reference), "layers": ["kc"], "evaluations": 12_000,
+        "constraints": {"most_odorants": 2, "absent_odorants": list(absent)},
+    }  # fmt: skip
+    made = make({"observer": "fly-antenna", "criteria": {"null_percentile": 50}, "stimuli": [entry]}, tmp_path / "set")
+    (row,) = made.table.to_dict("records")
+    assert (row["status"] == "passed") == passed
+    assert passed or row["reason"] == "it is the reference itself"
+    assert row["odorants"] <= 2
+    values = made.stimulus(row["file"])
+    levels = {0.0, *load_model("fly-antenna").input.concentrations.astype(np.float32).tolist()}
+    assert set(values.tolist()) <= levels
+    again = load_model("fly-antenna")
+    assert not check_set(made, again, pool=natural_pool(again)).problems

@@ -134,6 +134,7 @@ class Modality:
         resizes: whether an observer takes stimuli of any size, resized to what its network was trained at.
         looped: whether closed loops present it.
         weighs_statistics: whether a search for a texture's statistics goes by their ``noise_weights``.
+        recovers: whether a search may come upon the reference itself, which is then no metamer of it.
         drawings: in which the report can draw it, the usual one first.
         home: the package that holds the parts; "" for none.
     """
@@ -167,6 +168,7 @@ class Modality:
     resamplers: tuple[str, ...] = ()
     resizes: bool = False
     looped: bool = False
+    recovers: bool = False
     weighs_statistics: bool = False
     drawings: tuple[str, ...] = ()
     home: str = ""

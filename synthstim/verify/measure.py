@@ -63,7 +63,7 @@ class Measurer:
         leave_out = self.pool.recognise(reference)
         null = self.null(layers)
         percentiles = [_percentile(null.values(measure, leave_out), measured[measure]) for measure in MEASURES]
-        measured["itself"] = np.array_equal(stimulus, reference)
+        measured["itself"] = modality.recovers and np.array_equal(stimulus, reference)
         return measured | {"null_percentile": min(percentiles)} | modality.between(stimulus, reference)
 
     def controller(self, stimulus: Stimulus, aim: Aim) -> Measured:

@@ -46,6 +46,8 @@ class OdourModality(Modality):
         "odorants": ("count", "Odorants that the mixture has, of the saved file", "count"),
         "total_concentration": ("number", "Sum of the concentrations, of the saved file", "share of the stock"),
     }
+    # Among few odorants and dilutions the exact mixture is easily found.
+    recovers = True
     tolerances = {"odorants": 0, "total_concentration": 1e-6}  # noqa: RUF012 - never changed
     home = "synthstim.modalities.odour"
 
