@@ -138,7 +138,7 @@ def test_the_pool_is_every_odorant_alone():
 def test_a_reference_is_no_metamer_of_itself(tmp_path, absent, passed):
     reference = written(tmp_path, "ethyl acetate\t1-hexanol\n0.1\t0.1\n")
     entry = {
-        "name": "same", "kind": "metamer", "reference": str(reference), "layers": ["kc"], "evaluations": 12_000,
+        "name": "same", "kind": "metamer", "reference": str(reference), "layers": ["kc"], "evaluations": 6000, "start": str(reference),
         "constraints": {"most_odorants": 2, "absent_odorants": list(absent)},
     }  # fmt: skip
     made = make({"observer": "fly-antenna", "criteria": {"null_percentile": 50}, "stimuli": [entry]}, tmp_path / "set")
