@@ -29,6 +29,7 @@ GROUPS: dict[str, dict[str, tuple[str, ...]]] = {
         "recipe": ("Recipe", "read_recipe"),
         "production": ("make",),
         "stimulus_set": ("SetWriter", "StimulusSet", "adopt", "join_sets"),
+        "distortions": ("eigendistortions", "make_distorted"),
         "verify": ("check_joined", "check_set", "natural_pool"),
         "report": ("write_report",),
         "modalities.image": ("read_image",),

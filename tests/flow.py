@@ -58,6 +58,7 @@ ROOMS: list[dict[str, str]] = [
         "modalities.odour.natural": "odorants to compare with",
     },
     {"controls": "what controllers are compared with: natural images, noise, Gabors, other sites' images"},
+    {"distortions": "directions of change that an observer notices most and least"},
     {"production": "recipe -> jobs -> phases -> set"},
     {
         "modalities.image.synthesis": "the phases of an image",

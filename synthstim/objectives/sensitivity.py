@@ -13,16 +13,17 @@ DRAWS = 8
 # Root mean square of the noise, in the units of stimuli: small, and well above the rounding of single precision.
 NOISE = 1e-3
 # The least sensitivity that counts, as a share of the greatest.
-FLOOR = 1e-3
+FLOOR = 1e-4
+POWER, LAYER_POWER = 0.7, 0.25
 
 
 def noise_weights(observer: Observer, references: Tensor, layers: Sequence[str]) -> list[Tensor]:
-    """One over the square root of the root mean square change of each value, for a layer each.
+    """What each value of the layers counts for: the less, the farther white noise at a stimulus moves it.
 
     The squared error of values so different as kurtoses and correlations has a valley as many times longer than wide as
-    their gradients differ in length. Divided by the square root of those lengths, which white noise measures without a
-    backward pass (Hutchinson 1989), it is that many times rounder, and errors stay near the values' own units. Layers of
-    small values, such as one variance, are raised likewise, by the square root of their length.
+    their gradients differ in length. White noise measures those lengths without a backward pass (Hutchinson 1989), and
+    values divided by a power of them are matched at about the same pace. Layers of small values, such as one variance,
+    are raised by a power of their length. The powers are those that served best on brick and grass (benchmarks/texture.py).
 
     Args:
         observer: whose layers.
@@ -44,10 +45,9 @@ def noise_weights(observer: Observer, references: Tensor, layers: Sequence[str])
         sensitivities = [square.sqrt() for square in squares]
         most = torch.stack([each.flatten(1).amax(1) for each in sensitivities]).amax(0)
         least = FLOOR * most.clamp_min(torch.finfo(references.dtype).tiny)
-        weights = [each.maximum(least.view(-1, *[1] * (each.ndim - 1))).rsqrt() for each in sensitivities]
+        weights = [each.maximum(least.view(-1, *[1] * (each.ndim - 1))).pow(-POWER) for each in sensitivities]
         lengths = [(each * resting[layer]).flatten(1).norm(dim=1) for each, layer in zip(weights, layers, strict=True)]
         longest = torch.stack(lengths).amax(0)
-        raised = [
-            length.maximum(FLOOR**2 * longest).clamp_min(torch.finfo(longest.dtype).tiny).rsqrt() for length in lengths
-        ]
+        tiny = torch.finfo(longest.dtype).tiny
+        raised = [length.maximum(FLOOR**2 * longest).clamp_min(tiny).pow(-LAYER_POWER) for length in lengths]
         return [each * factor.view(-1, *[1] * (each.ndim - 1)) for each, factor in zip(weights, raised, strict=True)]

@@ -46,6 +46,9 @@ COLUMNS: dict[str, Column] = {
         "Share of the metamer, or of the second stimulus, in a mixture with the reference: 0 is the reference; by scale: dB, how"
         " much its amplitude exceeds the reference's, in dB",
     ),
+    "amplitude": Column(
+        "number", "Root mean square change of the reference along a direction of change", "display values"
+    ),
     "copy": Column("count", "Number of this copy, from 0"),
     "seed": Column("count", "Seed of the item's own random generator"),
     "start": Column("text", "What synthesis started from"),
