@@ -108,7 +108,7 @@ def _presenting() -> Iterator[Examined]:
     speakers = find_speakers()
     heard = ", ".join(f"{one.name} ({one.rate_hz} Hz)" for one in speakers[:3])
     yield Examined(
-        "sound", True if speakers else None, heard or "no device that plays: sounds are rehearsed on a virtual one"
+        "speakers", True if speakers else None, heard or "no device that plays: sounds are rehearsed on a virtual one"
     )
     if sys.platform.startswith("linux"):
         needed = {"Xvfb": not has_display(), "pulseaudio": not speakers}

@@ -52,7 +52,7 @@ RECIPES = {
     "truncated image": (HEAD + METAMER.replace("cat.png", "half.png") + "}", "cannot be read as an image"),
     "100,000 x 100,000 pixels declared": (HEAD + METAMER.replace("cat.png", "bomb.png") + "}", "10000000000 pixels"),
     "unknown layer": (HEAD + METAMER.replace("blocks.0", "block.0") + "}", "did you mean 'blocks.0'"),
-    "unknown observer": (HEAD.replace("lite0", "lite9") + METAMER + "}", "did you mean 'efficientnet-lite0'"),
+    "unknown observer": (HEAD.replace("lite0", "lite9") + METAMER + "}", "did you mean 'efficientnet-lite"),
     "channel out of range": (HEAD + DRIVE.replace("42", "4200") + "}", "0 to 111"),
     "position out of range": (HEAD + DRIVE.replace("42", "42, position: [9, 9]") + "}", "outside blocks.4"),
     "impossible contrast": (

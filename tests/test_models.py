@@ -443,7 +443,7 @@ def test_a_weights_file_for_a_network_by_name(tmp_path):
 @pytest.mark.parametrize(
     ("name", "reason"),
     [
-        ("efficientnet-lite", "did you mean 'efficientnet-lite0'"),
+        ("efficientnet-lite", "did you mean .*'efficientnet-lite0'"),
         ("timm:swin_t", "no model is called 'timm:swin_t'"),
         ("keras:resnet18", "names the library 'keras': choose torchvision, timm or whisper"),
     ],

@@ -67,7 +67,7 @@ def make_distorted(
         InputError: an amplitude takes the image out of the display's range; what ``eigendistortions`` raises.
     """
     modality = observer.input.modality
-    if modality.name != "image":
+    if modality.presents != "shows":
         raise InputError(f"{observer.name} {modality.is_given}; expected an observer of images", code="mismatch")
     if not amplitudes:
         raise InputError("no amplitude given; expected one or more", code="too-few")

@@ -31,7 +31,7 @@ def adopt(folder: str | Path, out: str | Path, *, kind: str = "natural") -> tupl
         The set, and the names of the files of the folder that were left out because they are neither.
 
     Raises:
-        InputError: the folder holds no image and no sound, holds both, one cannot be read, or sounds differ in their
+        InputError: the folder holds no stimulus of any modality, or of several, one cannot be read, or sounds differ in their
             rate; nothing is written then.
 
     Example:
@@ -67,8 +67,8 @@ def _of_one_modality(folder: Path, files: list[Path]) -> tuple[Modality, list[Pa
     if not found:
         known = [modality for _, modality in MODALITIES.usable()]
         wanted = ", ".join(suffix for modality in known for suffix in modality.suffixes)
-        names = " and ".join(f"no {modality.name}" for modality in known)
-        raise InputError(f"{folder} holds {names}; expected {wanted} files")
+        *others, last = (modality.name for modality in known)
+        raise InputError(f"{folder} holds no {', '.join(others)} or {last}; expected {wanted} files")
     if len(found) > 1:
         names = " and ".join(paths[0].name for paths in found.values())
         raise InputError(

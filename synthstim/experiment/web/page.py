@@ -14,12 +14,12 @@ from synthstim.experiment.protocol import Protocol
 from synthstim.experiment.runtime.plan import RIGHT, read_plan
 from synthstim.experiment.web.jspsych import VERSION, jspsych_files
 from synthstim.files import as_json
+from synthstim.modalities import MODALITIES
 
 FOLDER, PLANS = "web", "plans"
 _STATIC = Path(__file__).parent / "static"
 # What a page cannot do, and what it stands for there.
 _LAB_ONLY = {
-    "odour": "presents odours",
     "look": "watches the gaze",
     "hold": "watches the gaze",
     "reward": "gives rewards",
@@ -33,6 +33,8 @@ def require_for_web(protocol: Protocol) -> None:
             f"{protocol.name} is not made of trials with slots; expected such a protocol for the web",
             "choose one, such as oddity",
         )
+    if MODALITIES[protocol.modality].presents not in ("shows", "plays"):
+        raise InputError(f"{protocol.name} presents {protocol.stimuli}, which pages do not", "run it in the laboratory")
     if protocol.adaptive:
         raise InputError(
             f"{protocol.name} is adaptive, which pages are not",
