@@ -30,8 +30,8 @@ from synthstim.experiment.running import virtual_sound
 from synthstim.experiment.running.idle_limit import load, processors
 from synthstim.experiment.running.virtual_display import virtual_display
 from synthstim.experiment.runtime.plan import read_plan
+from synthstim.experiment.runtime.sound_session import SoundSession
 from synthstim.experiment.runtime.tables import read_table
-from synthstim.experiment.runtime.trial_session import TrialSession
 from synthstim.experiment.runtime.trials import TrialLog, trial_columns
 
 LISTENER = Path(__file__).with_name("experiment_listener.py")
@@ -332,10 +332,10 @@ def test_wrong_participants_stop_at_once(
     settings = json.loads((folder / "settings.json").read_text(encoding="utf-8"))
     (folder / "settings.json").write_text(json.dumps(settings | {"participant": participant}), encoding="utf-8")
     with pytest.raises(SystemExit, match=said):
-        TrialSession(folder)
+        SoundSession(folder)
     monkeypatch.setenv("SYNTHSTIM_PARTICIPANT", str(participant))
     with pytest.raises(SystemExit, match=said):
-        TrialSession(folder)
+        SoundSession(folder)
 
 
 def test_a_changed_sound_stops_at_once(untouched: Path, tmp_path: Path) -> None:
@@ -343,7 +343,7 @@ def test_a_changed_sound_stops_at_once(untouched: Path, tmp_path: Path) -> None:
     with open(folder / "stimuli" / "ref_garden.wav", "ab") as stream:
         stream.write(b"x")
     with pytest.raises(SystemExit, match=r"stimuli/ref_garden\.wav has changed since the export"):
-        TrialSession(folder)
+        SoundSession(folder)
 
 
 def test_what_a_rehearsal_lacks_is_told(untouched: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -24,9 +24,9 @@ from test_protocols import RIG, make_sets
 
 from synthstim.experiment import export_experiment
 from synthstim.experiment.running.virtual_display import virtual_display
+from synthstim.experiment.runtime.image_session import ImageSession
 from synthstim.experiment.runtime.participants import Participants
 from synthstim.experiment.runtime.tables import read_table
-from synthstim.experiment.runtime.trial_session import TrialSession
 
 HERE, LISTENER = Path(__file__).parent, "experiment_listener.py"
 QUICK = {"participants": 2, "practice_trials": 1, "repeats": 3, "lead_ms": 50, "on_ms": 50, "gap_ms": 50}
@@ -172,7 +172,7 @@ def test_what_was_altered_stops_with_a_sentence(
 
 def begin(folder: Path) -> None:
     """As a run begins: the folder is read, then the participant is known, before the first page."""
-    session = TrialSession(folder)
+    session = ImageSession(folder)
     session.text("question")
     session._experiment = SimpleNamespace(extraInfo={})
     session._take_participant(1)

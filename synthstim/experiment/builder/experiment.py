@@ -20,10 +20,10 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from runtime.{module} import {session}
 session = {session}(os.path.dirname(os.path.abspath(__file__)))
 """
-# The session by how presentations are planned.
-_SESSIONS = {"randomised_blocks": ("viewing", "Viewing")}
-_OF_TRIALS = "trial_session", "TrialSession"
-_OF_ODOURS = "odour_session", "OdourSession"
+# The session of presentations in blocks; of trials, by what is presented.
+_OF_BLOCKS = "viewing", "Viewing"
+_OF_TRIALS = {"images": ("image_session", "ImageSession"), "odours": ("odour_session", "OdourSession")}
+_OF_SOUNDS = "sound_session", "SoundSession"
 _BEGIN = """\
 session.begin(win, thisExp, expInfo)
 runAtExit.append(session.finish)
@@ -53,14 +53,15 @@ def build_experiment(protocol: Protocol, setup: Setup, *, background: int, block
 
         experiment = builder.Experiment()
         _set_up(experiment, protocol, setup, background)
-        module, session = _SESSIONS.get(protocol.plan, _OF_ODOURS if protocol.stimuli == "odours" else _OF_TRIALS)
+        of_blocks = protocol.plan == "randomised_blocks"
+        module, session = _OF_BLOCKS if of_blocks else _OF_TRIALS.get(protocol.stimuli, _OF_SOUNDS)
         before = _BEFORE.format(module=module, session=session)
         first, last = trial_edges(protocol.flow, setup)
         for slot in protocol.slots:
             claim_name(experiment, slot)
         for number, name in enumerate(used_routines(protocol.flow, setup)):
-            begins = "session.trial(part_number, trial_number)\n" if name in first and session != "Viewing" else ""
-            ends = "session.end_trial()\n" if name in last and session != "Viewing" else ""
+            begins = "session.trial(part_number, trial_number)\n" if name in first and not of_blocks else ""
+            ends = "session.end_trial()\n" if name in last and not of_blocks else ""
             adaptive = (protocol.adaptive or protocol.aborts) and name in used_routines(
                 protocol.flow, setup, "main_trials"
             )

@@ -8,11 +8,11 @@ from typing import Any
 from .flows import flow_problem
 from .olfactometer import Presenter
 from .simulate import simulated
+from .sound_session import SoundSession
 from .stop import stopped
-from .trial_session import TrialSession
 
 
-class OdourSession(TrialSession):
+class OdourSession(SoundSession):
     """A session of one participant, who is given odours.
 
     The olfactometer stands where the speaker does: it is loaded, due, started at a flip, over.
@@ -25,15 +25,15 @@ class OdourSession(TrialSession):
                 raise stopped(f"{stimulus['stimulus_id']}: {said}: export again")
         return {}, []
 
-    def _presents(self, stem: str) -> tuple[Any, dict[str, Any]]:
+    def _presenter(self, stem: str) -> tuple[Any, dict[str, Any]]:
         settings = self.settings["olfactometer"]
         table = Path(f"{stem}_olfactometer.tsv")
         opens = not simulated()
         presenter = Presenter(settings, self._by_file, table, _now, opens=opens)
         return presenter, {"olfactometer": settings["kind"] if opens else "simulated"}
 
-    def _close(self) -> dict[str, Any]:
-        facts = super()._close()
+    def _close_presenting(self) -> dict[str, Any]:
+        facts = super()._close_presenting()
         self._hearing.close()
         return facts
 

@@ -27,7 +27,7 @@ class Session:
     """Verifies the stimuli, checks the display, sends the markers and keeps the record of the run.
 
     Made before a window opens, so that a damaged folder stops before anything is shown. ``viewing.Viewing`` shows
-    images, ``listening.Listening`` plays sounds; they fill in the methods that do nothing here.
+    blocks of images, ``trial_session.TrialSession`` goes through trials; they fill in the methods that do nothing here.
     """
 
     def __init__(self, directory: str | Path) -> None:

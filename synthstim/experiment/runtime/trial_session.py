@@ -1,9 +1,8 @@
-"""Experiments made of trials: what stands in the slots of each is shown or heard, asked about, and written down."""
+"""Experiments made of trials: what stands in the slots of each is presented, asked about, and written down."""
 
 from __future__ import annotations
 
 import re
-import time
 from pathlib import Path
 from typing import Any
 
@@ -12,24 +11,16 @@ from .checksums import sha256_of
 from .course import Course
 from .current_trial import CurrentTrial
 from .gaze import LOOKS_AWAY, Gaze
-from .hearing import Hearing
-from .marker_bytes import onset_code
 from .pages import Figures, figures_of_page, pages_of
 from .participants import Participants
 from .plan import MISSING, PARTS, RIGHT
 from .questions import Questions
 from .session import Session
-from .showing import Showing
-from .simulate import simulated
-from .speaker import checked_device
 from .trials import trial_columns
-
-# How long a simulated participant listens to the noise that sets the volume.
-_NOISE_HEARD_S = 1.0
 
 
 class TrialSession(Session):
-    """A session of one participant, whose trials follow the plan.
+    """A session of one participant, whose trials follow the plan; what presents the stimuli is added by those for images and others.
 
     Attributes:
         participant: the number; None until it is known.
@@ -47,20 +38,9 @@ class TrialSession(Session):
         self._participants = Participants(self.directory, self.manifest)
         self._given = self._participants.given(self.settings)
         self.asking = Questions(self.manifest, self._participants, self._take)
-        if self._shows:
-            self._showing = Showing(self.directory, self.stimuli, self.manifest["places"], self.settings)
-        self._device, self._sound_problems = ({}, []) if self._shows else self._checked_device()
         self._course: Course | None = None
         self._trial: CurrentTrial | None = None
-        self._resumed, self._page, self._missed_before = "", 0, 0
-
-    def _checked_device(self) -> tuple[dict[str, Any], list[str]]:
-        """What presents stimuli that are not shown, and what is wrong with it; nothing is opened yet."""
-        return checked_device(self.directory, self.manifest, self.settings)
-
-    @property
-    def _shows(self) -> bool:
-        return bool(self.manifest["modality"] == "image")
+        self._resumed, self._page = "", 0
 
     @property
     def skips(self) -> bool:
@@ -97,19 +77,6 @@ class TrialSession(Session):
         """How many pages the list of words fills."""
         return pages_of(self.manifest)
 
-    def image(self, cell: str) -> Any:
-        """The decoded image that a slot's cell of the plan names."""
-        return self._showing.image(self._file(cell))
-
-    def size(self, cell: str) -> tuple[int, int]:
-        """Its width and height: one image pixel is one screen pixel."""
-        stimulus = self._by_file[self._file(cell)]
-        return stimulus["width_px"], stimulus["height_px"]
-
-    def place(self, piece: str, cell: str) -> tuple[float, float]:
-        """Where a piece shows it, on whole pixels."""
-        return self._showing.place(piece, self.size(cell))
-
     # What code components call.
 
     def trial(self, part: int, trial: int) -> None:
@@ -118,42 +85,7 @@ class TrialSession(Session):
         current = course.begin(PARTS[int(part)], int(trial))
         if self._gaze is not None:
             self._gaze.imagine(course.attempts(current) == 0 and int(trial) % LOOKS_AWAY == LOOKS_AWAY - 1)
-        if self._shows:
-            self._showing.begin()
-            self._missed_before = self._showing.missed
         self._trial = self.asking.trial = current
-
-    def present(self, piece: str, slot: str, cell: str, frames: int) -> None:
-        """Name the image that a piece of the coming routine shows."""
-        if self._trial is not None and not self.skips:
-            self._begin()
-            self._showing.present(piece, slot, self._of_slot(self._trial, slot, cell), self._trial.planned, frames)
-
-    def load(self, slot: str, cell: str) -> None:
-        """Take the sound of a slot into memory."""
-        if self._trial is not None and not self.skips:
-            self._sounding = slot
-            self._hearing.load(self._of_slot(self._trial, slot, cell)["file"])
-
-    def load_fixed(self, name: str) -> None:
-        """Take a sound that belongs to no trial into memory: ``level``."""
-        self._sounding = ""
-        self._hearing.load(self.manifest["fixed"][name])
-
-    def sounding(self, due: bool) -> bool:
-        """Play the sound at the flip after it is due; whether it is over."""
-        if self._hearing.begins(due) and self._sounding:
-            self._begin()
-        return self._hearing.over
-
-    def repeating(self, due: bool) -> None:
-        """Play the sound at the flip after it is due, and again whenever it is over."""
-        if self.sounding(due):
-            self._hearing.again()
-
-    def silence(self) -> None:
-        """End what sounds still."""
-        self._hearing.silence()
 
     def looks(self, radius_px: float, due: bool, in_time: bool) -> bool:
         """Whether the gaze has come within a radius; a trial that it does not come to in time is aborted."""
@@ -185,20 +117,9 @@ class TrialSession(Session):
         """How often the trials that were aborted come again, at most."""
         return int(self.manifest["settings"].get("rounds", 1))
 
-    def frame(self, **components: Any) -> None:
-        """Note what the coming flip draws; called last in each frame."""
-        if self._shows:
-            self._showing.draws(components.items())
-        super().frame()
-        if simulated() and not self._shows:
-            # A virtual display has no refresh to wait for: the script would take the time that the sound needs.
-            time.sleep(0.015)
-
     def leave(self) -> None:
         """End a routine: turn a page of words, stop after a failed headphone check."""
         self.asking.leave()
-        if self._running and self._shows:
-            self._showing.leave()
         if self._routine == "word_page":
             self._page += 1
         if self._routine == "headphone_result" and not self.headphone_known:
@@ -214,11 +135,7 @@ class TrialSession(Session):
         self.asking.trial = None
         if trial is None or (trial.skips and not trial.aborted):
             return
-        columns = trial.columns(self.manifest)
-        if self._shows:
-            columns["missed_refreshes"] = self._showing.missed - self._missed_before
-        else:
-            columns |= {"played": self._hearing.played, "underflows": self._hearing.underflows}
+        columns = trial.columns(self.manifest) | self._presented()
         self._on_course.answer(trial, columns)
         for name in ("response", "correct", "response_time"):
             self._experiment.addData(name, columns[name])
@@ -229,25 +146,11 @@ class TrialSession(Session):
         self.asking.open(self._window)
         if (tracker := self.settings["eye_tracker"]) is not None:
             self._gaze = Gaze(tracker, self._window)
-        if self._shows:
-            self._showing.open(stem, self._window)
-            facts: dict[str, Any] = {}
-        else:
-            self._heard, self._sounding = 0, ""
-            self._hearing, facts = self._presents(stem)
+        facts = self._open_presenting(stem)
         return facts | (self._take_participant(self._given) if self._given is not None else {})
 
-    def _presents(self, stem: str) -> tuple[Any, dict[str, Any]]:
-        """What presents stimuli that are not shown, and what the record says of it."""
-        hearing = Hearing(self.directory, self._device["index"])
-        # Opens the stream, long before the first sound.
-        hearing.load(self.manifest["fixed"]["level"])
-        return hearing, {"sound_device": self._device, "sound_problems": self._sound_problems}
-
     def _close(self) -> dict[str, Any]:
-        if not self._shows:
-            self._hearing.silence()
-        facts = self._showing.close() if self._shows else self._hearing.facts
+        facts = self._close_presenting()
         if self._gaze is not None:
             self._gaze.close()
         if self._course is None:
@@ -258,22 +161,25 @@ class TrialSession(Session):
 
     def _flip(self, time_s: float, ended: bool) -> None:
         self.asking.flipped(time_s)
-        if self._shows:
-            begun = self._showing.flip(time_s, self._routine, ended, self._marker_due, self._send)
-            slots = self._trial.slots if self._trial is not None else {}
-            for one in begun:
-                slots[one.slot] |= {"onset_frame": one.onset_frame, "onset_s": one.onset_time_s}
-            if not begun:
-                self._marker_due = None
-        elif not ended:
-            self._hear()
 
     def _next_key(self) -> str | None:
         if self.asking.question is not None:
             return self.asking.next_key()
-        # Nobody sets the volume without having heard the noise.
-        unheard = self._routine == "set_level" and not self._hearing.heard_for(_NOISE_HEARD_S)
-        return None if unheard else super()._next_key()
+        return super()._next_key()
+
+    # What presents the stimuli.
+
+    def _open_presenting(self, stem: str) -> dict[str, Any]:
+        """Open it; the facts returned go into the record."""
+        raise NotImplementedError
+
+    def _presented(self) -> dict[str, Any]:
+        """What the table says of how the trial was presented."""
+        raise NotImplementedError
+
+    def _close_presenting(self) -> dict[str, Any]:
+        """Close it; the facts returned go into the record."""
+        raise NotImplementedError
 
     # Inside.
 
@@ -303,21 +209,6 @@ class TrialSession(Session):
     def _begin(self) -> None:
         if self._trial is not None:
             self._on_course.start(self._trial)
-
-    def _hear(self) -> None:
-        if self._hearing.starts():
-            if not self._sounding or self._trial is None:
-                file = self.manifest["fixed"]["level"]
-            else:
-                told = self._trial.slots[self._sounding]
-                told["onset_s"] = self._hearing.onset
-                file = next(one["file"] for one in self.stimuli if one["stimulus_id"] == told[""])
-            code = self._by_file[file]["marker_code"]
-            self._send(onset_code(self.settings["markers"], code, self._heard))
-            self._heard += 1
-        elif self._marker_due is not None:
-            self._send(self._marker_due)
-            self._marker_due = None
 
     def _take(self, stores: str, given: Given) -> None:
         """Keep an answer, or go on with a participant's number."""
