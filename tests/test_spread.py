@@ -102,7 +102,7 @@ def test_what_workers_cannot_do_is_said_before(tmp_path, monkeypatch):
 
 def test_a_worker_of_another_version_says_so(tmp_path):
     order = spread.Order(
-        recipe(tmp_path).read_text("utf-8"), str(tmp_path), (("architecture", "x"),), None, None, 1, None, False, False
+        recipe(tmp_path).read_text("utf-8"), str(tmp_path), (("architecture", "x"),), how=(("at_once", 1),)
     )
     said, made = spread.run_order(order, 0)
     assert "a worker has another" in said

@@ -15,6 +15,7 @@ from torch import nn
 from synthstim.files import sha256_of
 from synthstim.parametrise import Parametrisation
 from synthstim.production.jobs import Job
+from synthstim.production.shards import Shard
 from synthstim.recipe import STARTS, Metamer, Recipe
 from synthstim.recipe.expected import listed
 from synthstim.recipe.fields import files_of
@@ -32,7 +33,7 @@ def fingerprint_of(
     budget: int | None,
     parametrisation: Parametrisation | None = None,
     *,
-    shard: str | None = None,
+    shard: Shard | None = None,
 ) -> Fingerprint:
     """Checksums of all that decides what a run makes, by what people call it."""
     observer = measurer.observer
@@ -51,7 +52,7 @@ def fingerprint_of(
     if parametrisation is not None:
         facts["parametrisation"] = [type(parametrisation).__qualname__, list(parametrisation.latent_shape)]
     if shard is not None:
-        facts["shard (--shard)"] = shard
+        facts["shard (--shard)"] = str(shard)
     return {name: hashlib.sha256(json.dumps(value).encode()).hexdigest() for name, value in facts.items()}
 
 

@@ -18,10 +18,10 @@ from synthstim.verify import Measurer, natural_pool
 def plan(
     recipe: Recipe,
     observer: Observer | Fit | None,
-    device: str | None,
     *,
-    allow_code: bool,
-    allow_download: bool,
+    device: str | None = None,
+    allow_code: bool = False,
+    allow_download: bool = False,
     shard: Shard | None = None,
     **how: Any,
 ) -> tuple[Measurer, list[Job]]:

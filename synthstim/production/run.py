@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -78,39 +77,33 @@ def make(
     if complete is None:
         require_new_folder(out)
     part = None if shard is None else Shard.read(shard)
-    if (workers or cluster) and (observer is not None or parametrisation is not None):
+    spread = bool(workers or cluster)
+    if spread and (observer is not None or parametrisation is not None):
         raise InputError(
             "an observer or a parametrisation of your own given, with workers; expected a recipe that names all",
             "name a function of a module (package.module:function) in the recipe, or leave workers out",
             code="mismatch",
         )
-    opened = partial(
-        plan,
-        recipe,
-        observer,
-        device,
-        allow_code=allow_code,
-        allow_download=allow_download,
-        budget=budget,
-        at_once=at_once,
-        parametrisation=parametrisation,
-        shard=part,
-    )
+    how: dict[str, Any] = {"device": device, "budget": budget, "at_once": at_once, "allow_code": allow_code, "allow_download": allow_download}  # fmt: skip
+
+    def planned() -> tuple[Measurer, list[Job], Fingerprint]:
+        measurer, jobs = plan(recipe, observer, parametrisation=parametrisation, shard=part, **how)
+        return measurer, jobs, fingerprint_of(recipe, measurer, jobs, budget, parametrisation, shard=part)
+
     if complete is not None:
-        measurer, jobs = opened()
-        return _as_asked(complete, fingerprint_of(recipe, measurer, jobs, budget, parametrisation, shard=shard))
+        return _as_asked(complete, planned()[2])
     try:
         with WorkDirectory(out, resume=resume) as work:
-            measurer, jobs = opened()
-            fingerprint = fingerprint_of(recipe, measurer, jobs, budget, parametrisation, shard=shard)
-            if workers or cluster:
+            measurer, jobs, fingerprint = planned()
+            tracker = Tracker(jobs, watch)
+            if spread:
                 from synthstim.production.spread import Order, run_spread
 
-                order = Order.of(recipe, fingerprint, device, budget, at_once, shard, allow_code, allow_download)
-                results = run_spread(order, jobs, measurer, work, Tracker(jobs, watch), workers, cluster)
+                order = Order.of(recipe, fingerprint, part, how)
+                results = run_spread(order, jobs, measurer, work, tracker, workers, cluster)
             else:
                 work.begin(fingerprint)
-                results = _run_jobs(jobs, measurer, work, Tracker(jobs, watch))
+                results = _run_jobs(jobs, measurer, work, tracker)
             _finish(out, recipe, measurer, jobs, results, fingerprint, work, watch)
     except OSError as error:
         raise InputError(

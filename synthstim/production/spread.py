@@ -7,9 +7,9 @@ A job that a lost worker had is begun again by another. Whatever has come is on 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -39,22 +39,14 @@ class Order:
     text: str
     folder: str
     fingerprint: tuple[tuple[str, str], ...]
-    device: str | None
-    budget: int | None
-    at_once: int | None
-    shard: str | None
-    allow_code: bool
-    allow_download: bool
+    shard: Shard | None = None
+    how: tuple[tuple[str, Any], ...] = ()
     threads: int = 0
 
     @classmethod
-    def of(
-        cls, recipe: Recipe, fingerprint: Fingerprint, device: str | None, budget: int | None, at_once: int | None,
-        shard: str | None, allow_code: bool, allow_download: bool,
-    ) -> Order:  # fmt: skip
-        """The order of a recipe."""
-        facts = tuple(sorted(fingerprint.items()))
-        return cls(recipe.text, str(recipe.folder), facts, device, budget, at_once, shard, allow_code, allow_download)
+    def of(cls, recipe: Recipe, fingerprint: Fingerprint, shard: Shard | None, how: Mapping[str, Any]) -> Order:
+        """The order of a recipe, or of a part of it; ``how`` are further arguments of ``plan``."""
+        return cls(recipe.text, str(recipe.folder), tuple(fingerprint.items()), shard, tuple(how.items()))
 
 
 def run_spread(
@@ -75,22 +67,18 @@ def run_spread(
     with _client(workers, cluster, most=len(jobs)) as client:
         # Not before there are workers: a mistyped address leaves nothing behind.
         work.begin(dict(order.fingerprint))
-        _run_left(client, _for(order, workers, cluster), jobs, shape, work, tracker)
-    results = [work.load_made(number, len(job.items), shape) for number, job in enumerate(jobs)]
-    return [kept(made, job) for made, job in zip(results, jobs, strict=True) if made is not None]
-
-
-def _run_left(
-    client: Any, order: Order, jobs: list[Job], shape: tuple[int, ...], work: WorkDirectory, tracker: Tracker
-) -> None:
-    """Run the jobs of which the work directory does not have everything, and put what comes there."""
-    before = {number: work.load_made(number, len(job.items), shape) for number, job in enumerate(jobs)}
-    done = {number for number, made in before.items() if made is not None and made.phases == len(jobs[number].phases)}
-    for number in done:
-        tracker.finish(jobs[number])
-    for number, data in _results(client, order, [number for number in range(len(jobs)) if number not in done]):
-        work.save_packed(number, data)
-        tracker.finish(jobs[number])
+        found = [work.load_made(number, len(job.items), shape) for number, job in enumerate(jobs)]
+        done = {
+            number: made for number, (made, job) in enumerate(zip(found, jobs, strict=True))
+            if made is not None and made.phases == len(job.phases)
+        }  # fmt: skip
+        for number in done:
+            tracker.finish(jobs[number])
+        left = [number for number in range(len(jobs)) if number not in done]
+        for number, data in _results(client, _for(order, workers, cluster), left):
+            done[number] = work.save_packed(number, data)
+            tracker.finish(jobs[number])
+    return [kept(done[number], job) for number, job in enumerate(jobs)]
 
 
 def run_order(order: Order, number: int) -> tuple[str, bytes]:
@@ -109,12 +97,9 @@ def run_order(order: Order, number: int) -> tuple[str, bytes]:
 def _opened(order: Order) -> tuple[Measurer, list[Job]]:
     """The observer and the jobs of an order, once for each process."""
     recipe = Recipe.from_text(order.text, order.folder)
-    shard = None if order.shard is None else Shard.read(order.shard)
-    measurer, jobs = plan(
-        recipe, None, order.device, allow_code=order.allow_code, allow_download=order.allow_download, budget=order.budget,
-        at_once=order.at_once, parametrisation=None, shard=shard,
-    )  # fmt: skip
-    own = fingerprint_of(recipe, measurer, jobs, order.budget, shard=order.shard)
+    how = dict(order.how)
+    measurer, jobs = plan(recipe, None, shard=order.shard, **how)
+    own = fingerprint_of(recipe, measurer, jobs, how.get("budget"), shard=order.shard)
     if other := differences(dict(order.fingerprint), own):
         raise InputError(f"a worker has another {other} than whoever asked", "install the same there", code="mismatch")
     return measurer, jobs
@@ -122,8 +107,6 @@ def _opened(order: Order) -> tuple[Measurer, list[Job]]:
 
 def _for(order: Order, workers: int | None, cluster: str | None) -> Order:
     """The order with as many threads as a worker of this computer may use; those of other computers keep theirs."""
-    from dataclasses import replace
-
     return order if cluster else replace(order, threads=max(1, (os.cpu_count() or 1) // (workers or 1)))
 
 

@@ -115,11 +115,8 @@ class WorkDirectory:
         path = self._made(job)
         if not path.exists():
             return None
-        with _undamaged(path), safe_open(path, framework="pt") as stored:
-            facts = json.loads(stored.metadata()["facts"])
-            facts["curves"] = [[(step, score) for step, score in curve] for curve in facts["curves"]]
-            tensors = {name: stored.get_tensor(name) for name in stored.keys()}  # noqa: SIM118 - no mapping
-            made = Made(**tensors, **facts)
+        with _undamaged(path):
+            made = _unpacked(path)
             if {len(made.stimuli), len(made.curves), len(made.taken)} != {items} or made.stimuli.shape[1:] != shape:
                 raise ValueError(f"it holds {tuple(made.stimuli.shape)} stimuli")
         return made
@@ -128,9 +125,10 @@ class WorkDirectory:
         """Keep what a job's finished phases made; the running phase's checkpoint is then of no use."""
         self.save_packed(job, made.packed())
 
-    def save_packed(self, job: int, data: bytes) -> None:
-        """The same of what another process has packed."""
+    def save_packed(self, job: int, data: bytes) -> Made:
+        """The same of what another process has packed; returns it."""
         write_whole(self._made(job), data)
+        return _unpacked(self._made(job))
         for path in self.path.glob(f"job-{job:04d}-running-*"):
             path.unlink()
 
@@ -167,6 +165,13 @@ class WorkDirectory:
 
     def _running(self, job: int, phase: int) -> Path:
         return self.path / f"job-{job:04d}-running-{phase}.safetensors"
+
+
+def _unpacked(path: Path) -> Made:
+    with safe_open(path, framework="pt") as stored:
+        facts = json.loads(stored.metadata()["facts"])
+        facts["curves"] = [[(step, score) for step, score in curve] for curve in facts["curves"]]
+        return Made(**{name: stored.get_tensor(name) for name in stored.keys()}, **facts)  # noqa: SIM118 - no mapping
 
 
 @contextmanager
