@@ -95,4 +95,6 @@ def test_the_doctor_names_what_is_missing_and_what_it_stops(monkeypatch):
     assert "timm is 0.1, >=" in found["packages"].said
     assert found["evolve"].ok is None
     assert "pip install 'synthstim[evolve]' for synthstim evolve" in found["evolve"].said
+    known = metadata.metadata("synthstim").get_all("Provides-Extra")
+    assert {*doctor.EXTRAS, "test"} == set(known)
     assert set(doctor.EXTRAS) < set(found)

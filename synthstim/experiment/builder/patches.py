@@ -43,7 +43,7 @@ def _with_patch(routine: Routine, masks: Collection[str]) -> Routine:
 def _dark(routine: Routine) -> list[Piece]:
     """Black from the routine's start to its end, which none of them may put off."""
     found: list[tuple[Counter[str], Piece]] = []
-    for piece in sorted(routine.pieces, key=lambda piece: -len(piece.start + piece.frames)):
+    for piece in sorted(routine.pieces, key=lambda piece: (-len(piece.start + piece.frames), piece.when)):
         ends = Counter(piece.start + piece.frames) if piece.frames else Counter[str]()
         covered = any(_covers(other, dark, ends, piece) for other, dark in found)
         if not covered:

@@ -19,20 +19,17 @@ from synthstim.experiment.images.light import light_facts
 from synthstim.experiment.images.stimuli import check_options
 from synthstim.experiment.images.viewing import background_of
 from synthstim.experiment.marker_codes import check_codes, write_markers
-from synthstim.experiment.odours.valves import add_flows, valve_facts
 from synthstim.experiment.prepared import ExportRequest, Prepared, require_modality
 from synthstim.experiment.protocol import Protocol
-from synthstim.experiment.rig.olfactometer import Valves
-from synthstim.experiment.sounds.files import SoundFiles, make_tones, mean_level
-from synthstim.experiment.sounds.headphones import FACTS, TONES, headphone_trials, manifest_of
-from synthstim.experiment.sounds.levels import at_the_ear, calibration_notes, check_sounds, level_facts, sound_settings
-from synthstim.experiment.sounds.tones import LOUDEST_DBFS, SPEAKERS
+from synthstim.experiment.sounds.headphones import TONES
+from synthstim.experiment.sounds.levels import calibration_notes, sound_settings
+from synthstim.experiment.sounds.tones import SPEAKERS
 from synthstim.experiment.trials.answers import with_numbered
 from synthstim.experiment.trials.columns import meanings
 from synthstim.experiment.trials.files import write_stimuli
 from synthstim.experiment.trials.gains import add_gains
 from synthstim.experiment.trials.masks import add_masks
-from synthstim.experiment.trials.places import check_places, places_of
+from synthstim.experiment.trials.presenting import present, require_devices
 from synthstim.experiment.trials.tracks import adaptive_of, with_levels
 from synthstim.experiment.trials.written import write_plan
 
@@ -54,13 +51,7 @@ def prepare_trials(request: ExportRequest, directory: Path) -> Prepared:
         raise InputError(f"{protocol.name} takes the stimuli of a set", "give one")
     if request.labels is not None or request.answers is not None:
         raise InputError(f"{protocol.name} asks for no words of a list", "leave labels and answers out")
-    if protocol.aborts and setup.rig.eye_tracker is None:
-        raise InputError(
-            f"{protocol.name} watches the gaze, and the rig has no eye_tracker",
-            "add it to rig.yaml; eye_tracker: {kind: mouse} tries it without one",
-            code="missing",
-        )
-    olfactometer = _olfactometer(protocol, setup)
+    require_devices(protocol, setup)
     if setup.settings["practice_trials"] and not used_routines(protocol.flow, setup, "practice_trials"):
         raise InputError(
             f"practice_trials={setup.settings['practice_trials']} given; {protocol.name} has no practice",
@@ -85,38 +76,23 @@ def prepare_trials(request: ExportRequest, directory: Path) -> Prepared:
     adaptive = adaptive_of(design, pairs, counts, directory, entries)
     plans = adaptive.plans if adaptive else plan_trials(design, pairs, counts, obvious=obvious)
     manifest = _manifest(protocol, design, pairs, plans, answers) | (adaptive.manifest if adaptive else {})
-    if protocol.shows:
-        places = places_of(protocol, setup)
-        check_places(protocol, setup, places, _held(design, pairs, entries))
-        manifest |= {
-            "places": places,
-            "light": light_facts(setup.settings, setup.rig),
-            "criteria": {"headphone_trials": 0, "headphone_pass": 0},
-        }
-    elif olfactometer is not None:
-        add_flows(entries, olfactometer, setup.settings, directory)
-        manifest |= {"criteria": {"headphone_trials": 0, "headphone_pass": 0}}
-    else:
-        plans, told = _with_tones(plans, SoundFiles(directory, entries), setup.settings)
-        check_sounds(setup.rig, directory, entries, told["rate_hz"])
-        at_the_ear(setup.rig, entries)
-        manifest |= told | level_facts(setup.rig, told["level_dbfs"]) | {SPEAKERS: sound_settings(setup.rig)}
-        facts |= FACTS
+    how = present(protocol, setup, source, directory, entries, plans, _held(design, pairs, entries))
+    manifest |= how.manifest
     manifest["criteria"]["catch_pass"] = setup.settings["catch_pass"]
     manifest["stimuli"] = entries
     check_codes(entries[-1]["marker_code"], setup.rig)
     write_plan(
         directory,
-        plans,
+        how.plans,
         manifest["slots"],
         design.conditions,
         {entry["stimulus_id"]: entry["file"] for entry in entries},
     )
     write_markers(directory / "markers.tsv", [entry["stimulus_id"] for entry in entries], setup.rig)
     return Prepared(
-        facts=facts | _length(plans, facts["trial_s"]),
+        facts=facts | how.facts | _length(how.plans, facts["trial_s"]),
         manifest=manifest,
-        settings={"participant": None, SPEAKERS: sound_settings(setup.rig)} | _told_by(olfactometer, setup.settings),
+        settings={"participant": None, SPEAKERS: sound_settings(setup.rig)} | how.settings,
         page={
             "manifest": manifest,
             "design": design,
@@ -126,7 +102,7 @@ def prepare_trials(request: ExportRequest, directory: Path) -> Prepared:
             ),
         }
         | _looks(setup, entries)
-        | (valve_facts(source, directory) if olfactometer is not None else {}),
+        | how.page,
         background=background_of(setup) if protocol.shows else SOUND_BACKGROUND,
         screen_matters=protocol.shows,
         notes=(
@@ -142,45 +118,8 @@ def _at_ear(setup: Setup, protocol: Protocol) -> bool:
     return protocol.plays and setup.rig.sound.calibration is not None
 
 
-def _olfactometer(protocol: Protocol, setup: Setup) -> Valves | None:
-    """The rig's olfactometer, where the protocol presents odours; else None.
-
-    Raises:
-        InputError: the rig has none.
-    """
-    if protocol.stimuli != "odours":
-        return None
-    if setup.rig.olfactometer is None:
-        raise InputError(
-            f"{protocol.name} presents odours, and the rig has no olfactometer",
-            "add it to rig.yaml; olfactometer: {kind: simulated, channels: 16} tries it without one",
-            code="missing",
-        )
-    return setup.rig.olfactometer
-
-
-def _told_by(olfactometer: Valves | None, values: Mapping[str, Any]) -> dict[str, Any]:
-    """What the session tells an olfactometer by: the rig's entry, and how long odours and purges last."""
-    if olfactometer is None:
-        return {}
-    lasts = {name: values[name] for name in ("odour_s", "purge_s")}
-    return {"olfactometer": olfactometer.model_dump(mode="json") | lasts}
-
-
 def _looks(setup: Setup, entries: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     return light_facts(setup.settings, setup.rig) | {"last_code": entries[-1]["marker_code"]}
-
-
-def _with_tones(
-    plans: list[list[PlannedTrial]], sounds: SoundFiles, values: Mapping[str, Any]
-) -> tuple[list[list[PlannedTrial]], dict[str, Any]]:
-    """The plans with the headphone check before them, and what the manifest says of it."""
-    played = list(sounds.entries)
-    rate, level = played[0]["rate_hz"], min(LOUDEST_DBFS, mean_level([entry["level_dbfs"] for entry in played]))
-    make_tones(sounds, rate, level, checked=values["check_headphones"])
-    checks = [headphone_trials(sounds, number, seed=values["seed"]) for number in range(1, len(plans) + 1)]
-    told = manifest_of(sounds, rate_hz=rate, level_dbfs=level)
-    return [[*check, *plan] for check, plan in zip(checks, plans, strict=True)], told
 
 
 def _counts(values: Mapping[str, Any], design: Design) -> Counts:
