@@ -128,9 +128,9 @@ class WorkDirectory:
     def save_packed(self, job: int, data: bytes) -> Made:
         """The same of what another process has packed; returns it."""
         write_whole(self._made(job), data)
-        return _unpacked(self._made(job))
         for path in self.path.glob(f"job-{job:04d}-running-*"):
             path.unlink()
+        return _unpacked(self._made(job))
 
     def kept(self, name: str, make: Callable[[], dict[str, Tensor]]) -> dict[str, Tensor]:
         """What an earlier run made under this name; or what is made now, which is kept."""
