@@ -71,7 +71,7 @@ GROUPS: dict[str, dict[str, tuple[str, ...]]] = {
         "errors": ("InputError",),
     },
 }
-ROOMS = ("constraints", "encoding", "evolve", "goals", "images", "modalities", "models", "objectives", "odours", "online", "optimise",
+ROOMS = ("constraints", "decoders", "encoding", "evolve", "goals", "images", "modalities", "models", "objectives", "odours", "online", "optimise",
          "parametrise", "responses", "robustness", "simulate", "sounds", "verify")  # fmt: skip
 _PLACES: dict[str, tuple[str, ...]] = {}
 for _group in GROUPS.values():

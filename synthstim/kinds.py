@@ -15,6 +15,7 @@ PARAMETRISATIONS: Registry[Any] = Registry(
     "synthstim.parametrisations",
     having("options", "make"),
 )
+DECODERS: Registry[Any] = Registry("decoder", "synthstim.decoders", "DECODER", "synthstim.decoders", having("__call__"))
 CONSTRAINTS: Registry[Any] = Registry(
     "constraint", "synthstim.constraints", "CONSTRAINT", "synthstim.constraints", having("options", "make", "modality")
 )

@@ -21,6 +21,7 @@ LISTS = {
     "goals": ("what stimuli can be made to do", "synthstim.goals:GOALS"),
     "modalities": ("the kinds of stimuli", "synthstim.modalities:MODALITIES"),
     "parametrisations": ("what can be optimised", "synthstim.kinds:PARAMETRISATIONS"),
+    "decoders": ("what makes images of latents", "synthstim.kinds:DECODERS"),
     "constraints": ("what stimuli can be held to", "synthstim.kinds:CONSTRAINTS"),
     "controls": ("what controllers can be compared with", "synthstim.kinds:CONTROLS"),
     "readouts": ("how recorded sites are fitted", "synthstim.kinds:READOUTS"),

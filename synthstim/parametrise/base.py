@@ -42,6 +42,14 @@ class Invertible(Parametrisation, Protocol):
         """Latents that render to these stimuli."""
 
 
+@runtime_checkable
+class Drawing(Parametrisation, Protocol):
+    """A parametrisation whose latents have a prior of their own."""
+
+    def draw(self, generator: torch.Generator) -> Tensor:
+        """One item's latents from it, of shape ``latent_shape``."""
+
+
 def latents_of(parametrisation: Parametrisation, stimuli: Tensor) -> Tensor:
     """The latents of stimuli (batch, *shape).
 
@@ -60,7 +68,7 @@ def latents_of(parametrisation: Parametrisation, stimuli: Tensor) -> Tensor:
 def first_latents(
     parametrisation: Parametrisation, start: str, modality: Modality, generators: Sequence[torch.Generator]
 ) -> Tensor:
-    """Where synthesis starts: the latents of weak noise; or, where they cannot be found, independent normal numbers.
+    """Where synthesis starts: the latents of weak noise; or, where they cannot be found, draws from their prior or independent normal numbers.
 
     Args:
         start: of the modality's noise.
@@ -70,5 +78,7 @@ def first_latents(
     if isinstance(parametrisation, Invertible):
         noise = (modality.noise(start, parametrisation.shape, [own]) for own in generators)
         return torch.cat([parametrisation.invert(one) for one in noise])
+    if isinstance(parametrisation, Drawing):
+        return torch.stack([parametrisation.draw(own) for own in generators])
     shape = parametrisation.latent_shape
     return torch.stack([torch.randn(shape, generator=own, dtype=torch.float64) for own in generators])

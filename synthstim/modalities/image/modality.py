@@ -41,7 +41,7 @@ class ImageModality(Modality):
     default_bits = 8
     fits = FITS
     settings = ("match_luminance", "total_variation", "robustness")
-    parametrisations = ("fourier", "pixels")
+    parametrisations = ("fourier", "pixels", "decoder")
     controls = ("noise", "gabor")
     starts = ("pink", "white")
     columns: Mapping[str, tuple[str, str, str]] = {
