@@ -14,16 +14,17 @@ from synthstim.errors import InputError
 _WRAPPERS = (("DataParallel", "module"), ("DistributedDataParallel", "module"), ("OptimizedModule", "_orig_mod"))
 
 
-def adopted(module: nn.Module) -> nn.Module:
+def adopted(given: object) -> nn.Module:
     """The network itself, frozen and in eval mode; nothing of it is cast or moved.
 
     Raises:
         InputError: it is no module, or has no weights yet.
     """
-    if not isinstance(module, nn.Module):
-        kind = f"the class {module.__name__}" if isinstance(module, type) else type(module).__name__
+    if not isinstance(given, nn.Module):
+        kind = f"the class {given.__name__}" if isinstance(given, type) else type(given).__name__
         hint = "give its .module()" if kind == "ExportedProgram" else "make one of it"
         raise InputError(f"an observer wants a torch.nn.Module, {kind} given: {hint}")
+    module = given
     while inner := next((name for wrapper, name in _WRAPPERS if type(module).__name__ == wrapper), None):
         module = getattr(module, inner)
     tensors = {**dict(module.named_parameters()), **dict(module.named_buffers())}
