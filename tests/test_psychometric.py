@@ -47,15 +47,22 @@ def test_mirrored_levels_give_the_mirrored_function():
     assert falls.proportion(-LEVELS) == pytest.approx(rises.proportion(LEVELS))
 
 
-def test_the_same_as_psignifit_with_its_own_functions():
+@pytest.mark.parametrize(("sigmoid", "theirs_is"), [("normal", "norm"), ("logistic", "logistic"), ("gumbel", "gumbel")])
+def test_the_same_as_psignifit_with_its_own_functions(sigmoid, theirs_is):
     from psignifit import psignifit
 
     correct = answers_of(LEVELS, guess=1 / 3)
-    curve = fit_curve(LEVELS, correct, guess=1 / 3)
+    curve = fit_curve(LEVELS, correct, guess=1 / 3, sigmoid=sigmoid)
     data = np.column_stack([np.arange(7), correct.reshape(7, 60).sum(axis=1), [60] * 7])
-    theirs = psignifit(data, experiment_type="3AFC", fixed_parameters={"eta": 1e-4}, verbose=False)
-    assert curve.threshold == pytest.approx(theirs.parameter_estimate["threshold"], abs=1e-6)
-    assert curve.interval == pytest.approx(theirs.confidence_intervals["threshold"]["0.95"])
+    theirs = psignifit(data, sigmoid=theirs_is, experiment_type="3AFC", fixed_parameters={"eta": 1e-4}, verbose=False)
+    assert curve.threshold == pytest.approx(theirs.parameter_estimate["threshold"], abs=1e-3)
+    assert curve.interval == pytest.approx(theirs.confidence_intervals["threshold"]["0.95"], abs=1e-3)
+    assert curve.proportion(curve.threshold) == pytest.approx(curve.proportion_at_threshold)
+
+
+def test_an_unknown_shape_is_named():
+    with pytest.raises(InputError, match="sigmoid is 'logit', did you mean 'logistic'"):
+        fit_curve(LEVELS, answers_of(LEVELS), guess=0.5, sigmoid="logit")
 
 
 def test_a_threshold_nearer_to_the_top_is_higher():

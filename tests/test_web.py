@@ -16,11 +16,13 @@ import pytest
 from experiment_fixture import RIG, write_rig
 from patience import PATIENCE_S
 from report_browser import MARKS, open_browser
+from selenium.webdriver.common.keys import Keys
 from test_protocols import make_sets
 
 from synthstim.analysis import analyse_trials, read_study, read_trials
 from synthstim.errors import InputError
 from synthstim.experiment import export_experiment
+from synthstim.experiment.runtime.completion import SAID, fold
 from synthstim.experiment.runtime.tables import MISSING, read_table
 from synthstim.experiment.web import jspsych
 from synthstim.experiment.web.serve import MOST_BYTES, PageServer
@@ -55,12 +57,12 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
 def served(sets: dict[str, Path], tmp_path: Path) -> Iterator[Callable[..., tuple[Path, PageServer]]]:
     servers = []
 
-    def serve(protocol: str, **settings: Any) -> tuple[Path, PageServer]:
-        modality = "sound" if protocol.startswith("sound") else "image"
+    def serve(protocol: str, *, answers: Path | None = None, **settings: Any) -> tuple[Path, PageServer]:
+        modality = "sound" if protocol.startswith("sound") or protocol == "word_listening" else "image"
         wanted = QUICK if modality == "image" else {"participants": 2, "practice_trials": 0, "check_headphones": False}
         known = {name: value for name, value in wanted.items() if name not in _UNKNOWN.get(protocol, ())}
         made = export_experiment(
-            sets[modality], protocol, out=tmp_path / protocol, rig=write_rig(tmp_path, RIG), settings=known | settings, web=True
+            sets[modality], protocol, out=tmp_path / protocol, rig=write_rig(tmp_path, RIG), settings=known | settings, web=True, answers=answers
         )  # fmt: skip
         servers.append(PageServer(made))
         threading.Thread(target=servers[-1].serve_forever, daemon=True).start()
@@ -77,6 +79,7 @@ _UNKNOWN = {
     "same_different": ("offset_deg", "apart_deg"),
     "odd_one_out": ("on_ms", "offset_deg"),
     "rating": ("offset_deg", "apart_deg"),
+    "word_listening": ("practice_trials",),
 }
 
 
@@ -94,7 +97,7 @@ def until(browser: Any, script: str) -> Any:
     return found
 
 
-@pytest.mark.parametrize("protocol", ["two_places", "odd_one_out", "sound_rating"])
+@pytest.mark.parametrize("protocol", ["two_places", "odd_one_out", "sound_rating", "word_listening"])
 @MARKS[0]
 @MARKS[1]
 def test_a_simulated_participant_leaves_the_tables_of_the_laboratory(protocol: str, served: Any, browser: Any) -> None:
@@ -117,6 +120,8 @@ def test_a_simulated_participant_leaves_the_tables_of_the_laboratory(protocol: s
         assert row["confidence"] == MISSING
         for slot in json.loads((folder / "manifest.json").read_text(encoding="utf-8"))["slots"]:
             assert planned[slot] == MISSING or Path(planned[slot]).stem == row[slot]
+    if protocol == "word_listening":
+        return
     study = read_study(folder)
     assert len(analyse_trials(read_trials(folder, study), study).participants) == 1
 
@@ -152,6 +157,34 @@ def test_somebody_clicks_reloads_and_goes_on(served: Any, browser: Any) -> None:
     assert [row["status"] for row in rows] == ["answered"] * 3 + ["interrupted"]
     planned = sum(row["participant"] == "1" and row["phase"] == "main" for row in read_table(folder / "plan.tsv"))
     assert left == planned - 3
+
+
+@MARKS[0]
+@MARKS[1]
+def test_words_are_typed_completed_and_scored_as_in_the_laboratory(served: Any, browser: Any, tmp_path: Path) -> None:
+    (tmp_path / "more.txt").write_text("gable\nTür\nStraße\nガラス\n", encoding="utf-8")
+    folder, server = served("word_listening", answers=tmp_path / "more.txt", demo_trials=0, set_volume=False)
+    browser.get(server.address)
+    click(browser, "button")
+    for words in ("Word listening", "You will hear", "The words that can occur", "Tür", "Now the sounds"):
+        wait_for_text(browser, words)
+        press(browser, " ")
+    words = ["Crème brûlée", "T-shirt", "ガラス 窓", "Straße", "İzmir", "ﬁve", "Ünal", "стол", "½"]
+    assert browser.execute_script("return arguments[0].map(fold)", words) == [fold(word) for word in words]
+    until(browser, "document.activeElement.tagName === 'INPUT'")
+    field = browser.switch_to.active_element
+    # Nothing yet; two begin with ga; tab adds nothing to them; the only one left is confirmed.
+    field.send_keys(Keys.ENTER)
+    wait_for_text(browser, SAID["first"])
+    field.send_keys("Ga", Keys.ENTER)
+    wait_for_text(browser, SAID["choose"])
+    field.send_keys("r", Keys.TAB)
+    assert field.get_attribute("value") == "garden"
+    field.send_keys(Keys.ENTER)
+    until(browser, "window.experiment.saving.waiting.length === 0 && !document.querySelector('input')")
+    (row,) = table(folder, 1)[:1]
+    assert (row["response"], row["replaced"], row["correct"]) == ("garden", "1", str(int(row["right"] == "garden")))
+    assert 0 < float(row["first_key_time"]) <= float(row["response_time"])
 
 
 def click(browser: Any, selector: str) -> None:

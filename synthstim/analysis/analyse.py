@@ -34,6 +34,7 @@ from synthstim.analysis.psychometric import (
     thresholds_by_curve,
     thresholds_by_participant,
 )
+from synthstim.analysis.psychometric.sigmoids import NORMAL
 from synthstim.analysis.sensitivity.tables import sensitivity_by_condition, sensitivity_by_participant
 from synthstim.analysis.shown import figure, page
 from synthstim.analysis.shown.files import contents_of
@@ -128,7 +129,12 @@ class Analysis:
 
 
 def analyse_experiment(
-    directory: str | Path, out: str | Path | None = None, *, over: str | None = None, rehearsal: bool = False
+    directory: str | Path,
+    out: str | Path | None = None,
+    *,
+    over: str | None = None,
+    sigmoid: str = NORMAL,
+    rehearsal: bool = False,
 ) -> Analysis:
     """Analyse an exported experiment that participants have done: proportions, d', thresholds and times, with intervals.
 
@@ -138,6 +144,7 @@ def analyse_experiment(
             default. Files of an earlier analysis are replaced, and no others.
         over: the column that psychometric functions are fitted over, of the conditions or of the set; by default what an
             adaptive method chose, or the first column of the conditions that holds numbers.
+        sigmoid: their shape: ``normal``, ``logistic`` or ``gumbel``.
         rehearsal: analyse what rehearsals wrote, in its folder ``rehearsal``.
 
     Returns:
@@ -153,7 +160,7 @@ def analyse_experiment(
     """
     root = Path(directory)
     study = read_study(root)
-    analysis = analyse_trials(read_trials(root, study, rehearsal=rehearsal), study, over=over)
+    analysis = analyse_trials(read_trials(root, study, rehearsal=rehearsal), study, over=over, sigmoid=sigmoid)
     folder = root / ("analysis_of_rehearsal" if rehearsal else "analysis") if out is None else Path(out)
     require_folder(folder)
     contents = contents_of(analysis) | {PAGE: analysis.html()}
@@ -164,13 +171,16 @@ def analyse_experiment(
     return Analysis(**{**vars(analysis), "files": files})
 
 
-def analyse_trials(trials: Trials | pd.DataFrame, study: Study, *, over: str | None = None) -> Analysis:
+def analyse_trials(
+    trials: Trials | pd.DataFrame, study: Study, *, over: str | None = None, sigmoid: str = NORMAL
+) -> Analysis:
     """Analyse trials that are in memory; nothing is written.
 
     Args:
         trials: with the columns that an experiment writes, as ``read_trials`` gives them.
         study: what was tested.
         over: see ``analyse_experiment``.
+        sigmoid: see there.
 
     Raises:
         InputError: as ``analyse_experiment``.
@@ -186,7 +196,7 @@ def analyse_trials(trials: Trials | pd.DataFrame, study: Study, *, over: str | N
     cells, groups = _by_measure(table, participants, study, measure)
     each = sensitivity_by_participant(table, participants, study)
     counted = times_of(table, participants)
-    levels = levels_of(table, study, over) if measure is not None and measure.is_proportion else None
+    levels = levels_of(table, study, over, sigmoid=sigmoid) if measure is not None and measure.is_proportion else None
     fitted = {} if levels is None else _fitted(levels, participants)
     return Analysis(
         study=study, trials=table, participants=participants, measure=measure, by_participant=cells, by_condition=groups,

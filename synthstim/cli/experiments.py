@@ -120,12 +120,15 @@ def analyse(
             metavar="COLUMN", help="Column of psychometric functions; by default the adaptive one, or one of numbers"
         ),
     ] = None,
+    sigmoid: Annotated[
+        str, typer.Option(help="Shape of psychometric functions: normal, logistic or gumbel")
+    ] = "normal",
     rehearsal: Annotated[bool, typer.Option("--rehearsal", help="Of what rehearsals wrote, not of real data")] = False,
 ) -> None:
     """Proportions, d', thresholds and times by condition, with intervals, exclusions and figures."""
     from synthstim.analysis import analyse_experiment
 
-    found = analyse_experiment(experiment, out, over=over, rehearsal=rehearsal)
+    found = analyse_experiment(experiment, out, over=over, sigmoid=sigmoid, rehearsal=rehearsal)
     say(found.summary)
     for path in found.files:
         say(f"written {path}")

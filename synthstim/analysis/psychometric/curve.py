@@ -10,21 +10,19 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import ndtr, ndtri
 
 from synthstim.analysis.intervals import Interval
+from synthstim.analysis.psychometric.sigmoids import ALPHA, NORMAL, require_sigmoid, sigmoid_of
 
 # Fewer levels, or answers, say nothing of a function's two ends and its slope.
 FEWEST_LEVELS, FEWEST_TRIALS = 3, 20
 # An overdispersion so small is none: answers are binomial.
 _NO_DISPERSION = 1e-4
-# A function's width leaves so much of its way out at either end.
-_ALPHA = 0.05
 
 
 @dataclass(frozen=True)
 class PsychometricCurve:
-    """A cumulative normal between guessing and lapsing.
+    """A sigmoid between guessing and lapsing.
 
     Attributes:
         threshold: the level at which the function is ``target`` of the way from guessing to its upper end.
@@ -36,6 +34,7 @@ class PsychometricCurve:
         lapse: proportion wrong in spite of all information.
         target: see ``threshold``.
         falls: whether a higher level is harder.
+        sigmoid: its shape: ``normal``, ``logistic`` or ``gumbel``.
         levels: (level,) that were given, ascending.
         correct: (level,) right answers.
         trials: (level,) answers.
@@ -50,6 +49,7 @@ class PsychometricCurve:
     lapse: float
     target: float
     falls: bool
+    sigmoid: str
     levels: NDArray[np.float64]
     correct: NDArray[np.int64]
     trials: NDArray[np.int64]
@@ -67,7 +67,7 @@ class PsychometricCurve:
     def proportion(self, levels: ArrayLike) -> NDArray[np.float64]:
         """Proportion correct at levels."""
         sign = -1.0 if self.falls else 1.0
-        sigmoid = _normal(self.target)
+        sigmoid = sigmoid_of(self.sigmoid, self.target)
         x = sign * np.asarray(levels, float)
         return np.asarray(sigmoid(x, sign * self.threshold, self.width, gamma=self.guess, lambd=self.lapse))
 
@@ -81,6 +81,7 @@ def fit_curve(
     span: tuple[float, float] | None = None,
     dispersed: bool = False,
     falls: bool | None = None,
+    sigmoid: str = NORMAL,
 ) -> PsychometricCurve | None:
     """Fit a psychometric function to answers.
 
@@ -92,9 +93,13 @@ def fit_curve(
         span: levels that the function lies in, as for an adaptive method; by default those given.
         dispersed: allow for answers that vary more than binomial ones, as those of several participants do.
         falls: whether a higher level is harder; by default as the answers say.
+        sigmoid: ``normal``, ``logistic`` or ``gumbel``, which over the logarithm of a level is a Weibull function.
 
     Returns:
         The function; None for fewer than 3 levels, or 20 answers.
+
+    Raises:
+        InputError: there is no such sigmoid.
 
     Example:
         >>> levels = [1, 2, 3, 4, 5] * 20
@@ -105,6 +110,7 @@ def fit_curve(
     """
     from psignifit import psignifit
 
+    require_sigmoid(sigmoid)
     counted = _counted(levels, correct)
     if len(counted) < FEWEST_LEVELS or counted["trials"].sum() < FEWEST_TRIALS:
         return None
@@ -118,7 +124,7 @@ def fit_curve(
     with warnings.catch_warnings(), np.errstate(all="ignore"):
         warnings.simplefilter("ignore")
         found = psignifit(
-            np.column_stack([sign * x, right, trials]), sigmoid=_normal(target), thresh_PC=target, width_alpha=_ALPHA, verbose=False,
+            np.column_stack([sign * x, right, trials]), sigmoid=sigmoid_of(sigmoid, target), thresh_PC=target, width_alpha=ALPHA, verbose=False,
             stimulus_range=None if span is None else tuple(sorted((sign * span[0], sign * span[1]))),
             width_min=None if span is None else float(np.diff(x).min()), **_options(guess, dispersed),
         )  # fmt: skip
@@ -129,26 +135,8 @@ def fit_curve(
         threshold=sign * float(estimate["threshold"]), interval=(float(low), float(high)),
         width=float(estimate["width"]), width_interval=(float(ends["width"]["0.95"][0]), float(ends["width"]["0.95"][1])),
         slope=sign * slope, guess=float(estimate["gamma"]), lapse=float(estimate["lambda"]), target=target, falls=falls,
-        levels=x, correct=right, trials=trials,
+        sigmoid=sigmoid, levels=x, correct=right, trials=trials,
     )  # fmt: skip
-
-
-def _normal(target: float) -> Any:
-    """psignifit's cumulative normal, by SciPy's special functions: its own takes ten times as long, by frozen distributions."""
-    from psignifit.sigmoids import Gaussian
-
-    class FastGaussian(Gaussian):
-        def _ppf(self, x: Any, loc: Any = 0, scale: Any = 1) -> Any:
-            return ndtri(x) * scale + loc
-
-        def _pdf(self, x: Any, loc: Any = 0, scale: Any = 1) -> Any:
-            z = (np.asarray(x) - loc) / scale
-            return np.exp(-0.5 * z**2) / (np.sqrt(2 * np.pi) * scale)
-
-        def _cdf(self, x: Any, loc: Any = 0, scale: Any = 1) -> Any:
-            return ndtr((np.asarray(x) - loc) / scale)
-
-    return FastGaussian(PC=target, alpha=_ALPHA)
 
 
 def _options(guess: float | None, dispersed: bool) -> dict[str, Any]:

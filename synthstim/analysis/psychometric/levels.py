@@ -11,6 +11,7 @@ import pandas as pd
 from synthstim.analysis.answered.columns import answered
 from synthstim.analysis.answered.study import Study, value_of
 from synthstim.analysis.psychometric.curve import FEWEST_LEVELS, target_of
+from synthstim.analysis.psychometric.sigmoids import NORMAL, require_sigmoid
 from synthstim.analysis.sensitivity.models import models_of
 from synthstim.analysis.sensitivity.tables import shares_noise, signal_answer
 from synthstim.errors import InputError, nearest
@@ -31,6 +32,7 @@ class Levels:
         target: how far the threshold is on the way from guessing to the upper end: where a staircase settles, else half-way.
         ranks: what the levels stand for, where they are places in an order.
         curves: the functions' names, in the order of the conditions.
+        sigmoid: the functions' shape: ``normal``, ``logistic`` or ``gumbel``.
     """
 
     table: pd.DataFrame
@@ -41,11 +43,11 @@ class Levels:
     falls: bool | None = None
     target: float = 0.5
     ranks: tuple[str, ...] = ()
-
     curves: tuple[str, ...] = ()
+    sigmoid: str = NORMAL
 
 
-def levels_of(trials: pd.DataFrame, study: Study, over: str | None = None) -> Levels | None:
+def levels_of(trials: pd.DataFrame, study: Study, over: str | None = None, *, sigmoid: str = NORMAL) -> Levels | None:
     """Find the levels of answers.
 
     Args:
@@ -53,13 +55,15 @@ def levels_of(trials: pd.DataFrame, study: Study, over: str | None = None) -> Le
         study: what was tested.
         over: a column of the conditions or of the stimuli; by default what an adaptive method chose, or the first column of the
             conditions that holds three numbers or more.
+        sigmoid: shape of the functions that are to be fitted.
 
     Returns:
         The levels; None where nothing is ordered.
 
     Raises:
-        InputError: ``over`` names no column, or one in which there are not three levels.
+        InputError: ``over`` names no column, or one in which there are not three levels; or there is no such sigmoid.
     """
+    require_sigmoid(sigmoid)
     main = answered(trials)
     main = main[main["correct"].notna()]
     named = over is not None
@@ -92,7 +96,8 @@ def levels_of(trials: pd.DataFrame, study: Study, over: str | None = None) -> Le
     place = {name: at for at, name in enumerate(study.names)}
     curves = table[kept].assign(place=main["condition"].map(place)).groupby("curve")["place"].min()
     order = tuple(map(str, curves.sort_values(kind="stable").index))
-    return Levels(table[kept].reset_index(drop=True), over, guess, adaptive, span, falls, target, tuple(ranks), order)
+    own = table[kept].reset_index(drop=True)
+    return Levels(own, over, guess, adaptive, span, falls, target, tuple(ranks), order, sigmoid)
 
 
 def _settles(study: Study) -> float:

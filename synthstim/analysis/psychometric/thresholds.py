@@ -69,6 +69,7 @@ def fit_curves(levels: Levels, kept: pd.Series) -> dict[str, PsychometricCurve]:
             span=levels.span,
             falls=levels.falls,
             target=levels.target,
+            sigmoid=levels.sigmoid,
             dispersed=several,
         )
         if curve is not None:
@@ -91,6 +92,7 @@ def thresholds_by_participant(levels: Levels, participants: pd.DataFrame) -> pd.
                 span=levels.span,
                 falls=levels.falls,
                 target=levels.target,
+                sigmoid=levels.sigmoid,
             )
             fitted = (
                 (curve.threshold, *curve.interval, curve.width, curve.slope, curve.lapse) if curve else (math.nan,) * 6

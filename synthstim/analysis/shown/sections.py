@@ -117,7 +117,7 @@ def _psychometric(found: Analysis) -> PageSection:
     assert levels is not None
     what = "staircase or other adaptive track" if levels.adaptive else "function"
     about = (
-        f"Fitted by psignifit 4 to the answers of all participants, one {what} each; the horizontal bar is the 95 % interval of the "
+        f"Fitted by psignifit 4 to the answers of all participants, one {what} ({levels.sigmoid}) each; the horizontal bar is the 95 % interval of the "
         "threshold. Large points rest on many answers."
     )
     columns: dict[str, Cell] = {

@@ -6,6 +6,15 @@ import unicodedata
 from collections.abc import Callable, Sequence
 
 SHOWN = 8
+# What the participant is told; pages say the same.
+SAID = {
+    "again": "press return again to answer this word",
+    "first": "type the word first, or how it may begin",
+    "choose": "type on, or choose a word with the arrows",
+    "back": "take letters back with backspace",
+    "none": "no word of the list begins like this",
+    "more": "and {count} more",
+}
 _NAMED = {"num_enter": "return", "kp_enter": "return", "enter": "return"}
 
 
@@ -72,13 +81,13 @@ class WordEntry:
         if whole := [word for word in matches if fold(word) == self.typed]:
             return whole[0]
         if len(matches) == 1:
-            self.chosen, self.said = 0, "press return again to answer this word"
+            self.chosen, self.said = 0, SAID["again"]
             return None
         self.refused += bool(self.typed)
         if not self.typed:
-            self.said = "type the word first, or how it may begin"
+            self.said = SAID["first"]
         else:
-            self.said = "type on, or choose a word with the arrows" if matches else "take letters back with backspace"
+            self.said = SAID["choose" if matches else "back"]
         return None
 
     def lines(self) -> list[str]:
@@ -86,9 +95,9 @@ class WordEntry:
         matches = self.matches
         shown = [f"> {word} <" if i == self.chosen else word for i, word in enumerate(matches[:SHOWN])]
         if len(matches) > SHOWN:
-            shown.append(f"and {len(matches) - SHOWN} more")
+            shown.append(SAID["more"].format(count=len(matches) - SHOWN))
         if self.typed and not matches:
-            shown.append("no word of the list begins like this")
+            shown.append(SAID["none"])
         return [f"{self.typed}_", "", *shown, *(["", self.said] if self.said else [])]
 
 

@@ -27,7 +27,7 @@ def sound_settings(rig: Rig) -> dict[str, Any]:
 
 
 def with_volume(settings: Mapping[str, Any], rig: Rig) -> dict[str, Any]:
-    """Settings in which it is decided who sets the volume: the participant, or nobody where the rig was calibrated.
+    """Settings in which it is decided who sets the volume: as asked; else the participant, or nobody where the rig was calibrated.
 
     Raises:
         InputError: a participant is to change the volume of a calibrated rig.
@@ -41,7 +41,8 @@ def with_volume(settings: Mapping[str, Any], rig: Rig) -> dict[str, Any]:
             "leave it out, or take sound.calibration out of rig.yaml",
             code="mismatch",
         )
-    return {**settings, "set_volume": not calibrated}
+    asked = settings["set_volume"]
+    return {**settings, "set_volume": not calibrated if asked is None else asked}
 
 
 def check_sounds(rig: Rig, directory: Path, entries: Iterable[Mapping[str, Any]], rate_hz: int) -> None:

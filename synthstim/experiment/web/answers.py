@@ -147,11 +147,14 @@ class Answers:
         last = max(seen, default=0.0)
         response, time_s = self._answer(answers.get("response"), "response")
         sure, sure_s = self._answer(answers.get("confidence"), "confidence")
+        typed = _mapping(answers.get("response"))
+        first_s, refused = _seconds(typed.get("first")), typed.get("refused")
         right = planned[RIGHT]
         answered = response is not None or not self._manifest["asks"]
         return columns | {
             "response": response, "response_time": None if time_s is None else time_s - last, "confidence": sure,
-            "confidence_time": None if sure_s is None else sure_s - last, "status": ANSWERED if answered else NO_RESPONSE,
+            "confidence_time": None if sure_s is None else sure_s - last,
+            "first_key_time": None if first_s is None else first_s - last, "replaced": refused if type(refused) is int else None, "status": ANSWERED if answered else NO_RESPONSE,
             "correct": None if right == MISSING or response is None else is_right(response, right, self._manifest),
         }  # fmt: skip
 
@@ -159,9 +162,10 @@ class Answers:
         told = _mapping(given)
         if not told:
             return None, None
-        known = [
-            value for one in self._manifest["questions"].values() if one["stores"] == stores for value in one["values"]
-        ]
+        asked = [one for one in self._manifest["questions"].values() if one["stores"] == stores]
+        known = [value for one in asked for value in one["values"]]
+        if any(one["kind"] == "words" for one in asked):
+            known += self._manifest["words"]
         if (value := told.get("value")) not in known or isinstance(value, bool):
             raise Refusal("This answer cannot be given.")
         return value, _seconds(told.get("time"))

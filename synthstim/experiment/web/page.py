@@ -11,6 +11,8 @@ from synthstim.errors import InputError
 from synthstim.experiment.builder.pieces import Setup
 from synthstim.experiment.builder.routine import Piece, Step
 from synthstim.experiment.protocol import Protocol
+from synthstim.experiment.runtime.completion import SAID, SHOWN, fold
+from synthstim.experiment.runtime.pages import COLUMNS, ROWS
 from synthstim.experiment.runtime.plan import RIGHT, read_plan
 from synthstim.experiment.web.jspsych import VERSION, jspsych_files
 from synthstim.files import as_json
@@ -18,6 +20,8 @@ from synthstim.modalities import MODALITIES
 
 FOLDER, PLANS = "web", "plans"
 _STATIC = Path(__file__).parent / "static"
+# What plans trials ahead, each of them once.
+_PLANS_TRIALS = ("trials", "balanced_conditions", "participants")
 # What a page cannot do, and what it stands for there.
 _LAB_ONLY = {
     "look": "watches the gaze",
@@ -28,7 +32,7 @@ _LAB_ONLY = {
 
 def require_for_web(protocol: Protocol) -> None:
     """Raise InputError where a protocol cannot be a page."""
-    if protocol.plan != "trials":
+    if protocol.plan not in _PLANS_TRIALS:
         raise InputError(
             f"{protocol.name} is not made of trials with slots; expected such a protocol for the web",
             "choose one, such as oddity",
@@ -105,6 +109,11 @@ def _content(
         },
         "flow": _steps(protocol.flow, setup),
         "places": manifest.get("places", {}),
+        "words": [[fold(word), word] for word in manifest.get("words", [])],
+        "words_columns": COLUMNS,
+        "words_rows": ROWS,
+        "words_shown": SHOWN,
+        "words_said": SAID,
         "stimuli": entries,
         "px_per_cm": 1 / rig.cm_per_px,
         "distance_cm": rig.monitor.distance_cm,
@@ -132,7 +141,7 @@ def _piece(piece: Piece, setup: Setup) -> dict[str, Any]:
         "piece": piece.piece, "name": piece.name, "start_ms": setup.rig.milliseconds(start),
         "lasts_ms": None if frames is None else setup.rig.milliseconds(frames), "text": piece.text, "x": piece.x, "y": piece.y,
         "keys": list(piece.keys), "slot": piece.slot, "click": dict(piece.click), "ticks": list(piece.ticks), "labels": list(piece.labels),
-        "plays": piece.plays, "repeat": piece.repeat, "after_s": float(setup.settings[piece.after]) if piece.after else 0.0,
+        "plays": piece.plays, "repeat": piece.repeat, "shown_in": piece.shown_in, "after_s": float(setup.settings[piece.after]) if piece.after else 0.0,
     }  # fmt: skip
 
 

@@ -10,6 +10,8 @@ class State {
     this.routine = "";
     this.headphoneRight = 0;
     this.stopped = false;
+    this.page = 0;
+    this.pages = Math.ceil(about.words.length / (about.words_columns * about.words_rows));
   }
 
   partOf(row) { return row.phase === "catch" ? "main" : row.phase; }
@@ -60,9 +62,16 @@ class State {
     const figures = {
       participant: this.participant, number: (row.trial ?? 0) + 1, count: this.rows.filter((one) => this.partOf(one) === part).length,
       right, word: right, answer: value, verdict: texts[verdict], headphone_result: texts[this.headphonePassed() ? "headphone_passed" : "headphone_failed"],
-      resumed: did ? fill(texts.resumed ?? "", { done: did, count }) : "", done: did,
+      resumed: did ? fill(texts.resumed ?? "", { done: did, count }) : "", done: did, page: this.page + 1, pages: this.pages, ...this.columns(),
     };
     return fill(texts[name] ?? "", figures);
+  }
+
+  // The words of the page that is shown.
+  columns() {
+    const { words, words_columns: columns, words_rows: rows } = this.about;
+    const column = (at) => words.slice((this.page * columns + at) * rows, (this.page * columns + at + 1) * rows).map(([, word]) => word).join("\n");
+    return Object.fromEntries(Array.from({ length: columns }, (_, at) => [`column_${at + 1}`, column(at)]));
   }
 
   headphonePassed() { return this.headphoneRight >= this.about.criteria.headphone_pass; }
@@ -82,10 +91,12 @@ class State {
 
   came(slot, time) { this.announce(); this.onsets[slot] = time / 1000; }
 
-  answer(stores, value, time) { if (this.answers) this.answers[stores] = { value, time: time / 1000 }; }
+  answer(stores, value, time, more) { if (this.answers) this.answers[stores] = { value, time: time / 1000, ...more }; }
 
   finish() {
     const { row } = this;
+    // What was begun and not answered is interrupted, as in the laboratory.
+    if (this.stopped) return;
     const response = this.answers.response?.value;
     if (row.phase === "headphone" && String(response) === row.right) this.headphoneRight += 1;
     this.announce();
@@ -132,6 +143,13 @@ function timelineOf(state, steps) {
   const nodes = [];
   for (const step of steps) {
     if (step.routine) nodes.push(node(state, step.routine));
+    if (step.loop === "word_pages") {
+      for (let at = 0; at < state.pages; at += 1) {
+        const inner = timelineOf(state, step.each);
+        inner[0].on_begin.push(() => { state.page = at; });
+        nodes.push(...inner);
+      }
+    }
     if (!(step.loop in PARTS)) continue;
     for (const row of state.remaining(PARTS[step.loop])) {
       const inner = timelineOf(state, step.each);

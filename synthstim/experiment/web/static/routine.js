@@ -70,6 +70,29 @@ class Routine {
       clicked.addEventListener("click", () => this.answer(piece, answer));
     }
     if (piece.piece === "sound") state.load(piece);
+    if (piece.piece === "entry") this.write(piece);
+  }
+
+  // A field of the browser's own, so that every keyboard and input method types into it.
+  write(piece) {
+    const { about } = this.state;
+    this.entry = new WordEntry(about.words, about.words_shown, about.words_said);
+    this.field = Object.assign(document.createElement("input"), { type: "text", autocomplete: "off", spellcheck: false });
+    const lines = document.createElement("div");
+    this.elements.get(piece.shown_in).replaceChildren(this.field, lines);
+    this.field.addEventListener("input", () => {
+      this.firstKey ??= performance.now();
+      this.entry.type(this.field.value);
+      lines.textContent = this.entry.lines();
+    });
+    this.field.addEventListener("keydown", (event) => {
+      if (event.isComposing || !["Enter", "Tab", "ArrowUp", "ArrowDown"].includes(event.key)) return;
+      event.preventDefault();
+      const word = this.entry.key(event.key);
+      if (event.key === "Tab" && this.entry.typed) this.field.value = this.entry.typed;
+      lines.textContent = this.entry.lines();
+      if (word !== null) this.answer(piece, word, { first: (this.firstKey ?? performance.now()) / 1000, refused: this.entry.refused });
+    });
   }
 
   scale(piece) {
@@ -94,6 +117,7 @@ class Routine {
       going ||= !over;
       const element = this.elements.get(piece.name);
       if (element) element.style.visibility = on ? "visible" : "hidden";
+      if (on && piece.piece === "entry" && document.activeElement !== this.field) this.field.focus();
       if (on && piece.piece === "image" && !this.seen.has(piece.name)) {
         this.seen.add(piece.name);
         // The next frame is the first that shows it.
@@ -107,6 +131,10 @@ class Routine {
 
   key(event) {
     const names = keyNames(event);
+    if (names.includes("escape")) {
+      this.state.stopped = true;
+      return this.end();
+    }
     for (const piece of this.pieces) {
       if (performance.now() - this.begun < piece.start_ms) continue;
       if (piece.piece === "key" && piece.keys.some((key) => names.includes(key))) return this.end();
@@ -118,9 +146,9 @@ class Routine {
     }
   }
 
-  answer(piece, value) {
+  answer(piece, value, more = {}) {
     if (this.ended || performance.now() - this.begun < piece.start_ms) return;
-    this.state.answer(this.state.about.questions[piece.name].stores, value, performance.now());
+    this.state.answer(this.state.about.questions[piece.name].stores, value, performance.now(), more);
     this.end();
   }
 
@@ -142,7 +170,8 @@ class Routine {
       const key = this.pieces.find((piece) => piece.piece === "key" && elapsed > 60);
       if (key) return this.end();
       if (this.asked && elapsed > this.asked.start_ms + 60) {
-        const { values } = this.state.about.questions[this.asked.name];
+        const asked = this.state.about.questions[this.asked.name];
+        const values = asked.kind === "words" ? this.state.about.words.map(([, word]) => word) : asked.values;
         const right = this.state.row?.right;
         const knows = values.includes(right) && Math.random() < 0.7;
         return this.answer(this.asked, knows ? right : values[Math.floor(Math.random() * values.length)]);
