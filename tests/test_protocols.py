@@ -70,7 +70,8 @@ def sets(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 def make_sets(folder: Path) -> dict[str, Path]:
     """Small sets of images and of sounds, and a table of categories beside them."""
     writer = SetWriter(folder / "images")
-    lines = ["stimulus_id\tcategory"]
+    # One photograph's images have a place of their own, and their masks with them.
+    lines = ["stimulus_id\tcategory\tx_deg"]
     for name in ("chelsea", "coffee"):
         reference, digest = writer.add_reference(photograph(name, (64, 64)), name)
         for layer, flipped in (("early", np.s_[:, ::-1]), ("late", np.s_[:, :, ::-1])):
@@ -79,7 +80,9 @@ def make_sets(folder: Path) -> dict[str, Path]:
                 f"{name}_{layer}", image, kind="metamer", name=name, observer="small", layer=layer, copy=0, reference=reference,
                 reference_sha256=digest, status="passed",
             )  # fmt: skip
-            lines.append(f"{name}_{layer}\t{'animal' if name == 'chelsea' else 'cup'}")
+            lines.append(
+                f"{name}_{layer}\t{'animal' if name == 'chelsea' else 'cup'}\t{'4' if name == 'coffee' else 'n/a'}"
+            )
     writer.commit({"versions": {"synthstim": "0.1.0"}})
     (folder / "categories.tsv").write_text("\n".join(lines) + "\n", encoding="utf-8")
     return {
@@ -328,7 +331,7 @@ def screens_hold_the_files(ran: Ran, protocol: Protocol) -> None:
             entry = entries[stimulus]
             with Image.open(ran.folder / entry["file"]) as opened:
                 image = np.asarray(opened.convert("RGB"))
-            x, y = ran.manifest["places"][piece]
+            x, y = entry.get("places", ran.manifest["places"])[piece]
             left = int(np.floor(240 + x - image.shape[1] / 2 + 0.5))
             top = int(np.floor(180 - y - image.shape[0] / 2 + 0.5))
             there = screen[top : top + image.shape[0], left : left + image.shape[1]]

@@ -58,6 +58,28 @@ def test_controllers_stand_at_their_sites(stimuli: Path, tmp_path: Path) -> None
     assert "Images have 3 places of their own" in (folder / "README.md").read_text(encoding="utf-8")
 
 
+def test_images_of_trials_stand_at_their_sites_too(stimuli: Path, tmp_path: Path) -> None:
+    (tmp_path / "places.tsv").write_text(
+        "site\tx_deg\ty_deg\tsize_deg\nv4_a\t4\t-3\t2\nv4_b\t-5\t2\t3\n", encoding="utf-8"
+    )
+    rig = RIG_ALONE + "eye_tracker: {kind: mouse}\n"
+    folder = export_experiment(
+        stimuli, "fixation_reward", out=tmp_path / "out", rig=write_rig(tmp_path, rig), table=tmp_path / "places.tsv",
+        settings={"x_deg": 6},
+    )  # fmt: skip
+    rig, told = read_rig(folder / "rig.yaml"), shown(folder)
+    for name, place in {"a_up": (4, -3), "a_down": (4, -3), "b_up": (-5, 2)}.items():
+        for centre in told[name]["places"].values():
+            assert in_degrees(centre, rig) == pytest.approx(place)
+    assert (told["a_up"]["width_px"], told["b_up"]["width_px"]) == (round(rig.pixels(2)), round(rig.pixels(3)))
+    assert "places" not in told["scene"]
+    (tmp_path / "places.tsv").write_text("site\tx_deg\nv4_a\t40\nv4_b\t5\n", encoding="utf-8")
+    with pytest.raises(InputError, match="would leave the 480 x 360 screen"):
+        export_experiment(
+            stimuli, "fixation_reward", out=tmp_path / "far", rig=tmp_path / "rig.yaml", table=tmp_path / "places.tsv"
+        )
+
+
 def test_stimuli_stand_where_a_table_says(stimuli: Path, tmp_path: Path) -> None:
     table = "stimulus_id\tx_deg\na_up\t4\na_down\t5\nb_up\tn/a\nscene\t-4\n"
     told = shown(export(stimuli, tmp_path, table, y_deg=3.0))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -11,9 +11,8 @@ from typing import Any
 import pandas as pd
 
 from synthstim.errors import InputError
-from synthstim.experiment.design.table import with_columns
 from synthstim.ids import free_id
-from synthstim.stimulus_set import StimulusSet, check_ids
+from synthstim.stimulus_set import check_ids
 
 NATURAL = "natural"
 
@@ -78,29 +77,31 @@ class Pool:
                 )
 
 
-def read_pool(source: StimulusSet, *, include: str, table: str | Path | None = None) -> Pool:
-    """Read what trials are made of.
+def read_pool(rows: pd.DataFrame, name: str, *, include: str, kept_of_references: Sequence[str] = ()) -> Pool:
+    """What trials are made of.
 
     Args:
-        source: the set.
+        rows: the set's table, with what the user's table adds.
+        name: of the set.
         include: ``passed`` leaves out what failed its check.
-        table: a table with the column stimulus_id and further ones of the user's.
+        kept_of_references: columns that hold for a reference as for the first stimulus made from it.
 
     Raises:
-        InputError: nothing remains, or the table cannot be used.
+        InputError: nothing remains.
     """
-    rows = source.table if table is None else with_columns(source.table, table)
     kept = rows if include == "all" else rows[rows["status"].fillna("") != "failed"]
     if not len(kept):
-        raise InputError(f"no stimulus of {source.root.name} remains, all failed their check", "choose include=all")
+        raise InputError(f"no stimulus of {name} remains, all failed their check", "choose include=all")
     taken = {str(name).lower() for name in rows["stimulus_id"]}
     references: dict[str, Candidate] = {}
     if "reference" in kept:
         unique = kept.dropna(subset=["reference"]).drop_duplicates("reference")
-        for file, digest in zip(unique["reference"], unique["reference_sha256"], strict=True):
-            name = free_id(f"ref_{Path(file).stem}", taken)
-            columns = {"reference": Path(file).stem, "kind": NATURAL}
-            references[file] = Candidate(name, file, digest, NATURAL, "n/a", file, columns)
+        for row in unique.to_dict("records"):
+            file = row["reference"]
+            told = {"reference": Path(file).stem, "kind": NATURAL}
+            told |= {one: _cell(row[one]) for one in kept_of_references if one in row and _cell(row[one]) != "n/a"}
+            named = free_id(f"ref_{Path(file).stem}", taken)
+            references[file] = Candidate(named, file, row["reference_sha256"], NATURAL, "n/a", file, told)
     members = tuple(_member(row) for row in kept.to_dict("records"))
     check_ids(member.stimulus_id for member in members)
     return Pool(members, references, tuple(map(str, rows.columns)), len(rows) - len(kept))

@@ -78,15 +78,18 @@ def sites_of(table: pd.DataFrame) -> set[str]:
     return set(alone[UNIT].dropna().astype(str))
 
 
+def own_places(row: Mapping[Any, Any]) -> dict[str, Any]:
+    """What a row of a set says of the place and the size of its image."""
+    return {name: row[name] for name in LIMITS if row.get(name) is not None and not pd.isna(row[name])}
+
+
 def own_settings(row: Mapping[str, Any], settings: Mapping[str, Any]) -> dict[str, Any]:
     """The settings that hold for one stimulus: its own place and size in the place of those for all.
 
     Raises:
         InputError: it has a size of its own and size=native is set.
     """
-    own: dict[str, Any] = {
-        name: float(row[name]) for name in LIMITS if row.get(name) is not None and not pd.isna(row[name])
-    }
+    own: dict[str, Any] = {name: float(value) for name, value in own_places(row).items()}
     if "size_deg" in own and settings["size"] == "native":
         raise InputError(
             f"size=native shows images 1:1, and {row[ID]} has a size_deg of its own",

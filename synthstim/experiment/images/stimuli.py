@@ -13,7 +13,7 @@ import pandas as pd
 
 from synthstim.errors import InputError
 from synthstim.experiment.images.light import check_conversion, converts, shown_values
-from synthstim.experiment.images.positions import LIMITS, own_settings, with_positions
+from synthstim.experiment.images.positions import own_places, own_settings, with_positions
 from synthstim.experiment.marker_codes import FIRST_STIMULUS, check_codes
 from synthstim.experiment.placement import Box, photodiode_box, place, position
 from synthstim.experiment.prepared import require_modality
@@ -109,7 +109,7 @@ def _chosen(stimulus_set: StimulusSet, settings: Mapping[str, Any], path: str | 
     if settings["include"] == "passed":
         table = table[table["status"].fillna("") != "failed"]
     rows = [
-        {name: _text(row[name]) for name in ("stimulus_id", "file", "sha256", "kind", "status")} | _own(row)
+        {name: _text(row[name]) for name in ("stimulus_id", "file", "sha256", "kind", "status")} | own_places(row)
         for row in table.to_dict("records")
     ]
     if settings["references"]:
@@ -120,10 +120,6 @@ def _chosen(stimulus_set: StimulusSet, settings: Mapping[str, Any], path: str | 
     return rows
 
 
-def _own(row: Mapping[Any, Any]) -> dict[str, Any]:
-    return {name: row[name] for name in LIMITS if name in row}
-
-
 def _references(table: pd.DataFrame, taken: set[str]) -> list[dict[str, Any]]:
     rows = []
     unique = table.dropna(subset=["reference"]).drop_duplicates("reference")
@@ -131,7 +127,7 @@ def _references(table: pd.DataFrame, taken: set[str]) -> list[dict[str, Any]]:
         file, digest = row["reference"], row["reference_sha256"]
         name = free_id(f"ref_{Path(file).stem}", taken)
         rows.append(
-            {"stimulus_id": name, "file": file, "sha256": digest, "kind": "natural", "status": "n/a"} | _own(row)
+            {"stimulus_id": name, "file": file, "sha256": digest, "kind": "natural", "status": "n/a"} | own_places(row)
         )
     return rows
 

@@ -30,7 +30,7 @@ class ImageSession(TrialSession):
 
     def place(self, piece: str, cell: str) -> tuple[float, float]:
         """Where a piece shows it, on whole pixels."""
-        return self._showing.place(piece, self.size(cell))
+        return self._showing.place(piece, self._by_file[self._file(cell)])
 
     # What code components call.
 

@@ -46,9 +46,11 @@ class Showing:
         """The decoded image of a file."""
         return self._images[file]
 
-    def place(self, piece: str, size: tuple[int, int]) -> tuple[float, float]:
-        """Where a piece shows an image of a size, on whole pixels."""
-        return middle(*corner(self._places[piece], size, self._screen), size, self._screen)
+    def place(self, piece: str, stimulus: Mapping[str, Any]) -> tuple[float, float]:
+        """Where a piece shows an image, on whole pixels: at the piece's place, or at the image's own."""
+        size = stimulus["width_px"], stimulus["height_px"]
+        centre = stimulus.get("places", self._places)[piece]
+        return middle(*corner(centre, size, self._screen), size, self._screen)
 
     def begin(self) -> None:
         """Begin a trial, of which nothing has been shown."""

@@ -10,6 +10,8 @@ from typing import Any
 from synthstim.errors import InputError
 from synthstim.experiment.builder.pieces import Setup
 from synthstim.experiment.design.material import Candidate
+from synthstim.experiment.design.table import ID
+from synthstim.experiment.images.positions import own_settings
 from synthstim.experiment.images.stimuli import MAX_DECODED_BYTES, write_image
 from synthstim.experiment.marker_codes import FIRST_STIMULUS
 from synthstim.experiment.sounds.sound_set import measured
@@ -46,7 +48,7 @@ def write_stimuli(
     for member in members:
         path = (made or {}).get(member.stimulus_id) or source.path(member.file)
         target = directory / "stimuli" / f"{member.stimulus_id}{suffix}"
-        facts = write(path, target, setup)
+        facts = write(path, target, setup, member)
         entry: dict[str, Any] = {
             "stimulus_id": member.stimulus_id,
             "file": f"stimuli/{target.name}",
@@ -61,8 +63,9 @@ def write_stimuli(
     return entries
 
 
-def _write_image(path: Path, target: Path, setup: Setup) -> dict[str, Any]:
-    height, width = write_image(path, target, setup.settings, setup.rig)
+def _write_image(path: Path, target: Path, setup: Setup, member: Candidate) -> dict[str, Any]:
+    own = own_settings({**member.columns, ID: member.stimulus_id}, setup.settings)
+    height, width = write_image(path, target, own, setup.rig)
     return {
         "width_px": width,
         "height_px": height,
@@ -71,13 +74,13 @@ def _write_image(path: Path, target: Path, setup: Setup) -> dict[str, Any]:
     }
 
 
-def _write_sound(path: Path, target: Path, setup: Setup) -> dict[str, Any]:
+def _write_sound(path: Path, target: Path, setup: Setup, member: Candidate) -> dict[str, Any]:
     facts = measured(path, path.name)
     shutil.copyfile(path, target)
     return facts
 
 
-def _write_odour(path: Path, target: Path, setup: Setup) -> dict[str, Any]:
+def _write_odour(path: Path, target: Path, setup: Setup, member: Candidate) -> dict[str, Any]:
     names, concentrations = read_odour(path)
     shutil.copyfile(path, target)
     mixture = {name: float(share) for name, share in zip(names, concentrations.tolist(), strict=True) if share}

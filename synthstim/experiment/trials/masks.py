@@ -15,6 +15,7 @@ from synthstim.errors import InputError
 from synthstim.experiment.design.material import Candidate
 from synthstim.experiment.design.pairs import Pair
 from synthstim.experiment.design.schema import MASK, Design
+from synthstim.experiment.images.positions import own_places
 from synthstim.files import sha256_of
 from synthstim.ids import free_id
 from synthstim.modalities.image import read_image, write_png
@@ -52,7 +53,9 @@ def add_masks(
             path = directory / "stimuli" / (f".{name}" + Path(masked.file).suffix)
             _write(source.path(masked.file), path, design.mask, default_rng([seed, 8, len(masks)]))
             made[name] = path
-            masks[masked.stimulus_id] = Candidate(name, masked.file, sha256_of(path), MASK, "n/a", masked.reference)
+            masks[masked.stimulus_id] = Candidate(
+                name, masked.file, sha256_of(path), MASK, "n/a", masked.reference, own_places(masked.columns)
+            )
     with_mask = [
         [
             dataclasses.replace(pair, stimuli={**pair.stimuli, MASK: masks[pair.stimuli["a"].stimulus_id]})

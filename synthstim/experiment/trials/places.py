@@ -36,7 +36,7 @@ def check_places(
     Args:
         protocol: whose pieces.
         setup: the rig and the settings.
-        places: of the pieces.
+        places: of the pieces; an entry's own hold before them.
         held: the entries of the manifest that may stand in each slot.
 
     Raises:
@@ -49,10 +49,8 @@ def check_places(
         for piece in protocol.routines[name].pieces:
             if piece.piece != SHOWN:
                 continue
-            for size, shown in {
-                (one["width_px"], one["height_px"]): one["stimulus_id"] for one in held.get(piece.slot, ())
-            }.items():
-                box = place(shown, *size, places[piece.name], rig)
+            for (size, centre), shown in _differing(piece, places, held.get(piece.slot, ())).items():
+                box = place(shown, *size, centre, rig)
                 if patch is not None and box.overlaps(patch):
                     raise InputError(f"{shown} would cover the photodiode's patch", "move one of them")
                 if not setup.settings.get("allow_covering") and covers_fixation(box, setup):
@@ -68,6 +66,16 @@ def check_places(
                             "move them apart, or give a smaller size_deg",
                         )
                 boxes.append((piece, box, shown))
+
+
+def _differing(
+    piece: Piece, places: Mapping[str, tuple[float, float]], entries: Sequence[Mapping[str, Any]]
+) -> dict[tuple[tuple[int, int], tuple[float, float]], str]:
+    """The sizes and centres of what a piece may show, each with one that has them."""
+    return {
+        ((one["width_px"], one["height_px"]), one.get("places", places)[piece.name]): one["stimulus_id"]
+        for one in entries
+    }
 
 
 def _centre(piece: Piece, setup: Setup) -> tuple[float, float]:

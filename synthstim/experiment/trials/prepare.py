@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 from numpy.random import default_rng
 
 from synthstim.errors import InputError
@@ -15,7 +16,9 @@ from synthstim.experiment.design.material import Candidate, Pool, read_pool
 from synthstim.experiment.design.pairs import Pair, between_references, list_pairs
 from synthstim.experiment.design.plan import Counts, PlannedTrial, plan_trials
 from synthstim.experiment.design.schema import MASK, Design
+from synthstim.experiment.design.table import with_columns
 from synthstim.experiment.images.light import light_facts
+from synthstim.experiment.images.positions import LIMITS, with_positions
 from synthstim.experiment.images.stimuli import check_options
 from synthstim.experiment.images.viewing import background_of
 from synthstim.experiment.marker_codes import check_codes, write_markers
@@ -32,6 +35,7 @@ from synthstim.experiment.trials.masks import add_masks
 from synthstim.experiment.trials.presenting import present, require_devices
 from synthstim.experiment.trials.tracks import adaptive_of, with_levels
 from synthstim.experiment.trials.written import write_plan
+from synthstim.stimulus_set import StimulusSet
 
 _ANSWER_S, _PAGES_S = 2.0, 60.0
 SOUND_BACKGROUND = 64
@@ -61,7 +65,10 @@ def prepare_trials(request: ExportRequest, directory: Path) -> Prepared:
     if protocol.shows:
         check_options(setup.settings, setup.rig)
     source.require_intact()
-    pool = read_pool(source, include=setup.settings["include"], table=request.table)
+    pool = read_pool(
+        _rows(source, protocol, request.table), source.root.name, include=setup.settings["include"],
+        kept_of_references=tuple(LIMITS) if protocol.shows else (),
+    )  # fmt: skip
     counts = _counts(setup.settings, design)
     pool, louder = add_gains(pool, design, source, directory)
     pairs, obvious = _compared(pool, design, counts, setup.settings)
@@ -112,6 +119,13 @@ def prepare_trials(request: ExportRequest, directory: Path) -> Prepared:
         ),
         protocol=protocol,
     )
+
+
+def _rows(source: StimulusSet, protocol: Protocol, table: str | Path | None) -> pd.DataFrame:
+    """The set's table with the user's; of images also by site, with their own places and sizes."""
+    if protocol.shows:
+        return with_positions(source.table, table)
+    return source.table if table is None else with_columns(source.table, table)
 
 
 def _at_ear(setup: Setup, protocol: Protocol) -> bool:

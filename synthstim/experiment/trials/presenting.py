@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,7 +11,9 @@ from typing import Any
 from synthstim.errors import InputError
 from synthstim.experiment.builder.pieces import Setup
 from synthstim.experiment.design.plan import PlannedTrial
+from synthstim.experiment.design.table import ID
 from synthstim.experiment.images.light import light_facts
+from synthstim.experiment.images.positions import own_places, own_settings
 from synthstim.experiment.odours.valves import add_flows, valve_facts
 from synthstim.experiment.protocol import Protocol
 from synthstim.experiment.sounds.files import SoundFiles, make_tones, mean_level
@@ -73,16 +76,24 @@ def present(
         InputError: a stimulus cannot be presented.
     """
     if protocol.shows:
-        return _on_screen(protocol, setup, plans, held)
+        return _on_screen(protocol, setup, entries, plans, held)
     if protocol.plays:
         return _by_speakers(setup, directory, entries, plans)
     return _by_valves(setup, source, directory, entries, plans)
 
 
 def _on_screen(
-    protocol: Protocol, setup: Setup, plans: Plans, held: Mapping[str, Sequence[Mapping[str, Any]]]
+    protocol: Protocol,
+    setup: Setup,
+    entries: Sequence[dict[str, Any]],
+    plans: Plans,
+    held: Mapping[str, Sequence[Mapping[str, Any]]],
 ) -> HowPresented:
     places = places_of(protocol, setup)
+    for entry in entries:
+        if own_places(entry["columns"]):
+            own = dataclasses.replace(setup, settings=own_settings({**entry["columns"], ID: entry[ID]}, setup.settings))
+            entry["places"] = places_of(protocol, own)
     check_places(protocol, setup, places, held)
     return HowPresented(plans, _unchecked() | {"places": places, "light": light_facts(setup.settings, setup.rig)})
 

@@ -94,7 +94,7 @@ def _content(
     rig = setup.rig
     kept = ("protocol", "title", "modality", "participants", "slots", "masks", "questions", "asks", "criteria")
     entries = [
-        {name: one.get(name) for name in ("stimulus_id", "file", "width_px", "height_px", "duration_s")}
+        {name: one.get(name) for name in ("stimulus_id", "file", "width_px", "height_px", "duration_s", "places")}
         for one in manifest["stimuli"]
     ]
     return {name: manifest[name] for name in kept} | {

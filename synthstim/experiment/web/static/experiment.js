@@ -48,7 +48,10 @@ class State {
     return [width_px * this.scale, height_px * this.scale];
   }
 
-  place(name) { return this.about.places[name].map((side) => side * this.scale); }
+  place(piece) {
+    const places = this.byFile.get(this.row[piece.slot]).places ?? this.about.places;
+    return places[piece.name].map((side) => side * this.scale);
+  }
 
   text(name) {
     const row = this.row ?? {};

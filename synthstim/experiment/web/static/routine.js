@@ -56,7 +56,7 @@ class Routine {
       element = this.scale(piece);
     }
     if (element) {
-      const [x, y] = piece.piece === "image" ? state.place(piece.name) : [piece.x * innerHeight, piece.y * innerHeight];
+      const [x, y] = piece.piece === "image" ? state.place(piece) : [piece.x * innerHeight, piece.y * innerHeight];
       element.style.left = `${innerWidth / 2 + x}px`;
       element.style.top = `${innerHeight / 2 - y}px`;
       element.style.visibility = "hidden";
