@@ -23,13 +23,13 @@ GROUPS: dict[str, dict[str, tuple[str, ...]]] = {
     "Stimuli in one call": {"production": ("control", "metamer")},
     "Observers": {
         "models": ("ImageInput", "Observer", "OdourInput", "SoundInput", "Unit", "load_model"),
-        "observers": ("open_observer",),
+        "observers": ("open_observer", "together"),
     },
     "Stimulus sets": {
         "recipe": ("Recipe", "read_recipe"),
         "production": ("make",),
         "stimulus_set": ("SetWriter", "StimulusSet", "adopt", "join_sets"),
-        "distortions": ("eigendistortions", "make_distorted"),
+        "distortions": ("eigendistortions",),
         "verify": ("check_joined", "check_set", "natural_pool"),
         "report": ("write_report",),
         "modalities.image": ("read_image",),

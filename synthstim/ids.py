@@ -15,6 +15,9 @@ _ID = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,63}")
 _FORMULA = tuple("=+-@")
 _MISSING = frozenset({"na", "nan", "n/a", "none", "null", "nat", "<na>"})
 NAME_RULE = "1 to 64 printable characters, none of = + - @ in front, no spaces around them, no word for a missing value"
+# One of several observers, in front of its layers.
+OBSERVER_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,15}")
+OBSERVER_RULE = "a letter, then letters, digits, _ or -, 16 at most"
 
 
 def check_ids(ids: Iterable[str]) -> None:

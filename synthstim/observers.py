@@ -10,14 +10,18 @@ from synthstim.errors import InputError, said_by
 from synthstim.models import Observer
 from synthstim.models.functions import require_asked
 from synthstim.models.opening import open_model
+from synthstim.models.several import SeveralObservers
+
+# Layers of fitted sites, as synthstim.encoding calls them.
+_OF_SITES = ("sites", "sites_z")
 
 
 def as_observer(given: Any) -> Observer:
     """The observer that an object stands for.
 
     Args:
-        given: an Observer; a Fit of recorded sites; the name of a model (``open_observer``); or a network that says itself
-            what it is shown, as those of timm do.
+        given: an Observer; a Fit of recorded sites; the name of a model (``open_observer``); a network that says itself
+            what it is shown, as those of timm do; or a mapping of names to any of them (``together``).
 
     Raises:
         InputError: it is none of them, or a network that does not say what it is shown.
@@ -29,8 +33,32 @@ def as_observer(given: Any) -> Observer:
     """
     if isinstance(given, str | Observer):
         return open_observer(given) if isinstance(given, str) else given
+    if isinstance(given, Mapping):
+        return together(given)
     observer = getattr(given, "observer", given)
     return observer if isinstance(observer, Observer) else Observer(observer)
+
+
+def together(observers: Mapping[str, Any]) -> Observer:
+    """Several observers of the same stimuli as one: metamers of all at once, stimuli on which they differ.
+
+    Args:
+        observers: two or more, as ``as_observer`` takes them, by the names that stand in front of their layers.
+
+    Returns:
+        An observer with the layers ``NAME.LAYER``; the log-odds of each answer of one that decides are ``NAME.log_odds``. Fitted
+        sites are called ``NAME.SITE``.
+
+    Raises:
+        InputError: there are fewer than two, a name is none, or they are given stimuli of different modalities or sizes.
+
+    Example:
+        >>> small = {"size": (64, 64)}
+        >>> both = together({"lite": load_model(**small), "texture": load_model("portilla-simoncelli-colour", **small)})
+        >>> both.activations(torch.rand(1, 3, 64, 64), ["lite.blocks.0"])["lite.blocks.0"].shape
+        torch.Size([1, 16, 32, 32])
+    """
+    return SeveralObservers({name: as_observer(given) for name, given in observers.items()}, joined=_OF_SITES)
 
 
 def open_observer(

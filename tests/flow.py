@@ -37,6 +37,7 @@ ROOMS: list[dict[str, str]] = [
     {"observers": "the observer that a name opens: a model, a function of the user's, fitted sites"},
     {"decoders": "generators and renderers: latents with priors -> images"},
     {
+        "distortions": "directions of change that an observer notices most and least",
         "objectives": "what is maximised",
         "parametrise": "latents behind stimuli",
         "constraints": "projections",
@@ -59,7 +60,6 @@ ROOMS: list[dict[str, str]] = [
         "modalities.odour.natural": "odorants to compare with",
     },
     {"controls": "what controllers are compared with: natural images, noise, Gabors, other sites' images"},
-    {"distortions": "directions of change that an observer notices most and least"},
     {"production": "recipe -> jobs -> phases -> set"},
     {
         "modalities.image.synthesis": "the phases of an image",

@@ -8,10 +8,13 @@ import torch
 from engine_fixture import photograph, photographs, small_network
 from torch import nn
 
-from synthstim.distortions import eigendistortions, make_distorted
+from synthstim.distortions import eigendistortions
 from synthstim.errors import InputError
 from synthstim.modalities.image import read_image, write_png
 from synthstim.models import ImageInput, Observer
+from synthstim.production import make
+from synthstim.recipe import Recipe
+from synthstim.verify import check_set
 
 SIZE = (16, 16)
 
@@ -80,18 +83,45 @@ def test_a_seed_gives_the_same_and_the_observer_keeps_its_precision():
     assert observer.dtype == torch.float32
 
 
+def recipe(folder, **given) -> Recipe:
+    write_png(folder / "camera.png", 0.25 + 0.5 * photograph("camera", SIZE, 1), bits=16)
+    entry = {"name": "e", "kind": "distortion", "goal": "eigendistortion", "reference": "camera.png", "bits": 16}
+    entry |= {"layers": ["output"], "amplitudes": [0.01, 0.02]}
+    return Recipe.from_dict({"observer": "x", "stimuli": [entry | given]}, folder)
+
+
 def test_a_set_of_amplitudes_along_them(tmp_path):
-    write_png(tmp_path / "camera.png", 0.25 + 0.5 * photograph("camera", SIZE, 1), bits=16)
-    made = make_distorted(smooth(), tmp_path / "camera.png", ["output"], [0.01, 0.02], tmp_path / "set", bits=16)
+    observer = smooth()
+    made = make(recipe(tmp_path), tmp_path / "set", observer=observer)
     rows = made.table.to_dict("records")
-    assert [(row["name"], row["amplitude"]) for row in rows] == [
-        ("most_0", 0.01), ("most_0", 0.02), ("least_0", 0.01), ("least_0", 0.02)
+    assert [(row["direction"], row["amplitude"], row["status"]) for row in rows] == [
+        ("most_0", 0.01, "passed"), ("most_0", 0.02, "passed"), ("least_0", 0.01, "passed"), ("least_0", 0.02, "passed")
     ]  # fmt: skip
     for row in rows:
         change = read_image(made.root / row["file"]) - read_image(made.root / row["reference"])
         assert float(np.sqrt(np.square(change).mean())) == pytest.approx(row["amplitude"], rel=1e-2)
-    values = made.provenance["eigendistortions"]["eigenvalues"]
-    assert values["most_0"] > values["least_0"] >= 0
+    assert rows[0]["match_db"] < rows[2]["match_db"]
+    assert not check_set(made, observer).problems
+
+
+def test_what_eight_bits_do_not_hold_fails(tmp_path):
+    made = make(recipe(tmp_path, bits=8, amplitudes=[0.0003], least=0), tmp_path / "set", observer=smooth())
+    assert made.table["status"].tolist() == ["failed"]
+    assert "less than its bits hold" in made.table["reason"][0]
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ({"copies": 2}, "copies goes with what is searched for"),
+        ({"most": 0, "least": 0}, "most and least are both 0"),
+        ({"amplitudes": [0.01, 0.01]}, "repeats 0.01"),
+        ({"amplitudes": []}, "expected a list of root mean square changes"),
+    ],
+)
+def test_an_entry_that_makes_no_sense_is_refused(given, told, tmp_path):
+    with pytest.raises(InputError, match=told):
+        recipe(tmp_path, **given)
 
 
 @pytest.mark.parametrize(
@@ -110,8 +140,7 @@ def test_what_cannot_be_is_said(asked, message):
         eigendistortions(observer, image, layers, **asked)
 
 
-def test_an_amplitude_beyond_the_display_is_refused(tmp_path):
-    write_png(tmp_path / "camera.png", photograph("camera", SIZE, 1), bits=8)
-    with pytest.raises(InputError, match="expected more than 0 and at most"):
-        make_distorted(smooth(), tmp_path / "camera.png", ["output"], [0.5], tmp_path / "set")
-    assert not (tmp_path / "set").exists()
+def test_an_amplitude_beyond_the_display_is_refused_and_leaves_nothing(tmp_path):
+    with pytest.raises(InputError, match=r"e, most_0: .*expected more than 0 and at most"):
+        make(recipe(tmp_path, amplitudes=[0.5]), tmp_path / "set", observer=smooth())
+    assert [path.name for path in tmp_path.iterdir()] == ["camera.png"]

@@ -22,6 +22,7 @@ from synthstim.goals.wish import Want
 from synthstim.loop.settings import LoopSettings
 from synthstim.modalities.image import write_png
 from synthstim.models import indices_of
+from synthstim.observers import together
 from synthstim.production import make
 from synthstim.production.jobs import objective_of, plan_jobs
 from synthstim.recipe import Recipe, Source, validate
@@ -35,13 +36,20 @@ ROOT = Path(synthstim.__file__).parent
 UNIT = {"unit": {"layer": "2", "channel": 3}}
 # An entry of each goal on the small network and its five fitted sites, without what every entry says.
 OWN = {
+    "controversial": {"answers": {"a": 3, "b": 5}},
+    "differentiate": {"reference": "cat.png", "hold": ["0"], "move": ["2"], "at_db": 10},
     "drive": UNIT,
+    "drive_all": {"units": [UNIT["unit"], {"layer": "0", "channel": 1}]},
+    "eigendistortion": {"reference": "cat.png", "layers": ["2"], "amplitudes": [0.001], "bits": 16},
     "level": UNIT | {"level": 0.2},
     "match": {"reference": "cat.png", "layers": ["2"]},
     "one_hot": UNIT | {"others": {"layer": "2", "channels": [1, 5]}, "zscore": False},
     "pattern": {"pattern": {"site0": 1.5, "site3": -1}},
     "suppress": UNIT,
 }
+# Those that want several observers; the score of others is a smooth minimum, which is judged by the minimum itself.
+SEVERAL, SMOOTH = ("controversial",), ("controversial", "drive_all")
+SEARCHED = [name for name in OWN if not GOALS[name].solves]
 CONTROLLERS = [name for name in GOALS.names if issubclass(GOALS[name].section, Controller)]
 CRITERIA = {"null_percentile": 100.0, "same_class": True}
 COPIES = 4
@@ -60,6 +68,13 @@ def measurer(fit):
 
 
 @pytest.fixture(scope="module")
+def measurer_of(fit, measurer):
+    both = together({"a": fit.observer, "b": small()})
+    several = Measurer(both, natural_pool(both))
+    return lambda goal: several if goal in SEVERAL else measurer
+
+
+@pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     place = tmp_path_factory.mktemp("goals")
     write_png(place / "cat.png", photograph("chelsea", (16, 16)))
@@ -69,15 +84,16 @@ def folder(tmp_path_factory):
 def entry_of(goal: str, **given) -> dict:
     (kind,) = values_of(GOALS[goal].section, "kind")
     said = {} if kind == "metamer" else {"goal": goal}
-    return {"name": "a", "kind": kind, **said, "copies": COPIES, **OWN[goal], **given}
+    copies = {} if GOALS[goal].solves else {"copies": COPIES}
+    return {"name": "a", "kind": kind, **said, **copies, **OWN[goal], **given}
 
 
 def recipe_of(folder, *entries) -> Recipe:
     return Recipe.from_dict({"observer": "x", "stimuli": list(entries)}, folder)
 
 
-def planned(goal, folder, fit):
-    (job,) = plan_jobs(recipe_of(folder, entry_of(goal)), fit.observer)
+def planned(goal, folder, measurer):
+    (job,) = plan_jobs(recipe_of(folder, entry_of(goal)), measurer.observer)
     return job
 
 
@@ -96,11 +112,13 @@ def test_a_schema_refuses_what_does_not_go_with_the_goal(name, folder):
             recipe_of(folder, entry_of(name) | {key: value})
 
 
-@pytest.mark.parametrize("name", OWN)
-def test_the_gradient_of_the_objective_reaches_every_stimulus(name, folder, fit, measurer):
+@pytest.mark.parametrize("name", SEARCHED)
+def test_the_gradient_of_the_objective_reaches_every_stimulus(name, folder, measurer_of):
+    measurer = measurer_of(name)
+    observer, job = measurer.observer, planned(name, folder, measurer)
     shown = torch.rand(COPIES, 3, 16, 16, generator=torch.Generator().manual_seed(1)).requires_grad_()
-    scorer = objective_of(planned(name, folder, fit), range(COPIES), measurer).bind(fit.observer, COPIES)
-    scores = scorer(shown, fit.observer.activations(shown, scorer.layers, through=scorer.through))
+    scorer = objective_of(job, range(COPIES), measurer).bind(observer, COPIES)
+    scores = scorer(shown, observer.activations(shown, scorer.layers, through=scorer.through))
     assert scores.shape == (COPIES,)
     (gradient,) = torch.autograd.grad(scores.sum(), shown)
     assert torch.isfinite(gradient).all()
@@ -108,10 +126,11 @@ def test_the_gradient_of_the_objective_reaches_every_stimulus(name, folder, fit,
 
 
 @pytest.mark.parametrize("name", CONTROLLERS)
-def test_the_score_rises_with_the_merit(name, folder, fit, measurer):
+def test_the_score_rises_with_the_merit(name, folder, measurer_of):
     # Only the controlled units differ between the stimuli.
-    job, count = planned(name, folder, fit), 40
-    aim, observer = job.aims[0], fit.observer
+    measurer = measurer_of(name)
+    job, count = planned(name, folder, measurer), 40
+    aim, observer = job.aims[0], measurer.observer
     shown = torch.rand(1, 3, 16, 16, generator=torch.Generator().manual_seed(1)).expand(count, -1, -1, -1)
     scorer = GOALS[name].objective(job.items[0].entry, [aim] * count, measurer).bind(observer, count)
     read = {layer: values.clone() for layer, values in observer.activations(shown, scorer.layers).items()}
@@ -119,13 +138,18 @@ def test_the_score_rises_with_the_merit(name, folder, fit, measurer):
     for column, unit in enumerate(aim.controlled):
         read[unit.layer].flatten(1)[:, indices_of(unit, observer)] = values[:, column : column + 1]
     goal = GOALS[name]
-    merits = goal.merit(goal.values(values.double().numpy(), aim), aim)
-    scores = scorer(shown, read).detach().double().numpy()
+    merits = goal.merit(goal.values(as_judged(values.double().numpy(), aim, measurer), aim), aim)
+    scores = (scorer.aims if name in SMOOTH else scorer)(shown, read).detach().double().numpy()
     assert np.diff(scores[np.argsort(merits, kind="stable")]).min() > -1e-5
 
 
+def as_judged(activations, aim, measurer):
+    mean, std = measurer.standardisation(aim.controlled) if GOALS[aim.goal].standardised else (0.0, 1.0)
+    return (activations - mean) / std
+
+
 def test_the_score_of_a_match_rises_towards_the_reference(folder, fit, measurer):
-    job = planned("match", folder, fit)
+    job = planned("match", folder, measurer)
     scorer = objective_of(job, range(COPIES), measurer).bind(fit.observer, COPIES)
     noise = torch.rand(3, 16, 16, generator=torch.Generator().manual_seed(1))
     shares = torch.linspace(0.2, 0.8, COPIES).view(-1, 1, 1, 1)
@@ -135,46 +159,49 @@ def test_the_score_of_a_match_rises_towards_the_reference(folder, fit, measurer)
 
 
 @pytest.mark.parametrize("name", CONTROLLERS)
-def test_natural_stimuli_are_in_the_order_of_their_merit(name, folder, fit, measurer):
-    aim, goal = planned(name, folder, fit).aims[0], GOALS[name]
+def test_natural_stimuli_are_in_the_order_of_their_merit(name, folder, measurer_of):
+    measurer = measurer_of(name)
+    aim, goal = planned(name, folder, measurer).aims[0], GOALS[name]
     order, values = measurer.natural_order(aim)
     assert sorted(order) == list(range(len(measurer.pool)))
     assert np.diff(goal.merit(values, aim)).max() <= 0
-    np.testing.assert_array_equal(values, goal.values(measurer.natural_activations(aim.controlled), aim)[order])
+    judged = as_judged(measurer.natural_activations(aim.controlled), aim, measurer)
+    np.testing.assert_array_equal(values, goal.values(judged, aim)[order])
 
 
 @pytest.mark.parametrize("name", CONTROLLERS)
-def test_what_goes_beyond_the_pool_passes_and_an_indifferent_natural_stimulus_fails(name, folder, fit, measurer):
-    aim, goal = planned(name, folder, fit).aims[0], GOALS[name]
+def test_what_goes_beyond_the_pool_passes_and_an_indifferent_natural_stimulus_fails(name, folder, measurer_of):
+    measurer = measurer_of(name)
+    aim, goal = planned(name, folder, measurer).aims[0], GOALS[name]
     order, values = measurer.natural_order(aim)
     worst = goal.measure(measurer, measurer.pool.stimulus(order[-1]), aim)
     assert worst["activation"] == pytest.approx(values[-1], rel=1e-4, abs=1e-5)
     assert judge(aim, worst, {})[0] == "failed"
     spread = np.ptp(values)
-    candidates = [aim.level or 0.0, *np.linspace(values.min() - spread, values.max() + spread, 99)]
+    candidates = [aim.level or 0.0, 1.0, *np.linspace(values.min() - spread, values.max() + spread, 99)]
     beyond = worst | {"activation": max(candidates, key=lambda value: goal.merit(value, aim)), "wins": True}
     assert judge(aim, beyond, {}) == ("passed", "")
 
 
-def test_a_reference_matches_itself_and_no_other(folder, fit, measurer):
-    aim, goal = planned("match", folder, fit).aims[0], GOALS["match"]
+def test_a_reference_matches_itself_and_no_other(folder, measurer):
+    aim, goal = planned("match", folder, measurer).aims[0], GOALS["match"]
     one, other = measurer.pool.stimulus(0), measurer.pool.stimulus(40)
     assert judge(aim, goal.measure(measurer, one, aim, one, ("2",)), CRITERIA) == ("passed", "")
     assert judge(aim, goal.measure(measurer, other, aim, one, ("2",)), CRITERIA)[0] == "failed"
 
 
 @pytest.mark.parametrize("name", OWN)
-def test_aims_survive_the_provenance(name, folder, fit):
-    aim = planned(name, folder, fit).aims[0]
+def test_aims_survive_the_provenance(name, folder, measurer_of):
+    aim = planned(name, folder, measurer_of(name)).aims[0]
     assert aim.goal == name
     assert read_aim(json.loads(json.dumps(aim.facts()))) == aim
 
 
 @pytest.mark.parametrize("name", OWN)
-def test_an_aim_that_lacks_what_the_goal_needs_is_refused(name, folder, fit):
-    needed = [key for key in ("units", "level", "pattern") if key in planned(name, folder, fit).aims[0].facts()]
-    for key in needed:
-        facts = {other: value for other, value in planned(name, folder, fit).aims[0].facts().items() if other != key}
+def test_an_aim_that_lacks_what_the_goal_needs_is_refused(name, folder, measurer_of):
+    whole = planned(name, folder, measurer_of(name)).aims[0].facts()
+    for key in {"units", "level", "pattern", "given"} & whole.keys():
+        facts = {other: value for other, value in whole.items() if other != key}
         with pytest.raises(InputError, match="cannot be read"):
             read_aim(facts)
 

@@ -127,6 +127,7 @@ def check(
     from synthstim.progress import ProgressDisplay
     from synthstim.stimulus_set import StimulusSet
     from synthstim.verify import check_joined, check_set
+    from synthstim.verify.transfer import transfer_table
 
     read = StimulusSet.read(stimuli)
     allowed: dict[str, Any] = {"device": device, "allow_code": allow_code, "allow_download": allow_download}
@@ -156,6 +157,8 @@ def check(
             found = check_joined(read, observers, pools=pools, **options)
         else:
             found = check_set(read, opened[""][0], pool=opened[""][1], resampler=resampler, **options)
+    if len(transfer := transfer_table(read)):
+        console.print(as_table(transfer.fillna("")))
     if len(found.elsewhere):
         console.print(as_table(found.elsewhere))
     for stimulus_id, reason in found.failed:

@@ -51,14 +51,16 @@ class Aim:
         >>> Aim(goal="pattern", units=(Unit(layer="sites_z", channel=0, label="v4_1"),), pattern=(1.5,)).unit_name
         'v4_1 1.5'
         """
-        if self.units:
+        if self.pattern:
             return ", ".join(f"{unit.name} {value:g}" for unit, value in zip(self.units, self.pattern, strict=True))
+        if self.units:
+            return ", ".join(unit.name if unit.label else f"{unit.name} of {unit.layer}" for unit in self.units)
         return self.unit.name if self.unit is not None else None
 
     @property
     def layer(self) -> str | None:
-        """The layer of what is controlled; None for a metamer."""
-        return self.controlled[0].layer if self.controlled else None
+        """The layer of what is controlled, or the layers joined by +; None for a metamer."""
+        return "+".join(dict.fromkeys(unit.layer for unit in self.controlled)) or None
 
     def facts(self) -> dict[str, Any]:
         """The aim as plain data; a unit that is a function keeps its label only."""
@@ -70,6 +72,7 @@ class Aim:
             "given": dict(self.given) or None,
         }
         plain["zscore"] = None if self.zscore else False
+        plain["together"] = len(self.units) if self.units and not self.pattern else None
         units = [_plain_unit(unit) for unit in (*self.controlled, *self.others)]
         return {name: value for name, value in {**plain, "units": units}.items() if value not in (None, [], ())}
 
@@ -86,10 +89,13 @@ class Aim:
             pattern = tuple(map(float, facts.get("pattern", [])))
             if pattern and len(units) != len(pattern):
                 raise ValueError(f"a pattern of {len(pattern)} values for {len(units)} units")
+            together = len(pattern) or int(facts.get("together", 0))
+            if together > len(units):
+                raise ValueError(f"{together} units controlled together of {len(units)}")
             return cls(
                 goal=str(facts["goal"]), layers=tuple(map(str, facts.get("layers", []))),
-                unit=units[0] if units and not pattern else None, others=() if pattern else units[1:],
-                level=None if level is None else float(level), units=units if pattern else (), pattern=pattern,
+                unit=units[0] if units and not together else None, others=units[together or 1:],
+                level=None if level is None else float(level), units=units[:together], pattern=pattern,
                 zscore=facts.get("zscore") is not False, given=_hashable(facts.get("given", {})),
             )  # fmt: skip
         except (KeyError, TypeError, ValueError, AttributeError) as error:

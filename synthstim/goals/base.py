@@ -38,6 +38,9 @@ class Measuring(Protocol):
     def metamer(self, stimulus: Any, reference: Any, layers: Sequence[str], *, each: bool = False) -> Measured:
         """How well layers match."""
 
+    def matched(self, stimulus: Any, reference: Any, layers: Sequence[str]) -> Measured:
+        """How well layers match, and how far the stimuli themselves are apart."""
+
     def natural_activations(self, units: Sequence[Unit]) -> Values:
         """Activations (stimulus, unit) over the natural pool."""
 
@@ -55,6 +58,9 @@ class Goal:
         label, symbol: in the report; the symbol is plotly's.
         higher: whether a higher response does better; ``merit`` says more where this is not all.
         levelled: whether it asks for a level.
+        standardised: whether units are judged in z-scores over the natural pool.
+        against_null: whether it is judged against matches between different natural stimuli.
+        solves: whether it makes its stimuli itself (``solve``), and nothing is searched for.
         followed: whether it can be followed by responses to single units alone, without a model.
         lines: what a card of the report says, a line each.
     """
@@ -66,6 +72,9 @@ class Goal:
     symbol: str = "circle"
     higher: bool = True
     levelled: bool = False
+    standardised: bool = False
+    against_null: bool = False
+    solves: bool = False
     followed: bool = False
     lines: tuple[CardLine, ...] = (ACTIVATION, BEST_NATURAL)
 
@@ -108,6 +117,15 @@ class Goal:
         """
         raise NotImplementedError
 
+    def solve(self, entry: Any, aims: Sequence[Aim], measurer: Measuring, references: Tensor) -> Tensor:
+        """The stimuli (batch, *shape) of items of one entry's settings, where the goal ``solves``.
+
+        Args:
+            aims: one an item.
+            references: (batch, *shape).
+        """
+        raise NotImplementedError
+
     def target(self, entry: Any) -> float | None:
         """The score at which an item has reached what the entry asks; None for none."""
         return getattr(entry, "target", None)
@@ -122,7 +140,12 @@ class Goal:
         """Raise ValueError unless an aim that a file describes is one of this goal."""
 
     def values(self, activations: Values, aim: Aim) -> Values:
-        """What stimuli are judged by (stimulus,), of the activations (stimulus, unit) of the units that are controlled."""
+        """What stimuli are judged by (stimulus,), of the units that are controlled.
+
+        Args:
+            activations: (stimulus, unit); in z-scores over the natural pool where the goal is ``standardised``.
+            aim: what is wanted of them.
+        """
         return activations[:, 0]
 
     def merit(self, values: Any, aim: Aim) -> Any:

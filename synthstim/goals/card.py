@@ -13,7 +13,7 @@ class CardLine:
         label: in front of the value.
         column: of the set's table, or ``ratio``, ``least matched`` or ``distance``, which the report works out.
         hint: what it means; ``{stimulus}`` stands for image or sound.
-        style: a format of numbers, or ``dB``, ``percent`` or ``yes or no``.
+        style: a format of numbers, or ``dB``, ``percent``, ``text`` or ``yes or no``.
         optional: whether it is left out where the table has no value.
     """
 

@@ -27,6 +27,7 @@ class MatchGoal(Goal):
     name = "match"
     section = Metamer
     label = "match"
+    against_null = True
     lines = (
         CardLine("match", "match_db", "20 log10(|reference features| / |difference|): 20 dB is an error of 10 %", "dB"),
         CardLine("least matched", "least matched", "The lowest of the stages it matches", optional=True),
@@ -39,16 +40,7 @@ class MatchGoal(Goal):
 
     def axes(self, entry: Any, sites: Sequence[str]) -> tuple[Sequence[Variant], ...]:
         """The references, and the layers of each."""
-        stems = [unicodedata.normalize("NFC", PurePath(reference).stem) for reference in entry.reference]
-        several = len(stems) > 1
-        references = [
-            Variant({"reference": reference}, id_part(stem) if several else "", {"stem": stem})
-            for reference, stem in zip(entry.reference, stems, strict=True)
-        ]
-        layers = [
-            Variant({"layers": joint}, "__".join(map(id_part, joint)), {"layers": joint}) for joint in entry.layers
-        ]
-        return references, layers
+        return reference_axis(entry), layers_axis(entry)
 
     def shared_but(self, entry: Any) -> frozenset[str]:
         """Each item of a batch may be of a reference of its own; the layers of a batch are the same."""
@@ -56,8 +48,7 @@ class MatchGoal(Goal):
 
     def aim(self, item: Item, observer: Observer) -> Aim:
         """The layers; the name of a group of them stands for all of them."""
-        layers = [name for layer in item.layers or () for name in observer.groups.get(layer, (layer,))]
-        return Aim(goal=self.name, layers=tuple(dict.fromkeys(layers)))
+        return Aim(goal=self.name, layers=observer.members_of(item.layers or ()))
 
     def objective(
         self,
@@ -111,6 +102,21 @@ class MatchGoal(Goal):
             yield f"the match is {measured['match_db']:.1f} dB, {target_db:g} was wanted"
         if below := measured.get("unmatched"):
             yield f"{', '.join(below)} matched at less than 20 dB"
+
+
+def reference_axis(entry: Any) -> list[Variant]:
+    """The references of an entry, each of which gets stimuli of its own."""
+    stems = [unicodedata.normalize("NFC", PurePath(reference).stem) for reference in entry.reference]
+    several = len(stems) > 1
+    return [
+        Variant({"reference": reference}, id_part(stem) if several else "", {"stem": stem})
+        for reference, stem in zip(entry.reference, stems, strict=True)
+    ]
+
+
+def layers_axis(entry: Any) -> list[Variant]:
+    """The layers of an entry, alone or jointly, each of which gets stimuli of its own."""
+    return [Variant({"layers": joint}, "__".join(map(id_part, joint)), {"layers": joint}) for joint in entry.layers]
 
 
 GOAL = MatchGoal()

@@ -99,7 +99,7 @@ class PatternGoal(Goal):
 
     def aim(self, item: Item, observer: Observer) -> Aim:
         """The sites, and what is wanted of each."""
-        wanted: dict[str, float] = item.entry.pattern  # type: ignore[union-attr]
+        wanted: dict[str, float] = item.entry.pattern  # type: ignore[attr-defined]
         units = tuple(site_unit(observer, site, standardised=True) for site in wanted)
         return Aim(goal=self.name, units=units, pattern=tuple(map(float, wanted.values())))
 

@@ -155,7 +155,7 @@ def unit_of(item: Item, observer: Observer) -> Unit:
     """The unit that an item is for."""
     from synthstim.models import Unit
 
-    spec: UnitSpec = item.entry.unit  # type: ignore[union-attr]
+    spec: UnitSpec = item.entry.unit  # type: ignore[attr-defined]
     if item.site is not None:
         return site_unit(observer, item.site)
     if item.channel is not None:

@@ -117,6 +117,7 @@ class Modality:
         Input: class of the inputs.
         suffixes: of files that can be read.
         suffix: of files that are written.
+        limits: of the values that a file can hold.
         bits: with which files can be written; the first is the coarsest.
         default_bits: of a file.
         fits: how a file of another shape may be brought to the input's.
@@ -153,6 +154,7 @@ class Modality:
     Input: type[StimulusInput]
     suffixes: tuple[str, ...] = (".tsv",)
     suffix: str = ".tsv"
+    limits: tuple[float, float] = (0.0, 1.0)
     bits: tuple[int, ...] = (32,)
     default_bits: int = 32
     fits: tuple[str, ...] = ("exact",)

@@ -34,6 +34,7 @@ class Observer:
         device: where the network is.
         network_dtype: the floating-point numbers it computes in.
         dtype: those of stimuli and activations; single precision where the network's are half.
+        parts: of several observers as one, each by its name; none for one by itself.
         opening: what opens it again, for the provenance: a name, and of weights, size, seconds and rate what was asked for;
             None for one that was made in Python.
 
@@ -85,6 +86,7 @@ class Observer:
         self.name = name or type(self.module).__name__
         self.weights = weights
         self.opening: Mapping[str, Any] | None = None
+        self.parts: Mapping[str, Observer] = {}
         self._place(*real_dtype(self.module))
 
     def given(
@@ -110,6 +112,10 @@ class Observer:
         )
         made.opening = opening or self.opening
         return made
+
+    def members_of(self, layers: Sequence[str]) -> tuple[str, ...]:
+        """The layers, each once; the name of a group stands for all of its own."""
+        return tuple(dict.fromkeys(name for layer in layers for name in self.groups.get(layer, (layer,))))
 
     def names_groups(self, layers: Sequence[str]) -> bool:
         """Whether these are names of groups of layers, such as the statistics of a texture: each of them counts."""

@@ -6,6 +6,8 @@ optimiser calls. Objectives compose: ``drive(a) - drive(b)``, ``match(image, [la
 
 from synthstim.objectives.base import Activations, Objective, Scorer
 from synthstim.objectives.control import drive, level, one_hot, pattern, suppress
+from synthstim.objectives.differing import differentiate
+from synthstim.objectives.jointly import weakest
 from synthstim.objectives.matching import match
 from synthstim.objectives.penalties import diversity, doubt, smooth
 from synthstim.objectives.reading import read_all, standardisation
@@ -14,6 +16,7 @@ __all__ = [
     "Activations",
     "Objective",
     "Scorer",
+    "differentiate",
     "diversity",
     "doubt",
     "drive",
@@ -25,4 +28,5 @@ __all__ = [
     "smooth",
     "standardisation",
     "suppress",
+    "weakest",
 ]

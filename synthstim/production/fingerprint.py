@@ -16,7 +16,7 @@ from synthstim.files import sha256_of
 from synthstim.parametrise import Parametrisation
 from synthstim.production.jobs import Job
 from synthstim.production.shards import Shard
-from synthstim.recipe import STARTS, Metamer, Recipe
+from synthstim.recipe import STARTS, OfReference, Recipe
 from synthstim.recipe.expected import listed
 from synthstim.recipe.fields import files_of
 from synthstim.verify import Measurer
@@ -65,7 +65,7 @@ def differences(found: object, wanted: Fingerprint) -> str:
 def _files(recipe: Recipe) -> list[str]:
     files = [path for series in recipe.series for path in series.between]
     for entry in recipe.stimuli:
-        files += list(entry.reference) if isinstance(entry, Metamer) else []
+        files += list(entry.reference) if isinstance(entry, OfReference) else []
         files += [] if entry.start in STARTS else [entry.start]
         files += [*files_of(entry.constraints), *(files_of(entry.parametrisation) if entry.parametrisation else ())]
     return files

@@ -9,7 +9,7 @@ from synthstim.kinds import CONSTRAINTS, PARAMETRISATIONS
 from synthstim.modalities import own_modalities
 from synthstim.modalities.base import Modality
 from synthstim.models import StimulusInput
-from synthstim.recipe import STARTS, Controller, Metamer, Recipe
+from synthstim.recipe import STARTS, OfReference, Recipe, StimulusSpec
 from synthstim.recipe.yaml_source import Location
 
 
@@ -48,7 +48,7 @@ def _of_recipe(recipe: Recipe, modality: Modality) -> Iterator[tuple[Location, s
             yield place, f"controls.{name} is for {other.plural}, the observer {modality.is_given}: remove it"
 
 
-def _of_entry(entry: Metamer | Controller, modality: Modality) -> Iterator[tuple[Location, str]]:
+def _of_entry(entry: StimulusSpec, modality: Modality) -> Iterator[tuple[Location, str]]:
     if entry.bits is not None and entry.bits not in modality.bits:
         choices = ", ".join(map(str, modality.bits))
         yield ("bits",), f"bits {entry.bits} does not go with {modality.plural}: choose one of {choices}"
@@ -58,13 +58,13 @@ def _of_entry(entry: Metamer | Controller, modality: Modality) -> Iterator[tuple
         what = f"parametrisation {asked.kind!r} given, but the observer {modality.is_given}"
         yield ("parametrisation",), f"{what}: choose {choices}"
     free = [name for name in modality.starts if name not in modality.shaped_starts]
-    suit = modality.starts if isinstance(entry, Metamer) else free
+    suit = modality.starts if isinstance(entry, OfReference) else free
     if "start" in entry.model_fields_set and entry.start in STARTS and entry.start not in suit:
         what = f"start {entry.start!r} takes the spectrum of a metamer's sound"
         yield ("start",), f"{what}: choose {' or '.join(free)}"
 
 
-def _for_others(entry: Metamer | Controller, modality: Modality) -> Iterator[tuple[Location, str]]:
+def _for_others(entry: StimulusSpec, modality: Modality) -> Iterator[tuple[Location, str]]:
     """What an entry sets that is for other modalities alone."""
     limits = [limit for _, limit in CONSTRAINTS.usable() if limit.modality != modality.name]
     for name in (key for limit in limits for key in limit.keys_in(entry.constraints)):

@@ -25,7 +25,7 @@ from synthstim.production import plain
 from synthstim.production.fitness import check_modality
 from synthstim.production.limits import constraints_of
 from synthstim.production.phases import Phase, on_latents, read_given
-from synthstim.recipe import Controller, Item, Metamer, Recipe, expand, site_problems
+from synthstim.recipe import Controller, Item, OfReference, Recipe, StimulusSpec, expand, site_problems
 from synthstim.recipe.yaml_source import Location
 from synthstim.verify import Measurer
 
@@ -39,7 +39,7 @@ class Job:
     Attributes:
         items: rows of the recipe, in its order.
         aims: what each is meant to do.
-        phases: run one after the other; each starts where the one before ended.
+        phases: run one after the other; each starts where the one before ended. None where the goal itself makes the stimuli.
         constraints: held throughout.
         references: (batch, *shape) as the observer is given them and the set's files hold them; None for controllers.
     """
@@ -53,6 +53,8 @@ class Job:
     @property
     def evaluations(self) -> int:
         """The most that an item may spend: after the first phase it goes through one of the others."""
+        if not self.phases:
+            return 1
         first, *others = (phase.stopping.evaluations for phase in self.phases)
         return first + max(others, default=0)
 
@@ -105,15 +107,17 @@ def plan_jobs(
             limits.check_all(held, observer.input.shape, modality)
             texture = observer.names_groups(group[0][0].layers or ())
             synthesis = modality.part("synthesis") or plain
-            phases = synthesis.phases_of(entry, recipe, observer, budget, texture=texture)
-            if parametrisation is not None:
+            solved = GOALS[entry.goal].solves
+            phases = [] if solved else synthesis.phases_of(entry, recipe, observer, budget, texture=texture)
+            if phases and parametrisation is not None:
                 phases = on_latents(phases, parametrisation, observer.input)
         except InputError as error:
             here = _place(recipe, entry, error.value)[:2]
             raise error.within(f"{recipe.at((*here, 'constraints'))}: {entry.name}") from None
-        for batch in _batches(group, most):
+        # What is solved for is found once for all of them.
+        for batch in _batches(group, len(group) if solved else most):
             items, aims = (list(column) for column in zip(*batch, strict=True))
-            stacked = references.stack(items) if isinstance(entry, Metamer) else None
+            stacked = references.stack(items) if isinstance(entry, OfReference) else None
             jobs.append(Job(items, aims, phases, held, stacked))
     for kind in recipe.controls.asked():
         with recipe.placing(("controls", kind)):
@@ -159,7 +163,7 @@ def _check(aim: Aim, observer: Observer) -> None:
         indices_of(unit, observer)
 
 
-def _place(recipe: Recipe, entry: Metamer | Controller, named: object) -> Location:
+def _place(recipe: Recipe, entry: StimulusSpec, named: object) -> Location:
     """Where in a recipe the value stands that an error about an entry names; the entry itself if it names none of it."""
     here: Location = ("stimuli", next(number for number, one in enumerate(recipe.stimuli) if one is entry))
     return (*here, *GOALS[entry.goal].blamed(entry, named))

@@ -9,7 +9,7 @@ from synthstim import constraints as limits
 from synthstim.constraints.luminance import LUMINANCE
 from synthstim.modalities.image import luminance
 from synthstim.models import Observer
-from synthstim.recipe import Controller, Metamer, Recipe
+from synthstim.recipe import Controller, Recipe, StimulusSpec
 from synthstim.verify import NaturalPool
 
 # At most this share of the RMS contrast of an image of black and white alone: images of any kind still come to it.
@@ -17,7 +17,7 @@ MOST_CONTRAST = 0.3
 
 
 def constraints_of(
-    entry: Metamer | Controller, recipe: Recipe, observer: Observer, luminance: limits.Luminance | None = None
+    entry: StimulusSpec, recipe: Recipe, observer: Observer, luminance: limits.Luminance | None = None
 ) -> list[limits.Constraint]:
     """The projections an entry asks for, the ones that must hold best last.
 

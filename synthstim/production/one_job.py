@@ -8,6 +8,7 @@ from typing import Protocol
 import torch
 
 from synthstim.constraints import as_kept
+from synthstim.goals import GOALS
 from synthstim.optimise import Synthesiser
 from synthstim.parametrise import Invertible
 from synthstim.production.jobs import Job, objective_of
@@ -53,11 +54,25 @@ def run_job(number: int, job: Job, made: Made | None, measurer: Measurer, work: 
         work: keeps it after each phase, and now and then in between.
         tracker: is told of each step.
     """
+    if made is None and not job.phases:
+        made = _solved(job, measurer)
+        work.save_made(number, made)
     for index in range(made.phases if made else 0, len(job.phases)):
         made = _run_phase(number, job, index, made, measurer, work, tracker)
         work.save_made(number, made)
     assert made is not None
     return made
+
+
+def _solved(job: Job, measurer: Measurer) -> Made:
+    """The stimuli of a goal that makes them itself."""
+    entry, count = job.items[0].entry, len(job.items)
+    assert job.references is not None
+    stimuli = GOALS[entry.goal].solve(entry, job.aims, measurer, job.references)
+    nothing: list[list[tuple[int, float]]] = [[] for _ in job.items]
+    return Made(
+        stimuli.float(), [0.0] * count, [0] * count, [True] * count, [False] * count, nothing, [[] for _ in job.items]
+    )
 
 
 def kept(made: Made, job: Job) -> Made:

@@ -15,7 +15,7 @@ from synthstim.modalities.base import Modality, Stimulus, StimulusInput
 from synthstim.models import Observer
 from synthstim.optimise import LBFGS, Adam, GradientAscent, Optimiser, Stopping
 from synthstim.parametrise import Parametrisation, latents_of
-from synthstim.recipe import STARTS, Controller, Metamer, OptimiserSpec, Recipe
+from synthstim.recipe import STARTS, OfReference, OptimiserSpec, Recipe, StimulusSpec
 from synthstim.robustness import Robustness
 
 CONTROLLER_EVALUATIONS = 300
@@ -55,20 +55,20 @@ class Phase:
         return self.matches[0] <= match < self.matches[1]
 
 
-def stopping_of(entry: Metamer | Controller, evaluations: int) -> Stopping:
+def stopping_of(entry: StimulusSpec, evaluations: int) -> Stopping:
     """When an item of an entry stops."""
     target = GOALS[entry.goal].target(entry)
     return Stopping(target=target, plateau=entry.plateau or 0.0, evaluations=evaluations, seconds=entry.seconds)
 
 
-def evaluations_of(entry: Metamer | Controller, metamer: int, budget: int | None) -> int:
-    """The evaluations that each item may spend: as asked for, or so many of a metamer, and no more than the budget."""
-    default = metamer if isinstance(entry, Metamer) else CONTROLLER_EVALUATIONS
+def evaluations_of(entry: StimulusSpec, metamer: int, budget: int | None) -> int:
+    """The evaluations that each item may spend: as asked for, or so many of what has a reference, and no more than the budget."""
+    default = metamer if isinstance(entry, OfReference) else CONTROLLER_EVALUATIONS
     return min(entry.evaluations or default, budget or 10**9)
 
 
 def parametrisation_of(
-    entry: Metamer | Controller, observer: Observer, default: str, **defaults: float | None
+    entry: StimulusSpec, observer: Observer, default: str, **defaults: float | None
 ) -> Parametrisation:
     """What an entry asks to be optimised, or the one of this name; ``defaults`` are settings where the recipe has none."""
     asked = entry.parametrisation
@@ -114,7 +114,7 @@ def read_given(path: str, recipe: Recipe, input: StimulusInput) -> Stimulus:
     return modality.read_for(recipe.resolve(path), input, fit=recipe.fit, **how)
 
 
-def start_of(entry: Metamer | Controller, recipe: Recipe, observer: Observer) -> str | torch.Tensor:
+def start_of(entry: StimulusSpec, recipe: Recipe, observer: Observer) -> str | torch.Tensor:
     """What an entry starts from: noise by its name, or a file's stimulus (1, *shape)."""
     modality = observer.input.modality
     if "start" not in entry.model_fields_set:

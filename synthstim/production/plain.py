@@ -12,13 +12,13 @@ from synthstim.production.phases import (
     start_of,
     stopping_of,
 )
-from synthstim.recipe import Controller, Metamer, OptimiserSpec, Recipe
+from synthstim.recipe import OptimiserSpec, Recipe, StimulusSpec
 
 METAMER_EVALUATIONS = 500
 
 
 def phases_of(
-    entry: Metamer | Controller,
+    entry: StimulusSpec,
     recipe: Recipe,
     observer: Observer,
     budget: int | None = None,

@@ -6,7 +6,7 @@ from typing import Any
 
 from synthstim.encoding import Fit
 from synthstim.models import Observer
-from synthstim.observers import check_device, open_observer
+from synthstim.observers import check_device, open_observer, together
 from synthstim.production.jobs import Job, plan_jobs
 from synthstim.production.limits import luminance_of
 from synthstim.production.scores import controlled_sites, scores_for
@@ -58,20 +58,23 @@ def _observer(
     check_device(device)
     observer = observer.observer if isinstance(observer, Fit) else observer
     if observer is None:
-        asked = recipe.observer
-        weights = asked.weights if asked.weights in ("default", "random") else recipe.resolve(asked.weights)
-        with recipe.placing(("observer",)):
-            observer = open_observer(
-                asked.name,
-                weights=weights,
-                size=asked.size,
-                seconds=asked.duration_s,
-                rate=asked.rate_hz if "rate_hz" in asked.model_fields_set else None,
-                axes=asked.axes,
-                device=device,
-                allow_code=allow_code,
-                allow_download=allow_download,
-            )
+        opened = {}
+        for place, asked in recipe.observers_asked.items():
+            weights = asked.weights if asked.weights in ("default", "random") else recipe.resolve(asked.weights)
+            with recipe.placing(place):
+                opened[str(place[-1])] = open_observer(
+                    asked.name,
+                    weights=weights,
+                    size=asked.size,
+                    seconds=asked.duration_s,
+                    rate=asked.rate_hz if "rate_hz" in asked.model_fields_set else None,
+                    axes=asked.axes,
+                    device=device,
+                    allow_code=allow_code,
+                    allow_download=allow_download,
+                )
+        with recipe.placing(("observers",)):
+            observer = together(opened) if recipe.observers else opened["observer"]
     elif device is not None:
         observer = observer.to(device)
     observer.input.require_filed(observer.name)

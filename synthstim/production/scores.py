@@ -17,8 +17,13 @@ def scores_for(recipe: Recipe, observer: Observer | Fit | None) -> dict[str, flo
     """Site -> held-out score of the fit that is given or that the recipe names; empty where there is none."""
     if isinstance(observer, Fit):
         return observer.scores
-    kind, _, folder = recipe.observer.name.partition(":")
-    return saved_scores(folder) if observer is None and kind == "fit" else {}
+    found: dict[str, float] = {}
+    for place, asked in recipe.observers_asked.items() if observer is None else ():
+        kind, _, folder = asked.name.partition(":")
+        if kind == "fit":
+            before = f"{place[-1]}." if recipe.observers else ""
+            found |= {f"{before}{site}": score for site, score in saved_scores(folder).items()}
+    return found
 
 
 def controlled_sites(recipe: Recipe, sites: Sequence[str], scores: Mapping[str, float]) -> tuple[str, ...]:

@@ -76,6 +76,7 @@ class WorkDirectory:
         self._fingerprint, lock = self.path / "fingerprint.json", self.path / LOCK
         require_ours(self.path, self._fingerprint if self._fingerprint.is_file() else lock)
         self.path.mkdir(exist_ok=True)
+        self._fresh = False
         self._held = ExitStack()
         self._held.enter_context(locked(lock, "make"))
         if self._fingerprint.exists() and not resume:
@@ -89,9 +90,11 @@ class WorkDirectory:
     def __enter__(self) -> WorkDirectory:
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
         self._held.close()
-        if not self._fingerprint.exists():
+        # After a mistake that was found before anything was made, there is nothing to go on with.
+        mistaken = self._fresh and isinstance(error, InputError) and not any(self.path.glob("job-*"))
+        if mistaken or not self._fingerprint.exists():
             self.remove()
 
     def begin(self, fingerprint: Fingerprint) -> None:
@@ -108,6 +111,7 @@ class WorkDirectory:
                     f"the interrupted run in {self.path} had another {other}",
                     "give the same to continue, or remove it to start again",
                 )
+        self._fresh = not self._fingerprint.exists()
         write_whole(self._fingerprint, json.dumps(fingerprint).encode())
 
     def load_made(self, job: int, items: int, shape: tuple[int, ...]) -> Made | None:

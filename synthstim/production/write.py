@@ -24,6 +24,7 @@ from synthstim.production.work_directory import Made
 from synthstim.recipe import STARTS, Metamer, Recipe
 from synthstim.stimulus_set import SetWriter
 from synthstim.verify import Measurer, judge, profile_of
+from synthstim.verify.transfer import TRANSFER, transfer_of
 
 BEST_SHOWN = 4
 STILL = "the gradient was zero everywhere, so that nothing could move it"
@@ -51,9 +52,8 @@ def write_set(
                 row = _synthesis_columns(job, at, made, observer)
                 _add_item(writer, measurer, recipe, job, at, made, row, nulls)
                 rows[item.stimulus_id], aims[item.stimulus_id] = row, job.aims[at]
-                steps, scores = zip(*made.curves[at], strict=True)
-                curve = pd.DataFrame({"stimulus_id": item.stimulus_id, "evaluation": steps, "score": scores})
-                writer.add_rows("curves.tsv.gz", curve)
+                curve = pd.DataFrame(made.curves[at], columns=["evaluation", "score"])
+                writer.add_rows("curves.tsv.gz", curve.assign(stimulus_id=item.stimulus_id))
         described: dict[str, dict[str, object]] = {name: aim.facts() for name, aim in aims.items()}
         described |= write_controls(writer, measurer, controls)
         mixtures = write_series(writer, recipe, observer, [item for job in jobs for item in job.items])
@@ -70,19 +70,24 @@ def _synthesis_columns(job: Job, at: int, made: Made, observer: Observer) -> dic
         "kind": entry.kind,
         "goal": aim.goal,
         "observer": observer.name,
-        "layer": "+".join(item.layers) if item.layers else aim.layer,
+        "layer": "+".join(item.layers or aim.layers) or aim.layer,
         "unit": aim.unit_name,
         "others": "; ".join(unit.name for unit in aim.others) or None,
         "level": aim.level,
         "copy": item.copy,
         "seed": item.seed,
+    }
+    columns |= {name: value for name, value in aim.given if name in ("direction", "amplitude", "target_db")}
+    columns |= {"target_db": entry.target_db} if isinstance(entry, Metamer) else {}
+    if not job.phases:
+        return columns
+    return columns | {
         "start": job.phases[0].start if entry.start in STARTS else Path(entry.start).name,
         "parametrisation": job.phases[0].kind,
         "optimiser": ", then ".join(job.phases[phase].label for phase in made.taken[at]),
         "evaluations": made.evaluations[at],
         "converged": made.converged[at],
     }
-    return columns | ({"target_db": entry.target_db} if isinstance(entry, Metamer) else {})
 
 
 def _add_item(
@@ -112,11 +117,14 @@ def _add_item(
     reference = None if item.reference is None else read(writer.path(row["reference"]))
     measured |= GOALS[aim.goal].measure(measurer, stimulus, aim, reference, item.layers or ())
     if reference is not None:
-        if (key := f"{row['reference']} {row['layer']}") not in nulls:
+        key = f"{row['reference']} {row['layer']}"
+        if GOALS[aim.goal].against_null and key not in nulls:
             nulls[key] = measurer.null(aim.layers).facts(measurer.pool.recognise(reference))
             rows = measurer.null_rows(reference, aim.layers)
             writer.add_rows("null.tsv.gz", rows.assign(reference=row["reference"], layer=row["layer"]))
         _add_profile(writer, measurer.observer, item.stimulus_id, stimulus, reference, aim, recipe)
+    named = measurer.observer.members_of([layer for entry in recipe.stimuli for layer in entry.layers_named])
+    writer.add_rows(TRANSFER, transfer_of(measurer.observer, item.stimulus_id, stimulus, reference, named))
     measured["status"], measured["reason"] = judge(aim, measured, recipe.criteria.model_dump(), row.get("target_db"))
     if measured["status"] == "failed" and made.still[at]:
         measured["reason"] += f"; {STILL}"
@@ -134,10 +142,7 @@ def _add_profile(
     recipe: Recipe,
 ) -> None:
     """Add the match at every stage: of the observer where it names them, else of those that the recipe names."""
-    asked = [
-        layer for entry in recipe.stimuli if isinstance(entry, Metamer) for joint in entry.layers for layer in joint
-    ]
-    named = [layer for name in asked for layer in observer.groups.get(name, (name,))]
+    named = observer.members_of([layer for entry in recipe.stimuli for layer in entry.layers_named])
     stages = [layer for layer in observer.layers if layer in {*observer.stages, *named}]
     profile = pd.DataFrame(profile_of(observer, stimulus, reference, stages)).T.rename_axis("layer").reset_index()
     profile["matched"] = ["true" if layer in aim.layers else "false" for layer in profile["layer"]]
@@ -170,6 +175,19 @@ def _add_natural(writer: SetWriter, measurer: Measurer, aims: list[Aim]) -> None
             writer.add_rows("pool_activations.tsv.gz", spread)
 
 
+def observer_facts(observer: Observer) -> dict[str, Any]:
+    """What opens an observer again; of several as one, what opens each."""
+    parts = {name: observer_facts(part) for name, part in observer.parts.items()}
+    return {
+        "name": observer.name,
+        "weights": observer.weights,
+        "weights_sha256": observer.weights_sha256,
+        "input": asdict(observer.input),
+        **({"observers": parts} if parts else {"opening": observer.opening}),
+        **({"axes": observer.axes.words} if observer.axes.words and not parts else {}),
+    }
+
+
 def provenance(
     recipe: Recipe,
     observer: Observer,
@@ -182,14 +200,7 @@ def provenance(
     return {
         "recipe": recipe.text,
         "seed": recipe.seed,
-        "observer": {
-            "name": observer.name,
-            "weights": observer.weights,
-            "weights_sha256": observer.weights_sha256,
-            "input": asdict(shown),
-            **({"axes": observer.axes.words} if observer.axes.words else {}),
-            "opening": observer.opening,
-        },
+        "observer": observer_facts(observer),
         "fit": recipe.fit,
         "coding": shown.modality.coding,
         **{name: getattr(recipe, name) for name in shown.modality.reading},

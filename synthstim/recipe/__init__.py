@@ -12,7 +12,7 @@ from synthstim.recipe.making import STARTS, OptimiserSpec
 from synthstim.recipe.problems import problem, raise_problems, validate
 from synthstim.recipe.schema import Criteria, ObserverSpec, Recipe
 from synthstim.recipe.sites import site_problems
-from synthstim.recipe.stimuli import Controller, Item, Metamer, RobustnessSpec
+from synthstim.recipe.stimuli import Controller, Distortion, Item, Metamer, OfReference, RobustnessSpec, StimulusSpec
 from synthstim.recipe.units import SITES, OthersSpec, UnitSpec
 from synthstim.recipe.yaml_source import Source, parse_yaml, read_yaml
 
@@ -23,15 +23,18 @@ __all__ = [
     "Controller",
     "ControlsSpec",
     "Criteria",
+    "Distortion",
     "Expected",
     "Item",
     "Metamer",
     "ObserverSpec",
+    "OfReference",
     "OptimiserSpec",
     "OthersSpec",
     "Recipe",
     "RobustnessSpec",
     "Source",
+    "StimulusSpec",
     "UnitSpec",
     "expand",
     "parse_yaml",

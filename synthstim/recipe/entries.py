@@ -9,10 +9,10 @@ from pydantic import Field
 from synthstim.goals import GOALS
 from synthstim.recipe.expected import Expected
 from synthstim.recipe.keyed import Keyed
-from synthstim.recipe.stimuli import Controller, Metamer
+from synthstim.recipe.stimuli import StimulusSpec
 
 Entry = Annotated[
-    Metamer | Controller,
+    StimulusSpec,
     Keyed("goal", GOALS, lambda goal: goal.section, "a mapping with name, kind and what the kind needs"),
 ]
 Entries = Annotated[

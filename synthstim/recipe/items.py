@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from synthstim.errors import InputError
 from synthstim.goals import GOALS
-from synthstim.recipe.stimuli import Controller, Item, Metamer, Variant
+from synthstim.recipe.stimuli import Item, StimulusSpec, Variant
 
 if TYPE_CHECKING:
     from synthstim.recipe.schema import Recipe
@@ -86,7 +86,7 @@ def _items(recipe: Recipe, sites: Sequence[str]) -> Iterator[Item]:
                 yield _item(recipe.seed, entry, chosen, copy)
 
 
-def _item(seed: int, entry: Metamer | Controller, chosen: Sequence[Variant], copy: int) -> Item:
+def _item(seed: int, entry: StimulusSpec, chosen: Sequence[Variant], copy: int) -> Item:
     given: dict[str, Any] = {}
     seeded: dict[str, Any] = {}
     for choice in chosen:

@@ -10,9 +10,11 @@ from typing import Annotated, Any, Literal
 
 import yaml
 from pydantic import AfterValidator, BeforeValidator, Field, PrivateAttr, ValidationInfo, model_validator
+from pydantic_core import PydanticKnownError
 from typing_extensions import Self
 
 from synthstim.errors import InputError
+from synthstim.ids import OBSERVER_NAME, OBSERVER_RULE
 from synthstim.recipe.calibration import LOUDEST_DB_SPL, Calibration
 from synthstim.recipe.controls import Controls, ControlsSpec, reserved
 from synthstim.recipe.entries import Entries
@@ -45,6 +47,25 @@ def _square(value: Any) -> Any:
 def by_name(value: Any) -> Any:
     """An observer's name alone as the mapping that it stands for."""
     return {"name": value} if isinstance(value, str) else value
+
+
+def _named(value: dict[str, Any]) -> dict[str, Any]:
+    raise_problems(
+        ((name,), f"is no name of an observer; expected {OBSERVER_RULE}")
+        for name in value
+        if not OBSERVER_NAME.fullmatch(name)
+    )
+    return value
+
+
+def _one_or_several(value: Any, info: ValidationInfo) -> Any:
+    """Refuse an observer beside several, and none at all."""
+    several = info.data.get("observers")
+    if value is not None and several:
+        raise problem("and observers are both given: remove one of them")
+    if value is None and several is not None and not several:
+        raise PydanticKnownError("missing")
+    return value
 
 
 Weights = Annotated[
@@ -110,7 +131,8 @@ class Recipe(Section):
 
     Attributes:
         schema_version: of this layout.
-        observer: a recipe may give its name alone.
+        observers: several by names of their own, which stand in front of layers and sites: ``a.blocks.2``.
+        observer: one alone; a recipe may give its name alone.
         seed: from which each stimulus derives its own; see :func:`synthstim.recipe.expand`.
         fit: how files are brought to the observer's size or duration.
         level_dbfs: root mean square to which sounds are brought, in dB re full scale.
@@ -130,13 +152,20 @@ class Recipe(Section):
     schema_version: Annotated[
         Literal[1], BeforeValidator(check_whole), Expected("1, the version that this synthstim reads")
     ] = 1
+    observers: Annotated[
+        dict[Text, Annotated[ObserverSpec, BeforeValidator(by_name, json_schema_input_type=str | ObserverSpec)]],
+        Field(min_length=2),
+        AfterValidator(_named),
+        Expected("two observers or more by names of your own, such as {a: efficientnet-lite0, b: squeezenet}"),
+    ] = Field(default_factory=dict)
     observer: Annotated[
-        ObserverSpec,
+        ObserverSpec | None,
         BeforeValidator(by_name, json_schema_input_type=str | ObserverSpec),
+        AfterValidator(_one_or_several),
         Expected(
             "the name of an observer, or a mapping with the keys name, weights, axes, and size or duration_s and rate_hz"
         ),
-    ]
+    ] = Field(default=None, validate_default=True)
     seed: int = Field(default=0, ge=0, le=2**63 - 1)
     fit: Literal["crop", "pad", "stretch", "exact"] = "crop"
     level_dbfs: float = Field(default=DEFAULT_LEVEL_DBFS, ge=-120, lt=0)
@@ -268,6 +297,12 @@ class Recipe(Section):
         plain = recipe.model_dump(mode="json", exclude_unset=True)
         recipe._text = yaml.dump(plain, Dumper=_PlainDumper, sort_keys=False, allow_unicode=True)
         return recipe
+
+    @property
+    def observers_asked(self) -> dict[Location, ObserverSpec]:
+        """The observers, one or several, by where they stand; several have names there."""
+        one: dict[Location, ObserverSpec] = {} if self.observer is None else {("observer",): self.observer}
+        return {**one, **{("observers", name): asked for name, asked in self.observers.items()}}
 
     @property
     def text(self) -> str:

@@ -66,7 +66,7 @@ class StimulusSpec(Section):
         plateau: an item stops when it improves by less than this, relative to its score.
         total_variation: weight of the penalty on differences between neighbouring pixels.
         constraints: hard limits on the stimulus.
-        kind: ``metamer`` or ``controller``.
+        kind: ``metamer``, ``controller`` or ``distortion``.
         goal: what the stimuli are to do (``synthstim.goals``).
     """
 
@@ -84,12 +84,31 @@ class StimulusSpec(Section):
     kind: str
     goal: str
 
+    @property
+    def layers_named(self) -> tuple[str, ...]:
+        """The layers, and groups of them, at which stimuli are compared with their reference."""
+        return ()
 
-class Metamer(StimulusSpec):
+    @property
+    def of_sites(self) -> bool:
+        """Whether fitted sites are controlled, by name."""
+        return False
+
+
+class OfReference(StimulusSpec):
+    """Stimuli that are made of another.
+
+    Attributes:
+        reference: one file or several, relative to the recipe's folder; each gets stimuli of its own.
+    """
+
+    reference: References
+
+
+class Metamer(OfReference):
     """Images or sounds that a layer, or several jointly, cannot tell from a reference.
 
     Attributes:
-        reference: one file or several, relative to the recipe's folder; each gets metamers of its own.
         layers: one metamer for each; a layer that stands alone is a tuple of one name, and the names of a longer
             tuple are matched jointly. An observer may give a name to a group of its layers.
         metric: how far apart activations are.
@@ -99,11 +118,30 @@ class Metamer(StimulusSpec):
 
     kind: Literal["metamer"]
     goal: Literal["match"] = "match"
-    reference: References
     layers: Layers
     metric: Literal["l2", "pearson"] = "l2"
     target_db: float | None = Field(default=None, ge=-300, le=300)
     series: SeriesSpec | None = None
+
+    @property
+    def layers_named(self) -> tuple[str, ...]:
+        """The layers that are matched."""
+        return tuple(layer for joint in self.layers for layer in joint)
+
+
+class Distortion(OfReference):
+    """Images or sounds that differ from a reference in a way that is asked for."""
+
+    kind: Literal["distortion"]
+
+    @model_validator(mode="after")
+    def _check_keys(self) -> Self:
+        raise_problems(self.problems())
+        return self
+
+    def problems(self) -> Iterator[tuple[Location, str]]:
+        """What of the entry's keys does not go together."""
+        yield from ()
 
 
 class RobustnessSpec(Section):
@@ -155,11 +193,6 @@ class Controller(StimulusSpec):
         """The layer of what is controlled."""
         raise NotImplementedError
 
-    @property
-    def of_sites(self) -> bool:
-        """Whether fitted sites are controlled, by name."""
-        return False
-
     def named_sites(self) -> Iterator[tuple[Location, str]]:
         """Every fitted site that the entry names, and where."""
         yield from ()
@@ -210,7 +243,7 @@ class Item:
     """
 
     stimulus_id: str
-    entry: Metamer | Controller
+    entry: StimulusSpec
     reference: str | None = None
     layers: tuple[str, ...] | None = None
     channel: int | None = None

@@ -75,7 +75,7 @@ def make_card(row: Row, media: Media, strip: Strip | None = None, profile: Match
         layer=layer_of(row),
         status=status_of(row),
         goal=goal,
-        badge=goal_shown(goal).label if row["kind"] == "controller" else "",
+        badge=goal_shown(goal).label if row["kind"] in ("controller", "distortion") else "",
         medium=media[row["file"]],
         alt=_alt(row, media.stimuli.modality),
         facts=tuple(_facts(row, media.stimuli.modality, profile)),
@@ -90,6 +90,8 @@ def _alt(row: Row, modality: Modality) -> str:
     kind, name = text(row["kind"], modality.name), row["stimulus_id"]
     if kind == "metamer":
         return f"{name}: metamer of {stem(text(row['reference'], 'an unnamed reference'))} at {layer_of(row)}"
+    if kind == "distortion":
+        return f"{name}: {stem(text(row['reference'], 'an unnamed reference'))} distorted, {text(row['direction'])} by {layer_of(row)}"
     if kind == "controller":
         return f"{name}: controller {modality.name}, {text(row['goal'])} unit {text(row['unit'])} of {layer_of(row)}"
     return f"{name}: {kind} {modality.name}"
@@ -110,7 +112,7 @@ def _note(row: Row) -> str:
 
 
 def _facts(row: Row, modality: Modality, profile: MatchProfile | None) -> Iterator[Fact]:
-    if row["kind"] in ("metamer", "controller"):
+    if row["kind"] in ("metamer", "controller", "distortion"):
         yield from _goal_facts(row, modality, profile)
     else:
         yield from _physical_facts(row)
@@ -174,4 +176,4 @@ def decibels(value: Any) -> str:
     return f"{number(value, '.1f')} dB" if known(value) else number(value)
 
 
-_STYLES = {"dB": decibels, "percent": percent, "yes or no": yes_no}
+_STYLES = {"dB": decibels, "percent": percent, "text": text, "yes or no": yes_no}

@@ -19,6 +19,7 @@ from synthstim.report.strips import Strip, make_strip
 from synthstim.stimulus_set import StimulusSet
 
 NO_UNIT = "no unit"
+OF_REFERENCE = ("metamer", "distortion")
 CONTROLS = {
     "best_natural": "control: natural, predicted best",
     "noise": "control: noise of equal spectrum",
@@ -30,7 +31,7 @@ Key = TypeVar("Key")
 
 @dataclass(frozen=True)
 class ReferenceGroup:
-    """The metamers of one reference; ``columns`` holds (layer, cards) in the table's order.
+    """The metamers and distortions of one reference; ``columns`` holds (layer, cards) in the table's order.
 
     ``part`` names the set that they come from, in one that was joined of several.
     """
@@ -102,10 +103,10 @@ def files_shown(stimuli: StimulusSet) -> set[str]:
 
 
 def reference_groups(stimuli: StimulusSet, media: Media) -> list[ReferenceGroup]:
-    """Metamers grouped by their reference, then by layer."""
+    """Metamers and distortions grouped by their reference, then by layer."""
     nulls, at_every_stage = null_distributions(stimuli.companion("null.tsv.gz")), profiles(stimuli)
     groups = []
-    for reference, rows in _grouped(_of_kind(stimuli, "metamer"), lambda row: text(row["reference"])):
+    for reference, rows in _grouped(_of_kinds(stimuli, *OF_REFERENCE), lambda row: text(row["reference"])):
         cards: dict[str, list[Card]] = {}
         for row in rows:
             strip = _null_strip(row, nulls.get((stem(reference), layer_of(row), "match_db")))
@@ -126,7 +127,7 @@ def unit_groups(stimuli: StimulusSet, media: Media) -> list[UnitGroup]:
     files = dict(zip(stimuli.table["stimulus_id"], stimuli.table["file"], strict=True))
     groups = []
     for (unit, layer), rows in _grouped(
-        _of_kind(stimuli, "controller"), lambda row: (text(row["unit"], NO_UNIT), layer_of(row))
+        _of_kinds(stimuli, "controller"), lambda row: (text(row["unit"], NO_UNIT), layer_of(row))
     ):
         naturals = _naturals(best.get((unit, layer)), media)
         strip = _pool_strip(f"unit {unit} of {layer}", rows, pool.get((unit, layer)), media.stimuli.modality)
@@ -137,8 +138,8 @@ def unit_groups(stimuli: StimulusSet, media: Media) -> list[UnitGroup]:
 
 
 def galleries(stimuli: StimulusSet, media: Media) -> list[Gallery]:
-    """The kinds that are neither metamers nor controllers."""
-    others = (row for row in rows_of(stimuli) if row["kind"] not in ("metamer", "controller"))
+    """The kinds that have no section of their own."""
+    others = (row for row in rows_of(stimuli) if row["kind"] not in (*OF_REFERENCE, "controller"))
     return [
         Gallery(kind, tuple(make_card(row, media) for row in rows))
         for kind, rows in _grouped(others, lambda row: text(row["kind"], "unknown"))
@@ -154,8 +155,8 @@ def null_distributions(table: pd.DataFrame) -> dict[tuple[str, str, str], Distri
     return found
 
 
-def _of_kind(stimuli: StimulusSet, kind: str) -> list[Row]:
-    return [row for row in rows_of(stimuli) if row["kind"] == kind]
+def _of_kinds(stimuli: StimulusSet, *kinds: str) -> list[Row]:
+    return [row for row in rows_of(stimuli) if row["kind"] in kinds]
 
 
 def _grouped(rows: Iterable[Row], key: Callable[[Row], Key]) -> list[tuple[Key, list[Row]]]:

@@ -15,6 +15,7 @@ from synthstim.report.numbers import text
 from synthstim.report.stages import stages_figure
 from synthstim.report.summary import summarise
 from synthstim.report.table import make_table
+from synthstim.report.transfer import transfer_shown
 from synthstim.stimulus_set import PAGE, StimulusSet
 
 
@@ -61,9 +62,11 @@ def render(stimuli: StimulusSet, drawing: str | None = None) -> str:
         .get_template("report.html.j2")
         .render(
             summary=summarise(stimuli),
+            kinds=_kinds(stimuli),
             references=[group for part in stimuli.parts.values() for group in groups.reference_groups(part, media)],
             units=[group for part in stimuli.parts.values() for group in groups.unit_groups(part, media)],
             galleries=groups.galleries(stimuli, media),
+            transfer=transfer_shown(stimuli),
             table=make_table(stimuli),
             filters=_filters(stimuli),
             modality=stimuli.modality,
@@ -76,6 +79,12 @@ def render(stimuli: StimulusSet, drawing: str | None = None) -> str:
             policy=policy(plotly, script),
         )
     )
+
+
+def _kinds(stimuli: StimulusSet) -> str:
+    """What has a reference, as a heading."""
+    there = [kind for kind in groups.OF_REFERENCE if (stimuli.table["kind"] == kind).any()]
+    return " and ".join(f"{kind}s" for kind in there).capitalize()
 
 
 def _figures(stimuli: StimulusSet) -> dict[str, figures.Figure]:

@@ -30,8 +30,11 @@ COLUMNS: dict[str, Column] = {
     "file": Column("text", "The stimulus, relative to this directory"),
     "sha256": Column("text", "Checksum of the file's bytes"),
     "name": Column("text", "Entry of the recipe that the stimulus comes from"),
-    "kind": Column("text", "metamer, controller, mixture, natural or control"),
-    "goal": Column("text", "match, drive, suppress, level, one_hot or pattern"),
+    "kind": Column("text", "metamer, controller, distortion, mixture, natural or control"),
+    "goal": Column(
+        "text",
+        "match, drive, drive_all, suppress, level, one_hot, pattern, controversial, differentiate or eigendistortion",
+    ),
     "observer": Column("text", "Model the stimulus was made on"),
     "layer": Column("text", "Layer or layers of the observer, joined by +"),
     "unit": Column(
@@ -45,6 +48,10 @@ COLUMNS: dict[str, Column] = {
         "number",
         "Share of the metamer, or of the second stimulus, in a mixture with the reference: 0 is the reference; by scale: dB, how"
         " much its amplitude exceeds the reference's, in dB",
+    ),
+    "direction": Column(
+        "text",
+        "Of a distortion: most_0 or least_0 and the like, along an eigenvector; closer or farther to the layers moved",
     ),
     "amplitude": Column(
         "number", "Root mean square change of the reference along a direction of change", "display values"
@@ -65,6 +72,11 @@ COLUMNS: dict[str, Column] = {
     "match_db_soxr": Column(
         "number",
         "match_db where soxr's HQ resampler, librosa's default, lowers the rate of sound and reference, of the saved files",
+        "dB (20 log10)",
+    ),
+    "held_db": Column(
+        "number",
+        "match_db of the layers that a distortion holds while others are moved, of the saved file",
         "dB (20 log10)",
     ),
     "pearson": Column("number", "Pearson correlation of the features with the reference's, of the saved file"),
@@ -107,6 +119,9 @@ COMPANIONS: dict[str, tuple[str, ...]] = {
     "curves.tsv.gz": ("stimulus_id", "evaluation", "score"),
     # Measures of each metamer at every stage of its observer, each for itself.
     "matches.tsv.gz": ("stimulus_id", "layer", "matched", "match_db", "pearson", "spearman"),
+    # On each of several observers: the match at the layers of it that the recipe names, what it takes the stimulus and its
+    # reference for, and the probability of that answer.
+    "transfer.tsv": ("stimulus_id", "observer", "layer", "match_db", "answer", "reference_answer", "probability"),
     # Quantiles of each measure among pairs of natural stimuli of different origin, one distribution a reference and layer.
     "null.tsv.gz": ("reference", "layer", "measure", "percentile", "value"),
     # The pool's most extreme images for each controlled unit, rank 0 first.
@@ -133,6 +148,9 @@ COMPANION_TEXT = frozenset(
         "photograph",
         "control",
         "of",
+        "observer",
+        "answer",
+        "reference_answer",
         SET,
     )
 )

@@ -106,7 +106,8 @@ class SetWriter:
 
     def add_rows(self, companion: str, rows: pd.DataFrame) -> None:
         """Append rows to one of the set's further tables (see ``COMPANIONS``)."""
-        self.companions.setdefault(companion, []).append(rows[list(COMPANIONS[companion])])
+        if len(rows):
+            self.companions.setdefault(companion, []).append(rows[list(COMPANIONS[companion])])
 
     def add_best_natural(self, stimulus: Stimulus, stem: str) -> tuple[str, str]:
         """Save one of the pool's best stimuli for a unit; return its relative path and sha256."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -16,12 +16,13 @@ from synthstim.modalities.base import Modality
 from synthstim.models import OUTPUT, Observer
 from synthstim.parametrise import Parametrisation
 from synthstim.stimulus_set import StimulusSet, altered
-from synthstim.verify.consistency import aim_of, disagreements, judged_otherwise, read_aim
+from synthstim.verify.consistency import MADE, aim_of, disagreements, judged_otherwise, read_aim
 from synthstim.verify.latents import rendered_otherwise
 from synthstim.verify.measure import Measured, Measurer, match_of, resampled
 from synthstim.verify.mixtures import MIXTURE, mixed_otherwise
 from synthstim.verify.natural import natural_pool
 from synthstim.verify.pool import NaturalPool
+from synthstim.verify.transfer import TRANSFER, transfer_of, transferred_otherwise
 
 DECIBELS = 0.1
 DECIBELS_ELSEWHERE = 0.5
@@ -129,10 +130,13 @@ def measured_again(
     limit = DECIBELS if observer is None or device == observer.device.type else DECIBELS_ELSEWHERE
     rows = [{str(name): value for name, value in row.items()} for row in stimuli.table.to_dict("records")]
     measured, elsewhere = 0, []
+    transfer = stimuli.companion(TRANSFER)
     for number, row in enumerate(rows):
         if row["file"] not in damaged and (pd.isna(row["reference"]) or row["reference"] not in damaged):
             aim = aim_of(stimuli, row) if measurer is not None else None
             problems += _row_problems(stimuli, row, aim, measurer, limit, same_pool)
+            if observer is not None and observer.parts and row["kind"] in MADE:
+                problems += _transfer_problems(stimuli, row, observer, limit, transfer)
             measured += 1
             if second is not None and not pd.isna(row["reference"]):
                 elsewhere.append({"stimulus_id": row["stimulus_id"], **_elsewhere(stimuli, row, second, second_layer)})
@@ -158,6 +162,22 @@ def _row_problems(
     if aim is not None and same_pool:
         problems += judged_otherwise(row, aim, again, stimuli.provenance.get("criteria", {}))
     return problems
+
+
+def _transfer_problems(
+    stimuli: StimulusSet, row: dict[str, Any], observer: Observer, limit: float, transfer: pd.DataFrame
+) -> Iterator[str]:
+    """Where what one of several observers makes of a stimulus is not as the set has it."""
+    known = transfer[transfer["stimulus_id"] == row["stimulus_id"]]
+    named = known.dropna(subset=["layer"])
+    layers = [
+        f"{name}.{layer}"
+        for name, at in zip(named["observer"], named["layer"], strict=True)
+        for layer in str(at).split("+")
+    ]
+    reference = None if pd.isna(row["reference"]) else stimuli.stimulus(row["reference"])
+    again = transfer_of(observer, row["stimulus_id"], stimuli.stimulus(row["file"]), reference, layers)
+    yield from transferred_otherwise(known, again, limit)
 
 
 def _require_resampled(stimuli: StimulusSet, observer: Observer | None, resampler: str) -> None:
@@ -210,7 +230,7 @@ def _differences(
 ) -> list[str]:
     relative = ("activation", "best_natural", modality.distance)
     limits = (
-        dict.fromkeys(("match_db", *modality.rematched), decibels)
+        dict.fromkeys(("match_db", "held_db", *modality.rematched), decibels)
         | _ABSOLUTE
         | dict(modality.tolerances)
         | {name: _SHARE * abs(again.get(name) or 0.0) for name in relative}

@@ -15,9 +15,9 @@ from synthstim.stimulus_set import StimulusSet
 from synthstim.verify.judging import judge
 from synthstim.verify.measure import Measured
 
-_MADE = ("metamer", "controller")
+MADE = ("metamer", "controller", "distortion")
 # What a status rests on that stands in the table, too.
-_JUDGED = ("null_percentile", "same_class", "match_db", "activation", "best_natural")
+_JUDGED = ("null_percentile", "same_class", "match_db", "held_db", "activation", "best_natural")
 
 
 def aim_of(stimuli: StimulusSet, row: dict[str, Any]) -> Aim | None:
@@ -61,10 +61,11 @@ def disagreements(stimuli: StimulusSet) -> Iterator[str]:
     for row in rows:
         aim = aim_of(stimuli, row)
         if aim is None:
-            if row["kind"] in _MADE and "stimuli" in stimuli.provenance:
+            if row["kind"] in MADE and "stimuli" in stimuli.provenance:
                 yield f"{row['stimulus_id']}: the table calls it a {row['kind']}, provenance.json does not describe it"
             continue
         told: dict[str, Any] = {"goal": aim.goal, "unit": aim.unit_name, "level": aim.level}
+        told |= {name: value for name, value in aim.given if name in ("direction", "amplitude")}
         for column, value in told.items():
             if not _agree(row[column], value):
                 yield f"{row['stimulus_id']}: {column} is {value} in provenance.json, the table says {row[column]}"
@@ -72,7 +73,7 @@ def disagreements(stimuli: StimulusSet) -> Iterator[str]:
 
 def require_shown(stimuli: StimulusSet, input: StimulusInput) -> None:
     """Raise InputError unless stimuli that were made have the shape that the provenance says: before a model is built for it."""
-    made = stimuli.table[stimuli.table["kind"].isin(_MADE)]
+    made = stimuli.table[stimuli.table["kind"].isin(MADE)]
     if len(made) and (came := stimuli.stimulus(made["file"].iloc[0]).shape) != input.shape:
         raise InputError(
             f"{stimuli.root}/provenance.json describes stimuli of {' x '.join(map(str, input.shape))}"
@@ -83,7 +84,7 @@ def require_shown(stimuli: StimulusSet, input: StimulusInput) -> None:
 
 def judged_otherwise(row: dict[str, Any], aim: Aim, again: Measured, criteria: dict[str, Any]) -> Iterator[str]:
     """A sentence if a status is not what the figures give, neither the table's nor those that were measured again."""
-    if row["kind"] not in _MADE or pd.isna(row["status"]) or (row["kind"] == "metamer" and not criteria):
+    if row["kind"] not in MADE or pd.isna(row["status"]) or (row["kind"] == "metamer" and not criteria):
         return
     target = None if pd.isna(row["target_db"]) else float(row["target_db"])
     recorded = {name: row[name] for name in _JUDGED if name in again and not pd.isna(row[name])}

@@ -66,6 +66,11 @@ class Measurer:
         measured["itself"] = modality.recovers and np.array_equal(stimulus, reference)
         return measured | {"null_percentile": min(percentiles)} | modality.between(stimulus, reference)
 
+    def matched(self, stimulus: Stimulus, reference: Stimulus, layers: Sequence[str]) -> Measured:
+        """Match in dB, Pearson and Spearman of layers, jointly, and the distance of the stimuli themselves."""
+        measured = _joint(profile_of(self.observer, stimulus, reference, layers))
+        return measured | self.observer.input.modality.between(stimulus, reference)
+
     def controller(self, stimulus: Stimulus, aim: Aim) -> Measured:
         """What the goal judges by, such as the activation of the unit, and the best of the pool in the goal's direction."""
         (activation,) = self.activations(stimulus, [aim])
@@ -76,9 +81,15 @@ class Measurer:
         units = list(dict.fromkeys(unit for aim in aims for unit in aim.controlled))
         read = read_units(self.observer, self.batch(stimulus), units).double().cpu().numpy()
         wanted = [[units.index(unit) for unit in aim.controlled] for aim in aims]
-        return [
-            float(GOALS[aim.goal].values(read[:, columns], aim)[0]) for columns, aim in zip(wanted, aims, strict=True)
-        ]
+        return [float(self._judged(read[:, columns], aim)[0]) for columns, aim in zip(wanted, aims, strict=True)]
+
+    def _judged(self, activations: FloatArray, aim: Aim) -> FloatArray:
+        """What the goal judges by (stimulus,), of the activations (stimulus, unit) of the units that are controlled."""
+        goal = GOALS[aim.goal]
+        if goal.standardised:
+            mean, std = self.standardisation(aim.controlled)
+            activations = (activations - mean) / std
+        return goal.values(activations, aim)
 
     def batch(self, *stimuli: Stimulus) -> torch.Tensor:
         """Stimuli (batch, *shape) as the observer is given them."""
@@ -95,12 +106,14 @@ class Measurer:
         """Read the natural pool for all aims at once."""
         wanted = list(aims)
         units = [unit for aim in wanted for unit in (*aim.controlled, *aim.others)]
-        self.reading.prepare(units, dict.fromkeys(aim.layers for aim in wanted if aim.layers))
+        # Only a match is judged by its null distribution.
+        nulls = dict.fromkeys(aim.layers for aim in wanted if aim.layers and GOALS[aim.goal].against_null)
+        self.reading.prepare(units, nulls)
 
     def natural_order(self, aim: Aim) -> tuple[np.ndarray, FloatArray]:
         """Numbers of the pool's stimuli, the best in the goal's direction first, and what the goal judges them by."""
         goal = GOALS[aim.goal]
-        values = goal.values(self.natural_activations(aim.controlled), aim)
+        values = self._judged(self.natural_activations(aim.controlled), aim)
         order = np.argsort(-goal.merit(values, aim), kind="stable")
         return order, values[order]
 

@@ -26,7 +26,7 @@ from synthstim.production.phases import (
     start_of,
     stopping_of,
 )
-from synthstim.recipe import Controller, Metamer, OptimiserSpec, Recipe
+from synthstim.recipe import Controller, Metamer, OfReference, OptimiserSpec, Recipe, StimulusSpec
 from synthstim.robustness import Robustness
 
 METAMER_EVALUATIONS = 800
@@ -54,7 +54,7 @@ def usual(input: StimulusInput, *, matching: bool) -> tuple[Parametrisation, Opt
 
 
 def phases_of(
-    entry: Metamer | Controller,
+    entry: StimulusSpec,
     recipe: Recipe,
     observer: Observer,
     budget: int | None = None,
@@ -70,15 +70,17 @@ def phases_of(
     if texture:
         return [_texture(entry, recipe, observer, budget)]
     evaluations, shape = evaluations_of(entry, METAMER_EVALUATIONS, budget), observer.input.shape
-    decay = SEARCH_DECAY if isinstance(entry, Metamer) else SITES_DECAY if entry.of_sites else None
+    decay = SEARCH_DECAY if isinstance(entry, OfReference) else SITES_DECAY if entry.of_sites else None
     parametrisation = parametrisation_of(entry, observer, "fourier", decay=decay)
     start = start_of(entry, recipe, observer)
     robustness = _robustness(entry, shape[1:]) if isinstance(entry, Controller) else None
     require_start(parametrisation, start, observer.input.modality)
-    alone = entry.optimiser is not None or isinstance(entry, Controller) or entry.metric != "l2"
+    alone = entry.optimiser is not None or not isinstance(entry, Metamer) or entry.metric != "l2"
     # What a generator cannot make, free pixels would.
     if alone or not isinstance(parametrisation, Invertible):
-        make = optimiser_of(entry.optimiser or OptimiserSpec(name="lbfgs" if isinstance(entry, Metamer) else "adam"))
+        make = optimiser_of(
+            entry.optimiser or OptimiserSpec(name="lbfgs" if isinstance(entry, OfReference) else "adam")
+        )
         if robustness is not None and not make().stochastic:
             if isinstance(entry, Controller) and entry.robustness is not None:
                 raise InputError(
@@ -112,7 +114,7 @@ def phases_of(
     return [first, refine, finish]
 
 
-def _texture(entry: Metamer | Controller, recipe: Recipe, observer: Observer, budget: int | None) -> Phase:
+def _texture(entry: StimulusSpec, recipe: Recipe, observer: Observer, budget: int | None) -> Phase:
     stopping = stopping_of(entry, evaluations_of(entry, TEXTURE_EVALUATIONS, budget))
     if stopping.target is None and not (isinstance(entry, Metamer) and entry.metric != "l2"):
         stopping = replace(stopping, target=STOP_DB)

@@ -18,7 +18,7 @@ from synthstim.production.phases import (
     start_of,
     stopping_of,
 )
-from synthstim.recipe import Controller, Metamer, Recipe
+from synthstim.recipe import Controller, Recipe, StimulusSpec
 
 # Odours that are looked at, most of them many at once: a sweep over 110 odorants at 13 dilutions is 1,540.
 LOOKS = 60_000
@@ -32,7 +32,7 @@ def usual(input: StimulusInput, *, matching: bool) -> tuple[Parametrisation, Opt
 
 
 def phases_of(
-    entry: Metamer | Controller,
+    entry: StimulusSpec,
     recipe: Recipe,
     observer: Observer,
     budget: int | None = None,

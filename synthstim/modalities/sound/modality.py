@@ -42,6 +42,7 @@ class SoundModality(Modality):
     Input = SoundInput
     suffixes = SUFFIXES
     suffix = ".wav"
+    limits = (-1.0, 1.0)
     bits = (16, 24, 32)
     default_bits = 24
     fits = FITS

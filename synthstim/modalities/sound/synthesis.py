@@ -24,7 +24,7 @@ from synthstim.production.phases import (
     start_of,
     stopping_of,
 )
-from synthstim.recipe import Controller, Metamer, Recipe
+from synthstim.recipe import Recipe, StimulusSpec
 
 METAMER_EVALUATIONS = 500
 # Of log amplitudes and phases (about 10 % and 6 degrees), and of samples.
@@ -38,7 +38,7 @@ def usual(input: SoundInput, *, matching: bool) -> tuple[Parametrisation, Optimi
 
 
 def phases_of(
-    entry: Metamer | Controller,
+    entry: StimulusSpec,
     recipe: Recipe,
     observer: Observer,
     budget: int | None = None,
