@@ -30,6 +30,7 @@ GROUPS: dict[str, dict[str, tuple[str, ...]]] = {
         "production": ("make",),
         "stimulus_set": ("SetWriter", "StimulusSet", "adopt", "join_sets"),
         "distortions": ("eigendistortions",),
+        "variations": ("make_pairs", "make_sweep"),
         "verify": ("check_joined", "check_set", "natural_pool"),
         "report": ("write_report",),
         "modalities.image": ("read_image",),

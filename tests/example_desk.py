@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from heads_fixture import write_heads
 from loop_fixture import answer, begin, network
 from production_fixture import write_small
 from simulated_listeners import simulate_trials, write_experiment
@@ -45,6 +46,7 @@ def lay_examples(desk: Path) -> Path:
     write_experiment(design, simulate_trials(design, {"natural": 0.9, "conv1": 0.5}, trials=4, seed=1), desk / "words")
     (parts := desk.with_name("oddity_parts")).mkdir()
     exported(parts, participants=8).rename(desk / "oddity")
+    write_heads(desk / "heads")
     (desk / "my_gratings").mkdir()
     for number, values in enumerate(np.random.default_rng(0).random((3, 3, 48, 48), dtype=np.float32)):
         write_png(desk / "my_gratings" / f"{number}.png", values)
@@ -66,6 +68,7 @@ def names(desk: Path) -> dict[str, Any]:
     images = torch.from_numpy(np.stack([stimuli.stimulus(file) for file in stimuli.table["file"][:4]]))
     return {
         "fit": load_fit(desk / "tonight_fit"),
+        "heads": StimulusSet.read(desk / "heads"),
         "images": images,
         "observer": network(),
         "Blocks": Blocks,

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from experiment_fixture import write_rig
+from heads_fixture import write_heads
 from loop_fixture import SETTINGS
 from production_fixture import write_small
 from simulated_listeners import simulate_trials, write_experiment
@@ -81,6 +82,8 @@ COMMANDS = {
     "new": Command("new listening OUT", None, "folder"),
     "split": Command("split IN --out OUT", "tone.wav", "folder"),
     "train": Command("train olfaction --out OUT --epochs 1 --quiet", None, "file", ".safetensors"),
+    "sweep": Command("sweep IN --over yaw=-30,30 --out OUT", "heads", "folder"),
+    "pairs": Command("pairs --size 24 --references 1 --hold shape=0 --out OUT", None, "folder"),
     "demo": Command("demo image --out OUT --quiet --budget 1", None, "folder"),
 }
 
@@ -104,6 +107,7 @@ def lay_desk(desk: Path) -> Path:
     for number, values in enumerate(np.random.default_rng(0).random((6, 3, 48, 48), dtype=np.float32)):
         write_png(desk / "photographs" / f"{number}.png", values)
     adopt(desk / "photographs", desk / "adopted")
+    write_heads(desk / "heads")
     start_loop(
         desk / "session", SETTINGS | {"observer": {"name": "efficientnet-lite0", "size": 32}}, count=12, probes=0
     )

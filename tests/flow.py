@@ -60,6 +60,7 @@ ROOMS: list[dict[str, str]] = [
         "modalities.odour.natural": "odorants to compare with",
     },
     {"controls": "what controllers are compared with: natural images, noise, Gabors, other sites' images"},
+    {"variations": "sweeps and pairs along the latents of a decoder"},
     {"production": "recipe -> jobs -> phases -> set"},
     {
         "modalities.image.synthesis": "the phases of an image",

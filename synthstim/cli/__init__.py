@@ -5,7 +5,7 @@ from synthstim.cli import experiments  # isort: skip
 from synthstim.cli import presenting  # isort: skip
 from synthstim.cli import listing  # isort: skip
 from synthstim.cli import rigs  # isort: skip
-from synthstim.cli import fitting, looping, online, probing, simulation, tools, training
+from synthstim.cli import fitting, looping, online, probing, simulation, tools, training, varying
 from synthstim.cli.app import app, main
 
 __all__ = [
@@ -23,4 +23,5 @@ __all__ = [
     "simulation",
     "tools",
     "training",
+    "varying",
 ]

@@ -91,8 +91,9 @@ class Decoded:
         return decode(self.decoder, self.in_units(latents)).clamp(0, 1)
 
     def project(self, latents: Tensor) -> Tensor:
-        """Bring latents back into their priors, in place; those that are held have no effect."""
+        """Bring latents back into their priors, and those that are held to their values, in place."""
         held, free = self._tables
+        latents[..., ~free] = held[~free].to(latents)
         for group, part in parts_of(self.decoder):
             reach, own, moved = group.reach(self.within), latents[..., part], free[part].to(latents.device)
             if group.prior == "uniform":
@@ -100,7 +101,7 @@ class Decoded:
                 continue
             room = math.sqrt(max(reach**2 - float(held[part].square().sum()), 0.0))
             length = (own * moved).norm(dim=-1, keepdim=True)
-            own.mul_((room / length.clamp_min(1e-12)).clamp_max(1))
+            own.mul_(torch.where(moved, (room / length.clamp_min(1e-12)).clamp_max(1), 1.0))
         return latents
 
     def draw(self, generator: torch.Generator) -> Tensor:
@@ -116,6 +117,11 @@ class Decoded:
         """The latents of the decoder, by name, in their own units: (batch,) each."""
         names = [name for group in self.decoder.groups for name in group.names]
         return dict(zip(names, self.in_units(latents).unbind(1), strict=True))
+
+    @property
+    def free(self) -> Tensor:
+        """(latent,) which are moved."""
+        return self._tables[1]
 
     @cached_property
     def _held(self) -> dict[int, float]:

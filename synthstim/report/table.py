@@ -8,7 +8,7 @@ from typing import Any
 from synthstim.report.cards import Row, layer_of, rows_of, status_of, stem
 from synthstim.report.numbers import DASH, known, number, percent, text, yes_no
 from synthstim.stimulus_set import StimulusSet
-from synthstim.stimulus_set.columns import Column, columns_of
+from synthstim.stimulus_set.columns import Column, columns_of, labels_of
 
 # Column: heading and, for numbers, format.
 _SHOWN: dict[str, tuple[str, str]] = {
@@ -81,7 +81,9 @@ class Table:
 def make_table(stimuli: StimulusSet) -> Table:
     """The set's table as the page shows it."""
     columns = columns_of(stimuli.provenance)
-    shown = _SHOWN | {name: (name.replace("_", " "), ".4g") for name in stimuli.modality.columns}
+    shown = _SHOWN | {
+        name: (name.replace("_", " "), ".4g") for name in (*labels_of(stimuli.provenance), *stimuli.modality.columns)
+    }
     names = [name for name in shown if stimuli.table[name].notna().any()]
     headings = tuple(
         Heading(shown[name][0], _hint(columns[name]), columns[name].kind in ("number", "count")) for name in names

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pandas as pd
 
@@ -167,11 +167,24 @@ def format_value(value: object) -> str:
     return f"{value:.7g}" if isinstance(value, float) else str(value)
 
 
-def columns_of(provenance: Mapping[str, object]) -> dict[str, Column]:
-    """The columns of a set's table: those that every set has, those of its modality alone, and where a joined one's come from."""
+def columns_of(provenance: Mapping[str, Any]) -> dict[str, Column]:
+    """The columns of a set's table: those that every set has, those of its modality alone, its own labels, and where a joined one's come from."""
     modality = MODALITIES[str(provenance.get("modality", DEFAULT))]
     joined = _JOINED if "parts" in provenance else {}
-    return COLUMNS | {name: Column(*about) for name, about in modality.columns.items()} | joined
+    own = {name: Column(*about) for name, about in modality.columns.items()}
+    labels = {name: column for name, column in labels_of(provenance).items() if name not in COLUMNS}
+    return COLUMNS | own | labels | joined
+
+
+def labels_of(provenance: Mapping[str, Any]) -> dict[str, Column]:
+    """The columns that say how the stimuli of this set differ, such as the pose of a head; of all parts of a joined one."""
+    found: dict[str, Column] = {}
+    for facts in (provenance, *dict(provenance.get("parts", {})).values()):
+        known = dict(facts.get("labels", {}))
+        found |= {
+            str(name): Column(*map(str, about)) for name, about in known.items() if len(about) == len(Column._fields)
+        }
+    return found
 
 
 def typed(table: pd.DataFrame, columns: Mapping[str, Column]) -> pd.DataFrame:

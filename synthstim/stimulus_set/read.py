@@ -46,6 +46,7 @@ _FACTS: dict[str, type] = {
             "sources",
             "parts",
             "series",
+            "labels",
         ),
         dict,
     ),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,8 @@ class SetWriter:
         directory: of the set; it must not exist yet.
         description: for people.
         modality: name of the stimuli's modality.
+        labels: columns of this set's own, that say how its stimuli differ: name -> (``number``, ``count``, ``flag`` or ``text``,
+            what it means, its unit).
         writing: what its files need beside values: of sounds their rate in Hz.
 
     Example:
@@ -44,13 +47,19 @@ class SetWriter:
         *,
         description: str = "Stimuli made with synthstim",
         modality: str = DEFAULT,
+        labels: Mapping[str, tuple[str, str, str]] | None = None,
         **writing: Any,
     ) -> None:
+        self.labels = {name: list(about) for name, about in (labels or {}).items()}
+        if taken := [name for name in self.labels if name in columns_of({"modality": modality})]:
+            raise InputError(
+                f"every set has a column {taken[0]!r}", "choose another name", code="in-the-way", value=taken[0]
+            )
         self.place = Staging(directory, "a stimulus set is written")
         self.root, self.staging = self.place.root, self.place.path
         self.description = description
         self.modality, self.writing = MODALITIES[modality], writing
-        self.columns = columns_of({"modality": modality})
+        self.columns = columns_of({"modality": modality, "labels": self.labels})
         self.rows: list[dict[str, object]] = []
         # By their lower case, in which ids must differ.
         self._ids: dict[str, str] = {}
@@ -146,5 +155,6 @@ class SetWriter:
         for name, table in self.modality.tables(files).items():
             (self.staging / name).write_bytes(as_tsv(table))
         facts = {"schema_version": SCHEMA_VERSION, "modality": self.modality.name, **provenance}
+        facts |= {"labels": self.labels} if self.labels else {}
         write_sealed(self.staging, self.rows, facts)
         return self.place.commit()
