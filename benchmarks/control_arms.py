@@ -8,6 +8,8 @@ import numpy as np
 import pandas as pd
 from control_lab import Lab, Measured, as_saved
 from control_statistics import above, discovered, share_above
+from numpy.typing import NDArray
+from scipy.special import softmax
 from scipy.stats import spearmanr
 
 from synthstim.encoding import Fit, Stimuli, shuffle_responses
@@ -17,6 +19,7 @@ from synthstim.simulate import Animal
 from synthstim.stimulus_set import StimulusSet
 
 Rows = list[dict[str, Any]]
+Values = NDArray[np.float64]
 
 
 def of_unit(stimuli: StimulusSet, site: str, name: str | None = None) -> list[str]:
@@ -117,7 +120,7 @@ def one_hot(lab: Lab, fit: Fit, natural: Measured) -> tuple[Rows, StimulusSet, M
     """One site up, its neighbours down: the softmax share over sites whose receptive fields have one centre."""
     stimuli = lab.make(fit, "one_hot", [one_hot_entry(lab)])
     made = lab.measure(stimuli, 40)
-    return one_hot_rows(lab, stimuli, made, natural, arm="one-hot", seed=41), stimuli, made
+    return one_hot_rows(lab, one_hot_ids(lab, stimuli), made, natural, arm="one-hot", seed=41), stimuli, made
 
 
 def one_hot_entry(lab: Lab, name: str = "alone") -> dict[str, Any]:
@@ -127,27 +130,68 @@ def one_hot_entry(lab: Lab, name: str = "alone") -> dict[str, Any]:
     return {"name": name, "goal": "one_hot", "unit": targets, "others": {"sites": group}, "copies": lab.plan.copies}
 
 
+def one_hot_ids(lab: Lab, stimuli: StimulusSet, name: str = "alone") -> dict[str, list[str]]:
+    """The images of each target."""
+    return {site: of_unit(stimuli, site, name) for site in _neighbours(lab)[: lab.plan.secondary]}
+
+
+def one_hot_shares(lab: Lab, counts: Values, natural: Measured) -> Values:
+    """(image, site) softmax shares among neighbours of the mean of z-scored trials (image, repeat, site of the animal)."""
+    columns = [natural.sites.index(site) for site in _neighbours(lab)]
+    means = natural.counts[:, :, columns].mean(1)
+    return np.asarray(softmax((counts[:, :, columns].mean(1) - means.mean(0)) / means.std(0), axis=1))
+
+
 def one_hot_rows(
-    lab: Lab, stimuli: StimulusSet, made: Measured, natural: Measured, *, arm: str, seed: int, name: str = "alone"
+    lab: Lab, images_of: dict[str, list[str]], made: Measured, natural: Measured, *, arm: str, seed: int
 ) -> Rows:
-    """Whether the target's share is above that of the best natural image, shown again."""
+    """Whether the target's share is above that of the best natural image, shown again.
+
+    Args:
+        images_of: ids of the images of each target.
+    """
     group = _neighbours(lab)
     columns = [natural.sites.index(site) for site in group]
     means = natural.counts[:, :, columns].mean(1)
     centre, spread = means.mean(0), means.std(0)
-    targets = group[: lab.plan.secondary]
-    shares = np.exp((means - centre) / spread)
-    shares /= shares.sum(1, keepdims=True)
-    best = {site: natural.ids[int(shares[:, group.index(site)].argmax())] for site in targets}
+    shares = one_hot_shares(lab, natural.counts, natural)
+    best = {site: natural.ids[int(shares[:, group.index(site)].argmax())] for site in images_of}
     again = lab.measure(lab.shown.only(list(dict.fromkeys(best.values()))), seed)
     random = np.random.default_rng([lab.seed, seed])
     rows: Rows = []
-    for site in targets:
-        ids = [made.ids.index(each) for each in of_unit(stimuli, site, name)]
+    for site, names in images_of.items():
+        ids = [made.ids.index(each) for each in names]
         images = (made.counts[ids][:, :, columns] - centre) / spread
         reference = (again.counts[again.ids.index(best[site])][:, columns] - centre) / spread
         share, before, p = share_above(images, reference, group.index(site), lab.plan.permutations, random)
         rows.append({"arm": arm, "site": site, "response": share, "best_natural": before, "p": p})
+    return rows
+
+
+def one_hot_picked(
+    lab: Lab, shown: list[tuple[StimulusSet, Measured, str]], natural: Measured, *, arm: str, seed: int
+) -> Rows:
+    """The image that had the largest share of all that were shown for a target, shown again as the best natural image is.
+
+    The best natural image is the best measured of hundreds; the mean of all images made is compared with it in the arms above,
+    the best measured of them here.
+
+    Args:
+        shown: sets with images for one-hot, what came of them, and the name of the entry.
+    """
+    group = _neighbours(lab)
+    best: dict[str, tuple[float, StimulusSet, str]] = {}
+    for stimuli, made, name in shown:
+        shares = one_hot_shares(lab, made.counts, natural)
+        for site, names in one_hot_ids(lab, stimuli, name).items():
+            own = {each: float(shares[made.ids.index(each), group.index(site)]) for each in names}
+            top = max(own, key=own.__getitem__)
+            if site not in best or own[top] > best[site][0]:
+                best[site] = (own[top], stimuli, top)
+    again = {site: lab.measure(Stimuli.of_sets(stimuli, lab.observer.input).only([top]), seed) for site, (_, stimuli, top) in best.items()}  # fmt: skip
+    rows: Rows = []
+    for site, measured in again.items():
+        rows += one_hot_rows(lab, {site: [best[site][2]]}, measured, natural, arm=arm, seed=seed + 1)
     return rows
 
 

@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
-from control_arms import Rows, drive_entry, of_unit, one_hot_entry, one_hot_rows, stretch
+from control_arms import (
+    Rows,
+    drive_entry,
+    of_unit,
+    one_hot_entry,
+    one_hot_ids,
+    one_hot_picked,
+    one_hot_rows,
+    stretch,
+)
 from control_lab import Lab, Measured
 
 from synthstim.responses import join_responses
@@ -19,11 +28,13 @@ def later_generations(
     Args:
         best: the best natural image of each site.
         natural: trials of the natural images.
-        shown: what generation 1 showed, and what came of it: the images of stretch first.
+        shown: what generation 1 showed, and what came of it: the images of stretch, then those of one-hot.
     """
     rows: Rows = []
     shown, first = list(shown), shown[0][0]
     again = lab.measure(first, 32)
+    alone_shown = [(*shown[1], "alone")]
+    rows += one_hot_picked(lab, alone_shown, natural, arm="one-hot picked 1", seed=35)
     for number in LATER:
         controllers = [stimuli.table[stimuli.table["kind"] == "controller"] for stimuli, _ in shown]
         groups = lab.photograph | {
@@ -45,6 +56,9 @@ def later_generations(
             before = again.trials(of_unit(first, row["site"]), row["site"]).mean()
             row["over_generation_1"] = row["response"] / before
         rows += found
-        rows += one_hot_rows(lab, stimuli, made, natural, arm=f"one-hot {number}", seed=10 * number + 13, name=alone)
+        ids = one_hot_ids(lab, stimuli, alone)
+        rows += one_hot_rows(lab, ids, made, natural, arm=f"one-hot {number}", seed=10 * number + 13)
         shown.append((stimuli, made))
+        alone_shown.append((stimuli, made, alone))
+        rows += one_hot_picked(lab, alone_shown, natural, arm=f"one-hot picked {number}", seed=10 * number + 15)
     return rows

@@ -18,8 +18,8 @@ from synthstim.encoding import activations as activations_file
 from synthstim.encoding.descent_start import first_guess
 from synthstim.encoding.features import Features, centred
 from synthstim.encoding.linear import patterns
-from synthstim.encoding.maps import Maps, moments, roughness
-from synthstim.encoding.readouts import FactorisedReadout, axes_of_old, gaussian_mask, pooled, read_maps
+from synthstim.encoding.maps import Maps, moments, places_of, roughness
+from synthstim.encoding.readouts import FactorisedReadout, axes_of_old, axis, gaussian_mask, pooled, read_maps
 from synthstim.encoding.scores import FoldScores, choose, score_fold
 from synthstim.errors import InputError
 
@@ -291,7 +291,8 @@ def test_gaussians_have_their_centre_and_unit_norm() -> None:
     mask = gaussian_mask(centre, width, (9, 9)).unflatten(1, (9, 9))
     assert torch.allclose(mask.flatten(1).norm(dim=1), torch.ones(2))
     assert [divmod(int(one.argmax()), 9) for one in mask] == [(4, 4), (2, 8)]
-    at, spread = moments(gaussian_mask(torch.tensor([[0.2, -0.3]]), torch.tensor([0.25]), (21, 21)), (21, 21))
+    mask = gaussian_mask(torch.tensor([[0.2, -0.3]]), torch.tensor([0.25]), (21, 21))
+    at, spread = moments(mask, places_of(axis(21), axis(21)))
     assert torch.allclose(at, torch.tensor([[0.2, -0.3]]), atol=0.01)
     assert spread.item() == pytest.approx(0.25, abs=0.01)
 

@@ -79,6 +79,7 @@ def settings_of(**changes: object) -> LoopSettings:
         {},
         {"sites": ["a", "007"], "leave_out": ["dead"], "window_s": [0.05, 0.2], "controls": {"noise": 2}},
         {"goals": [], "explore": {"at_least": 5, "kind": "both"}},
+        {"goals": [{"name": "up", "goal": "drive", "constraints": {"aperture": "site", "mean_luminance": 0.4}}]},
         {"goals": [{"name": "p", "goal": "pattern", "pattern": {"a": 1.5, "it's: odd": -1}}, {"name": "l", "goal": "level", "levels": [0, 2.5]}]},
     ],
 )  # fmt: skip

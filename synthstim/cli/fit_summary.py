@@ -41,6 +41,7 @@ def tell_fit(made: Fit) -> None:
     rows = made.table[["site", "layer", *columns]].astype(dict.fromkeys(columns, float))
     rows.loc[len(rows)] = ["median", "", *rows[columns].median()]
     console.print(_rows(rows, columns))
+    _tell_fields(made)
     if "trust" in made.table:
         low, middle, high = made.table["trust"].quantile([0.25, 0.5, 0.75])
         say(
@@ -51,9 +52,23 @@ def tell_fit(made: Fit) -> None:
         say(f"hardly predicted (r below {POOR:g}): {', '.join(poor)}; images made for them would say little")
 
 
-def _rows(table: pd.DataFrame, numbers: Sequence[str]) -> Table:
+def _tell_fields(made: Fit) -> None:
+    """Where each site sees, in pixels."""
+    if not made.observer.fields:
+        return
+    from synthstim.encoding.receptive_fields import in_pixels
+
+    say(
+        "receptive fields, in pixels right of and above the image's centre (constraints: {aperture: site} shows no more)"
+    )
+    console.print(
+        _rows(in_pixels(made.observer.fields, made.observer.input.shape), ["right", "up", "diameter"], "{:.1f}")
+    )
+
+
+def _rows(table: pd.DataFrame, numbers: Sequence[str], style: str = "{:.3f}") -> Table:
     """A table with three digits, and n/a where there is no number."""
-    shown = {name: table[name].map("{:.3f}".format).replace("nan", "n/a") for name in numbers}
+    shown = {name: table[name].map(style.format).replace("nan", "n/a") for name in numbers}
     return as_table(table.assign(**shown))
 
 

@@ -96,6 +96,12 @@ def fit(
     weights: Annotated[str, typer.Option(help="Weights of the observer: default, random, or a file")] = "default",
     cache: Annotated[Path | None, typer.Option(help="Folder that keeps activations for the next fit")] = None,
     seed: Annotated[int, typer.Option(help="Seed of folds, shuffling and the splits of reliability")] = 0,
+    fields: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="TABLE", help="Receptive fields of a mapping session, which stand above the estimated ones"
+        ),
+    ] = None,
     expect: Annotated[
         bool, typer.Option("--expect", help="Say what gain to expect at each site: a quick controller is made for each")
     ] = False,
@@ -108,6 +114,7 @@ def fit(
     from synthstim.encoding import ensemble as joined
     from synthstim.encoding import fit_sites, save_fit
     from synthstim.encoding.fit import MEMBERS_OVER
+    from synthstim.encoding.mapped_fields import with_mapped_fields
     from synthstim.files import require_new_folder
     from synthstim.responses import join_responses, read_all, write_reliability
     from synthstim.stimulus_set import StimulusSet
@@ -143,6 +150,8 @@ def fit(
         for one, chosen in [(one, read_layers(one, layers)) for one in opened]
     ]  # fmt: skip
     made = joined(fits) if len(fits) > 1 else fits[0]
+    if fields is not None:
+        made = with_mapped_fields(made, fields)
     save_fit(made, out)
     tell_fit(made)
     if screened.selection is not None:

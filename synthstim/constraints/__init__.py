@@ -13,6 +13,7 @@ from synthstim.constraints.base import (
     project_all,
     violations,
 )
+from synthstim.constraints.centre import Centre
 from synthstim.constraints.energy import Energy
 from synthstim.constraints.fixed import Fixed
 from synthstim.constraints.grey import Grey
@@ -26,6 +27,7 @@ __all__ = [
     "TOLERANCE",
     "Aperture",
     "Band",
+    "Centre",
     "Constraint",
     "Energy",
     "Fixed",

@@ -2,58 +2,74 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import torch
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator
 from torch import Tensor
-from typing_extensions import Self
 
 from synthstim.constraints.base import GREY, Limit
+from synthstim.constraints.place import Round, Size
+from synthstim.encoding.receptive_fields import DIAMETER_SDS
 from synthstim.errors import InputError
+from synthstim.recipe.expected import Expected
 from synthstim.recipe.fields import Section
-from synthstim.recipe.problems import raise_problems
-
-Away = Annotated[float, Field(ge=-8, le=8)]
+from synthstim.recipe.yaml_source import Location
 
 
-class Window(Section):
+class Window(Round):
     """A window on the image; outside it the image is mid-grey.
 
     Attributes:
         shape: a circular window has a diameter, a gaussian one a sigma.
-        diameter: fraction of the image's smaller side.
-        sigma: fraction of the image's smaller side.
-        centre: of the window, right of and above the image's centre, as fractions of its smaller side: where a receptive
-            field is.
+        sigma: fraction of the image's smaller side; of a receptive field, a quarter of its diameter.
     """
 
-    shape: Literal["circular", "gaussian"]
-    diameter: float | None = Field(default=None, gt=0, le=1)
-    sigma: float | None = Field(default=None, gt=0, le=1)
-    centre: tuple[Away, Away] = Field(default=(0.0, 0.0), strict=False)
+    shape: Literal["circular", "gaussian"] = "circular"
+    sigma: Size | None = None
 
-    @model_validator(mode="after")
-    def _check_size(self) -> Self:
+    @property
+    def sizes(self) -> tuple[str, ...]:
+        """The keys that a site's receptive field stands for."""
+        return ("diameter", "sigma", "centre")
+
+    def sized(self, diameter: float) -> dict[str, Any]:
+        """The key of a size that has this diameter."""
+        return super().sized(diameter) if self.shape == "circular" else {"sigma": diameter / DIAMETER_SDS}
+
+    def problems(self) -> Iterator[tuple[Location, str]]:
+        """What of its keys does not go together."""
+        yield from super().problems()
+        if self.of is not None:
+            return
         needed, other = ("diameter", "sigma") if self.shape == "circular" else ("sigma", "diameter")
-        problems = []
         if getattr(self, needed) is None:
-            problems.append((("shape",), f"{self.shape!r} needs {needed}: give a fraction of the smaller side"))
+            yield ("shape",), f"{self.shape!r} needs {needed}: give a fraction of the smaller side"
         if getattr(self, other) is not None:
-            problems.append(((other,), f"does not go with shape {self.shape!r}: remove it"))
-        raise_problems(problems)
-        return self
+            yield (other,), f"does not go with shape {self.shape!r}: remove it"
+
+
+def _of_site(value: Any) -> Any:
+    return {"of": value} if value == "site" else value
 
 
 class ApertureOptions(Section):
     """What of an image is seen.
 
     Attributes:
-        aperture: a window on the image.
+        aperture: a window on the image; ``site`` is that of the receptive field of the site that is controlled.
     """
 
-    aperture: Window | None = None
+    aperture: (
+        Annotated[
+            Window,
+            BeforeValidator(_of_site, json_schema_input_type=Literal["site"] | Window),
+            Expected("'site', or a mapping with shape and its size"),
+        ]
+        | None
+    ) = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -115,6 +131,7 @@ class Aperture:
 def _make(asked: ApertureOptions, input: object, recipe: object) -> Aperture | None:
     if (window := asked.aperture) is None:
         return None
+    window.require_placed()
     return Aperture(shape=window.shape, size=window.diameter or window.sigma or 1.0, centre=window.centre)
 
 

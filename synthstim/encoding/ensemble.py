@@ -13,6 +13,7 @@ from torch import Tensor
 from synthstim.encoding.expectation import COLUMNS
 from synthstim.encoding.fitted import FittedSites, Sites, Standardised
 from synthstim.encoding.members import FittedEnsemble, Member, observer_with_members
+from synthstim.encoding.receptive_fields import COLUMNS as FIELD
 from synthstim.encoding.result import Fit
 from synthstim.errors import InputError
 from synthstim.models import Observer
@@ -149,7 +150,19 @@ def _table(tables: list[pd.DataFrame]) -> pd.DataFrame:
         out[name] = [
             " + ".join(dict.fromkeys(part for cell in cells for part in cell.split(" + "))) for cells in columns
         ]
-    numbers = ("candidate", "stimuli", "r", "reliability", "ceiling", "score", "r_shuffled", "mean", "spread", *COLUMNS)
+    numbers = (
+        "candidate",
+        "stimuli",
+        "r",
+        "reliability",
+        "ceiling",
+        "score",
+        "r_shuffled",
+        "mean",
+        "spread",
+        *COLUMNS,
+        *FIELD,
+    )
     for name in (name for name in numbers if all(name in table for table in tables)):
         values = pd.DataFrame([table[name].to_numpy(dtype=np.float64) for table in tables])
         # Each network has a penalty of its own: their mean would be nobody's.

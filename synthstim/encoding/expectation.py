@@ -14,7 +14,7 @@ Values = NDArray[np.float64]
 TOP, FEWEST = 0.05, 10
 # What of a prediction beyond all held-out ones was measured, and the standard deviation of its error: shares of the
 # distance, on one simulated animal (docs/control_study.md). Sites saturate there, and nothing recorded can say where.
-BEYOND, DOUBT = 0.6, 0.2
+BEYOND, DOUBT = 0.5, 0.25
 COLUMNS = ("centre", "edge", "trust", "error_base", "error_growth")
 
 

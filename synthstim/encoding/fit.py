@@ -11,12 +11,14 @@ import torch
 from numpy.typing import NDArray
 
 from synthstim.encoding.activations import layer_activations
+from synthstim.encoding.ensemble import members_of
 from synthstim.encoding.expectation import Expectation
 from synthstim.encoding.features import Features, Values
 from synthstim.encoding.fitted import Sites, Standardised, observer_with_sites
 from synthstim.encoding.folds import MIN_PER_FOLD, Folds, Groups, assign_folds
 from synthstim.encoding.members import Member, observer_with_members
 from synthstim.encoding.methods import Method, held_out_scores, mask_axes, resolve_method, settings_of
+from synthstim.encoding.receptive_fields import estimated
 from synthstim.encoding.result import Fit
 from synthstim.encoding.scores import Choice, choose, held_out_predictions
 from synthstim.encoding.stimuli import Stimuli
@@ -106,7 +108,8 @@ def fit_sites(
     table = table.assign(**Expectation.of_held_out(held_out, means.mean).columns)
     options = {"layers": names, "folds": fold.tolist(), "seed": seed, "members": members, "method": chosen.name}
     options |= settings_of(chosen)
-    return Fit(fitted, table, by_layer, provenance_of(observer, responses, shown, options))
+    made = Fit(fitted, table, by_layer, provenance_of(observer, responses, shown, options))
+    return replace(made, table=table.join(estimated([observer], members_of(made), len(made.sites))))
 
 
 def _layers(observer: Observer, layers: Sequence[str], members: str | None) -> list[str]:

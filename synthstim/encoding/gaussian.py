@@ -8,8 +8,8 @@ import torch
 from torch import Tensor
 
 from synthstim.encoding.descent import Descent, Replicas, on_the_layer
-from synthstim.encoding.maps import Maps, moments
-from synthstim.encoding.readouts import GaussianReadout, gaussian_mask
+from synthstim.encoding.maps import Maps, moments, places_of
+from synthstim.encoding.readouts import GaussianReadout, axis, gaussian_mask
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,8 +28,9 @@ class Gaussian(Descent):
 
     def start(self, maps: Maps, mask: Tensor, channels: Tensor) -> list[Tensor]:
         """Centre and log width from the first mask's moments, and channel weights of the same product."""
-        centre, width = moments(mask, maps.grid)
-        return [centre, width.log(), channels * mask.norm(dim=1, keepdim=True)]
+        rows, columns = (axis(side).to(mask) for side in maps.grid)
+        centre, width = moments(mask, places_of(rows, columns))
+        return [centre, width.clamp(0.1, 1.0).log(), channels * mask.norm(dim=1, keepdim=True)]
 
     def mask(self, maps: Maps, shape: list[Tensor]) -> Tensor:
         """The Gaussian."""

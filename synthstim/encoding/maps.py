@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from synthstim.encoding.features import Features
-from synthstim.encoding.readouts import axes_of_old, axis, pooled
+from synthstim.encoding.readouts import axes_of_old, pooled
 from synthstim.models import Axes
 
 # Masks are drawn on at most so many cells a side: receptive fields are larger than that.
@@ -63,14 +63,20 @@ def roughness(mask: Tensor, grid: tuple[int, int]) -> Tensor:
     return laplacian.square().flatten(1).sum(1)
 
 
-def moments(mask: Tensor, grid: tuple[int, int]) -> tuple[Tensor, Tensor]:
-    """Centre (replica, 2) and width (replica,) of the squares of masks, across a grid from -1 to 1."""
-    rows, columns = (axis(side).to(mask) for side in grid)
-    places = torch.stack(torch.meshgrid(rows, columns, indexing="ij"), -1).flatten(0, 1)
-    # The fourth power leaves out what is small everywhere.
-    weight = mask**4
+def moments(mask: Tensor, places: Tensor, power: int = 4) -> tuple[Tensor, Tensor]:
+    """Centre (replica, 2) and width (replica,) of masks (replica, place), in the unit of places (place, 2).
+
+    Args:
+        power: of the mask, whose moments are taken: the higher, the less counts what is small everywhere.
+    """
+    weight = mask**power
     weight = weight / weight.sum(1, keepdim=True).clamp_min(1e-30)
     centre = weight @ places
     spread = (weight * ((places[None] - centre[:, None]) ** 2).sum(-1)).sum(1)
-    # The fourth power of a Gaussian of width w has a variance of w^2 / 4 along each axis.
-    return centre, (2 * spread).sqrt().clamp(0.1, 1.0)
+    # A power of a Gaussian of width w has a variance of w^2 / power along each axis.
+    return centre, (power / 2 * spread).sqrt()
+
+
+def places_of(rows: Tensor, columns: Tensor) -> Tensor:
+    """(place, 2) y and x of the places of a grid, row by row."""
+    return torch.stack(torch.meshgrid(rows, columns, indexing="ij"), -1).flatten(0, 1)

@@ -28,6 +28,10 @@ class LinearReadout(nn.Module):
         """(batch, *layer) -> (batch, site)."""
         return nn.functional.linear(activations.flatten(1), self.weight, self.bias)
 
+    def by_place(self, axes: Axes, shape: tuple[int, ...]) -> Tensor:
+        """(site, y, x) of a layer of this shape: how much of it is read where, over all channels."""
+        return axes.maps(self.weight.detach().unflatten(1, shape)).norm(dim=1)
+
     @property
     def facts(self) -> dict[str, Any]:
         """What makes it again, with its tensors."""
@@ -61,6 +65,10 @@ class FactorisedReadout(nn.Module):
         """(batch, *layer) -> (batch, site)."""
         maps = maps_of(activations, self.axes, self.pool)
         return read_maps(maps.flatten(2), self.mask.flatten(1), self.channels) + self.bias
+
+    def by_place(self, axes: Axes, shape: tuple[int, ...]) -> Tensor:
+        """(site, y, x) of a layer of this shape: how much of it is read where."""
+        return _unpooled(self.mask.detach(), self.pool, axes, shape)
 
     @property
     def facts(self) -> dict[str, Any]:
@@ -110,6 +118,11 @@ class GaussianReadout(nn.Module):
         mask = gaussian_mask(self.centre, self.width, self.grid)
         return read_maps(maps.flatten(2), mask, self.channels) + self.bias
 
+    def by_place(self, axes: Axes, shape: tuple[int, ...]) -> Tensor:
+        """(site, y, x) of a layer of this shape: how much of it is read where."""
+        mask = gaussian_mask(self.centre.detach(), self.width.detach(), self.grid)
+        return _unpooled(mask.unflatten(1, self.grid), self.pool, axes, shape)
+
     @property
     def facts(self) -> dict[str, Any]:
         """What makes it again, with its tensors."""
@@ -152,6 +165,12 @@ def pooled(maps: Tensor, pool: int) -> Tensor:
         return maps
     sides = [min(pool, side) for side in maps.shape[2:]]
     return nn.functional.avg_pool2d(maps, sides, ceil_mode=True, count_include_pad=False)
+
+
+def _unpooled(mask: Tensor, pool: int, axes: Axes, shape: tuple[int, ...]) -> Tensor:
+    """A mask (site, y, x) of pooled cells on the cells of the layer."""
+    rows, columns = axes.maps(torch.zeros(1, *shape)).shape[2:]
+    return mask.repeat_interleave(pool, 1).repeat_interleave(pool, 2)[:, :rows, :columns]
 
 
 def read_maps(maps: Tensor, mask: Tensor, channels: Tensor) -> Tensor:

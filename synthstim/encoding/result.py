@@ -13,6 +13,7 @@ import torch
 from synthstim.encoding.expectation import Expectation
 from synthstim.encoding.fitted import SITES, STANDARDISED
 from synthstim.encoding.members import MEMBERS, SPREAD
+from synthstim.encoding.receptive_fields import fields_in
 from synthstim.encoding.stimuli import Stimuli
 from synthstim.errors import InputError, nearest
 from synthstim.models import Observer, Unit
@@ -37,7 +38,8 @@ class Fit:
             ``sites_spread`` (standard deviation over members, as recorded) and ``members`` besides.
         table: one row a site: ``site``, ``layer``, ``method``, ``candidate`` (penalty, components or strength), ``stimuli``,
             ``r`` (held out; of an ensemble, the mean over members, each on what it was not fitted to), ``reliability``, ``ceiling``, ``score`` (r / ceiling), ``r_shuffled``, ``mean``, ``spread``,
-            and what predictions are worth (``Expectation``).
+            what predictions are worth (``Expectation``), and of images where the site sees (``field_right``, ``field_up``,
+            ``field_diameter``, as ``ReceptiveField`` has them).
         layers: ``site``, ``layer``, ``r``, ``score`` of every layer that was tried.
         provenance: observer and its weights' checksum, stimuli, responses, options, versions.
     """
@@ -49,7 +51,7 @@ class Fit:
 
     def __post_init__(self) -> None:
         # So that recipes find sites by their names.
-        self.observer.sites = self.sites
+        self.observer.sites, self.observer.fields = self.sites, fields_in(self.table)
 
     @property
     def sites(self) -> tuple[str, ...]:

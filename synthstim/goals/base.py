@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from synthstim.goals.aim import Aim
 from synthstim.goals.card import ACTIVATION, BEST_NATURAL, CardLine
 from synthstim.goals.wish import Want, Wish
+from synthstim.recipe.fields import Section
 from synthstim.recipe.stimuli import Item, StimulusSpec, Variant
 from synthstim.recipe.yaml_source import Location
 
@@ -196,7 +197,11 @@ class Goal:
         """What a wish says by keys that a recipe's entry has, too; but for some."""
         own = {"name", "goal", "copies", *but}
         shared = [key for key in type(wish).model_fields if key in self.section.model_fields and key not in own]
-        return {key: value for key in shared if (value := getattr(wish, key)) is not None}
+        said = {key: value for key in shared if (value := getattr(wish, key)) is not None}
+        return {
+            key: value.model_dump(mode="json", exclude_unset=True) if isinstance(value, Section) else value
+            for key, value in said.items()
+        }
 
     def standing(self, z: Values, columns: Sequence[int], aim: Aim) -> Values:
         """How well images did (image,), higher is better, by measured responses; NaN where something was not measured.

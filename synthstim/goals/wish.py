@@ -9,6 +9,7 @@ from typing import Annotated
 from pydantic import AfterValidator, Field, model_validator
 from typing_extensions import Self
 
+from synthstim.recipe.constraints import Limits
 from synthstim.recipe.expected import Expected
 from synthstim.recipe.fields import Section, Text, check_different
 from synthstim.recipe.problems import problem, raise_problems
@@ -44,6 +45,7 @@ class Wish(Section):
         copies: images for each site, and for each level.
         warm: how many of the copies start from the best images up to now instead of from noise.
         evaluations: passes that an image may spend; None takes the recipe's default.
+        constraints: hard limits on the images, as recipes have them; ``aperture: site`` shows each site its receptive field.
         first, last: the generations in which the goal is pursued; None is without end.
     """
 
@@ -53,6 +55,7 @@ class Wish(Section):
     copies: int = Field(default=5, ge=1, le=1000)
     warm: int = Field(default=1, ge=0, le=1000)
     evaluations: int | None = Field(default=None, ge=1)
+    constraints: Limits | None = None
     first: int = Field(default=1, ge=1)
     last: int | None = Field(default=None, ge=1)
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import pandas as pd
 
 from synthstim.encoding import Stimuli, fit_sites, save_fit
+from synthstim.encoding.mapped_fields import with_mapped_fields
 from synthstim.errors import InputError, advised
 from synthstim.experiment import export_experiment
 from synthstim.experiment.images.positions import sites_of
@@ -215,6 +216,8 @@ def _fit(session: LoopSession, generation: Generation, tell: Tell, making: Makin
             seed=settings.seed,
             progress=lambda step: tell(f"generation {generation.number}: {step}"),
         )
+    if settings.fields is not None:
+        fit = with_mapped_fields(fit, session.root / settings.fields)
     with written_whole(generation.root / "fit") as part:
         save_fit(fit, part)
     session.log.add(generation.number, "fitted", repr(fit))

@@ -166,6 +166,7 @@ class LoopSettings(Section):
         observer: the network that sites are fitted to.
         layers: candidates; each site takes the one that predicts it best.
         pool: folder of photographs that naturals are cut from; None takes those that packages carry.
+        fields: table of receptive fields that a mapping session found, as for ``synthstim fit --fields``; a copy lies in the session.
         groups: table with ``stimulus_id`` and ``group``, for natural images that were adopted: one group shares a fold.
         window_s: in which responses are counted.
         sites: which are fitted and controlled; ``selected`` takes those of ``min_reliability`` in generation 0.
@@ -190,6 +191,7 @@ class LoopSettings(Section):
     layers: Layers
     pool: FileOrFolderPath | None = None
     groups: FilePath | None = None
+    fields: FilePath | None = None
     window_s: Window = (0.07, 0.17)
     sites: SiteChoice = "selected"
     leave_out: Names | None = None

@@ -16,6 +16,7 @@ from synthstim.encoding.random_sites import suggest_count
 from synthstim.errors import InputError
 from synthstim.experiment.rig import files_of_rig
 from synthstim.files import Staging, as_json, require_new_folder, written_whole
+from synthstim.goals.wish import Wish
 from synthstim.loop.advance import export_generation
 from synthstim.loop.generation import PLAN, Generation
 from synthstim.loop.probes import write_probes
@@ -25,6 +26,7 @@ from synthstim.loop.tables import read_frame, write_frame
 from synthstim.loop.template import render_settings
 from synthstim.models import Observer
 from synthstim.production import MakeProgress
+from synthstim.recipe.fields import with_whole_paths
 from synthstim.stimulus_set import SetWriter, StimulusSet
 from synthstim.verify import NaturalPool, natural_pool
 
@@ -111,6 +113,11 @@ def _take_along(settings: LoopSettings, folder: Path, root: Path) -> LoopSetting
     if settings.groups is not None:
         shutil.copyfile(folder / settings.groups, root / "groups.tsv")
         changed["groups"] = "groups.tsv"
+    if settings.fields is not None:
+        changed["fields"] = f"fields{Path(settings.fields).suffix}"
+        shutil.copyfile(folder / settings.fields, root / changed["fields"])
+    # Recipes lie in the folders of generations, from which no path climbs.
+    changed["goals"] = tuple(_with_whole_paths(goal, folder) for goal in settings.goals)
     if settings.experiment.rig is not None:
         for number, path in enumerate(files_of_rig(folder / settings.experiment.rig)):
             shutil.copyfile(path, root / (path.name if number else "rig.yaml"))
@@ -123,6 +130,12 @@ def _take_along(settings: LoopSettings, folder: Path, root: Path) -> LoopSetting
         weights = str((folder / settings.observer.weights).resolve())
         changed["observer"] = settings.observer.model_copy(update={"weights": weights})
     return settings.model_copy(update=changed)
+
+
+def _with_whole_paths(goal: Wish, folder: Path) -> Wish:
+    if goal.constraints is None:
+        return goal
+    return goal.model_copy(update={"constraints": with_whole_paths(goal.constraints, folder)})
 
 
 def _write_naturals(

@@ -19,6 +19,7 @@ _COMMENTS = {
     "layers": "Candidates: each site takes the layer that predicts it best.",
     "pool": "A folder of photographs that natural images are cut from; nothing takes those that packages carry.",
     "groups": "A table with the columns stimulus_id and group: natural images of one group share a fold.",
+    "fields": "A table of receptive fields (site, x_px, y_px, diameter_px, or in degrees); nothing takes what read-outs say.",
     "window_s": "Spikes are counted from the first to the second, in seconds from the onset of the image.",
     "sites": "all, a list of names, or selected: those that reach min_reliability in generation 0.",
     "leave_out": "Sites that are not read at all, such as [dead_07].",
@@ -37,6 +38,7 @@ _COMMENTS = {
         "  goal: drive, suppress, one_hot (drive one site and hold the others down), level (levels: [..], in the units of\n"
         "    the recording, or scale: z), pattern (pattern: {site: z-score, ..})\n"
         "  sites: all, or a list; warm: copies that start from the best images up to now instead of from noise\n"
+        "  constraints: {aperture: site} shows each site only its receptive field; others as recipes have them\n"
         "  evaluations: passes that an image may spend; first, last: generations in which the goal is pursued"
     ),
     "controls": "Images to compare with, for each controlled site: {noise: 2, gabor: 1, best_natural: 2, other_site: 2}.",

@@ -7,6 +7,7 @@ from synthstim.modalities.sound import SoundInput
 from synthstim.models.axes import Axes
 from synthstim.models.capture import OUTPUT
 from synthstim.models.observer import Observer
+from synthstim.models.receptive import ReceptiveField
 from synthstim.models.units import Unit, gather_table, indices_of, read_units, units_in
 from synthstim.models.zoo import DEFAULT, LIBRARIES, load_model, model_names, weights_elsewhere
 
@@ -18,6 +19,7 @@ __all__ = [
     "ImageInput",
     "Observer",
     "OdourInput",
+    "ReceptiveField",
     "SoundInput",
     "StimulusInput",
     "Unit",

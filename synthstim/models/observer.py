@@ -17,6 +17,7 @@ from synthstim.models.axes import Axes
 from synthstim.models.capture import OUTPUT, read_layers
 from synthstim.models.known_inputs import input_of
 from synthstim.models.layer_axes import LayerAxes
+from synthstim.models.receptive import ReceptiveField
 from synthstim.models.survey import Survey, survey
 from synthstim.models.weights import checksum
 
@@ -37,6 +38,7 @@ class Observer:
         parts: of several observers as one, each by its name; none for one by itself.
         opening: what opens it again, for the provenance: a name, and of weights, size, seconds and rate what was asked for;
             None for one that was made in Python.
+        fields: site -> where in the image it sees, of the fitted sites of which that is known.
 
     Args:
         module: any ``nn.Module`` that takes (batch, channel, y, x), or (batch, time) for sounds. Of what torch.compile or
@@ -82,6 +84,7 @@ class Observer:
         self.groups = dict(groups or {})
         self.sites = tuple(sites)
         check_names(self.sites, "site")
+        self.fields: Mapping[str, ReceptiveField] = {}
         self.axes = LayerAxes(self, axes or {})
         self.name = name or type(self.module).__name__
         self.weights = weights
@@ -110,7 +113,7 @@ class Observer:
             sites=self.sites,
             axes={**(axes or {}), **self.axes.declared, **(axes or {})},
         )
-        made.opening = opening or self.opening
+        made.opening, made.fields = opening or self.opening, self.fields
         return made
 
     def members_of(self, layers: Sequence[str]) -> tuple[str, ...]:

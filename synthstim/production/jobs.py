@@ -23,7 +23,7 @@ from synthstim.objectives import Objective, diversity, smooth
 from synthstim.parametrise import Parametrisation
 from synthstim.production import plain
 from synthstim.production.fitness import check_modality
-from synthstim.production.limits import constraints_of
+from synthstim.production.limits import at_its_site, constraints_of
 from synthstim.production.phases import Phase, on_latents, read_given
 from synthstim.recipe import Controller, Item, OfReference, Recipe, StimulusSpec, expand, site_problems
 from synthstim.recipe.yaml_source import Location
@@ -89,6 +89,7 @@ def plan_jobs(
     groups: dict[str, list[tuple[Item, Aim]]] = {}
     for item in expand(recipe, observer.sites if sites is None else sites):
         try:
+            item = at_its_site(item, observer)
             aim = GOALS[item.entry.goal].aim(item, observer)
             _check(aim, observer)
             if item.reference is not None:
@@ -165,7 +166,7 @@ def _check(aim: Aim, observer: Observer) -> None:
 
 def _place(recipe: Recipe, entry: StimulusSpec, named: object) -> Location:
     """Where in a recipe the value stands that an error about an entry names; the entry itself if it names none of it."""
-    here: Location = ("stimuli", next(number for number, one in enumerate(recipe.stimuli) if one is entry))
+    here: Location = ("stimuli", next(number for number, one in enumerate(recipe.stimuli) if one.name == entry.name))
     return (*here, *GOALS[entry.goal].blamed(entry, named))
 
 

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import torch
 
 from synthstim import constraints as limits
 from synthstim.constraints.luminance import LUMINANCE
+from synthstim.constraints.place import placed
+from synthstim.errors import InputError
 from synthstim.modalities.image import luminance
-from synthstim.models import Observer
-from synthstim.recipe import Controller, Recipe, StimulusSpec
+from synthstim.models import Observer, ReceptiveField
+from synthstim.recipe import Controller, Item, Recipe, StimulusSpec
 from synthstim.verify import NaturalPool
 
 # At most this share of the RMS contrast of an image of black and white alone: images of any kind still come to it.
@@ -26,6 +30,32 @@ def constraints_of(
     """
     also = [(LUMINANCE, luminance)] if luminance is not None and isinstance(entry, Controller) else []
     return limits.asked_for(entry.constraints, observer.input.kind, observer.input, recipe, also)
+
+
+def at_its_site(item: Item, observer: Observer) -> Item:
+    """An item whose constraints of a site, if it has some, lie where its own site sees.
+
+    Raises:
+        InputError: it is of no single site, or nothing says where that sees.
+    """
+
+    def field() -> ReceptiveField:
+        if item.site is None:
+            raise InputError(
+                "a constraint lies where a site sees, but no single site is controlled", "give diameter and centre"
+            )
+        if item.site not in observer.fields:
+            raise InputError(
+                f"nothing says where {item.site} sees: its fit reads no layer with a grid",
+                "give diameter and centre, or fit again with a table of fields",
+                code="missing",
+            )
+        return observer.fields[item.site]
+
+    constraints = placed(item.entry.constraints, field)
+    if constraints is item.entry.constraints:
+        return item
+    return replace(item, entry=item.entry.model_copy(update={"constraints": constraints}))
 
 
 def luminance_of(pool: NaturalPool) -> limits.Luminance:

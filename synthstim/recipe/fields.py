@@ -7,13 +7,15 @@ import os
 import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePosixPath
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo
 
 from synthstim.ids import RESERVED
 from synthstim.recipe.expected import Expected, expand_options
 from synthstim.recipe.problems import problem, raise_problems
+
+Whole = TypeVar("Whole", bound="Section")
 
 
 class Section(BaseModel):
@@ -107,14 +109,30 @@ def _check_file_or_folder(text: str, info: ValidationInfo) -> str:
 
 def files_of(section: Section) -> Iterator[str]:
     """The paths that a section of a recipe names, also in sections of its own."""
-    for name, field in type(section).model_fields.items():
+    for name in type(section).model_fields:
         value = getattr(section, name)
         if isinstance(value, Section):
             yield from files_of(value)
-        elif isinstance(value, str):
-            options = expand_options(field.annotation, field.metadata)
-            if any(getattr(item, "func", None) is check_file for option in options for item in option.metadata):
-                yield value
+        elif isinstance(value, str) and _is_file(section, name):
+            yield value
+
+
+def with_whole_paths(section: Whole, folder: Path) -> Whole:
+    """The same with whole paths, of files that it and sections of its own name relative to a folder."""
+    changed: dict[str, Any] = {}
+    for name in section.model_fields_set:
+        value = getattr(section, name)
+        if isinstance(value, Section):
+            changed[name] = with_whole_paths(value, folder)
+        elif isinstance(value, str) and _is_file(section, name):
+            changed[name] = str((folder / value).resolve())
+    return section.model_copy(update=changed)
+
+
+def _is_file(section: Section, name: str) -> bool:
+    field = type(section).model_fields[name]
+    options = expand_options(field.annotation, field.metadata)
+    return any(getattr(item, "func", None) is check_file for option in options for item in option.metadata)
 
 
 Text = Annotated[str, Field(min_length=1)]

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 
 from synthstim.constraints import as_kept, asked_for, project_all
+from synthstim.constraints.place import placed
 from synthstim.kinds import PARAMETRISATIONS
 from synthstim.models import Observer
 from synthstim.parametrise import Parametrisation
@@ -36,7 +37,8 @@ def rendered_otherwise(stimuli: StimulusSet, observer: Observer, own: Parametris
         elsewhere = [*files_of(entry.constraints)] or (recipe.match_luminance and entry.kind == "controller")
         if elsewhere:
             continue
-        limits = asked_for(entry.constraints, stimuli.modality.name, observer.input, recipe)
+        asked_limits = placed(entry.constraints, lambda unit=str(rows[name]["unit"]): observer.fields[unit])  # type: ignore[misc]
+        limits = asked_for(asked_limits, stimuli.modality.name, observer.input, recipe)
         parametrisation = own
         if asked is not None and own is None:
             parametrisation = PARAMETRISATIONS[asked.kind].build(observer.input, asked)
