@@ -41,6 +41,9 @@ OWN = {
     "drive": UNIT,
     "drive_all": {"units": [UNIT["unit"], {"layer": "0", "channel": 1}]},
     "eigendistortion": {"reference": "cat.png", "layers": ["2"], "amplitudes": [0.001], "bits": 16},
+    "drive_axis": {"weights": {"site0": 3, "site2": -4}},
+    "drive_contrast": {"units": {"sites": ["site0", "site1"]}, "others": {"sites": "all"}},
+    "drive_mean": {"units": {"layer": "2", "channels": [1, 3]}},
     "level": UNIT | {"level": 0.2},
     "match": {"reference": "cat.png", "layers": ["2"]},
     "one_hot": UNIT | {"others": {"layer": "2", "channels": [1, 5]}, "zscore": False},
@@ -183,6 +186,55 @@ def test_what_goes_beyond_the_pool_passes_and_an_indifferent_natural_stimulus_fa
     assert judge(aim, beyond, {}) == ("passed", "")
 
 
+def test_populations_are_judged_as_an_independent_count_says(folder, fit, measurer):
+    z = np.random.default_rng(0).normal(size=(50, 5))
+    names = list(fit.sites)
+
+    def judged(goal, **own):
+        (job,) = plan_jobs(recipe_of(folder, entry_of(goal) | own), fit.observer)
+        aim = job.aims[0]
+        columns = [names.index(unit.name) for unit in aim.units]
+        return aim.unit_name, GOALS[goal].values(z[:, columns], aim)
+
+    called, contrast = judged("drive_contrast")
+    assert called == "site0, site1 over site2, site3, site4"
+    np.testing.assert_allclose(contrast, z[:, :2].mean(1) - z[:, 2:].mean(1))
+    called, axis = judged("drive_axis")
+    assert called == "+0.6 site0 -0.8 site2"
+    np.testing.assert_allclose(axis, 0.6 * z[:, 0] - 0.8 * z[:, 2])
+    called, least = judged("drive_all", units=[{"sites": ["site0", "site4"]}, {"site": "site2"}])
+    assert called == "each of site0, site4, site2"
+    np.testing.assert_allclose(least, z[:, [0, 4, 2]].min(1))
+    np.testing.assert_allclose(judged("drive_mean", units={"sites": "all"})[1], z.mean(1))
+
+
+def test_units_of_a_network_count_in_z_scores_of_the_pool(folder, fit, measurer):
+    aim = planned("drive_mean", folder, measurer).aims[0]
+    read = measurer.natural_activations(aim.units)
+    z = (read - read.mean(0)) / read.std(0)
+    np.testing.assert_allclose(measurer.natural_order(aim)[1], np.sort(z.mean(1))[::-1], atol=1e-6)
+
+
+def test_fitted_sites_keep_the_z_scores_of_their_responses(folder, fit, measurer):
+    aim = planned("drive_contrast", folder, measurer).aims[0]
+    read = measurer.natural_activations(aim.units)
+    np.testing.assert_allclose(measurer.natural_order(aim)[1], np.sort(read @ aim.pattern)[::-1], atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("goal", "own", "said"),
+    [
+        ("drive_contrast", {"others": {"sites": ["site1"]}}, "share 'site1' with units"),
+        ("drive_contrast", {"others": {"layer": "2", "channels": [0]}}, "not of the kind that units are"),
+        ("drive_axis", {"weights": {"site0": 0}}, "are all 0, which is no axis"),
+        ("drive_axis", {"weights": {"site9": 1}}, "names 'site9', but no fitted site is called so"),
+    ],
+)
+def test_populations_that_cannot_be_meant_are_refused(goal, own, said, folder, fit):
+    with pytest.raises(InputError, match=said):
+        plan_jobs(recipe_of(folder, entry_of(goal) | own), fit.observer)
+
+
 def test_a_reference_matches_itself_and_no_other(folder, measurer):
     aim, goal = planned("match", folder, measurer).aims[0], GOALS["match"]
     one, other = measurer.pool.stimulus(0), measurer.pool.stimulus(40)
@@ -208,11 +260,14 @@ def test_an_aim_that_lacks_what_the_goal_needs_is_refused(name, folder, measurer
 
 @pytest.mark.parametrize("name", [name for name in GOALS.names if GOALS[name].wish is not None])
 def test_a_wish_becomes_an_entry_that_a_recipe_takes(name, folder):
-    own = {"level": {"levels": [1.0]}, "pattern": {"pattern": {"site0": 1.0}}}.get(name, {"sites": ["site0"]})
+    own = {
+        "level": {"levels": [1.0]}, "pattern": {"pattern": {"site0": 1.0}}, "drive_axis": {"weights": {"site0": 2.0}},
+        "drive_contrast": {"sites": ["site0"], "others": ["site1"]},
+    }.get(name, {"sites": ["site0"]})  # fmt: skip
     settings = loop_settings(goal=name, **own)
     goal, (wish,) = GOALS[name], settings.goals
     wants = list(goal.wants(wish, ["site0", "site1"], {"site0": (3.0, 2.0), "site1": (1.0, 1.0)}))
-    assert {want.sites for want in wants} <= {("site0",), ("site1",)}
+    assert {want.sites for want in wants} <= {("site0",), ("site1",), ("site0", "site1")}
     for want in wants:
         entry = {"name": "a", "kind": "controller", "goal": name, **goal.asked(wish, want, lambda z, site: z)}
         assert type(recipe_of(folder, entry).stimuli[0]) is goal.section
@@ -307,7 +362,6 @@ def test_a_set_whose_goal_is_not_installed_is_shown_and_its_check_says_what_is_m
 # Where goals are listed or compared by name outside their room, and why.
 ALLOWED = {
     "__init__.py": "names of objectives that release 0.1 had at the top",
-    "experiment/images/positions.py": "rows of several sites",
     "loop/generation.py": "the column of a plan's levels",
     "objectives/__init__.py": "names of objectives",
     "report/groups.py": "a mark of a strip",

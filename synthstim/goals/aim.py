@@ -23,9 +23,9 @@ class Aim:
         others: held down meanwhile.
         level: the activation asked for.
         units: that are controlled together.
-        pattern: asked of them, in the units of their activations.
+        pattern: asked of them, in the units of their activations; of a population, what each counts for.
         zscore: whether units are compared in z-scores.
-        given: what else a goal asks, as (name, plain value); lists are tuples.
+        given: what else a goal asks, as (name, plain value), and as ``called`` how tables call what is controlled; lists are tuples.
     """
 
     goal: str
@@ -51,6 +51,8 @@ class Aim:
         >>> Aim(goal="pattern", units=(Unit(layer="sites_z", channel=0, label="v4_1"),), pattern=(1.5,)).unit_name
         'v4_1 1.5'
         """
+        if called := dict(self.given).get("called"):
+            return str(called)
         if self.pattern:
             return ", ".join(f"{unit.name} {value:g}" for unit, value in zip(self.units, self.pattern, strict=True))
         if self.units:

@@ -62,6 +62,7 @@ class Goal:
         standardised: whether units are judged in z-scores over the natural pool.
         against_null: whether it is judged against matches between different natural stimuli.
         solves: whether it makes its stimuli itself (``solve``), and nothing is searched for.
+        several: whether one stimulus controls several units.
         followed: whether it can be followed by responses to single units alone, without a model.
         lines: what a card of the report says, a line each.
     """
@@ -76,6 +77,7 @@ class Goal:
     standardised: bool = False
     against_null: bool = False
     solves: bool = False
+    several: bool = False
     followed: bool = False
     lines: tuple[CardLine, ...] = (ACTIVATION, BEST_NATURAL)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Field
@@ -10,9 +10,11 @@ from pydantic import Field
 from synthstim.goals.aim import Aim
 from synthstim.goals.base import Goal, Measured, Measuring
 from synthstim.goals.card import CardLine
-from synthstim.goals.unit import site_unit
+from synthstim.goals.population import names_of, shortened
+from synthstim.goals.unit import site_unit, sites_in
+from synthstim.goals.wish import Want, Wish
 from synthstim.recipe.expected import Expected
-from synthstim.recipe.stimuli import Controller, Item
+from synthstim.recipe.stimuli import Controller, Item, Variant
 from synthstim.recipe.units import UnitSpec
 from synthstim.recipe.yaml_source import Location
 
@@ -25,9 +27,9 @@ if TYPE_CHECKING:
 
 Units = Annotated[
     tuple[UnitSpec, ...],
-    Field(min_length=2, strict=False),
+    Field(min_length=1, strict=False),
     Expected(
-        "a list of two units or more, such as [{layer: a.blocks.4, channel: 3}, {layer: b.features.6, channel: 9}]"
+        "a list of units, such as [{layer: a.blocks.4, channel: 3}, {layer: b.features.6, channel: 9}] or [{sites: all}]"
     ),
 ]
 
@@ -36,18 +38,18 @@ class DriveAllEntry(Controller):
     """Controllers that drive several units at once.
 
     Attributes:
-        units: one unit each; of several observers the layers say whose.
+        units: each is driven, of lists of sites or channels every one; of several observers the layers say whose.
     """
 
     goal: Literal["drive_all"]
     units: Units
 
     def problems(self) -> Iterator[tuple[Location, str]]:
-        """Units that are several, or come twice."""
+        """Fewer than two units, or one that comes twice."""
+        several = any(unit.sites is not None or unit.channels is not None for unit in self.units)
+        if len(self.units) < 2 and not several:
+            yield ("units",), "are one: give two or more"
         for place, unit in enumerate(self.units):
-            for key in ("channels", "sites"):
-                if getattr(unit, key) is not None:
-                    yield ("units", place, key), "are several, and each unit here is one: give each its own"
             if unit in self.units[:place]:
                 yield ("units", place), "comes twice: remove it"
 
@@ -68,9 +70,16 @@ class DriveAllEntry(Controller):
 
     def named_sites(self) -> Iterator[tuple[Location, str]]:
         """Every fitted site that the entry names, and where."""
-        yield from (
-            (("units", place, "site"), unit.site) for place, unit in enumerate(self.units) if unit.site is not None
-        )
+        for place, unit in enumerate(self.units):
+            if unit.site is not None:
+                yield ("units", place, "site"), unit.site
+            yield from (((*("units", place), *where[1:]), site) for where, site in sites_in("units", unit))
+
+
+class DriveAllWish(Wish):
+    """Images that drive several sites, each of them."""
+
+    goal: Literal["drive_all"]
 
 
 class DriveAllGoal(Goal):
@@ -81,15 +90,24 @@ class DriveAllGoal(Goal):
     label = "drive all ↑"
     symbol = "triangle-up"
     standardised = True
+    several = True
+    wish = DriveAllWish
     lines = (
-        CardLine("least driven", "activation", "Of the units, in z-scores over the natural pool"),
+        CardLine("least driven", "activation", "Of the units, in z-scores"),
         CardLine("best natural", "best_natural", "The highest of the pool, likewise of the least driven unit"),
     )
 
     def aim(self, item: Item, observer: Observer) -> Aim:
         """The units."""
         entry: Any = item.entry
-        return Aim(goal=self.name, units=tuple(_unit(spec, observer) for spec in entry.units))
+        good = item.given.get("sites", ())
+        units = tuple(dict.fromkeys(unit for spec in entry.units for unit in _units(spec, observer, good)))
+        called = f"each of {names_of(units)}" if all(spec.of_sites for spec in entry.units) else None
+        return Aim(goal=self.name, units=units, given=(("called", shortened(called)),) if called else ())
+
+    def axes(self, entry: Any, sites: Sequence[str]) -> tuple[Sequence[Variant], ...]:
+        """One stimulus is for all; of ``all`` sites those that are good enough."""
+        return ([Variant({"sites": tuple(sites)})],) if entry.of_sites else ()
 
     def objective(
         self,
@@ -123,6 +141,14 @@ class DriveAllGoal(Goal):
         least: NDArray[Any] = activations.min(1)
         return least
 
+    def wants(self, wish: Any, sites: Sequence[str], scale: Mapping[str, tuple[float, float]]) -> Iterator[Want]:
+        """All of them, once."""
+        yield Want(tuple(sites) if isinstance(wish.sites, str) else wish.sites, alone=False)
+
+    def asked(self, wish: Wish, want: Want, as_fitted: Callable[[float, str], float]) -> dict[str, Any]:
+        """The sites."""
+        return {"units": [{"sites": list(want.sites)}]} | self.passed_on(wish)
+
     def reasons(
         self, aim: Aim, measured: Measured, criteria: Mapping[str, Any], target_db: float | None = None
     ) -> Iterator[str]:
@@ -132,14 +158,16 @@ class DriveAllGoal(Goal):
             yield f"the least driven unit has z = {least:.3g}, not above the best natural's {natural:.3g}"
 
 
-def _unit(spec: UnitSpec, observer: Observer) -> Unit:
+def _units(spec: UnitSpec, observer: Observer, good: Sequence[str]) -> Iterator[Unit]:
+    """The units that a recipe means; fitted sites in z-scores of their responses."""
     from synthstim.models import Unit
 
-    if spec.site is not None:
-        return site_unit(observer, spec.site)
-    if spec.channel is not None:
-        return Unit(layer=spec.layer, channel=spec.channel, position=spec.position)
-    return Unit(layer=spec.layer, indices=spec.index_list)
+    if spec.of_sites:
+        yield from (site_unit(observer, site, standardised=True) for site in spec.site_list(good))
+    elif spec.channel_list:
+        yield from (Unit(layer=spec.layer, channel=channel, position=spec.position) for channel in spec.channel_list)
+    else:
+        yield Unit(layer=spec.layer, indices=spec.index_list)
 
 
 GOAL = DriveAllGoal()

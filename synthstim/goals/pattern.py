@@ -91,6 +91,7 @@ class PatternGoal(Goal):
     section = PatternEntry
     wish = PatternWish
     label = "pattern"
+    several = True
     symbol = "cross"
     lines = (
         CardLine("distance", "activation", "Root mean square distance from the pattern, in z-scores"),

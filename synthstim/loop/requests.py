@@ -77,8 +77,9 @@ def requests_for(
         if not wish.active(number):
             continue
         reached = levels_reached(history, wish)
-        for want in GOALS[wish.goal].wants(wish, sites, history.scale):
-            if set(want.sites) & set(poor) or (want.sites[0], want.level) in reached:
+        good = [site for site in sites if site not in poor]
+        for want in GOALS[wish.goal].wants(wish, good, history.scale):
+            if not want.sites or set(want.sites) & set(poor) or (want.sites[0], want.level) in reached:
                 continue
             parts = [f"g{number}_{wish.name}", *([stems[want.sites[0]]] if want.alone else []), want.part]
             out.append(Request(wish, want, "_".join(part for part in parts if part)))

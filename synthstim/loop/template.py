@@ -36,7 +36,8 @@ _COMMENTS = {
     "goals": (
         "What the new images of every generation are to do; each goal makes copies images for each of its sites.\n"
         "  goal: drive, suppress, one_hot (drive one site and hold the others down), level (levels: [..], in the units of\n"
-        "    the recording, or scale: z), pattern (pattern: {site: z-score, ..})\n"
+        "    the recording, or scale: z), pattern (pattern: {site: z-score, ..}); of several sites by one image drive_all,\n"
+        "    drive_mean, drive_contrast (sites over others), drive_axis (weights: {site: weight, ..})\n"
         "  sites: all, or a list; warm: copies that start from the best images up to now instead of from noise\n"
         "  constraints: {aperture: site} shows each site only its receptive field; others as recipes have them\n"
         "  evaluations: passes that an image may spend; first, last: generations in which the goal is pursued"

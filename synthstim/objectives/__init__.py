@@ -10,6 +10,7 @@ from synthstim.objectives.differing import differentiate
 from synthstim.objectives.jointly import weakest
 from synthstim.objectives.matching import match
 from synthstim.objectives.penalties import diversity, doubt, smooth
+from synthstim.objectives.population import population_drive
 from synthstim.objectives.reading import read_all, standardisation
 
 __all__ = [
@@ -24,6 +25,7 @@ __all__ = [
     "match",
     "one_hot",
     "pattern",
+    "population_drive",
     "read_all",
     "smooth",
     "standardisation",

@@ -40,7 +40,8 @@ def controlled_sites(recipe: Recipe, sites: Sequence[str], scores: Mapping[str, 
         UserWarning: some are left out, or are named although their score is lower.
     """
     poor = {site: scores[site] for site in sites if site in scores and not scores[site] >= recipe.min_score}
-    units = [unit for entry in recipe.stimuli if (unit := getattr(entry, "unit", None)) is not None]
+    named = (getattr(entry, name, None) for entry in recipe.stimuli for name in ("unit", "units"))
+    units = [unit for one in named if one is not None for unit in (one if isinstance(one, tuple) else (one,))]
     if poor and any(unit.sites == ALL for unit in units):
         if len(poor) == len(sites):
             raise InputError(
@@ -51,10 +52,10 @@ def controlled_sites(recipe: Recipe, sites: Sequence[str], scores: Mapping[str, 
         warnings.warn(
             f"left out: {_listed(poor)}; held-out scores are below min_score, {recipe.min_score:g}", stacklevel=2
         )
-    named = {site for unit in units if unit.sites != ALL for site in unit.site_list(sites)}
-    if meant := {site: score for site, score in poor.items() if site in named}:
+    meant = {site for unit in units if unit.sites != ALL for site in unit.site_list(sites)}
+    if doubtful := {site: score for site, score in poor.items() if site in meant}:
         told = f"held-out scores are below min_score, {recipe.min_score:g}"
-        warnings.warn(f"stimuli for {_listed(meant)} would say little; {told}", stacklevel=2)
+        warnings.warn(f"stimuli for {_listed(doubtful)} would say little; {told}", stacklevel=2)
     return tuple(site for site in sites if site not in poor)
 
 

@@ -153,7 +153,7 @@ def _add_natural(writer: SetWriter, measurer: Measurer, aims: list[Aim]) -> None
     """The pool's best stimuli for each controlled unit and goal, and the unit's activations over the pool."""
     seen: set[tuple[object, ...]] = set()
     for aim in aims:
-        of_pool = (aim.controlled, aim.pattern)
+        of_pool = (aim.controlled, aim.pattern, aim.unit_name)
         if not aim.controlled or (key := (*of_pool, aim.goal, aim.level)) in seen:
             continue
         seen.add(key)

@@ -33,7 +33,7 @@ COLUMNS: dict[str, Column] = {
     "kind": Column("text", "metamer, controller, distortion, mixture, natural or control"),
     "goal": Column(
         "text",
-        "match, drive, drive_all, suppress, level, one_hot, pattern, controversial, differentiate or eigendistortion",
+        "match, drive, drive_all, drive_axis, drive_contrast, drive_mean, suppress, level, one_hot, pattern, controversial, differentiate or eigendistortion",
     ),
     "observer": Column("text", "Model the stimulus was made on"),
     "layer": Column("text", "Layer or layers of the observer, joined by +"),

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import torch
 
+from synthstim.encoding import STANDARDISED
 from synthstim.goals import GOALS
 from synthstim.goals.aim import Aim
 from synthstim.modalities.base import Stimulus
@@ -122,9 +123,10 @@ class Measurer:
         return self.reading.units(units)
 
     def standardisation(self, units: Sequence[Unit]) -> tuple[FloatArray, FloatArray]:
-        """Mean and standard deviation (unit,) over the pool, to z-score units."""
+        """Mean and standard deviation (unit,) over the pool, to z-score units; 0 and 1 of fitted sites that are in z-scores."""
         values = self.natural_activations(units)
-        return values.mean(0), np.maximum(values.std(0), 1e-6)
+        already = np.array([unit.layer == STANDARDISED for unit in units])
+        return np.where(already, 0.0, values.mean(0)), np.where(already, 1.0, np.maximum(values.std(0), 1e-6))
 
     def null_rows(self, reference: Stimulus, layers: Sequence[str]) -> pd.DataFrame:
         """Quantiles of the null for the set's null.tsv.gz."""

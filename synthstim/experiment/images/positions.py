@@ -10,6 +10,7 @@ import pandas as pd
 
 from synthstim.errors import InputError
 from synthstim.experiment.design.table import ID, with_columns
+from synthstim.goals.shown import goal_shown
 from synthstim.responses.tables import read_text_table
 
 SITE, UNIT = "site", "unit"
@@ -71,10 +72,10 @@ def _by_site(table: pd.DataFrame, own: pd.DataFrame, name: str) -> pd.DataFrame:
 
 
 def sites_of(table: pd.DataFrame) -> set[str]:
-    """The sites that stimuli of a set were made for, one each; patterns are of several."""
+    """The sites that stimuli of a set were made for, one each, but for goals that are of several."""
     if UNIT not in table:
         return set()
-    alone = table[table["goal"].fillna("") != "pattern"] if "goal" in table else table
+    alone = table[[not goal_shown(goal).several for goal in table["goal"].fillna("")]] if "goal" in table else table
     return set(alone[UNIT].dropna().astype(str))
 
 

@@ -1,0 +1,124 @@
+"""Drive a population along an axis of its responses, such as a principal component or a decoder's weights."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from pydantic import Field
+
+from synthstim.goals.population import PopulationGoal
+from synthstim.goals.unit import site_unit
+from synthstim.goals.wish import Want, Wish
+from synthstim.recipe.expected import Expected
+from synthstim.recipe.fields import Activation, Text
+from synthstim.recipe.stimuli import Controller, Item, Variant
+from synthstim.recipe.units import SITES
+from synthstim.recipe.yaml_source import Location
+
+if TYPE_CHECKING:
+    from synthstim.goals.aim import Aim
+    from synthstim.models import Observer, Unit
+
+Weights = Annotated[
+    dict[Text, Activation],
+    Field(min_length=1),
+    Expected("weights by the names of sites, such as {v4_01: 0.8, v4_02: -0.6}"),
+]
+
+
+class AxisEntry(Controller):
+    """Controllers that drive fitted sites along an axis.
+
+    Attributes:
+        weights: of each site's z-score; only their ratios matter.
+    """
+
+    goal: Literal["drive_axis"]
+    weights: Weights
+
+    def problems(self) -> Iterator[tuple[Location, str]]:
+        """Weights that are all 0 name no axis."""
+        if not any(self.weights.values()):
+            yield ("weights",), "are all 0, which is no axis: give one that is not"
+
+    @property
+    def says_what(self) -> str:
+        """The key that says what is controlled."""
+        return "weights"
+
+    @property
+    def layer(self) -> str:
+        """The layer of fitted sites."""
+        return SITES
+
+    @property
+    def of_sites(self) -> bool:
+        """It is of fitted sites alone."""
+        return True
+
+    def named_sites(self) -> Iterator[tuple[Location, str]]:
+        """Every fitted site that the entry names, and where."""
+        yield from ((("weights", site), site) for site in self.weights)
+
+
+class AxisWish(Wish):
+    """Images that drive sites along an axis.
+
+    Attributes:
+        weights: of each site.
+    """
+
+    goal: Literal["drive_axis"] = "drive_axis"
+    weights: Weights
+
+    @property
+    def says_which(self) -> str:
+        """The key that names sites."""
+        return "weights"
+
+    @property
+    def named(self) -> tuple[str, ...]:
+        """The sites that it names itself."""
+        return tuple(self.weights)
+
+
+class DriveAxis(PopulationGoal):
+    """The highest projection of z-scores on the axis, whose weights are brought to unit length."""
+
+    name = "drive_axis"
+    section = AxisEntry
+    wish = AxisWish
+    label = "axis ↗"
+    symbol = "arrow"
+
+    def axes(self, entry: Any, sites: Sequence[str]) -> tuple[Sequence[Variant], ...]:
+        """One stimulus is for all."""
+        return ()
+
+    def aim(self, item: Item, observer: Observer) -> Aim:
+        """The sites, and what each counts for."""
+        entry: Any = item.entry
+        return self.aimed(
+            {site_unit(observer, site, standardised=True): weight for site, weight in _unit(entry.weights).items()}
+        )
+
+    def called(self, weights: Mapping[Unit, float]) -> str:
+        """How tables call the axis."""
+        return " ".join(f"{weight:+.2g} {unit.name}" for unit, weight in weights.items())
+
+    def wished(self, wish: Any, sites: Sequence[str]) -> dict[str, float]:
+        """What each site counts for."""
+        return _unit(wish.weights)
+
+    def asked(self, wish: Any, want: Want, as_fitted: Callable[[float, str], float]) -> dict[str, Any]:
+        """The weights."""
+        return self.passed_on(wish)
+
+
+def _unit(weights: Mapping[str, float]) -> dict[str, float]:
+    length = sum(weight**2 for weight in weights.values()) ** 0.5
+    return {site: weight / length for site, weight in weights.items() if weight}
+
+
+GOAL = DriveAxis()
