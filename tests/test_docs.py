@@ -1,5 +1,6 @@
 """What the documentation says to type works as it stands there."""
 
+import inspect
 import re
 import sys
 from pathlib import Path
@@ -9,6 +10,7 @@ import yaml
 from experiment_fixture import photograph
 from typer.testing import CliRunner
 
+import synthstim
 from synthstim.cli import app
 from synthstim.experiment.builder.pieces import PIECES
 from synthstim.experiment.design.schema import Design
@@ -16,6 +18,24 @@ from synthstim.modalities.image import write_png
 from synthstim.stimulus_set import SetWriter
 
 DOCS = Path(__file__).parents[1] / "docs"
+
+
+def public_functions():
+    """Every function and method that a user may call with three arguments or more, by its name."""
+    for name in (one for places in synthstim.GROUPS.values() for names in places.values() for one in names):
+        made = getattr(synthstim, name)
+        own = {} if not inspect.isclass(made) else {key: value for key, value in vars(made).items() if key[0] != "_"}
+        for key, member in {"": made, **own}.items():
+            function = getattr(member, "__func__", member)
+            if inspect.isclass(function) or inspect.isfunction(function):
+                arguments = [one for one in inspect.signature(function).parameters if one not in ("self", "cls")]
+                if len(arguments) >= 3:
+                    yield f"{name}.{key}".rstrip("."), inspect.getdoc(function) or ""
+
+
+@pytest.mark.parametrize(("name", "said"), [pytest.param(*found, id=found[0]) for found in public_functions()])
+def test_what_a_public_function_takes_is_said(name, said):
+    assert "Args:" in said or "Attributes:" in said, name
 
 
 def test_networks_of_ones_own_go_the_documented_way(tmp_path, monkeypatch):

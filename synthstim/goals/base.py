@@ -169,7 +169,14 @@ class Goal:
     def reasons(
         self, aim: Aim, measured: Measured, criteria: Mapping[str, Any], target_db: float | None = None
     ) -> Iterator[str]:
-        """Why a stimulus fails; none for one that passes."""
+        """Why a stimulus fails; none for one that passes.
+
+        Args:
+            aim: what it was made for.
+            measured: of its saved file, by column.
+            criteria: of the recipe.
+            target_db: of a match, in dB.
+        """
         activation, natural = measured["activation"], measured["best_natural"]
         if self.merit(activation, aim) <= self.merit(natural, aim):
             yield f"the activation {activation:.3g} does not go beyond the best natural {natural:.3g}"

@@ -238,7 +238,17 @@ class Modality:
         return self.fitted(Path(path), input, fit, {key: how.get(key) for key in self.reading})
 
     def fitted(self, path: Path, input: StimulusInput, fit: str, how: Mapping[str, Any]) -> Stimulus:
-        """Read a file of this modality and bring it to an input."""
+        """Read a file of this modality and bring it to an input.
+
+        Args:
+            path: of the file.
+            input: of the observer.
+            fit: one of the modality's ways, such as ``crop``.
+            how: settings of ``reading``.
+
+        Raises:
+            InputError: it cannot be read, or has another shape, which nothing brings to the input's.
+        """
         values = self.read(path)
         if values.shape != input.shape:
             sides = " x ".join(map(str, values.shape))
@@ -260,7 +270,16 @@ class Modality:
         return {}
 
     def write(self, path: str | Path, values: Stimulus, *, bits: int) -> None:
-        """Write a stimulus, never clipped; takes what ``writing`` gives, too."""
+        """Write a stimulus, never clipped; takes what ``writing`` gives, too.
+
+        Args:
+            path: of the file.
+            values: as ``read`` gives them.
+            bits: that each is stored with, where files differ in it.
+
+        Raises:
+            InputError: the file cannot hold the values.
+        """
         row = "\t".join(np.format_float_positional(value, trim="0") for value in np.asarray(values, np.float32))
         Path(path).write_text(f"{row}\n", encoding="utf-8", newline="\n")
 
@@ -294,10 +313,20 @@ class Modality:
         return {self.distance: float(np.linalg.norm((stimulus - reference).ravel()) / length)}
 
     def mixed(self, first: Stimulus, second: Stimulus, share: float) -> Stimulus:
-        """A mixture of two stimuli, with a share of the second from 0 to 1.
+        """A mixture of two stimuli.
+
+        Args:
+            first, second: of one shape.
+            share: of the second, from 0 to 1.
 
         Raises:
             InputError: no file can hold it.
+
+        Example:
+            >>> from synthstim.modalities import MODALITIES
+            >>> black, white = np.zeros((1, 2, 2), np.float32), np.ones((1, 2, 2), np.float32)
+            >>> round(float(MODALITIES["image"].mixed(black, white, 0.25).max()), 3)  # a quarter of the light
+            0.537
         """
         return ((1 - share) * first.astype(np.float64) + share * second.astype(np.float64)).astype(np.float32)
 
@@ -320,7 +349,16 @@ class Modality:
         return 0.5 + 0.025 * torch.stack([torch.randn(shape, generator=one, dtype=torch.float64) for one in generators])
 
     def shaped(self, kind: str, references: Tensor, generators: Sequence[torch.Generator]) -> Tensor:
-        """Noise after references (batch, *shape), of one of ``shaped_starts``."""
+        """Noise after references: (batch, *shape), float64.
+
+        Args:
+            kind: one of ``shaped_starts``.
+            references: (batch, *shape).
+            generators: as for ``noise``.
+
+        Raises:
+            InputError: the kind is unknown.
+        """
         raise InputError(f"start {kind!r} is unknown", f"choose {self._choices}", code="unknown", value=kind)
 
     def require_start(self, kind: str) -> None:
@@ -333,5 +371,14 @@ class Modality:
         return f"{', '.join(name for name in self.starts if name not in self.shaped_starts)} or a file"
 
     def through(self, resampler: str, stimulus: Stimulus, input: StimulusInput) -> Stimulus:
-        """A stimulus as an observer gets it after another program's resampler, one of ``resamplers``."""
+        """A stimulus as an observer gets it after another program's resampler.
+
+        Args:
+            resampler: one of ``resamplers``.
+            stimulus: as its file holds it.
+            input: of the observer.
+
+        Raises:
+            InputError: there is no such resampler.
+        """
         raise InputError(f"{self.plural} are not resampled", "leave the resampler out", code="mismatch")

@@ -101,7 +101,19 @@ class Observer:
         axes: Mapping[str, str] | None = None,
         opening: Mapping[str, Any] | None = None,
     ) -> Observer:
-        """The same model, given its stimuli in another way, or with more axes declared."""
+        """The same model, given its stimuli in another way, or with more axes declared.
+
+        Args:
+            input: how stimuli are given from now on.
+            name, weights: its own where they are left out.
+            axes: of further layers, by name.
+            opening: what opens it again, for the provenance.
+
+        Example:
+            >>> from synthstim import ImageInput, load_model
+            >>> load_model(size=(64, 64)).given(ImageInput(size=(96, 96))).input.size
+            (96, 96)
+        """
         made = Observer(
             self.module,
             input=input,
@@ -223,6 +235,13 @@ class Observer:
 
         Raises:
             InputError: a layer is unknown, or the stimuli have another shape than the input.
+
+        Example:
+            >>> import torch
+            >>> from synthstim import load_model
+            >>> read = load_model(size=(64, 64)).activations(torch.rand(2, 3, 64, 64), ["blocks.1"])
+            >>> tuple(read["blocks.1"].shape)
+            (2, 24, 16, 16)
         """
         if tuple(stimuli.shape[1:]) != self.input.shape:
             raise InputError(

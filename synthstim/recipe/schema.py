@@ -278,6 +278,14 @@ class Recipe(Section):
             text: what a recipe file would hold.
             folder: where its relative paths start.
             name: how errors call the text.
+
+        Raises:
+            InputError: it is no recipe; a line for each mistake, with its number.
+
+        Example:
+            >>> entry = "{name: up, kind: controller, goal: drive, unit: {layer: blocks.4, channel: 42}}"
+            >>> Recipe.from_text(f"{{observer: efficientnet-lite0, stimuli: [{entry}]}}").stimuli[0].name
+            'up'
         """
         return cls.from_source(parse_yaml(text, name=name, folder=Path(folder).absolute()))
 

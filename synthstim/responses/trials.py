@@ -111,6 +111,10 @@ class Responses:
     ) -> Responses:
         """The trials of some sites, stimuli and sessions, in one window.
 
+        Args:
+            sites, stimulus_ids, sessions: names; all where they are left out.
+            window: start and end after the onset in s, one of ``windows``.
+
         Raises:
             InputError: one that is named is not in the table.
         """

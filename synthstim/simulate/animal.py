@@ -68,7 +68,13 @@ class Animal:
         return _read(self.cortex, images, "sites").double().numpy()
 
     def counts(self, images: Tensor, repeats: int, *, seed: int) -> np.ndarray:
-        """Spike counts (repeat, image, site) of images (image, channel, y, x)."""
+        """Spike counts (repeat, image, site).
+
+        Args:
+            images: (image, channel, y, x) display values in [0, 1].
+            repeats: of each image.
+            seed: of the noise, beside the animal's own.
+        """
         expected = np.repeat(self.expected(images)[None], repeats, 0)
         usual = self.table["usual"].to_numpy()
         flat = draw_counts(
@@ -143,7 +149,17 @@ class Animal:
         constraints: Sequence[Constraint] = (),
         evaluations: int = EVALUATIONS,
     ) -> Tensor:
-        """The oracle: images (site, channel, y, x) found by each site's own gradient, which no experiment has."""
+        """The oracle: images (site, channel, y, x) found by each site's own gradient, which no experiment has.
+
+        Args:
+            sites: one image each.
+            seed: of the starts.
+            constraints: that the images keep to.
+            evaluations: of each image.
+
+        Raises:
+            InputError: there is no such site.
+        """
         if unknown := [site for site in sites if site not in self.sites]:
             raise InputError(
                 f"the animal has no site {unknown[0]!r}: {nearest(unknown[0], self.sites)}", code="unknown"

@@ -83,6 +83,11 @@ class SetWriter:
         """Save a reference as the observer is given it; return its relative path and sha256.
 
         The same reference is stored once; a colliding stem gains 8 characters of the sha256.
+
+        Args:
+            reference: as the observer is given it.
+            stem: of the file's name.
+            bits: as for ``add``.
         """
         suffix = self.modality.suffix
         temporary = self.staging / "references" / f".new{suffix}"
@@ -99,7 +104,20 @@ class SetWriter:
         """Save one stimulus and its row; return the file's path in the hidden directory.
 
         Args:
+            stimulus_id: letters, digits, - and _, of no other stimulus of the set.
+            stimulus: (channel, y, x) display values in [0, 1], (time,) at full scale, or (odorant,) shares of the stock.
             bits: 8 or 16 for images; 16, 24 or 32 (floating point) for sounds; by default 8 and 24.
+            columns: further cells of its row in stimuli.tsv.
+
+        Raises:
+            InputError: the id cannot be one or is taken, a column is unknown, or the file cannot hold the values.
+
+        Example:
+            >>> writer = SetWriter("greys")
+            >>> writer.add("dark", np.full((3, 8, 8), 0.25, np.float32), kind="natural").name
+            'dark.png'
+            >>> writer.commit({"versions": {}}).name
+            'greys'
         """
         known = self._ids.get(str(stimulus_id).lower())
         check_ids([stimulus_id] if known is None else [known, stimulus_id])

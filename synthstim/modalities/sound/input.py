@@ -55,7 +55,20 @@ class SoundInput(StimulusInput):
 
     @classmethod
     def lasting(cls, seconds: float, *, network_rate: int, rate: int = PLAYED_RATE) -> SoundInput:
-        """The input of the duration nearest to ``seconds`` that is a whole number of samples at both rates."""
+        """The input of the duration nearest to ``seconds`` that is a whole number of samples at both rates.
+
+        Args:
+            seconds: duration of one stimulus.
+            network_rate: that the network hears, in Hz.
+            rate: that files have, in Hz.
+
+        Raises:
+            InputError: the duration is not positive.
+
+        Example:
+            >>> SoundInput.lasting(1.0, network_rate=16000).shape
+            (48000,)
+        """
         if not (math.isfinite(seconds) and seconds > 0):
             raise InputError(f"a duration of {seconds} s given; expected a positive number of seconds")
         steps = math.gcd(rate, network_rate)
