@@ -17,6 +17,7 @@ from synthstim.experiment.images.positions import sites_of
 from synthstim.files import remove, write_sums, written_whole
 from synthstim.loop.assemble import assemble_set, control_rows
 from synthstim.loop.delivery import ADVICE
+from synthstim.loop.drift import site_drift
 from synthstim.loop.generation import Generation, read_json
 from synthstim.loop.history import History
 from synthstim.loop.inbox import Inbox, read_inbox
@@ -203,6 +204,8 @@ def _fit(session: LoopSession, generation: Generation, tell: Tell, making: Makin
     present = set(history.responses.stimulus_ids)
     groups = {name: group for name, group in history.groups.items() if name in present}
     _tell_layers(session, generation, tell)
+    if settings.correct_drift:
+        _tell_drift(session, generation, tell)
     with advised(ADVICE):
         fit = fit_sites(
             session.observer,
@@ -231,6 +234,16 @@ def _tell_layers(session: LoopSession, generation: Generation, tell: Tell) -> No
     layers = list(session.settings.layers)
     if (known := before["provenance"]["options"]["layers"]) != layers:
         words = f"fitted to the layers {', '.join(layers)}, before to {', '.join(known)}"
+        session.log.add_once(generation.number, "note", words)
+        tell(f"generation {generation.number}: {words}")
+
+
+def _tell_drift(session: LoopSession, generation: Generation, tell: Tell) -> None:
+    """Say and log by what the responses of each site are divided."""
+    drift = site_drift(generation, session.generations[0])
+    moved = [f"{site} {factor:.3g}" for site, factor in drift["factor"].items() if abs(factor - 1) >= 0.005]
+    if generation.number:
+        words = f"responses of {len(moved)} of {len(drift)} sites are divided by their drift: {listed(moved)}" if moved else "no site drifted beyond noise"  # fmt: skip
         session.log.add_once(generation.number, "note", words)
         tell(f"generation {generation.number}: {words}")
 

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from synthstim.loop.drift import site_drift, without_drift
 from synthstim.loop.generation import Generation
 from synthstim.loop.session import LoopSession
 from synthstim.responses import Means, Responses, join_responses, mean_responses
@@ -22,7 +23,7 @@ class History:
 
     Attributes:
         generations: in order, from 0.
-        responses: of all of them; ``session`` says the generation.
+        responses: of all of them, without drift where the settings ask for that; ``session`` says the generation.
         plan: their plans below one another, with a column ``generation``.
     """
 
@@ -35,11 +36,11 @@ class History:
         """All generations up to a number."""
         known = session.generations[: upto + 1]
         plans = [generation.plan.assign(generation=generation.number) for generation in known]
-        return cls(
-            known,
-            join_responses([generation.responses for generation in known], max_drift=None),
-            pd.concat(plans, ignore_index=True),
-        )
+        parts = [generation.responses for generation in known]
+        if session.settings.correct_drift:
+            drifts = [site_drift(generation, known[0]) for generation in known]
+            parts = [without_drift(part, drift) for part, drift in zip(parts, drifts, strict=True)]
+        return cls(known, join_responses(parts, max_drift=None), pd.concat(plans, ignore_index=True))
 
     @cached_property
     def means(self) -> Means:
@@ -48,10 +49,18 @@ class History:
 
     @cached_property
     def scale(self) -> dict[str, tuple[float, float]]:
-        """Mean and standard deviation of each site's mean responses in generation 0: the scale of z-scores."""
-        means = mean_responses(self.generations[0].responses)
-        both = zip(np.nanmean(means.mean, 0), np.nanstd(means.mean, 0), strict=True)
-        return {site: (float(mean), float(spread)) for site, (mean, spread) in zip(means.sites, both, strict=True)}
+        """Mean and standard deviation of each site's mean responses in generation 0: the scale of z-scores.
+
+        Of a site that came later, in the first generation that recorded it.
+        """
+        out: dict[str, tuple[float, float]] = {}
+        for generation in self.generations:
+            if out and out.keys() >= set(self.responses.sites):
+                break
+            means = mean_responses(generation.responses)
+            for site, column in zip(means.sites, means.mean.T, strict=True):
+                out.setdefault(site, (float(np.nanmean(column)), float(np.nanstd(column))))
+        return out
 
     @property
     def z(self) -> Values:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -100,16 +101,20 @@ def _compared(responses: Responses, earlier: list[Responses], settings: LoopSett
 
 def _of_sites(responses: Responses, session: LoopSession, generation: Generation) -> Responses:
     """The trials of the sites that are fitted; notes name those that are new, and those that are not there."""
-    settings, found = session.settings, list(responses.sites)
+    settings = session.settings
+    responses = under_session_names(responses, settings.renamed or {})
+    found = list(responses.sites)
     if leave := [site for site in settings.leave_out or () if site in found]:
         responses = responses.without(sites=leave)
     if generation.number == 0:
         return responses if isinstance(settings.sites, str) else responses.only(sites=settings.sites)
-    # Sites are chosen once: later generations bring more trials of the same ones.
-    first = session.generations[0]
-    fitted, passed_over = first.responses.sites, first.taken.get("left_out", [])
-    wanted = fitted if isinstance(settings.sites, str) else settings.sites
-    if unknown := [site for site in wanted if site not in fitted]:
+    earlier = session.generations[: generation.number]
+    fitted = list(dict.fromkeys(site for one in earlier for site in one.responses.sites))
+    passed_over = earlier[0].taken.get("left_out", [])
+    new = [site for site in found if site not in (*fitted, *passed_over, *leave)]
+    joining = _joining(responses, new, settings) if settings.new_sites == "fit" else []
+    wanted = [*fitted, *joining] if isinstance(settings.sites, str) else settings.sites
+    if unknown := [site for site in wanted if site not in (*fitted, *joining)]:
         raise InputError(
             f"loop.yaml: sites names {unknown[0]!r}, which is not fitted, since generation 0 did not have it: it has"
             f" {listed(fitted)}"
@@ -120,11 +125,36 @@ def _of_sites(responses: Responses, session: LoopSession, generation: Generation
             " call the sites by the same names",
             code="too-few",
         )
-    new = [site for site in responses.sites if site not in (*fitted, *passed_over)]
+    left = [site for site in new if site not in known]
     gone = [site for site in wanted if site not in (*known, *leave)]
-    notes = [f"{listed(new)}: not in generation 0, and not fitted; sites are chosen once in a session"] if new else []
+    notes = (
+        [f"{listed(left)}: not in generation 0, and not fitted; new_sites in loop.yaml says otherwise"] if left else []
+    )
+    joined = [site for site in joining if site in known]
+    notes += [f"{listed(joined)}: new, and fitted from now on"] if joined else []
     notes += [f"{listed(gone)}: fitted before, and not recorded now; no images are made for them next"] if gone else []
     return replace(responses.only(sites=known), notes=(*responses.notes, *notes))
+
+
+def under_session_names(responses: Responses, renamed: Mapping[str, str]) -> Responses:
+    """The trials under the names that sites have in the session."""
+    if not (present := {old: new for old, new in renamed.items() if old in responses.sites}):
+        return responses
+    names = [present.get(site, site) for site in responses.sites]
+    if twice := [name for at, name in enumerate(names) if name in names[:at]]:
+        raise InputError(
+            f"loop.yaml: renamed makes two sites of {responses.source} {twice[0]!r}", "leave one of them out of renamed"
+        )
+    sites = responses.trials["site"].astype(str)
+    return replace(responses, trials=responses.trials.assign(site=sites.map(lambda site: present.get(site, site))))
+
+
+def _joining(responses: Responses, new: Sequence[str], settings: LoopSettings) -> list[str]:
+    """New sites that are fitted from now on: reliable ones, where sites are selected by that."""
+    if settings.sites != "selected" or not new:
+        return list(new)
+    table = reliability(responses.only(sites=new), seed=settings.seed)
+    return [str(site) for site in table.loc[table["reliability"] >= settings.min_reliability, "site"]]
 
 
 def _require_coverage(responses: Responses, table: pd.DataFrame, settings: LoopSettings) -> None:

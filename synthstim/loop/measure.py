@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import numpy as np
@@ -13,10 +13,12 @@ from scipy.stats import false_discovery_control, mannwhitneyu
 from synthstim.encoding import MEMBERS, Fit, Stimuli
 from synthstim.goals import GOALS
 from synthstim.goals.wish import Want
+from synthstim.loop.drift import site_drift
 from synthstim.loop.generation import Generation
 from synthstim.loop.history import History
 from synthstim.loop.requests import merit_of, track_levels
 from synthstim.loop.session import LoopSession
+from synthstim.loop.settings import LoopSettings
 from synthstim.loop.tables import write_frame
 from synthstim.production.expected_gain import REACH
 from synthstim.responses import Responses, mean_responses
@@ -48,7 +50,7 @@ def measure_generation(session: LoopSession, generation: Generation) -> None:
     """Write ``gains.tsv``, ``levels.tsv``, ``sites.tsv`` and, last, ``predicted.tsv`` of a generation that was fitted."""
     history = History.read(session, generation.number)
     predicted = predicted_against_measured(session, generation)
-    write_frame(generation.root / "gains.tsv", gains(history, generation))
+    write_frame(generation.root / "gains.tsv", gains(history, generation, wants_of(session.settings, history)))
     write_frame(generation.root / "levels.tsv", track_levels(session.settings, history))
     write_frame(generation.root / "sites.tsv", by_site(predicted, history, session.fit(generation)))
     write_frame(generation.root / "predicted.tsv", predicted)
@@ -72,13 +74,17 @@ def predicted_against_measured(session: LoopSession, generation: Generation) -> 
     return table.assign(predicted_by=by).reindex(columns=list(PREDICTED))
 
 
-def gains(history: History, generation: Generation) -> pd.DataFrame:
+def gains(history: History, generation: Generation, wants: Mapping[tuple[str, str], Want]) -> pd.DataFrame:
     """What the images of each goal and site do beyond the re-shown best natural ones, in this generation (``GAINS``).
 
     ``made``, ``natural`` and ``control`` (noise, Gabors and the model's choice of natural images, if the settings ask for
     them) are mean responses of the controlled site, as recorded; ``gain`` is the ratio of the first two. ``merit_...``
     are in standard deviations of generation 0 (see ``requests.merit_of``). ``p`` is of a one-sided Mann-Whitney test over
-    images and trials, in the goal's direction; ``q`` is corrected over the sites of the goal (Benjamini-Hochberg).
+    images and trials, in the goal's direction; ``q`` is corrected over the sites of the goal (Benjamini-Hochberg). Goals of
+    several sites together have merits only.
+
+    Args:
+        wants: what the settings ask for, by goal and target.
     """
     own = History([*history.generations[:1], generation], generation.responses, history.plan)
     plan = generation.plan[generation.plan["goal"].notna() & generation.plan["level"].isna()]
@@ -90,7 +96,8 @@ def gains(history: History, generation: Generation) -> pd.DataFrame:
         natural = [name for name in again if name in set(history.means.stimulus_ids) and _is_natural(history, name)]
         controls = list(part.loc[part["role"] == "control", "stimulus_id"])
         shown = {"made": made, "natural": natural, "control": controls}
-        rows.append(_gain(own, trials, str(goal), str(target), str(kind), shown))
+        want = wants.get((str(goal), str(target)), Want((str(target),)))
+        rows.append(_gain(own, trials, str(goal), want, str(kind), shown))
     table = pd.DataFrame(rows, columns=[name for name in GAINS if name != "q"])
     table["q"] = np.nan
     for _, at in table.groupby("goal").groups.items():
@@ -98,6 +105,13 @@ def gains(history: History, generation: Generation) -> pd.DataFrame:
         if len(tested):
             table.loc[tested.index, "q"] = false_discovery_control(tested.to_numpy(dtype=float))
     return table[list(GAINS)]
+
+
+def wants_of(settings: LoopSettings, history: History) -> dict[tuple[str, str], Want]:
+    """What the goals of the settings that have no levels ask for, by goal and target."""
+    sites = list(history.means.sites)
+    found = ((wish, want) for wish in settings.goals for want in GOALS[wish.goal].wants(wish, sites, history.scale))
+    return {(wish.name, " ".join(want.sites)): want for wish, want in found if want.level is None}
 
 
 def by_site(predicted: pd.DataFrame, history: History, fit: Fit) -> pd.DataFrame:
@@ -109,7 +123,8 @@ def by_site(predicted: pd.DataFrame, history: History, fit: Fit) -> pd.DataFrame
     that to the same images in generation 0.
     """
     rows = []
-    drift, plan = _drift(history), history.generations[-1].plan
+    drift = site_drift(history.generations[-1], history.generations[0])["drift"]
+    plan = history.generations[-1].plan
     own_images = plan[(plan["role"] == "exploit") & plan["goal"].notna()].groupby("target")["stimulus_id"]
     made = {str(target): set(ids) for target, ids in own_images}
     for site, part in predicted.groupby("site", sort=False):
@@ -130,24 +145,27 @@ def by_site(predicted: pd.DataFrame, history: History, fit: Fit) -> pd.DataFrame
 
 
 def _gain(
-    own: History, trials: pd.DataFrame, goal: str, target: str, kind: str, shown: dict[str, list[str]]
+    own: History, trials: pd.DataFrame, goal: str, want: Want, kind: str, shown: dict[str, list[str]]
 ) -> dict[str, Any]:
+    target = " ".join(want.sites)
     row: dict[str, Any] = dict.fromkeys(GAINS, np.nan)
     row |= {"goal": goal, "target": target, "images": len(shown["made"]), "natural_images": len(shown["natural"])}
     row.pop("q")
-    if target not in own.means.sites:
+    if not set(want.sites) <= set(own.means.sites):
         return row
-    merits = dict(zip(own.means.stimulus_ids, merit_of(kind, Want((target,)), own), strict=True))
+    merits = dict(zip(own.means.stimulus_ids, merit_of(kind, want, own), strict=True))
+    for noun in ("made", "natural"):
+        kept = [merits[name] for name in shown[noun] if name in merits and np.isfinite(merits[name])]
+        row[f"merit_{noun}"] = float(np.mean(kept)) if kept else np.nan
+    if len(want.sites) > 1:
+        return row
     at = trials[trials["site"] == target]
     tested = (shown["made"], shown["natural"])
     groups = [at.loc[at["stimulus_id"].isin(names), "response"].to_numpy(dtype=float) for names in tested]
     values = dict(zip(own.means.stimulus_ids, own.means.mean[:, own.means.sites.index(target)], strict=True))
     for noun, names in shown.items():
         known = [values[name] for name in names if name in values and np.isfinite(values[name])]
-        kept = [merits[name] for name in names if name in merits and np.isfinite(merits[name])]
         row[noun] = float(np.mean(known)) if known else np.nan
-        if noun != "control":
-            row[f"merit_{noun}"] = float(np.mean(kept)) if kept else np.nan
     row["gain"] = row["made"] / row["natural"] if row["natural"] > 0 else np.nan
     if all(len(values) for values in groups):
         direction = "greater" if GOALS[kind].higher else "less"
@@ -189,26 +207,6 @@ def _measured(responses: Responses) -> pd.DataFrame:
         frame.rename(columns={"sem": "error", "size": "trials"}).reset_index().astype({"stimulus_id": str, "site": str})
     )
     return table.merge(frame, on=["stimulus_id", "site"], how="left")
-
-
-def _drift(history: History) -> dict[str, float]:
-    newest, first = history.generations[-1], history.generations[0]
-    if newest.number == 0:
-        return {}
-    now, then = mean_responses(newest.responses), mean_responses(first.responses)
-    plan = newest.plan
-    blind = set(plan.loc[(plan["role"] == "anchor") & plan["goal"].isna(), "stimulus_id"])
-    again = [name for name in now.stimulus_ids if name in blind and name in then.stimulus_ids]
-    out = {}
-    for at, site in enumerate(now.sites):
-        if site not in then.sites or not again:
-            continue
-        new = now.mean[[now.stimulus_ids.index(name) for name in again], at]
-        old = then.mean[[then.stimulus_ids.index(name) for name in again], then.sites.index(site)]
-        both = np.isfinite(new) & np.isfinite(old)
-        if both.any() and old[both].mean() > 0:
-            out[site] = float(new[both].mean() / old[both].mean())
-    return out
 
 
 def _is_natural(history: History, stimulus_id: str) -> bool:

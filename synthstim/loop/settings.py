@@ -171,6 +171,11 @@ class LoopSettings(Section):
         window_s: in which responses are counted.
         sites: which are fitted and controlled; ``selected`` takes those of ``min_reliability`` in generation 0.
         leave_out: sites that are not read at all.
+        renamed: names of sites in the files that are delivered -> their names in the session, where these changed.
+        new_sites: what becomes of sites that generation 0 did not have: they are left, or fitted from then on, if they are as
+            reliable as ``min_reliability`` where sites are ``selected``.
+        correct_drift: whether responses of later generations are divided by the drift of their site, as far as it is more than
+            noise, before all generations are fitted together; what was measured is told as recorded.
         min_reliability: split-half, Spearman-Brown.
         min_score: held-out score of a fitted site below which no images are made for it: the model says nothing of it.
         max_drift: factor by which responses to images that are shown again may differ from those before, as the median over
@@ -195,9 +200,12 @@ class LoopSettings(Section):
     window_s: Window = (0.07, 0.17)
     sites: SiteChoice = "selected"
     leave_out: Names | None = None
+    renamed: dict[Text, Text] | None = None
+    new_sites: Literal["leave", "fit"] = "leave"
     min_reliability: float = Field(default=0.5, ge=0, lt=1)
     min_score: float = Field(default=0.1, ge=-1, le=1)
     max_drift: float = Field(default=3.0, ge=1)
+    correct_drift: bool = False
     min_repeats: int = Field(default=2, ge=2, le=1000)
     min_share: float = Field(default=0.9, gt=0, le=1)
     reading: Reading = Reading()
@@ -234,7 +242,7 @@ class LoopSettings(Section):
         """Why a site that a goal names will never be there, as far as the settings say."""
         if site in (self.leave_out or ()):
             return "leave_out names as well: remove one"
-        if not isinstance(self.sites, str) and site not in self.sites:
+        if not isinstance(self.sites, str) and site not in self.sites and self.new_sites == "leave":
             return f"is not among sites: {nearest(site, self.sites)}"
         return ""
 

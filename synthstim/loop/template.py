@@ -23,9 +23,12 @@ _COMMENTS = {
     "window_s": "Spikes are counted from the first to the second, in seconds from the onset of the image.",
     "sites": "all, a list of names, or selected: those that reach min_reliability in generation 0.",
     "leave_out": "Sites that are not read at all, such as [dead_07].",
+    "renamed": "Sites that are called otherwise in files from now on, such as {ch12b: ch12}: name in the file, name here.",
+    "new_sites": "leave or fit: sites that generation 0 did not have.",
     "min_reliability": "",
     "min_score": "No images are made for sites whose held-out score is lower.",
     "max_drift": "Responses to images shown again that differ by more, from one generation to another, are refused.",
+    "correct_drift": "true divides later responses by their site's drift, where it is more than noise, before they are fitted.",
     "min_repeats": "A generation is complete when min_share of its images were shown min_repeats times or more.",
     "min_share": "",
     "reading": (
