@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -15,6 +16,7 @@ from synthstim.loop import LoopSession, deliver, next_step
 from synthstim.loop.drift import site_drift, without_drift
 from synthstim.loop.history import History
 from synthstim.loop.intake import under_session_names
+from synthstim.loop.tonight import what_to_do
 from synthstim.responses import Responses, from_array
 
 ANCHORS = 12
@@ -44,6 +46,36 @@ def test_drift_is_corrected_as_far_as_it_is_more_than_noise() -> None:
     mended = without_drift(newest.responses, drift)
     assert mended.trials["response"].mean() == pytest.approx(first.responses.trials["response"].mean(), rel=0.05)
     assert not len(site_drift(first, first))
+
+
+@pytest.mark.parametrize(
+    ("gain", "q", "said"),
+    [
+        (
+            [1.3, 1.2],
+            [0.01, 0.02],
+            "Tonight: show generation 3 .* 2 of 2 goals are significantly beyond .*median gain 1.25",
+        ),
+        ([1.3, 1.0, 0.9], [0.01, 0.5, 0.9], "Tonight: show generation 3 .* fitted with these responses as well"),
+        ([0.9, 1.0], [0.9, 0.5], "Tonight: before more controllers, show more images that teach the model"),
+    ],
+)
+def test_what_to_do_follows_from_what_was_gained(gain: list[float], q: list[float], said: str) -> None:
+    sites = {"site": ["a", "b"], "score": [0.02, 0.5], "drift": [1.0, 0.5], "promise": [1.8, 1.6]}
+    tables = {
+        "gains.tsv": pd.DataFrame({"gain": gain, "q": q}), "sites.tsv": pd.DataFrame(sites),
+        "levels.tsv": pd.DataFrame({"status": ["reached", "missed"]}),
+    }  # fmt: skip
+    session = SimpleNamespace(settings=SimpleNamespace(min_score=0.1, correct_drift=False))
+    first, *others = what_to_do(session, SimpleNamespace(number=2, table=tables.__getitem__))
+    assert re.search(said, first)
+    starts = [
+        "a: held-out score below 0.1",
+        "b (0.5 times) answer the same images",
+        "What was expected",
+        "1 of 2 levels",
+    ]
+    assert [one.startswith(start) for one, start in zip(others, starts, strict=True)] == [True] * 4
 
 
 @pytest.fixture(scope="module")
@@ -87,6 +119,10 @@ def test_sites_are_renamed_and_join_and_the_gain_of_a_day_is_taken_out(second: L
     table = session.newest.table("sites.tsv").set_index("site")
     assert table.at["a", "drift"] > 1.7
     assert np.isfinite(session.newest.table("gains.tsv")["merit_made"]).all()
+    page = (session.newest.root / "report.html").read_text(encoding="utf-8")
+    assert page.count("data:image/png;base64,") >= 4
+    assert all(f'data-figure="site {site}"' in page for site in "abc")
+    assert "answer the same images otherwise than in generation 0" in page
 
 
 def test_two_sites_do_not_become_one() -> None:

@@ -10,12 +10,16 @@ from plotly.offline import get_plotlyjs
 
 from synthstim.loop.generation import ROLES, Generation
 from synthstim.loop.measure import FDR
+from synthstim.loop.pictures import pictures_of
 from synthstim.loop.session import LoopSession
+from synthstim.loop.tonight import what_to_do
 from synthstim.report.inline import as_label, as_script, asset, plain, policy, templates, write_text
 from synthstim.report.numbers import number, text
 
 # Points of a scatter; more of them are drawn at random.
 MOST_POINTS = 4000
+# Figures of single sites: more of them make a slow page.
+MOST_SITES = 60
 _COLOURS = {"natural": "--other", "anchor": "--c1", "exploit": "--accent", "explore": "--c2", "control": "--c3"}
 _DRAW = """"use strict";
 (() => {
@@ -38,14 +42,19 @@ def write_loop_report(session: LoopSession, generation: Generation) -> Path:
     known = session.generations[: generation.number + 1]
     plotly, script = as_script(get_plotlyjs()), as_script(asset("plots.js") + _DRAW)
     newest = known[::-1]
-    figures = {one.name: scatter(one) for one in newest} | {"gains": gain_figure(known)}
+    by_site = site_figures(generation)
+    figures = {one.name: scatter(one) for one in newest} | {"gains": gain_figure(known)} | by_site
+    media, groups = pictures_of(generation)
     page = (
-        templates(Path(__file__).parent)
+        templates(media.home, Path(__file__).parent)
         .get_template("report.html.j2")
         .render(
             title=session.root.resolve().name,
             generation=generation.number,
             generations=[_generation(one) for one in newest],
+            advice=what_to_do(session, generation),
+            groups=groups,
+            by_site=list(by_site),
             gained=bool(len(figures["gains"]["data"])),
             fdr=f"{FDR:.0%}",
             tolerance=session.settings.level_tolerance,
@@ -107,6 +116,43 @@ def scatter(generation: Generation) -> dict[str, Any]:
         "yaxis": {"title": {"text": "measured mean response"}, "zeroline": False},
     }
     return {"data": data, "layout": layout}
+
+
+def site_figures(generation: Generation) -> dict[str, Any]:
+    """Measured against expected mean responses of each site, with their errors; the first ``MOST_SITES`` of them."""
+    table = generation.table("predicted.tsv").dropna(subset=["predicted", "measured"])
+    out = {}
+    for site, part in list(table.groupby("site", sort=False))[:MOST_SITES]:
+        # Generation 0 was predicted by nobody before.
+        told = "expected" if part["expected"].notna().any() else "predicted"
+        data = [_with_errors(role, own, told) for role in _COLOURS if len(own := part[part["role"] == role])]
+        ends = [float(part[[told, "measured"]].min().min()), float(part[[told, "measured"]].max().max())]
+        data.append(
+            {"type": "scatter", "mode": "lines", "x": ends, "y": ends, "hoverinfo": "skip", "showlegend": False,
+             "line": {"color": "--muted", "width": 1, "dash": "dot"}}
+        )  # fmt: skip
+        layout = {
+            "height": 320, "title": {"text": as_label(site)}, "showlegend": False,
+            "xaxis": {"title": {"text": f"{told} mean response"}, "zeroline": False},
+            "yaxis": {"title": {"text": "measured"}, "zeroline": False},
+        }  # fmt: skip
+        out[f"site {site}"] = {"data": data, "layout": layout}
+    return out
+
+
+def _with_errors(role: str, part: pd.DataFrame, told: str) -> dict[str, Any]:
+    """Points with the standard deviation of what was expected, and the standard error of what was measured."""
+    bars = {
+        axis: {"type": "data", "array": part[name].fillna(0.0).round(4).tolist(), "thickness": 1, "width": 0}
+        for axis, name in (("error_x", "sd"), ("error_y", "error"))
+    }
+    return {
+        "type": "scatter", "mode": "markers", "name": role, **bars,
+        "x": part[told].round(4).tolist(), "y": part["measured"].round(4).tolist(),
+        "text": [as_label(name) for name in part["stimulus_id"]],
+        "hovertemplate": "%{text}<br>" + told + " %{x:.3g}, measured %{y:.3g}<extra></extra>",
+        "marker": {"color": _COLOURS[role], "size": 6, "opacity": 0.7},
+    }  # fmt: skip
 
 
 def gain_figure(generations: list[Generation]) -> dict[str, Any]:
