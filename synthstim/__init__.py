@@ -24,6 +24,7 @@ GROUPS: dict[str, dict[str, tuple[str, ...]]] = {
     "Observers": {
         "models": ("ImageInput", "Observer", "OdourInput", "SoundInput", "Unit", "load_model"),
         "observers": ("open_observer", "together"),
+        "lesions": ("Task", "lesion_table", "rank_units", "silenced"),
     },
     "Stimulus sets": {
         "recipe": ("Recipe", "read_recipe"),
@@ -72,7 +73,7 @@ GROUPS: dict[str, dict[str, tuple[str, ...]]] = {
         "errors": ("InputError",),
     },
 }
-ROOMS = ("constraints", "decoders", "encoding", "evolve", "goals", "images", "modalities", "models", "objectives", "odours", "online", "optimise",
+ROOMS = ("constraints", "decoders", "encoding", "evolve", "goals", "images", "lesions", "modalities", "models", "objectives", "odours", "online", "optimise",
          "parametrise", "responses", "robustness", "simulate", "sounds", "verify")  # fmt: skip
 _PLACES: dict[str, tuple[str, ...]] = {}
 for _group in GROUPS.values():

@@ -82,6 +82,9 @@ COMMANDS = {
     "new": Command("new listening OUT", None, "folder"),
     "split": Command("split IN --out OUT", "tone.wav", "folder"),
     "train": Command("train olfaction --out OUT --epochs 1 --quiet", None, "file", ".safetensors"),
+    "lesions": Command(
+        "lesions IN --labels labels.tsv --layers blocks.0 --output blocks.1 --out OUT --quiet", "set", "folder"
+    ),
     "sweep": Command("sweep IN --over yaw=-30,30 --out OUT", "heads", "folder"),
     "pairs": Command("pairs --size 24 --references 1 --hold shape=0 --out OUT", None, "folder"),
     "demo": Command("demo image --out OUT --quiet --budget 1", None, "folder"),
@@ -103,6 +106,8 @@ def lay_desk(desk: Path) -> Path:
         for repeat in (0, 1)
     ]
     (desk / "trials.tsv").write_text("\n".join(rows) + "\n", encoding="utf-8")
+    labels = [f"noise_{number}\t{number % 3}" for number in range(4)]
+    (desk / "labels.tsv").write_text("\n".join(["stimulus_id\tlabel", *labels]) + "\n", encoding="utf-8")
     (desk / "photographs").mkdir()
     for number, values in enumerate(np.random.default_rng(0).random((6, 3, 48, 48), dtype=np.float32)):
         write_png(desk / "photographs" / f"{number}.png", values)

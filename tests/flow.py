@@ -35,6 +35,7 @@ ROOMS: list[dict[str, str]] = [
     {"encoding": "layers -> recorded sites"},
     {"modalities.image.encoding": "images that are fitted to", "modalities.sound.encoding": "sounds likewise"},
     {"observers": "the observer that a name opens: a model, a function of the user's, fitted sites"},
+    {"lesions": "which units a task needs, and what it loses without them"},
     {"decoders": "generators and renderers: latents with priors -> images"},
     {
         "distortions": "directions of change that an observer notices most and least",

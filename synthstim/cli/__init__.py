@@ -5,13 +5,14 @@ from synthstim.cli import experiments  # isort: skip
 from synthstim.cli import presenting  # isort: skip
 from synthstim.cli import listing  # isort: skip
 from synthstim.cli import rigs  # isort: skip
-from synthstim.cli import fitting, looping, online, probing, simulation, tools, training, varying
+from synthstim.cli import fitting, lesioning, looping, online, probing, simulation, tools, training, varying
 from synthstim.cli.app import app, main
 
 __all__ = [
     "app",
     "experiments",
     "fitting",
+    "lesioning",
     "listing",
     "looping",
     "main",
