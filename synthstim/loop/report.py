@@ -21,26 +21,12 @@ MOST_POINTS = 4000
 # Figures of single sites: more of them make a slow page.
 MOST_SITES = 60
 _COLOURS = {"natural": "--other", "anchor": "--c1", "exploit": "--accent", "explore": "--c2", "control": "--c3"}
-_DRAW = """"use strict";
-(() => {
-  const specs = JSON.parse(document.getElementById("figures").textContent);
-  const draw = () => {
-    const style = getComputedStyle(document.documentElement);
-    for (const figure of document.querySelectorAll(".figure")) {
-      const spec = specs[figure.dataset.figure];
-      plots.react(figure, spec.data.map((trace) => plots.coloured(trace, style)), spec.layout, style);
-    }
-  };
-  draw();
-  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", draw);
-})();
-"""
 
 
 def write_loop_report(session: LoopSession, generation: Generation) -> Path:
     """Write ``report.html`` of a generation, which shows all generations up to it, and opens offline."""
     known = session.generations[: generation.number + 1]
-    plotly, script = as_script(get_plotlyjs()), as_script(asset("plots.js") + _DRAW)
+    plotly, script = as_script(get_plotlyjs()), as_script(asset("plots.js") + asset("draw.js"))
     newest = known[::-1]
     by_site = site_figures(generation)
     figures = {one.name: scatter(one) for one in newest} | {"gains": gain_figure(known)} | by_site

@@ -11,21 +11,6 @@ from plotly.offline import get_plotlyjs
 
 from synthstim.report.inline import as_script, asset, plain, policy, templates
 
-_DRAW = """"use strict";
-(() => {
-  const specs = JSON.parse(document.getElementById("figures").textContent);
-  const draw = () => {
-    const style = getComputedStyle(document.documentElement);
-    for (const figure of document.querySelectorAll(".figure")) {
-      const spec = specs[figure.dataset.figure];
-      plots.react(figure, spec.data.map((trace) => plots.coloured(trace, style)), spec.layout, style);
-    }
-  };
-  draw();
-  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", draw);
-})();
-"""
-
 
 @dataclass(frozen=True)
 class PageTable:
@@ -66,7 +51,7 @@ def render(*, title: str, over: str, lead: str, sections: Sequence[PageSection])
         lead: a sentence on who is in it.
         sections: in order.
     """
-    plotly, script = as_script(get_plotlyjs()), as_script(asset("plots.js") + _DRAW)
+    plotly, script = as_script(get_plotlyjs()), as_script(asset("plots.js") + asset("draw.js"))
     return (
         templates(Path(__file__).parent)
         .get_template("analysis.html.j2")
