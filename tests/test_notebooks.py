@@ -10,8 +10,8 @@ from patience import PATIENCE_S
 NOTEBOOKS = sorted((Path(__file__).parent.parent / "notebooks").glob("*.ipynb"))
 
 
-# The whole evening takes a minute and a half.
-LONG = ("one_evening",)
+# The whole evening takes a minute and a half, the listening test one.
+LONG = ("one_evening", "listening_test")
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")

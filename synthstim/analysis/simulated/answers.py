@@ -122,16 +122,18 @@ def answer_trials(
         skill: the strategy and the lapses.
         generator: draws observations.
     """
-    models = models_of(study.task, len(study.answers))
+    # A word of a list is one of so many answers.
+    task = "identify" if study.is_listening else study.task
+    models = models_of(task, len(study.answers))
     if not models:
         raise InputError(
-            f"the task {study.task} with {len(study.answers)} answers has no rule to simulate", code="mismatch"
+            f"the task {task} with {len(study.answers)} answers has no rule to simulate", code="mismatch"
         )
     signal = signal_answer(models[0], study)
     # Of two answers the signal's comes first, as the rules have it.
     order = [signal, *(answer for answer in study.answers if answer != signal)]
     numbers = np.array([order.index(answer) for answer in right])
     able = d if models[0].signed else np.maximum(d, 0)
-    given = rule_of(study.task, skill.strategy)(numbers, len(order), able, generator)
+    given = rule_of(task, skill.strategy)(numbers, len(order), able, generator)
     guessed = generator.integers(0, len(order), len(right))
     return np.array(order, dtype=object)[np.where(generator.random(len(right)) < skill.lapses, guessed, given)]
