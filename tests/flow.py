@@ -15,6 +15,7 @@ ROOMS: list[dict[str, str]] = [
     {
         "ids": "what may be a name",
         "catalogue": "the package's own models by name",
+        "papers": "where methods come from",
         "registry": "lists that plug-ins join",
     },
     {"kinds": "those lists: goals, models, readers, ..."},

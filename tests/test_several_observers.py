@@ -13,15 +13,19 @@ from engine_fixture import small_network
 from production_fixture import write_small
 from typer.testing import CliRunner
 
+from synthstim.catalogue import OWN
 from synthstim.cli import app
 from synthstim.errors import InputError
+from synthstim.goals import GOALS
 from synthstim.modalities.image import read_image, write_png
 from synthstim.models import load_model
 from synthstim.models.several import log_odds
 from synthstim.objectives import differentiate, match
 from synthstim.observers import together
+from synthstim.papers import PAPERS
 from synthstim.production import make, observer_of_set
 from synthstim.recipe import Recipe
+from synthstim.report import methods_of
 from synthstim.stimulus_set import StimulusSet
 from synthstim.verify import check_set
 
@@ -241,3 +245,30 @@ def test_the_pages_are_done_as_they_say(page, tmp_path, monkeypatch):
     for line in re.search(r"```sh\n(.*?)```", text, re.S)[1].splitlines():
         done = CliRunner().invoke(app, line.split()[1:], catch_exceptions=False)
         assert done.exit_code == 0, done.output
+
+
+def test_methods_are_written_with_what_they_cite(made, tmp_path):
+    said = methods_of(made)
+    for words in (
+        "The observer (called lite) was efficientnet-lite0 (Tan & Le 2019)",
+        "1 metamer of cat was made at lite.blocks.0+squeeze.features.3 to match their reference (Feather et al. 2023)",
+        "1 controller was made at lite.log_odds+squeeze.log_odds to be answered differently by each observer (Golan et al. 2020)",
+        "(Wang & Simoncelli 2008)",
+        "from pink noise",
+    ):
+        assert words in said.paragraph
+    keys = re.findall(r"^@\w+\{(\w+),", said.bibtex, re.M)
+    assert {"feather2023", "golan2020", "wang2008", "tan2019", "iandola2016", "liu1989", "kingma2015"} <= set(keys)
+    assert keys == sorted(set(keys))
+    done = CliRunner().invoke(app, ["report", str(made.root), "--methods", str(tmp_path / "methods.md")])
+    assert done.exit_code == 0, done.output
+    assert (tmp_path / "methods.md").read_text(encoding="utf-8") == said.markdown
+    assert "For a methods section" in (made.root / "report.html").read_text(encoding="utf-8")
+
+
+def test_every_paper_that_is_named_is_known():
+    named = {key for _, goal in GOALS.usable() for key in goal.papers}
+    named |= {key for entries in OWN.values() for entry in entries.values() for key in entry.papers}
+    assert named <= PAPERS.keys()
+    for paper in PAPERS.values():
+        assert paper.bibtex.count("{") == paper.bibtex.count("}")

@@ -209,10 +209,16 @@ def report(
         Optional[str],  # noqa: UP045
         typer.Option(help="How sounds are drawn: cochleagram, mel or constant-q"),
     ] = None,
+    methods: Annotated[
+        Optional[Path],  # noqa: UP045
+        typer.Option(help="Write a methods paragraph and its BibTeX to this file, too"),
+    ] = None,
 ) -> None:
     """Write the page that shows a set: one file, opens offline."""
-    from synthstim.report import write_report
+    from synthstim.report import write_methods, write_report
 
+    if methods is not None:
+        say(f"wrote {write_methods(stimuli, methods)}")
     console.print(f"open {escape(str(write_report(stimuli, out, drawing=drawing)))}", highlight=False, soft_wrap=True)
 
 

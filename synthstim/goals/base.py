@@ -57,6 +57,8 @@ class Goal:
         section: schema of an entry with this goal, a subclass of ``Metamer`` or of ``Controller``.
         wish: schema of an entry of loop.yaml; None for a goal that no closed loop pursues.
         label, symbol: in the report; the symbol is plotly's.
+        about: what stimuli are made to do, after "made", for a methods section.
+        papers: where the goal comes from, by keys of ``synthstim.papers``.
         higher: whether a higher response does better; ``merit`` says more where this is not all.
         levelled: whether it asks for a level.
         standardised: whether units are judged in z-scores over the natural pool.
@@ -72,6 +74,8 @@ class Goal:
     wish: type[Wish] | None = None
     label: str
     symbol: str = "circle"
+    about: str = ""
+    papers: tuple[str, ...] = ()
     higher: bool = True
     levelled: bool = False
     standardised: bool = False

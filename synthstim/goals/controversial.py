@@ -77,6 +77,8 @@ class ControversialGoal(Goal):
     name = "controversial"
     section = ControversialEntry
     label = "controversial"
+    about = "to be answered differently by each observer"
+    papers = ("golan2020",)
     symbol = "x"
     lines = (
         CardLine("least probability", "activation", "Of the answers asked for, each by its observer's softmax", ".3f"),

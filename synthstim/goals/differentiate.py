@@ -61,6 +61,8 @@ class DifferentiateGoal(Goal):
     name = "differentiate"
     section = DifferentiateEntry
     label = "differentiate"
+    about = "to match at one level at some layers, and as well or as poorly as possible at others"
+    papers = ("wang2008",)
     symbol = "triangle-ne"
     lines = (
         CardLine("direction", "direction", "Of the layers that are moved", "text"),

@@ -37,6 +37,8 @@ class DriveGoal(UnitGoal):
     section = DriveEntry
     wish = DriveWish
     label = "drive ↑"
+    about = "to drive a unit"
+    papers = ("bashivan2019",)
     followed = True
     symbol = "triangle-up"
     lines = (ACTIVATION, BEST_NATURAL, RATIO)

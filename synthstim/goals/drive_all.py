@@ -88,6 +88,8 @@ class DriveAllGoal(Goal):
     name = "drive_all"
     section = DriveAllEntry
     label = "drive all ↑"
+    about = "to drive several units at once"
+    papers = ("bashivan2019",)
     symbol = "triangle-up"
     standardised = True
     several = True

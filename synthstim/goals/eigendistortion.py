@@ -77,6 +77,8 @@ class EigendistortionGoal(Goal):
     name = "eigendistortion"
     section = EigendistortionEntry
     label = "eigendistortion"
+    about = "to change along the directions that the layers notice most and least"
+    papers = ("berardino2017",)
     symbol = "line-ns"
     solves = True
     lines = (

@@ -82,6 +82,8 @@ class LevelGoal(UnitGoal):
     wish = LevelWish
     levelled = followed = True
     label = "level"
+    about = "to bring a unit to a level"
+    papers = ("bashivan2019",)
     symbol = "diamond"
     lines = (
         ACTIVATION,

@@ -27,6 +27,8 @@ class MatchGoal(Goal):
     name = "match"
     section = Metamer
     label = "match"
+    about = "to match their reference"
+    papers = ("feather2023",)
     against_null = True
     lines = (
         CardLine("match", "match_db", "20 log10(|reference features| / |difference|): 20 dB is an error of 10 %", "dB"),

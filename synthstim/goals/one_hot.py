@@ -94,6 +94,8 @@ class OneHotGoal(UnitGoal):
     section = OneHotEntry
     wish = OneHotWish
     label = "one hot"
+    about = "to drive one unit while others are held down"
+    papers = ("bashivan2019",)
     symbol = "star"
     lines = (ACTIVATION, BEST_NATURAL, RATIO)
 

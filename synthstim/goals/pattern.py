@@ -92,6 +92,8 @@ class PatternGoal(Goal):
     wish = PatternWish
     label = "pattern"
     several = True
+    about = "to bring a population of sites to a pattern of responses"
+    papers = ("bashivan2019",)
     symbol = "cross"
     lines = (
         CardLine("distance", "activation", "Root mean square distance from the pattern, in z-scores"),

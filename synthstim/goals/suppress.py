@@ -33,6 +33,8 @@ class SuppressGoal(UnitGoal):
     section = SuppressEntry
     wish = SuppressWish
     label = "suppress ↓"
+    about = "to suppress a unit"
+    papers = ("bashivan2019",)
     followed = True
     symbol = "triangle-down"
     higher = False

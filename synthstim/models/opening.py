@@ -22,6 +22,7 @@ def open_model(
     size: tuple[int, int] | None = None,
     seconds: float | None = None,
     rate: int | None = None,
+    settings: Mapping[str, Any] | None = None,
     allow_code: bool = False,
     allow_download: bool = False,
 ) -> Observer:
@@ -33,6 +34,7 @@ def open_model(
         weights: ``default``, ``random`` or a file.
         size: (height, width) of images; None for the model's own.
         seconds, rate: of sounds; None for the model's own.
+        settings: of a model of this package.
         allow_code: whether that function may be imported and called.
         allow_download: whether a hub may be called for weights.
 
@@ -40,7 +42,11 @@ def open_model(
         InputError: the name asks for what is not allowed; the function fails, or makes another observer than was asked for.
     """
     if not names_code(name):
-        return load_model(name, weights=weights, size=size, seconds=seconds, rate=rate, download=allow_download)
+        return load_model(
+            name, weights=weights, size=size, seconds=seconds, rate=rate, settings=settings, download=allow_download
+        )
+    if settings:
+        raise InputError(f"the observer {name!r} is code of yours, settings given", "let the function set them")
     if not allow_code:
         raise InputError(f"the observer {name!r} is code of yours", "allow it with --allow-code", code="not-allowed")
     asked = {"weights": None if weights == "default" else weights, "size": size, "seconds": seconds, "rate": rate}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -52,29 +53,35 @@ def load_model(
     size: tuple[int, int] | None = None,
     seconds: float | None = None,
     rate: int | None = None,
+    settings: Mapping[str, Any] | None = None,
     download: bool = True,
 ) -> Observer:
     """Return an observer by name, with the preprocessing its network was trained with.
 
     Args:
         name: ``efficientnet-lite0`` (``1`` and ``2`` with the extra networks), ``squeezenet`` (with the package ndf),
-            ``portilla-simoncelli``, a model of hearing (``whisper-tiny.en``, ``cochleagram``, ...) or of smelling (``olfaction``, ``fly-antenna``), or a
+            ``portilla-simoncelli``, ``foveated``, a model of hearing (``whisper-tiny.en``, ``cochleagram``, ...) or of smelling (``olfaction``, ``fly-antenna``), or a
             network of torchvision or timm; ``timm:`` or ``torchvision:`` in front chooses where both have the name, and
             ``whisper:`` a Whisper of the hub or of a folder. A model of an installed plug-in goes before those of libraries.
         weights: ``default`` (trained; a download unless embedded), a .safetensors or .pth file, or ``random``.
         size: (height, width) of images, if not the one the network was trained at.
         seconds: duration of sounds, if not the model's own.
         rate: of sounds as they are saved and played, in Hz; 48,000 by default.
+        settings: what a model of this package has besides, by name: ``scaling``, ``fixation`` and ``fovea`` of ``foveated``.
         download: whether a hub may be called.
 
     Raises:
-        InputError: the name is unknown, the weights do not fit, or a download is needed and not allowed or impossible.
+        InputError: the name or a setting is unknown, the weights do not fit, or a download is needed and not allowed or impossible.
 
     Example:
         >>> load_model().layers["blocks.2"]
         (40, 28, 28)
     """
-    if MODELS.plugged(name):
+    plugged = MODELS.plugged(name)
+    classical = not plugged and name in SEEING and SEEING[name].weights == "none"
+    if settings and not classical:
+        raise InputError(f"{name} has no settings, {', '.join(settings)} given", "leave them out", code="unknown")
+    if plugged:
         chosen = {"weights": None if weights == "default" else weights, "size": size, "seconds": seconds, "rate": rate}
         made = called(name, MODELS[name], chosen)
         made.opening = opening(name, weights, size=size, seconds=seconds, rate=rate)
@@ -82,8 +89,8 @@ def load_model(
     library, short = _find(name)
     _require_asked(name, library, size=size, seconds=seconds, rate=rate)
     if library == "embedded" and SEEING[short].weights == "none":
-        made = load_seeing(name, short, weights=weights, size=size)
-        made.opening = opening(name, weights, size=size)
+        made = load_seeing(name, short, weights=weights, size=size, settings=settings or {})
+        made.opening = opening(name, weights, size=size, settings=dict(settings) if settings else None)
         return made
     if weights == "random":
         warnings.warn(f"{name} has RANDOM weights: its stimuli say nothing about a trained model", stacklevel=2)

@@ -68,6 +68,7 @@ def _observer(
                     size=asked.size,
                     seconds=asked.duration_s,
                     rate=asked.rate_hz if "rate_hz" in asked.model_fields_set else None,
+                    settings=asked.settings,
                     axes=asked.axes,
                     device=device,
                     allow_code=allow_code,

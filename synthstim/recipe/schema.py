@@ -81,6 +81,10 @@ Size = Annotated[
     Expected("a whole number of pixels from 1 to 8192, or [height, width]"),
 ]
 
+Setting = Annotated[
+    float | str | Annotated[tuple[float, ...], Field(strict=False)], Expected("a number, text, or a list of numbers")
+]
+
 
 class ObserverSpec(Section):
     """The model that stimuli are made on.
@@ -93,6 +97,7 @@ class ObserverSpec(Section):
         rate_hz: at which sounds are saved and played.
         axes: what the axes of layers stand for, where that cannot be found out: layer, or pattern such as ``blocks.*``, ->
             ``channel y x``, ``y x channel``, ``1+14x14 channel`` (a class token, then a grid), ``frame channel``.
+        settings: what a model of this package has besides, such as ``{scaling: 0.5, fixation: [128, 128]}`` of ``foveated``.
     """
 
     name: Text
@@ -103,6 +108,7 @@ class ObserverSpec(Section):
         Literal[16000, 20000, 22050, 24000, 32000, 44100, 48000, 96000], BeforeValidator(check_whole)
     ] = 48000
     axes: dict[Text, Text] = Field(default_factory=dict)
+    settings: dict[Text, Setting] = Field(default_factory=dict)
 
 
 class Criteria(Section):

@@ -11,6 +11,7 @@ from synthstim.report import figures, groups
 from synthstim.report.cards import layer_of, rows_of, status_of
 from synthstim.report.inline import HERE, as_script, asset, plain, policy, require_page, templates, write_text
 from synthstim.report.media import Media, media_of
+from synthstim.report.methods import methods_of
 from synthstim.report.numbers import text
 from synthstim.report.stages import stages_figure
 from synthstim.report.summary import summarise
@@ -67,6 +68,7 @@ def render(stimuli: StimulusSet, drawing: str | None = None) -> str:
             units=[group for part in stimuli.parts.values() for group in groups.unit_groups(part, media)],
             galleries=groups.galleries(stimuli, media),
             transfer=transfer_shown(stimuli),
+            methods=methods_of(stimuli),
             table=make_table(stimuli),
             filters=_filters(stimuli),
             modality=stimuli.modality,
