@@ -76,6 +76,27 @@ def test_they_are_those_of_plenoptic_on_its_own_models(model):
     assert lengths[0] <= 1.05 * lengths[1] + 1e-5
 
 
+def test_directions_of_equal_eigenvalues_are_of_one_space():
+    # The two largest eigenvalues of this model differ by less than a millionth: any mixture of their directions is noticed
+    # as much, and which one a program finds says nothing.
+    plenoptic = pytest.importorskip("plenoptic", reason="plenoptic is not installed")
+    network = plenoptic.models.CenterSurround((7, 7))
+    network.requires_grad_(False).eval()
+    image = photographs("camera", SIZE, 1)
+    theirs = plenoptic.Eigendistortion(image, network)
+    theirs.synthesize(method="exact")
+    observer = Observer(network, input=ImageInput(size=SIZE, channels=1), name="surround")
+    found = eigendistortions(observer, image, ["output"])
+    values, vectors = of_jacobian(observer.to(dtype=torch.float64), image.double(), "output")
+    assert values[1] > (1 - 1e-6) * values[0]
+    assert found.eigenvalues[0] == pytest.approx(float(theirs.eigenvalues[0]), rel=1e-5)
+    alike = vectors[:, values > (1 - 1e-3) * values[0]]
+    for direction in (found.directions[0], theirs.eigendistortions[0]):
+        assert np.linalg.norm(alike.T @ direction.flatten().double().numpy()) == pytest.approx(1, abs=1e-3)
+    # Of the least, tolerance is relative to the largest; in truth it is 0.
+    assert found.eigenvalues[1] < 1e-4 * found.eigenvalues[0]
+
+
 def test_a_seed_gives_the_same_and_the_observer_keeps_its_precision():
     observer, image = small_network(1, SIZE, torch.float32), photographs("camera", SIZE, 1)
     one, two = (eigendistortions(observer, image, ["0"], seed=3) for _ in range(2))

@@ -229,12 +229,15 @@ def test_weights_files_are_named_for_each(made):
         observer_of_set(made, weights="nobody=x.pth")
 
 
-@pytest.mark.parametrize("page", ["several_observers", "eigendistortions"])
+@pytest.mark.parametrize(
+    "page", ["several_observers", "eigendistortions", pytest.param("foveated", marks=pytest.mark.slow)]
+)
 def test_the_pages_are_done_as_they_say(page, tmp_path, monkeypatch):
     text = (DOCS / f"{page}.md").read_text(encoding="utf-8")
     for block in re.findall(r"```yaml\n(.*?)```", text, re.S):
         # As documented, and short.
-        quick = re.sub(r"size: \d+", "size: 32", block)
+        quick = re.sub(r"size: \d+", "size: 64" if page == "foveated" else "size: 32", block)
+        quick = re.sub(r"scaling: .*?, fixation: .*?\]", "scaling: 1.2, fixation: [30, 30]", quick)
         data = yaml.safe_load(quick)
         for entry in data.get("stimuli", ()):
             entry |= {} if entry.get("goal") == "eigendistortion" else {"evaluations": 4}

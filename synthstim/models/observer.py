@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from functools import cached_property
 from typing import Any
@@ -182,6 +183,15 @@ class Observer:
     def layers(self) -> dict[str, tuple[int, ...]]:
         """Every layer in the order of computation, with its shape for one stimulus (batch axis left out)."""
         return self.survey.shapes
+
+    def bytes_of_item(self, layers: Sequence[str]) -> int:
+        """About how much memory a stimulus and its gradient take: as the module says, or that of activations up to the last of the layers."""
+        said = getattr(self.module, "bytes_of_item", None)
+        if isinstance(said, int):
+            return said
+        order = list(self.layers)
+        last = max((order.index(layer) for layer in layers), default=-1)
+        return sum(math.prod(self.layers[layer]) for layer in order[: last + 1]) * self.dtype.itemsize
 
     def require(self, layers: Sequence[str]) -> None:
         """Raise InputError, with the nearest names, unless all layers exist and can be read."""

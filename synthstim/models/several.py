@@ -184,6 +184,10 @@ class SeveralObservers(Observer):
         faults = _prefixed({name: one.faults for name, one in surveys.items()})
         return Survey(shapes, faults, tuple(f"{name}.{layer}" for name, one in surveys.items() for layer in one.order))
 
+    def bytes_of_item(self, layers: Sequence[str]) -> int:
+        """That of those whose layers these are."""
+        return sum(self.parts[name].bytes_of_item(own) for name, own in self._by_part(layers).items())
+
     def require(self, layers: Sequence[str]) -> None:
         """Raise InputError, with the nearest names, unless all layers exist and can be read."""
         for layer in layers:
@@ -195,13 +199,11 @@ class SeveralObservers(Observer):
     def activations(self, stimuli: Tensor, layers: Sequence[str], *, through: Sequence[str] = ()) -> dict[str, Tensor]:
         """Activations of the layers; an observer none of whose layers is asked for is not run."""
         self.require(layers)
-        wanted = list(dict.fromkeys(one for layer in layers for one in self.derived.get(layer, ((layer,),))[0]))
         read: dict[str, Tensor] = {}
-        for name, part in self.parts.items():
-            own = [layer.removeprefix(f"{name}.") for layer in wanted if self.split(layer)[0] == name]
+        for name, own in self._by_part(layers).items():
             passing = [layer.removeprefix(f"{name}.") for layer in through if layer.startswith(f"{name}.")]
-            if own:
-                read |= _prefixed({name: part.activations(stimuli, own, through=passing)})
+            found = self.parts[name].activations(stimuli, list(dict.fromkeys(own)), through=passing)
+            read |= _prefixed({name: found})
         for layer, (of, derive) in self.derived.items():
             if layer in layers:
                 read[layer] = derive([read[one] for one in of])
@@ -209,15 +211,18 @@ class SeveralObservers(Observer):
 
     def decide(self, stimuli: Tensor, layers: Sequence[str] = ()) -> list[Hashable] | None:
         """What each of the observers whose layers these are takes each stimulus for; of all for none."""
-        asked: dict[str, list[str]] = {}
-        for layer in layers:
-            of = self.derived.get(layer, ((layer,),))[0]
-            for name, inside in map(self.split, of):
-                asked.setdefault(name, []).append(inside)
-        asked = asked or {name: [] for name in self.parts}
+        asked = self._by_part(layers) or {name: [] for name in self.parts}
         decided = [self.parts[name].decide(stimuli, own) for name, own in asked.items()]
         known = [one for one in decided if one is not None]
         return list(zip(*known, strict=True)) if known else None
+
+    def _by_part(self, layers: Sequence[str]) -> dict[str, list[str]]:
+        """The layers of each observer that are read for these."""
+        asked: dict[str, list[str]] = {}
+        for layer in layers:
+            for name, inside in map(self.split, self.derived.get(layer, ((layer,),))[0]):
+                asked.setdefault(name, []).append(inside)
+        return asked
 
     @cached_property
     def weights_sha256(self) -> str:

@@ -9,6 +9,7 @@ from synthstim.models import Observer
 from synthstim.observers import check_device, open_observer, together
 from synthstim.production.jobs import Job, plan_jobs
 from synthstim.production.limits import luminance_of
+from synthstim.production.memory import require_memory
 from synthstim.production.scores import controlled_sites, scores_for
 from synthstim.production.shards import Shard
 from synthstim.recipe import Recipe
@@ -41,6 +42,7 @@ def plan(
     opened = _observer(recipe, observer, device, allow_code=allow_code, allow_download=allow_download)
     sites = controlled_sites(recipe, opened.sites, scores_for(recipe, observer))
     jobs = plan_jobs(recipe, opened, sites=sites, **how)
+    require_memory(jobs, opened)
     folder = recipe.resolve(recipe.pool) if recipe.pool else None
     with recipe.placing(("pool",)):
         pool = natural_pool(opened, folder, level_dbfs=recipe.level_dbfs, channel=recipe.channel)

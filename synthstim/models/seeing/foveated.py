@@ -30,7 +30,7 @@ SIZE = (256, 256)
 SETTINGS = ("scaling", "fixation", "fovea")
 CENTRE, MAGNITUDE_MEAN = "centre", "magnitude_mean"
 _TINY = 1e-30
-Pairs = tuple[Tensor, Tensor]
+Pairs = tuple[Tensor, ...]
 
 
 class WindowMoments(NamedTuple):
@@ -105,6 +105,7 @@ class FoveatedStatistics(PortillaSimoncelli):
         (26, torch.Size([1, 18921]))
     """
 
+    bytes_of_value = 1600
     central: Tensor
     highpass: Tensor
 
@@ -181,8 +182,9 @@ class FoveatedStatistics(PortillaSimoncelli):
         variance = (second - mean.square()).clamp_min(0)
         skew = third - 3 * mean * second + 2 * mean**3
         tail = fourth - 4 * mean * third + 6 * mean.square() * second - 3 * mean**4
-        kept = [each.to(images.dtype) for each in (mean, variance, skew, tail)]
-        return PixelMoments(*kept, kept[0], kept[0])
+        mean, variance, skew, tail = (each.to(images.dtype) for each in (mean, variance, skew, tail))
+        # Least and most are of no window.
+        return PixelMoments(mean, variance, skew, tail, mean, mean)
 
     def _low_of(self, spectrum: Tensor, scale: int) -> LowMoments:
         """Moments of a low-passed image in each window."""

@@ -79,6 +79,7 @@ class PortillaSimoncelli(nn.Module):
     basis: Tensor
     high: Tensor
     floors: Tensor
+    bytes_of_value = 650
 
     def __init__(self, size: tuple[int, int], *, channels: int = 1) -> None:
         super().__init__()
@@ -106,6 +107,12 @@ class PortillaSimoncelli(nn.Module):
         self.unlike = one[unlike], other[unlike]
         self._tables(area)
         self.float()
+
+    @property
+    def bytes_of_item(self) -> int:
+        """About how much memory an image and its gradient take, as measured at 256 and 512 px."""
+        height, width = self.grids[0]
+        return self.channels * height * width * self.bytes_of_value
 
     def _tables(self, area: int) -> None:
         pyramid = self.pyramid
