@@ -90,6 +90,8 @@ class DriveAxis(PopulationGoal):
     section = AxisEntry
     wish = AxisWish
     label = "axis ↗"
+    about = "to move several units along an axis of their space"
+    papers = ("bashivan2019",)
     symbol = "arrow"
 
     def axes(self, entry: Any, sites: Sequence[str]) -> tuple[Sequence[Variant], ...]:

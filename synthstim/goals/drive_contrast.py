@@ -64,6 +64,8 @@ class DriveContrast(PopulationGoal):
     section = ContrastEntry
     wish = ContrastWish
     label = "contrast ↑↓"
+    about = "to drive some units above others"
+    papers = ("bashivan2019",)
     symbol = "diamond-tall"
 
     def weights(self, entry: Any, units: Sequence[Unit], item: Item, observer: Observer) -> dict[Unit, float]:

@@ -31,6 +31,8 @@ class DriveMean(PopulationGoal):
     section = MeanEntry
     wish = MeanWish
     label = "mean ↑"
+    about = "to drive several units on average"
+    papers = ("bashivan2019",)
     symbol = "triangle-ne"
 
     def called(self, weights: Mapping[Unit, float]) -> str:
