@@ -120,7 +120,7 @@ def test_moving_keeps_complex_numbers_and_what_was_moved_alone():
     assert observer.module.filter.dtype == torch.complex128
     assert observer.dtype == observer.network_dtype == torch.float64
     assert observer.activations(images().double(), [OUTPUT])[OUTPUT].dtype == torch.float64
-    with pytest.raises(InputError, match="Spectral holds complex numbers, which bfloat16 has not: choose float32"):
+    with pytest.raises(InputError, match="Spectral holds complex numbers, which bfloat16 cannot hold: choose float32"):
         observer.to(dtype=torch.bfloat16)
 
 
@@ -205,18 +205,18 @@ def mixed() -> nn.Module:
 
 
 UNREAD = {
-    "attention": "layer 'attention' of net puts out a tuple of 2, not one tensor: choose 'norm', which comes next",
+    "attention": "layer 'attention' of net outputs a tuple of 2, not one tensor: choose 'norm', which comes next",
     "attention.out_proj": "net has a part 'attention.out_proj' that never runs as a layer: choose 'norm', which comes next",
-    "table": "layer 'table' of net puts out a dict with 'rows', not one tensor: choose 'blocks.0'",
-    "lstm": "layer 'lstm' of net puts out a tuple of 2",
-    "nothing": "layer 'nothing' of net puts out nothing, not one tensor",
-    "spectrum": "layer 'spectrum' of net puts out complex numbers; units and matches are of real ones",
-    "total": "layer 'total' of net puts out a single number for all stimuli",
+    "table": "layer 'table' of net outputs a dict with 'rows', not one tensor: choose 'blocks.0'",
+    "lstm": "layer 'lstm' of net outputs a tuple of 2",
+    "nothing": "layer 'nothing' of net outputs nothing, not one tensor",
+    "spectrum": "layer 'spectrum' of net outputs complex numbers; units and matches are of real ones",
+    "total": "layer 'total' of net outputs a single number for all stimuli",
     "blocks": "net has a part 'blocks' that never runs as a layer: choose a layer inside it, such as 'blocks.1'",
     "unused": "net has a part 'unused' that never runs as a layer: did you mean",
     "script.0": "net has a part 'script.0' that is inside TorchScript, which hides its parts",
     "again": "net has no layer 'again': it is the same part as 'norm', choose that",
-    OUTPUT: "layer 'output' of net puts out a dict with 'first', not one tensor: choose a layer before it, such as 'blocks.1'",
+    OUTPUT: "layer 'output' of net outputs a dict with 'first', not one tensor: choose a layer before it, such as 'blocks.1'",
     "blocks.7": "net has no layer 'blocks.7': did you mean 'blocks.1'",
 }
 
@@ -234,19 +234,19 @@ def test_rows_that_are_not_stimuli_are_not_layers():
     observer = observe(Made(windows, inside=nn.ReLU(), whole=nn.Identity()))
     assert list(observer.layers) == ["whole", OUTPUT]
     with pytest.raises(
-        InputError, match=r"puts out 2 x 2 x 12 x 6 for one stimulus and 4 x 2 x 12 x 6 for two: its first"
+        InputError, match=r"outputs 2 x 2 x 12 x 6 for one stimulus and 4 x 2 x 12 x 6 for two: its first"
     ):
         observer.require(["inside"])
 
 
 def test_a_network_of_which_nothing_can_be_read_says_so():
-    with pytest.raises(InputError, match="no layer of net can be read: it puts out nothing"):
+    with pytest.raises(InputError, match="no layer of net can be read: it outputs nothing"):
         _ = observe(Made(lambda net, values: None)).layers
 
 
 NO_NETWORK = {
-    "function": (lambda: torch.relu, "wants a torch.nn.Module, builtin_function_or_method given: make one of it"),
-    "class": (lambda: nn.ReLU, "wants a torch.nn.Module, the class ReLU given: make one of it"),
+    "function": (lambda: torch.relu, "needs a torch.nn.Module, builtin_function_or_method given: make one of it"),
+    "class": (lambda: nn.ReLU, "needs a torch.nn.Module, the class ReLU given: make one of it"),
     "lazy": (lambda: nn.Sequential(nn.LazyConv2d(4, 3)), "0.weight of Sequential has no values yet: run it once"),
     "meta": (lambda: nn.Conv2d(2, 4, 3, device="meta"), "weight of Conv2d has no values yet"),
 }
@@ -307,7 +307,7 @@ def test_layers_of_complex_numbers_are_refused_for_every_goal():
     ear = Made(lambda net, x: net.stft(torch.stft(x, 64, 32, window=net.window, return_complex=True)).abs(), stft=nn.Identity(), window=nn.Parameter(torch.hann_window(64)))  # fmt: skip
     observer = Observer(ear, input=SoundInput(rate=8000, samples=800, network_rate=8000), name="ear")
     for goal in (drive(Unit(layer="stft", channel=3)), match(0.1 * torch.rand(1, 800), ["stft"])):
-        with pytest.raises(InputError, match="'stft' of ear puts out complex numbers"):
+        with pytest.raises(InputError, match="'stft' of ear outputs complex numbers"):
             synthesised(observer, goal, Waveform(observer.input))
     assert synthesised(observer, match(0.1 * torch.rand(1, 800), [OUTPUT]), Waveform(observer.input))[0] > 0
 

@@ -68,7 +68,7 @@ RECIPES = {
     "clipping": ("level_dbfs: -1\n" + HEAD + METAMER + "}", "word.wav at -1 dBFS would clip: its peak is"),
     "stereo": (reference("stereo.wav"), "stereo.wav has 2 channels; expected a mono sound"),
     "20 ms": (reference("short.wav"), "short.wav lasts 0.020 s; expected 0.300 s: choose a shorter duration"),
-    "20 ms, exact": ("fit: exact\n" + reference("short.wav"), "short.wav lasts 0.020 s, fit 'exact' wants 0.300 s"),
+    "20 ms, exact": ("fit: exact\n" + reference("short.wav"), "short.wav lasts 0.020 s, fit 'exact' needs 0.300 s"),
     "10 minutes": (reference("long.wav"), "declares 600 s of sound, more than the 300 s that are read"),
     "text called .wav": (reference("text.wav"), "text.wav cannot be read as a sound"),
     "damaged file": (reference("half.flac"), "half.flac cannot be read as a sound"),

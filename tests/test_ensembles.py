@@ -74,7 +74,7 @@ def test_members_over_layers_are_the_fits_of_each_layer(responses: Responses, tm
 
 
 def test_members_over_one_layer_are_refused(responses: Responses) -> None:
-    with pytest.raises(InputError, match="an ensemble over layers wants two or more, 2 alone given: name more"):
+    with pytest.raises(InputError, match="an ensemble over layers needs two or more, 2 alone given: name more"):
         fit_sites(small(), responses, stimuli(COUNT), ["2"], members="layers")
 
 

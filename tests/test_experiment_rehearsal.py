@@ -257,7 +257,7 @@ def test_what_is_asked_of_a_manifest_is_checked(kind: Any, change: dict[str, Any
     [
         ("manifest.json", "[]", "holds no JSON object"),
         ("manifest.json", "{}", "manifest.json lacks 'stimuli'"),
-        ("texts.yaml", "- a list", "texts.yaml is no list of names and texts"),
+        ("texts.yaml", "- a list", "texts.yaml is not a list of names and texts"),
         ("texts.yaml", "a: {", "texts.yaml cannot be read"),
         ("manifest.json", '{"stimuli": [{}]}', "manifest.json lacks 'file'"),
         ("settings.json", "nothing", "settings.json cannot be read"),

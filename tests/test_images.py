@@ -183,7 +183,7 @@ def test_what_is_no_image_is_neither_clipped_nor_written(tmp_path, name):
 def test_fitting_gives_the_observers_shape(how, size):
     image = photograph("coffee", (120, 90))
     if how == "exact":
-        with pytest.raises(InputError, match="fit 'exact' wants"):
+        with pytest.raises(InputError, match="fit 'exact' needs"):
             fit_image(image, 3, size, how)
         assert fit_image(image, 1, (120, 90), how).shape == (1, 120, 90)
         return

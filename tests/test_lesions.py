@@ -104,7 +104,7 @@ def test_mistakes(observer, tasks):
     shown, sides, _ = images()
     for call, match in (
         (lambda: Task(shown, sides[:3]), "24 stimuli and 3 labels given"),
-        (lambda: Task(shown, sides, classes=[1, 2]), "the label 0 is none of the task's classes"),
+        (lambda: Task(shown, sides, classes=[1, 2]), "the label 0 is not one of the task's classes"),
         (lambda: Task(shown, sides + 3).done_by(observer), "output of two has 4 values; expected labels from 0 to 3"),
         (
             lambda: silenced(observer, {"parts": [8]}).__enter__(),

@@ -356,7 +356,7 @@ Change = Callable[[pd.DataFrame], pd.DataFrame]
     [
         (lambda t: t.replace({"stimulus_id": {"nat_0003": "nat_9003"}}), r"1 stimulus is not in the set \(nat_9003; did you mean 'nat_0.*: deliver what answers this generation's set"),
         (lambda t: t.assign(sha256="f" * 64), "60 were shown from another file than the set's"),
-        (lambda t: pd.concat([t, t.iloc[:1]]), "1 trial stands twice, first stimulus nat_0000, repeat 0"),
+        (lambda t: pd.concat([t, t.iloc[:1]]), "1 trial appears twice, first stimulus nat_0000, repeat 0"),
         (lambda t: t.assign(response=t["response"].where(t.index != 4)), "1 trial of 1080 is NaN"),
         (lambda t: t[t["repeat"] == 0], "have one repeat of each stimulus .*, and reliability needs two: show each stimulus again"),
         (lambda t: t.assign(response=t["response"].where(t["site"] != "b", 2.0)), r"1 of 3 sites give the same response .*\(b\): name them under leave_out in loop.yaml"),

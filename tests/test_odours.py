@@ -31,10 +31,10 @@ def written(folder, text, name="one.odour"):
         ("hexanol\n1.5\n", "hexanol has the concentration 1.5; expected 0 to 1"),
         ("hexanol\nnan\n", "hexanol has the concentration nan; expected 0 to 1"),
         ("hexanol\nmuch\n", "hexanol has 'much'; expected a concentration"),
-        ("hexanol\tgeraniol\n0.1\n", "is no odour; expected a line of odorants"),
+        ("hexanol\tgeraniol\n0.1\n", "is not an odour; expected a line of odorants"),
         ("hexanol\thexanol\n0.1\t0.1\n", "'hexanol' is named twice"),
-        ("0.1\t0.2\n0.1\t0.2\n", "'0.1' is no name for an odorant"),
-        ("", "is no odour"),
+        ("0.1\t0.2\n0.1\t0.2\n", "'0.1' is not a name for an odorant"),
+        ("", "is not an odour"),
     ],
 )
 def test_a_file_that_is_no_odour_is_refused_in_a_sentence(tmp_path, text, said):

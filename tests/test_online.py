@@ -352,7 +352,7 @@ def test_a_session_is_gone_on_with_as_it_was_begun_or_not_at_all(stimuli, tmp_pa
             OnlineSession(stimuli, policy, out=tmp_path / out, name=name)
     (tmp_path / "other").mkdir()
     (tmp_path / "other" / "notes.txt").write_text("mine")
-    with pytest.raises(InputError, match="holds other things than a session"):
+    with pytest.raises(InputError, match="holds something other than a session"):
         OnlineSession(stimuli, Blocks(IDS), out=tmp_path / "other")
     with pytest.raises(InputError, match="port 70000 given"):
         TrialServer(stimuli, Blocks(IDS), out=tmp_path / "c", port=70000)

@@ -97,7 +97,7 @@ NOT_OPENED = {
     "duration": ("mine_for_tests:net", {"seconds": 2.0}, "is shown 3 x 24 x 24, seconds 2.0 given"),
     "function": ("mine_for_tests:nett", {}, "mine_for_tests has no function 'nett': did you mean 'net'"),
     "module": ("no_such_module:net", {}, "no_such_module:net cannot be imported .+: check the name and PYTHONPATH"),
-    "broken": ("broken_for_tests:net", {}, "broken_for_tests fails as it is imported: ZeroDivisionError in broken_for_tests.py, line 2"),
+    "broken": ("broken_for_tests:net", {}, "broken_for_tests fails on import: ZeroDivisionError in broken_for_tests.py, line 2"),
     "fails": ("mine_for_tests:fails", {}, "mine_for_tests:fails failed: IndexError in mine_for_tests.py, line 18: list index"),
     "refuses": ("mine_for_tests:refuses", {}, "^no such cortex: choose V1 or V4$"),
     "number": ("mine_for_tests:number", {}, "returned a int; expected a synthstim.Observer"),

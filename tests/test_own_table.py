@@ -32,7 +32,7 @@ def test_columns_join_by_the_ids_whatever_the_order(tmp_path: Path) -> None:
         ("stimulus_id\tx\none\t1\n", "mine.tsv has no line for the stimulus 'two': give one line a stimulus"),
         ("stimulus_id\tx\none\t1\ntwo\t2\none\t3\n", "mine.tsv names the stimulus 'one' twice: leave one line out"),
         ("stimulus_id\tx\none\t1\nn/a\t2\n", "line 3 of mine.tsv names no stimulus: fill in its stimulus_id"),
-        ("stimulus_id\tkind\none\ta\ntwo\tb\n", "mine.tsv has the column 'kind', as the set does: call it otherwise"),
+        ("stimulus_id\tkind\none\ta\ntwo\tb\n", "mine.tsv has the column 'kind', as the set does: rename it"),
         ("stimulus_id\tresponse\none\ta\ntwo\tb\n", "mine.tsv has the column 'response', which tables of trials have"),
         ("stimulus_id\tx\none\t1\ntwo\t2\t3\n", "mine.tsv: line 3 has 3 cells"),
         ("id\tx\none\t1\ntwo\t2\n", "mine.tsv lacks the column stimulus_id"),

@@ -83,7 +83,7 @@ def test_a_mapping_session_stands_above_the_estimate(
     [
         ("site\tx_px\nsite1\t2\n", "has the columns site, x_px; expected site and x_px, y_px, diameter_px, or"),
         ("site\tx_px\ty_px\tdiameter_px\nsite9\t2\t-4\t8\n", "names none of the fitted sites, but site9"),
-        ("site\tx_px\ty_px\tdiameter_px\nsite1\t2\t-4\t8\nsite1\t2\t-4\t8\n", "site1 stands twice"),
+        ("site\tx_px\ty_px\tdiameter_px\nsite1\t2\t-4\t8\nsite1\t2\t-4\t8\n", "site1 appears twice"),
         ("site\tx_px\ty_px\tdiameter_px\nsite1\t20\t-4\t8\n", "the fields of site1 are not within the image"),
         ("site\tx_px\ty_px\tdiameter_px\nsite1\tleft\t-4\t8\n", "the fields of site1 are not within the image"),
     ],

@@ -73,7 +73,7 @@ def second(**changes: object) -> pd.DataFrame:
         (second(window_end_s=0.07), "must end after it starts"),
         (
             pd.concat([trials(), trials().iloc[:2]]),
-            "2 trials stand twice, first stimulus cat, repeat 0, session monday",
+            "2 trials appear twice, first stimulus cat, repeat 0, session monday",
         ),
         ([1, 2], "is a list"),
     ],
@@ -120,7 +120,7 @@ def test_sessions_are_joined_and_the_same_one_twice_is_refused() -> None:
     tuesday = Responses(trials(session="tuesday", response=1.0 + monday.trials["response"]), "b", ("note",))
     both = join_responses([monday, tuesday])
     assert (len(both), both.sessions, both.notes) == (22, ("monday", "tuesday"), ("note",))
-    with pytest.raises(InputError, match="11 trials stand twice"):
+    with pytest.raises(InputError, match="11 trials appear twice"):
         join_responses([monday, monday])
 
 

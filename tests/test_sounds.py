@@ -110,7 +110,7 @@ def test_sounds_are_brought_to_an_input(seconds, how):
 def test_lengths_that_do_not_fit():
     with pytest.raises(InputError, match=r"lasts 0\.020 s; expected 1\.000 s: choose a shorter duration, or fit 'pad'"):
         fit_sound(speechlike(0.02), RATE, to=48_000, samples=48_000)
-    with pytest.raises(InputError, match=r"lasts 1\.500 s, fit 'exact' wants 1\.000 s"):
+    with pytest.raises(InputError, match=r"lasts 1\.500 s, fit 'exact' needs 1\.000 s"):
         fit_sound(speechlike(1.5), RATE, to=48_000, samples=48_000, how="exact")
     with pytest.raises(InputError, match="is silent: give a sound"):
         fit_sound(np.zeros(RATE, np.float32), RATE, to=48_000, samples=48_000)
@@ -173,7 +173,7 @@ def test_inputs_of_sounds():
         SoundInput.lasting(-1, network_rate=20_000)
     with pytest.raises(InputError, match="cannot hold what a network at 20000 Hz hears"):
         SoundInput.lasting(1.0, network_rate=20_000, rate=16_000)
-    with pytest.raises(InputError, match=r"are no whole number at 20000 Hz: use SoundInput\.lasting"):
+    with pytest.raises(InputError, match=r"are not a whole number at 20000 Hz: use SoundInput\.lasting"):
         SoundInput(rate=48_000, samples=48_001, network_rate=20_000)
 
 

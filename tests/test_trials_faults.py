@@ -146,7 +146,7 @@ def swapped(content: bytes) -> bytes:
         (missing, r"is missing \(1 of 6 stimuli\)"),
         (altered("plan.tsv", lambda content: content.replace(b"\t0\t", b"\tnought\t", 1)), "plan.tsv cannot be read"),
         (altered("plan.tsv", lambda content: b""), "plan.tsv has no trial of participant 1"),
-        (altered("texts.yaml", lambda content: b"- only a list\n"), "texts.yaml is no list of names and texts"),
+        (altered("texts.yaml", lambda content: b"- only a list\n"), "texts.yaml is not a list of names and texts"),
         (
             altered("texts.yaml", lambda content: content.replace(b"question:", b"qestion:")),
             "lacks the text 'question'",

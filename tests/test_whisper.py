@@ -252,7 +252,7 @@ def test_a_checkpoint_that_lacks_weights_is_refused(small, tmp_path):
     small.config.save_pretrained(tmp_path)
     state = {name: value.clone() for name, value in small.model.state_dict().items() if "layers.1.fc2" not in name}
     save_file(state, tmp_path / "model.safetensors", metadata={"format": "pt"})
-    with pytest.raises(InputError, match=r"is no whole Whisper: it lacks encoder\.layers\.1\.fc2"):
+    with pytest.raises(InputError, match=r"is not a complete Whisper: it lacks encoder\.layers\.1\.fc2"):
         network(RATE, checkpoint=tmp_path)
 
 

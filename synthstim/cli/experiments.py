@@ -80,7 +80,7 @@ def serve(
         say(f"open {server.address} (Ctrl-C ends it; answers are in {experiment / 'data'})")
         if host not in ("127.0.0.1", "localhost", "::1"):
             say(
-                "whoever reaches this computer can take part, unencrypted: put a server with HTTPS before it for the internet"
+                "anyone who can reach this computer can take part, without encryption: put a server with HTTPS before it for the internet"
             )
         try:
             server.serve_forever()

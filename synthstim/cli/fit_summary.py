@@ -80,7 +80,7 @@ def tell_next(made: Fit, out: Path) -> None:
         for facts in made.provenance.get("networks", [made.provenance["observer"]])
     ):
         say(
-            "its weights are no model's own: make stimuli in Python, make(recipe, out, observer=load_fit(folder, observer))"
+            "it stands on a network that no recipe can name: make stimuli in Python, make(recipe, out, observer=load_fit(folder, observer))"
         )
         return
     say("next: save these lines as tonight.yaml, then: synthstim make tonight.yaml --out tonight")

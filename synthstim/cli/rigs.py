@@ -49,9 +49,7 @@ def new(
     for speaker in find_speakers():
         say(f"sound: {speaker.name}, {speaker.channels} channels{' (default)' if speaker.default else ''}")
     if not screens:
-        say(
-            "no screen was found here: a 24-inch one of 1920 x 1080 pixels at 60 Hz is supposed, correct it in the file"
-        )
+        say("no screen was found here: a 24-inch one of 1920 x 1080 pixels at 60 Hz is assumed, correct it in the file")
         screens = [
             FoundScreen("supposed", supposed.width_px, supposed.height_px, supposed.refresh_hz, supposed.width_cm)
         ]

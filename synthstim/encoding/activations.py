@@ -114,7 +114,7 @@ def _append(observer: Observer, stimuli: Stimuli, rows: range, streams: Mapping[
     for layer, stream in streams.items():
         values = read[layer].float().cpu().numpy()
         if not np.isfinite(values).all():
-            raise InputError(f"{layer} of {observer.name} puts out NaN or infinite values", "choose another layer")
+            raise InputError(f"{layer} of {observer.name} outputs NaN or infinite values", "choose another layer")
         # Written, not mapped: a full disk is then an error and not the end of the process.
         stream.write(np.ascontiguousarray(values, dtype="<f4").tobytes())
 

@@ -45,7 +45,7 @@ def ensemble(fits: Sequence[Fit]) -> Fit:
     fits = list(fits)
     if len(fits) < 2:
         raise InputError(
-            f"{len(fits)} fits given; an ensemble is of two or more",
+            f"{len(fits)} fits given; an ensemble needs two or more",
             "give more, or fit one with members=...",
             code="too-few",
         )

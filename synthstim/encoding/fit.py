@@ -123,7 +123,7 @@ def _layers(observer: Observer, layers: Sequence[str], members: str | None) -> l
         raise InputError("no layer given", "name one or more of the observer's layers")
     observer.require(names)
     if members == "layers" and len(names) < 2:
-        raise InputError(f"an ensemble over layers wants two or more, {names[0]} alone given", "name more")
+        raise InputError(f"an ensemble over layers needs two or more, {names[0]} alone given", "name more")
     return names
 
 

@@ -45,7 +45,7 @@ def with_mapped_fields(fit: Fit, path: str | Path) -> Fit:
     if not (known := sites.isin(fit.sites)).any():
         raise InputError(f"{path} names none of the fitted sites, but {listed(sites, 5)}", code="unknown")
     if sites.duplicated().any():
-        raise InputError(f"{path}: {sites[sites.duplicated()].iloc[0]} stands twice", "remove one")
+        raise InputError(f"{path}: {sites[sites.duplicated()].iloc[0]} appears twice", "remove one")
     height, width = fit.observer.input.shape[-2:]
     side = min(height, width)
     numbers = table[[*columns, *([IMAGE_DEG] if columns == DEGREES else [])]].apply(pd.to_numeric, errors="coerce")

@@ -47,7 +47,7 @@ class Task:
                 code="mismatch",
             )
         if self.classes is not None and (other := sorted({*self.labels.tolist()} - {*self.classes})):
-            raise InputError(f"the label {other[0]} is none of the task's classes", code="mismatch", value=other[0])
+            raise InputError(f"the label {other[0]} is not one of the task's classes", code="mismatch", value=other[0])
 
     def half(self, which: int) -> Task:
         """Every second stimulus of the task, from the first or from the second: one half to rank by, the other to measure on."""

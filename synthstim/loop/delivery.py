@@ -42,7 +42,7 @@ def read_delivery(folder: Path, found: Sequence[tuple[str, ...]], settings: Loop
         session: the name.
 
     Raises:
-        InputError: one cannot be read, a trial stands twice, or they are not in one unit.
+        InputError: one cannot be read, a trial appears twice, or they are not in one unit.
     """
     parts = [_read(folder, recording, settings) for recording in found]
     joined = join_responses(parts, max_drift=settings.max_drift)

@@ -23,7 +23,7 @@ def adopted(given: object) -> nn.Module:
     if not isinstance(given, nn.Module):
         kind = f"the class {given.__name__}" if isinstance(given, type) else type(given).__name__
         hint = "give its .module()" if kind == "ExportedProgram" else "make one of it"
-        raise InputError(f"an observer wants a torch.nn.Module, {kind} given: {hint}")
+        raise InputError(f"an observer needs a torch.nn.Module, {kind} given: {hint}")
     module = given
     while inner := next((name for wrapper, name in _WRAPPERS if type(module).__name__ == wrapper), None):
         module = getattr(module, inner)
@@ -58,7 +58,7 @@ def move(module: nn.Module, device: torch.device, dtype: torch.dtype | None = No
     """
     held = any(tensor.is_complex() for tensor in (*module.parameters(), *module.buffers()))
     if dtype == torch.bfloat16 and held:
-        raise InputError(f"{type(module).__name__} holds complex numbers, which bfloat16 has not", "choose float32")
+        raise InputError(f"{type(module).__name__} holds complex numbers, which bfloat16 cannot hold", "choose float32")
 
     def moved(tensor: Tensor) -> Tensor:
         if dtype is None or not (tensor.is_floating_point() or tensor.is_complex()):

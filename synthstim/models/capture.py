@@ -84,7 +84,7 @@ def listen(
         What removes the hooks when it is closed.
 
     Raises:
-        InputError: when a layer is computed, if it puts out something other than one tensor.
+        InputError: when a layer is computed, if it outputs something other than one tensor.
     """
     waiting = {_split(layer): layer for layer in layers}
 
@@ -92,7 +92,7 @@ def listen(
         layer = waiting.pop(key)
         if not isinstance(value, Tensor):
             raise InputError(
-                f"layer {layer!r} puts out a {type(value).__name__}, not a tensor",
+                f"layer {layer!r} outputs a {type(value).__name__}, not a tensor",
                 "choose a layer inside it",
                 value=layer,
             )

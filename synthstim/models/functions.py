@@ -71,7 +71,7 @@ def imported(name: str) -> Callable[..., Any]:
             f"the observer {name} cannot be imported ({error})", "check the name and PYTHONPATH", code="not-installed"
         ) from None
     except Exception as error:
-        raise InputError(f"{module} fails as it is imported: {_told(error)}") from error
+        raise InputError(f"{module} fails on import: {_told(error)}") from error
     make = getattr(code, function, None)
     if not callable(make):
         known = [key for key, value in vars(code).items() if inspect.isfunction(value)]

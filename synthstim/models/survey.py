@@ -151,14 +151,14 @@ class _Call:
     @classmethod
     def of(cls, output: Any) -> _Call:
         if not isinstance(output, Tensor):
-            return cls(instead=f"puts out {_described(output)}, not one tensor")
+            return cls(instead=f"outputs {_described(output)}, not one tensor")
         if output.is_nested or output.layout != torch.strided:
-            return cls(instead="puts out a nested or sparse tensor, not a plain one")
+            return cls(instead="outputs a nested or sparse tensor, not a plain one")
         shape = tuple(output.shape)
         if output.is_complex():
-            return cls(shape, "puts out complex numbers; units and matches are of real ones, such as their magnitude")
+            return cls(shape, "outputs complex numbers; units and matches are of real ones, such as their magnitude")
         if not shape or not output.numel():
-            return cls(shape, f"puts out {'a single number' if not shape else 'no numbers'} for all stimuli of a batch")
+            return cls(shape, f"outputs {'a single number' if not shape else 'no numbers'} for all stimuli of a batch")
         flat = output.dequantize()[-1].flatten() if output.is_quantized else output[-1].flatten()
         some = flat[:: len(flat) // _COMPARED | 1].detach().double().cpu()
         return cls(shape, values=some, nan=bool(output.isnan().any()) if output.is_floating_point() else False)
@@ -172,7 +172,7 @@ class _Call:
         if self.shape[0] == 1 and both.shape == (2, *self.shape[1:]):
             return ""
         one, two = (" x ".join(map(str, call.shape)) for call in (self, both))
-        return f"puts out {one} for one stimulus and {two} for two: its first axis is not that of the stimuli"
+        return f"outputs {one} for one stimulus and {two} for two: its first axis is not that of the stimuli"
 
     def differs(self, other: _Call, like: Tensor) -> bool:
         """Whether the values of the same stimulus are others, beyond rounding."""

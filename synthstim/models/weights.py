@@ -76,7 +76,7 @@ def load_into(module: nn.Module, state: dict[str, Tensor], source: str) -> None:
     for name, value in state.items():
         if value.shape != wanted[name].shape:
             raise InputError(
-                f"{source} does not fit: {name!r} is {tuple(value.shape)}, the model wants {tuple(wanted[name].shape)}",
+                f"{source} does not fit: {name!r} is {tuple(value.shape)}, the model expects {tuple(wanted[name].shape)}",
                 code="mismatch",
             )
         if value.is_floating_point() and not torch.isfinite(value).all():
@@ -104,7 +104,7 @@ def checksum(module: nn.Module) -> str:
                 digest.update(part)
         except TypeError:
             raise InputError(
-                f"{name!r} of {type(module).__name__} is a {type(value).__name__}, of which no checksum can be had",
+                f"{name!r} of {type(module).__name__} is a {type(value).__name__}, which has no checksum",
                 "keep such weights in tensors",
                 code="changed",
             ) from None

@@ -120,7 +120,7 @@ def pattern(units: Sequence[Unit], values: Sequence[float] | Tensor) -> Objectiv
         pattern(2 units)
     """
     if not units or len(set(units)) < len(units):
-        raise InputError("a pattern wants one unit or more, each of them once")
+        raise InputError("a pattern needs one unit or more, each of them once")
 
     def bind(observer: Observer, items: int) -> Scorer:
         wanted = torch.as_tensor(values, dtype=observer.dtype, device=observer.device)
@@ -153,7 +153,7 @@ def _sets_of(
         sets = [(one, *held) for one, held in zip(target, lists, strict=True)]
     if not sets or any(len(one) < 2 or one[0] in one[1:] for one in sets):
         raise InputError(
-            "one_hot wants at least one other unit, and a target that is not among the others", code="unknown"
+            "one_hot needs at least one other unit, and a target that is not among the others", code="unknown"
         )
     return sets
 

@@ -37,7 +37,7 @@ def weakest(
     """
     sets = [tuple(units) for units in sets]
     if not sets or len({len(units) for units in sets}) > 1 or any(len(set(units)) < 2 for units in sets):
-        raise InputError("weakest wants two different units or more, as many for each item", code="too-few")
+        raise InputError("weakest needs two different units or more, as many for each item", code="too-few")
     if temperature <= 0:
         raise InputError(f"temperature {temperature} given; expected a positive number")
 

@@ -45,7 +45,7 @@ def _bound(
     units: Sequence[Unit], score: Callable[[Tensor], Tensor], mean: Tensor | None, std: Tensor | None
 ) -> Callable[[Observer, int], Scorer]:
     if not units or len(set(units)) < len(units):
-        raise InputError("a population wants one unit or more, each of them once")
+        raise InputError("a population needs one unit or more, each of them once")
 
     def bind(observer: Observer, items: int) -> Scorer:
         read_units, layers = read_all(observer, units)

@@ -33,7 +33,7 @@ class LslServer(Endpoint):
         name: how the two streams' names begin.
 
     Raises:
-        InputError: the package pylsl is missing, or the session cannot be gone on with.
+        InputError: the package pylsl is missing, or the session cannot be resumed.
     """
 
     def __init__(

@@ -105,7 +105,7 @@ class Record:
         path = self.folder / FACTS
         if not path.exists():
             if any(self.folder.iterdir()):
-                raise InputError(f"{self.folder} holds other things than a session", "choose a new folder")
+                raise InputError(f"{self.folder} holds something other than a session", "choose a new folder")
             return write_whole(path, as_json(self.facts))
         try:
             known = dict(json.loads(path.read_text(encoding="utf-8")))

@@ -55,7 +55,7 @@ class TrialServer(Endpoint):
         idle_s: how long a rig may say nothing between messages.
 
     Raises:
-        InputError: the session cannot be gone on with, or the address cannot be listened at.
+        InputError: the session cannot be resumed, or the address cannot be listened at.
 
     Example:
         >>> ids = list(stimuli.table["stimulus_id"])

@@ -101,7 +101,7 @@ def _opened(order: Order) -> tuple[Measurer, list[Job]]:
     measurer, jobs = plan(recipe, None, shard=order.shard, **how)
     own = fingerprint_of(recipe, measurer, jobs, how.get("budget"), shard=order.shard)
     if other := differences(dict(order.fingerprint), own):
-        raise InputError(f"a worker has another {other} than whoever asked", "install the same there", code="mismatch")
+        raise InputError(f"a worker has another {other} than the caller", "install the same there", code="mismatch")
     return measurer, jobs
 
 

@@ -127,7 +127,7 @@ def _compose(text: str, name: str) -> yaml.Node | None:
         line = text.count("\n", 0, error.position) + 1
         code = ord(error.character) if isinstance(error.character, str) else error.character
         raise InputError(
-            f"{name}, line {line}: the character U+{code:04X} may not stand in YAML",
+            f"{name}, line {line}: the character U+{code:04X} is not allowed in YAML",
             "remove it, or save the file as text",
         ) from None
 

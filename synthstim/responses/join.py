@@ -30,7 +30,7 @@ def join_responses(parts: Sequence[Responses], *, max_drift: float | None = MAX_
             None compares nothing.
 
     Raises:
-        InputError: a trial stands twice, under one session's name or two, or two sessions are not in one unit.
+        InputError: a trial appears twice, under one session's name or two, or two sessions are not in one unit.
 
     Example:
         >>> join_responses([read_responses("monday.tsv"), read_responses("tuesday.tsv")]).sessions

@@ -36,7 +36,7 @@ class Responses:
         notes: what a reader did that a person should know.
 
     Raises:
-        InputError: a column is missing, a trial is NaN or stands twice, or a window is empty.
+        InputError: a column is missing, a trial is NaN or appears twice, or a window is empty.
 
     Example:
         >>> one = {"stimulus_id": "cat", "repeat": 0, "session": "1", "site": "a", "response": 3.0}
@@ -241,7 +241,7 @@ def _check_trials(table: pd.DataFrame, source: str) -> None:
     if twice.any():
         row = table.iloc[int(twice.argmax())]
         raise InputError(
-            f"{source}: {_count(int(twice.sum()), 'trial')} {'stands' if twice.sum() == 1 else 'stand'} twice, first stimulus {row.stimulus_id},"
+            f"{source}: {_count(int(twice.sum()), 'trial')} {'appears' if twice.sum() == 1 else 'appear'} twice, first stimulus {row.stimulus_id},"
             f" repeat {row['repeat']}, session {row.session}, site {row.site}: number repeats within a session, name sessions apart"
         )
 

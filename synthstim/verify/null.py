@@ -55,8 +55,10 @@ def pairs_of(features: NDArray[np.float32]) -> dict[str, FloatArray]:
     """Every pair's measures, (stimulus, stimulus) each, of activations (stimulus, number), which are changed."""
     gram = (features @ features.T).astype(np.float64)
     power = np.diag(gram)
-    error = np.maximum(power[:, None] + power[None] - 2 * gram, 1e-12 * power[None])
-    decibels = -10 * np.log10(error / np.maximum(power[None], 1e-30))
+    # A stimulus may evoke nothing at all.
+    floor = np.maximum(power[None], 1e-30)
+    error = np.maximum(power[:, None] + power[None] - 2 * gram, 1e-12 * floor)
+    decibels = -10 * np.log10(error / floor)
     pearson = _correlations(features)
     for row in range(len(features)):
         features[row] = ranks(features[row])

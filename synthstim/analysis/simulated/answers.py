@@ -126,9 +126,7 @@ def answer_trials(
     task = "identify" if study.is_listening else study.task
     models = models_of(task, len(study.answers))
     if not models:
-        raise InputError(
-            f"the task {task} with {len(study.answers)} answers has no rule to simulate", code="mismatch"
-        )
+        raise InputError(f"the task {task} with {len(study.answers)} answers has no rule to simulate", code="mismatch")
     signal = signal_answer(models[0], study)
     # Of two answers the signal's comes first, as the rules have it.
     order = [signal, *(answer for answer in study.answers if answer != signal)]

@@ -65,7 +65,7 @@ def _check_alone(what: str, stimuli: str, piece: Piece, slots: tuple[str, ...]) 
     theirs = _FOREIGN.get(stimuli, (*_OF_IMAGES, "odour"))
     theirs = (*theirs, *_ASKING) if stimuli == "images" and not slots else theirs
     if piece.piece in theirs:
-        raise InputError(f"{what} is {piece.piece!r}, which experiments with {stimuli} have not", "leave it out")
+        raise InputError(f"{what} is {piece.piece!r}, which experiments with {stimuli} do not have", "leave it out")
     if _of_trial(piece) and slots and piece.slot not in slots:
         given = f"is for the slot {piece.slot!r}, {nearest(piece.slot, slots)}" if piece.slot else "names no slot"
         raise InputError(f"{what} {given}", f"give it one of a trial's: {', '.join(slots)}")

@@ -46,7 +46,7 @@ def with_columns(table: pd.DataFrame, path: str | Path) -> pd.DataFrame:
             f"{name} has no line for the stimulus {silent[0]!r}", "give one line a stimulus", code="missing"
         )
     if taken := [column for column in own if column != ID and column in table]:
-        raise InputError(f"{name} has the column {taken[0]!r}, as the set does", "call it otherwise")
+        raise InputError(f"{name} has the column {taken[0]!r}, as the set does", "rename it")
     if reserved := [column for column in own if column in RESERVED]:
-        raise InputError(f"{name} has the column {reserved[0]!r}, which tables of trials have", "call it otherwise")
+        raise InputError(f"{name} has the column {reserved[0]!r}, which tables of trials have", "rename it")
     return table.merge(own, on=ID, how="left", validate="one_to_one")

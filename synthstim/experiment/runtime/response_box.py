@@ -60,5 +60,5 @@ def open_box(settings: Mapping[str, Any]) -> ButtonsAsKeys | None:
             f"the response box {name} cannot be opened ({error}): correct the entry 'responses' of settings.json"
         ) from None
     if not hasattr(box, "getResponses"):
-        raise stopped(f"{name} is no box of buttons: correct the entry 'responses' of settings.json")
+        raise stopped(f"{name} is not a response box: correct the entry 'responses' of settings.json")
     return ButtonsAsKeys(box, list(settings["keys"]))

@@ -22,7 +22,7 @@ def read_texts(directory: Path) -> dict[str, str]:
     except (OSError, ValueError, yaml.YAMLError) as error:
         raise stopped(f"{FILE} cannot be read ({' '.join(str(error).split())}): correct it or export again") from None
     if not isinstance(content, dict) or not all(isinstance(text, str) for text in content.values()):
-        raise stopped(f"{FILE} is no list of names and texts: correct it or export again")
+        raise stopped(f"{FILE} is not a list of names and texts: correct it or export again")
 
     class Texts(dict[str, str]):
         """Texts, which say so where one is missing."""

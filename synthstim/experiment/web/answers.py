@@ -53,7 +53,7 @@ class Answers:
         """A participant begins, or comes back with the token that was given before.
 
         Raises:
-            Refusal: every number is taken, or the participant's table cannot be gone on with.
+            Refusal: every number is taken, or the participant's table cannot be resumed.
         """
         with self._lock:
             number = self._tokens.get(_digest(token)) if isinstance(token, str) and len(token) <= _LONGEST else None

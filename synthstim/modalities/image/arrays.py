@@ -47,7 +47,7 @@ def fit_image(image: FloatImage, channels: int, size: tuple[int, int], how: str 
         return image
     if how == "exact":
         raise InputError(
-            f"the image is {height} x {width}, fit 'exact' wants {size[0]} x {size[1]}",
+            f"the image is {height} x {width}, fit 'exact' needs {size[0]} x {size[1]}",
             "resize it or choose fit 'crop'",
         )
     if how == "stretch":
@@ -71,7 +71,7 @@ def _match_channels(image: FloatImage, channels: int) -> FloatImage:
         return np.tensordot(np.array([0.299, 0.587, 0.114], dtype=np.float32), image, axes=1)[None].astype(np.float32)
     if image.shape[0] == 1:
         return np.repeat(image, channels, axis=0)
-    raise InputError(f"the image has {image.shape[0]} channels, the observer wants {channels}")
+    raise InputError(f"the image has {image.shape[0]} channels, the observer expects {channels}")
 
 
 def resize(image: FloatImage, size: tuple[int, int]) -> FloatImage:

@@ -151,7 +151,7 @@ def _deep_colour(path: Path, opened: Image.Image) -> tuple[NDArray[Any], bool]:
     # From memory: OpenCV cannot open every name on Windows.
     values = cv2.imdecode(np.fromfile(path, np.uint8), cv2.IMREAD_UNCHANGED)
     if values is None or values.ndim != 3 or values.shape[2] not in (3, 4) or values.dtype != np.uint16:
-        raise InputError(f"{path.name} is coded as no 16-bit colour that is read", "save it as 16-bit RGB")
+        raise InputError(f"{path.name} holds a kind of 16-bit colour that is not read", "save it as 16-bit RGB")
     opaque = values.shape[2] == 3 or bool(values[..., 3].min() == 65535) or "transparency" in opened.info
     colour = values[..., 2::-1].astype(np.int64)
     return (colour[..., 0] if opened.mode == "LA" else colour), opaque

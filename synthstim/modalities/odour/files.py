@@ -32,7 +32,7 @@ def read_odour(path: str | Path) -> tuple[tuple[str, ...], Stimulus]:
     rows = [line.split("\t") for line in _text_of(path).splitlines() if line.strip()]
     if len(rows) != 2 or len(rows[0]) != len(rows[1]):
         raise InputError(
-            f"{path.name} is no odour; expected a line of odorants and a line of as many concentrations, between tabs",
+            f"{path.name} is not an odour; expected a line of odorants and a line of as many concentrations, between tabs",
             code="unreadable",
         )
     names = tuple(name.strip() for name in rows[0])

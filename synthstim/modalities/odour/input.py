@@ -84,7 +84,7 @@ def require_odorants(names: tuple[str, ...]) -> None:
         raise InputError("a panel of no odorants given; expected their names", code="missing")
     for number, name in enumerate(names):
         if not name.strip() or name != name.strip() or not name.isprintable() or _is_number(name):
-            raise InputError(f"{name!r} is no name for an odorant", "give a name such as '1-hexanol'", value=name)
+            raise InputError(f"{name!r} is not a name for an odorant", "give a name such as '1-hexanol'", value=name)
         if name in names[:number]:
             raise InputError(f"the odorant {name!r} is named twice", "name each once", value=name)
 

@@ -56,7 +56,7 @@ def phases_of(
         return [Phase(latents, make, repr(make()), stopping_of(entry, evaluations), start)]
     if isinstance(entry, Controller) and entry.diversity:
         raise InputError(
-            "diversity wants a gradient, of which an exchange has none", "give optimiser: adam", code="mismatch"
+            "diversity needs a gradient, which an exchange does not have", "give optimiser: adam", code="mismatch"
         )
     limits = [one for one in constraints_of(entry, recipe, observer) if isinstance(one, Mixture)]
     exchange = partial(Exchange, limits[-1].levels, limits[-1].project)

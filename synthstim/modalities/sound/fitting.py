@@ -38,7 +38,7 @@ def fit_sound(
     if level_of(waveform).rms_dbfs < SILENCE_DBFS:
         raise InputError(f"{name} is silent", "give a sound")
     if how == "exact" and abs(lasts - wanted) > 0.5 / to:
-        raise InputError(f"{name} lasts {lasts:.3f} s, fit 'exact' wants {wanted:.3f} s", "cut it or choose fit 'crop'")
+        raise InputError(f"{name} lasts {lasts:.3f} s, fit 'exact' needs {wanted:.3f} s", "cut it or choose fit 'crop'")
     if how == "crop" and lasts < wanted - 0.5 / to:
         raise InputError(
             f"{name} lasts {lasts:.3f} s; expected {wanted:.3f} s",

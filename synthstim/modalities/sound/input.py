@@ -49,7 +49,7 @@ class SoundInput(StimulusInput):
             )
         if self.samples < 1 or self.samples * self.network_rate % self.rate:
             raise InputError(
-                f"{self.samples} samples at {self.rate} Hz are no whole number at {self.network_rate} Hz",
+                f"{self.samples} samples at {self.rate} Hz are not a whole number at {self.network_rate} Hz",
                 "use SoundInput.lasting",
             )
 

@@ -33,7 +33,7 @@ def resample(waveforms: Tensor, rate: int, to: int) -> Tensor:
     if rate == to:
         return waveforms
     if samples * to % rate:
-        raise InputError(f"{samples} samples at {rate} Hz are no whole number at {to} Hz", "choose another duration")
+        raise InputError(f"{samples} samples at {rate} Hz are not a whole number at {to} Hz", "choose another duration")
     wanted = samples * to // rate
     spectrum = torch.fft.rfft(waveforms)
     bins = min(samples, wanted) // 2 + 1

@@ -79,7 +79,7 @@ class SoundTexture(nn.Module):
         super().__init__()
         if samples < SHORTEST_S * RATE:
             raise InputError(
-                f"a sound of {samples / RATE:.3g} s given: texture statistics want {SHORTEST_S:g} s or more of it"
+                f"a sound of {samples / RATE:.3g} s given: texture statistics need {SHORTEST_S:g} s or more of it"
             )
         if edge is not None and not 0 <= edge <= samples / RATE / 4:
             raise InputError(

@@ -115,7 +115,7 @@ class CheckpointSource:
         if lacking := [*sorted(report["missing_keys"]), *sorted(map(str, report["mismatched_keys"]))]:
             # transformers would go on with random weights in their place.
             raise InputError(
-                f"{self.checkpoint!r} is no whole Whisper: it lacks {lacking[0]} ({len(lacking)} in all)",
+                f"{self.checkpoint!r} is not a complete Whisper: it lacks {lacking[0]} ({len(lacking)} in all)",
                 code="missing",
             )
         return model

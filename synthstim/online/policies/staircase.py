@@ -110,7 +110,7 @@ def levels_of_set(stimuli: StimulusSet) -> dict[float, list[str]]:
     levels = {float(level): list(rows["stimulus_id"]) for level, rows in table.groupby("level")}
     if len(levels) < 2:
         raise InputError(
-            f"{stimuli.root} holds stimuli of {len(levels)} levels: a staircase wants at least 2 (goal: level)",
+            f"{stimuli.root} holds stimuli of {len(levels)} levels: a staircase needs at least 2 (goal: level)",
             code="too-few",
         )
     return levels
