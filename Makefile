@@ -1,6 +1,7 @@
 # make demo        the whole way once, from photographs to a rehearsed experiment; says where to look
 # make demo-sound  the same for sounds: recordings, metamers at stages of two models, a listening test
 # make demo-smell  the same for odours: recorded receptors, a trained network, an olfactometer that is simulated
+# make demo-faces  heads that drive units by who they are, turned and lit anew; heads that are the same to a stage of a network
 # make demo-experiment  an oddity task from metamers, 8 simulated participants, their answers analysed
 # make test        all tests but the minutes-long ones
 # make test-slow   the minutes-long ones
@@ -26,7 +27,7 @@ TESTED := constraints/python-$(VERSION).txt
 RESOLVE := $(UV) pip compile --quiet --no-annotate --python-platform linux --extra test pyproject.toml
 FAST := -m pytest -q -m "not slow" -n 2 --dist loadfile
 
-.PHONY: demo demo-sound demo-smell demo-experiment test test-slow coverage test-latest test-oldest lock docs dist lint bench system clean
+.PHONY: demo demo-sound demo-smell demo-faces demo-experiment test test-slow coverage test-latest test-oldest lock docs dist lint bench system clean
 
 demo: $(READY) system
 	@$(BIN)/synthstim demo image --out demo
@@ -36,6 +37,9 @@ demo-sound: $(READY) system
 
 demo-smell: $(READY) system
 	@$(BIN)/synthstim demo odour --out demo-smell
+
+demo-faces: $(READY) system
+	@$(BIN)/synthstim demo faces --out demo-faces
 
 demo-experiment: $(READY) system
 	@$(BIN)/synthstim demo experiment --out demo-experiment
@@ -97,4 +101,4 @@ system:
 	@.ci/system-packages
 
 clean:
-	rm -rf .venv .venv-latest .venv-oldest .venv-uv demo demo-sound demo-smell demo-experiment build dist
+	rm -rf .venv .venv-latest .venv-oldest .venv-uv demo demo-sound demo-smell demo-faces demo-experiment build dist

@@ -57,6 +57,11 @@ SEEING: dict[str, CatalogueEntry] = {
         "carried",
         papers=("iandola2016",),
     ),
+    "faces": CatalogueEntry(
+        "seeing.faces",
+        "from heads to what they were drawn from, after Yildirim et al. 2020, trained by this package",
+        "carried",
+    ),
     "portilla-simoncelli": CatalogueEntry(
         "seeing.portilla_simoncelli", "texture statistics of Portilla & Simoncelli 2000, grey", papers=("portilla2000",)
     ),

@@ -18,12 +18,13 @@ from synthstim.files import is_there, require_absent, require_folder
 from synthstim.modalities import DEFAULT, MODALITIES, own_names
 from synthstim.production import make, observer_of_set, pool_of_set
 from synthstim.progress import ProgressDisplay
-from synthstim.recipe import read_recipe
+from synthstim.recipe import Recipe, read_recipe
 from synthstim.report import write_report
 from synthstim.stimulus_set import StimulusSet
 from synthstim.verify import check_set
 
-EXPERIMENT = "experiment"
+# Demonstrations beside those of modalities, and where the part of the default modality has them.
+FURTHER = {"experiment": "EXPERIMENT", "faces": "FACES"}
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,7 @@ class Demonstration:
         design: of its trials, in the place of the protocol's; "" leaves that.
         rig: that it is exported for; "" takes the default.
         participants: how many rehearse it, after which the answers are analysed; 0 rehearses it once.
+        vary: makes a further set of those in a folder, which is exported in the place of the first, and where it goes.
     """
 
     out: str
@@ -48,6 +50,7 @@ class Demonstration:
     design: str = ""
     rig: str = ""
     participants: int = 0
+    vary: tuple[str, Callable[[Path, Path], StimulusSet]] | None = None
 
 
 def demonstrate(
@@ -56,19 +59,19 @@ def demonstrate(
     """Make, check, report, export and rehearse; what is there already and unchanged is kept.
 
     Args:
-        kind: name of a modality; or ``experiment``, whose images participants tell apart.
+        kind: name of a modality; or ``experiment``, whose images participants tell apart, or ``faces``, images of a decoder.
         out: gets the recipes, the sets and ``experiment``; None takes the demonstration's own name.
         budget: cap on the evaluations of each stimulus.
 
     Raises:
         InputError: what is at ``out`` is not this demonstration's, or the recordings are not installed.
     """
-    of = DEFAULT if kind == EXPERIMENT else kind
+    of = DEFAULT if kind in FURTHER else kind
     part = MODALITIES[of].part("demonstration") if of in MODALITIES else None
     if part is None:
-        known = " or ".join((*own_names(), EXPERIMENT))
+        known = " or ".join((*own_names(), *FURTHER))
         raise InputError(f"the demonstration {kind!r} is unknown", f"choose {known}", code="unknown")
-    shown: Demonstration = part.EXPERIMENT if kind == EXPERIMENT else part.DEMONSTRATION
+    shown: Demonstration = getattr(part, FURTHER.get(kind, "DEMONSTRATION"))
     out = Path(shown.out) if out is None else out
     _check_place(out, shown)
     require_folder(out)
@@ -79,6 +82,8 @@ def demonstrate(
         stimuli = _make(out, name, console, budget, quiet)
         first = first or stimuli
     assert first is not None
+    if shown.vary is not None:
+        first = _varied(out, *shown.vary, console)
     experiment = out / "experiment"
     given = {name: _written(out / f"{name}.yaml", getattr(shown, name)) for name in ("design", "rig")}
     if not experiment.exists():
@@ -131,16 +136,24 @@ def _make(out: Path, name: str, console: Console, budget: int | None, quiet: boo
         stimuli.require_intact()
         _say(console, "check         done before, files unchanged (synthstim check measures them again)")
     else:
-        _check(stimuli, console, quiet)
+        _check(stimuli, recipe, console, quiet)
         write_report(stimuli)
     _say(console, f"report        {page}: open it in a browser")
     return stimuli
 
 
-def _check(stimuli: StimulusSet, console: Console, quiet: bool) -> None:
+def _varied(out: Path, name: str, vary: Callable[[Path, Path], StimulusSet], console: Console) -> StimulusSet:
+    stimuli = StimulusSet.read(out / name) if (out / name).exists() else vary(out, out / name)
+    _say(console, f"stimulus set  {out / name}: {len(stimuli)} stimuli")
+    _say(console, f"report        {write_report(stimuli)}: open it in a browser")
+    return stimuli
+
+
+def _check(stimuli: StimulusSet, recipe: Recipe, console: Console, quiet: bool) -> None:
     observer = observer_of_set(stimuli)
     with ProgressDisplay(console, quiet=quiet) as display:
-        pool = pool_of_set(stimuli, observer) if observer else None
+        folder = recipe.resolve(recipe.pool) if recipe.pool else None
+        pool = pool_of_set(stimuli, observer, folder) if observer else None
         found = check_set(stimuli, observer, pool=pool, watch=display.checking)
     if found.problems:
         count, first = len(found.problems), found.problems[0]

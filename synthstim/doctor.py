@@ -20,6 +20,7 @@ from synthstim.kinds import CONSTRAINTS, CONTROLS, MODELS, PARAMETRISATIONS, POL
 EXTRAS = {
     "cluster": "make --workers and --cluster: Dask, SLURM",
     "evolve": "synthstim evolve: images from responses alone",
+    "faces": "heads by shape, colours, pose and light: decoder head, train faces",
     "lsl": "markers and trials over Lab Streaming Layer",
     "networks": "fits over three networks (efficientnet-lite1 and -lite2)",
     "recordings": "responses in HDF5, netCDF and NWB files",

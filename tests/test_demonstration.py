@@ -37,3 +37,16 @@ def test_the_demonstration_of_odours(tmp_path):
         assert (made.table["status"] == "passed").all(), made.table["reason"].tolist()
         assert (tmp_path / "demo" / name / "report.html").exists()
     assert (tmp_path / "demo" / "experiment" / "valve_table.tsv").exists()
+
+
+@pytest.mark.slow
+def test_the_demonstration_of_faces(tmp_path):
+    said = Console(file=io.StringIO(), width=500)
+    demonstrate("faces", tmp_path / "demo", said, quiet=True)
+    assert "no differences, 0 marked failed" in said.file.getvalue()
+    turned = StimulusSet.read(tmp_path / "demo" / "turned")
+    assert len(turned) == 4 * 7 * 3
+    assert turned.table["activation"].notna().all()
+    assert (tmp_path / "demo" / "turned" / "report.html").exists()
+    manifest = (tmp_path / "demo" / "experiment" / "manifest.json").read_text(encoding="utf-8")
+    assert "turned" in manifest

@@ -13,9 +13,10 @@ from synthstim.modalities import DEFAULT
 
 @app.command()
 def demo(
-    kind: Annotated[str, typer.Argument(help="image, sound, odour or experiment")] = DEFAULT,
+    kind: Annotated[str, typer.Argument(help="image, sound, odour, experiment or faces")] = DEFAULT,
     out: Annotated[
-        Path | None, typer.Option(help="Where it goes; by default demo, demo-sound, demo-smell or demo-experiment")
+        Path | None,
+        typer.Option(help="Where it goes; by default demo, demo-sound, demo-smell, demo-experiment or demo-faces"),
     ] = None,
     budget: Annotated[Optional[int], typer.Option(min=1, help="Cap on the evaluations of each stimulus")] = None,  # noqa: UP045
     quiet: Quiet = False,

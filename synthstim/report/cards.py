@@ -14,6 +14,7 @@ from synthstim.report.numbers import dbfs, known, number, percent, text, yes_no
 from synthstim.report.profiles import MatchProfile
 from synthstim.report.strips import Strip
 from synthstim.stimulus_set import StimulusSet
+from synthstim.stimulus_set.columns import COLUMNS, SET
 
 NO_LAYER = "no layer"
 NOT_JUDGED = "not judged"
@@ -112,6 +113,7 @@ def _note(row: Row) -> str:
 
 
 def _facts(row: Row, modality: Modality, profile: MatchProfile | None) -> Iterator[Fact]:
+    yield from _labels(row, modality)
     if row["kind"] in ("metamer", "controller", "distortion"):
         yield from _goal_facts(row, modality, profile)
     else:
@@ -129,6 +131,13 @@ def _facts(row: Row, modality: Modality, profile: MatchProfile | None) -> Iterat
         yield Fact(
             "evaluations", f"{text(row['evaluations'])}{ended}", "Forward and backward passes, and what ended them"
         )
+
+
+def _labels(row: Row, modality: Modality) -> Iterator[Fact]:
+    """What the set's own columns say of how its stimuli differ."""
+    for name, value in row.items():
+        if known(value) and name not in COLUMNS and name not in modality.columns and name != SET:
+            yield Fact(name.replace("_", " "), text(value) if isinstance(value, str) else number(value))
 
 
 def _goal_facts(row: Row, modality: Modality, profile: MatchProfile | None) -> Iterator[Fact]:
