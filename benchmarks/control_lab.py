@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import torch
+from control_energy import energy_network
 from numpy.typing import NDArray
 
 from synthstim import InputError, load_model, make
@@ -34,6 +35,7 @@ class Plan:
         naturals, probes, mapped: images that the model is fitted to, and how often each of them is shown: with 240 probes
             as many presentations as of 640 natural images shown 35 times.
         repeats: of controllers, and of all images that they are compared with.
+        energy: 1 takes an animal of energies and curvature (``control_energy``) instead of one on a network.
     """
 
     animals: int = 3
@@ -53,6 +55,7 @@ class Plan:
     oracle_evaluations: int = 150
     permutations: int = 10_000
     planted: int = 16
+    energy: int = 0
     layers: tuple[str, ...] = (
         "blocks.1", "blocks.2.0", "blocks.2.1", "blocks.3.0", "blocks.1.1.bn2", "blocks.2.0.bn2",
     )  # fmt: skip
@@ -89,7 +92,12 @@ class Lab:
         for name in self.shown.ids:
             self.photograph.setdefault(name, name)
         self.animal = simulated_animal(
-            seed, plan.drawn, size=(plan.size, plan.size), natural=images, constraints=[self.limit]
+            seed,
+            plan.drawn,
+            size=(plan.size, plan.size),
+            natural=images,
+            constraints=[self.limit],
+            network=energy_network((plan.size, plan.size)) if plan.energy else None,
         )
         tell(repr(self.animal))
         self.responses = self.animal.answer(self.shown, plan.mapped, session="first", seed=1)

@@ -57,7 +57,7 @@ def run(*options: object) -> str:
     return done.output
 
 
-QUICK = ("--layers", "blocks.1,blocks.2", "--min-reliability", "0.6")
+QUICK = ("--layers", "blocks.1,blocks.2", "--min-reliability", "0.6", "--method", "ridge")
 
 
 def test_what_nobody_chose_is_chosen_and_said(folder: Path, tmp_path: Path) -> None:

@@ -95,7 +95,7 @@ def test_settings_are_written_with_comments_and_read_back_the_same(tmp_path: Pat
     [
         ({"sites": "some"}, "sites is 'some'; expected 'all', 'selected' or a list of sites"),
         ({"window_s": [0.2, 0.1]}, "a window that ends after it starts"),
-        ({"goals": [{"name": "up", "goal": "raise"}]}, r"goals\[0\].goal: 'raise' .text. given; expected 'drive', 'level'"),
+        ({"goals": [{"name": "up", "goal": "raise"}]}, r"goals\[0\].goal: 'raise' .text. given; expected 'drive', .*'level'"),
         ({"goals": [{"name": "up", "goal": "level"}]}, r"goals\[0\].levels is missing; expected a list of responses"),
         ({"goals": [{"name": "up", "goal": "drive", "levels": [1]}]}, "goes with goal 'level', but the goal here is 'drive'"),
         ({"goals": [{"name": "up", "goal": "drive", "copies": 1, "warm": 2}]}, "is 2, more than the 1 copies"),
@@ -118,11 +118,16 @@ def test_a_mistake_in_the_settings_is_one_sentence(changes: dict, said: str) -> 
 def test_merit_is_highest_for_what_does_what_the_goal_asks() -> None:
     z = np.array([[2.0, 2.0], [1.5, -1.0], [-2.0, 0.0], [np.nan, 1.0]])
     history = SimpleNamespace(z=z, means=SimpleNamespace(sites=("a", "b")), scale={"a": (0.0, 1.0)})
-    wants = {"level": Want(("a",), level=1.4), "pattern": Want(("a", "b"), pattern=(-2.0, 0.1))}
+    wants = {
+        "level": Want(("a",), level=1.4), "pattern": Want(("a", "b"), pattern=(-2.0, 0.1)), "drive_all": Want(("a", "b")),
+        "drive_mean": Want(("a", "b"), pattern=(0.5, 0.5)), "drive_contrast": Want(("a", "b"), pattern=(1.0, -1.0)),
+        "drive_axis": Want(("a", "b"), pattern=(-0.6, 0.8)),
+    }  # fmt: skip
     pursued = [name for name, goal in GOALS.usable() if goal.wish is not None]
     winners = {goal: best(merit_of(goal, wants.get(goal, Want(("a",))), history), range(4), 4) for goal in pursued}
     assert {goal: rows[0] for goal, rows in winners.items()} == {
-        "drive": 0, "suppress": 2, "one_hot": 1, "level": 1, "pattern": 2,
+        "drive": 0, "suppress": 2, "one_hot": 1, "level": 1, "pattern": 2, "drive_all": 0, "drive_mean": 0, "drive_contrast": 1,
+        "drive_axis": 2,
     }  # fmt: skip
     # What was not measured is never chosen.
     assert all(len(rows) == 3 for rows in winners.values())
@@ -195,7 +200,7 @@ def test_a_set_is_shown_as_it_is_and_its_groups_come_from_a_table(begun: LoopSes
         ({"fitting": {"folds": 50}}, {}, "50 folds given for 16 groups"),
         ({"experiment": {"protocol": "nothing"}}, {}, "nothing"),
         ({"experiment": {"settings": {"on_ms": 5}}}, {}, "on_ms"),
-        ({"observer": "whisper-tiny.en", "layers": ["conv1"]}, {}, "is played sounds: the loop shows images"),
+        ({"observer": "fly-antenna", "layers": ["receptors"]}, {}, "the loop shows images or plays sounds"),
         ({}, {"count": 3}, "4 folds given for 3 groups"),
     ],
 )
@@ -337,7 +342,7 @@ def test_later_generations_are_fitted_together_and_predicted_before(second: Loop
     assert sites.loc[["b", "c"], "promise"].isna().all()
     page = (newest.root / "report.html").read_text()
     figures = json.loads(page.split('id="figures">')[1].split("</script>")[0])
-    assert set(figures) == {"generation-000", "generation-001", "gains"}
+    assert set(figures) == {"generation-000", "generation-001", "gains", "site a", "site b", "site c"}
     assert sum(len(trace["x"]) for trace in figures["generation-001"]["data"][:-1]) == len(table)
     assert "http" not in page.split("<body>")[1].split("<script")[0]
     # Going on from a finished generation makes the next one; controllers of this one are shown again.

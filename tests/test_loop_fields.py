@@ -21,12 +21,22 @@ def test_images_of_a_generation_stand_in_the_window_of_their_site(tmp_path: Path
     goals = [
         {"name": "up", "goal": "drive", "sites": ["a"], "copies": 1, "warm": 0, "evaluations": 4, "constraints": limits}
     ]
-    session = begin(tmp_path, count=24, goals=goals, fields=str(tmp_path / "mapped.tsv"), explore={"share": 0})
+    (tmp_path / "sites.tsv").write_text("site\tregion\tanimal\na\tV4\tm\nb\tIT\tm\nc\tV4\tm\n")
+    session = begin(
+        tmp_path,
+        count=24,
+        goals=goals,
+        fields=str(tmp_path / "mapped.tsv"),
+        explore={"share": 0},
+        site_table=str(tmp_path / "sites.tsv"),
+        where={"region": "V4"},
+    )
     deliver(session, [recorded(session, tmp_path)])
     with pytest.warns(UserWarning, match="elsewhere: not fitted, its field is left"):
         next_step(session.root)
     session = LoopSession.read(session.root)
     fit = session.fit(session.generations[0])
+    assert fit.sites == ("a", "c")
     assert (fit.observer.fields["a"].diameter, fit.observer.fields["a"].up) == (24 / 64, -8 / 64)
     plan = session.newest.plan
     (name,) = plan.loc[plan["role"] == "exploit", "stimulus_id"]

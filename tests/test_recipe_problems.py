@@ -164,7 +164,7 @@ ENTRIES = [
     (f"{DRIVE}|level: 3", 7, "level goes with goal 'level', but the goal here is 'drive': remove it"),
     (f"{DRIVE}|temperature: 1", 7, "temperature goes with goal 'one_hot', but the goal here is 'drive'"),
     (f"{DRIVE}|zscore: true", 7, "zscore goes with goal 'one_hot'"),
-    (f"{DRIVE}|{OTHERS}", 7, "others goes with goal 'one_hot', but the goal here is 'drive'"),
+    (f"{DRIVE}|{OTHERS}", 7, "others goes with goal 'drive_contrast' or 'one_hot', but the goal here is 'drive'"),
     (HOT, 5, "goal 'one_hot' needs others"),
     (f"{HOT}|others:|  layer: l|  channels: [2, 1]", 9, "others.channels[1] is 1, which the unit to drive has too"),
     (f"{HOT}|others: {{layer: l, channels: [1], position: mean}}", 7, "others.channels[0] is 1"),

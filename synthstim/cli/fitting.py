@@ -45,7 +45,12 @@ def fit(
         typer.Option(metavar="PIXELS", help="112 or 112x96 (height x width); by default that of the stimuli"),
     ] = None,
     layers: Annotated[Optional[str], typer.Option(help="Candidates, with commas; by default some are chosen")] = None,  # noqa: UP045
-    method: Annotated[str, typer.Option(help="ridge, pls, factorised or gaussian")] = "ridge",
+    method: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option(
+            help="ridge, pls, factorised or gaussian; by default factorised, as in a closed loop, or ridge where a layer has no grid"
+        ),
+    ] = None,
     folds: Annotated[int, typer.Option(min=2, help="Parts that are held out in turn")] = 5,
     groups: Annotated[
         Optional[str],  # noqa: UP045
@@ -90,6 +95,16 @@ def fit(
         typer.Option(help="Of an nwb, presentations in its invalid times: 'leave out' or keep"),
     ] = None,
     leave_out: Annotated[Optional[str], typer.Option(help="Sites that are not fitted, with commas")] = None,  # noqa: UP045
+    site_table: Annotated[
+        Path | None,
+        typer.Option(metavar="TABLE", help="A table of sites with columns such as region and animal, for --where"),
+    ] = None,
+    where: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="COLUMN=VALUE", help="Of the table of sites: only those are fitted; several times for several"
+        ),
+    ] = None,
     max_drift: Annotated[
         float, typer.Option(min=1, help="Factor by which responses to the same stimuli may differ between sessions")
     ] = 3.0,
@@ -117,6 +132,7 @@ def fit(
     from synthstim.encoding.mapped_fields import with_mapped_fields
     from synthstim.files import require_new_folder
     from synthstim.responses import join_responses, read_all, write_reliability
+    from synthstim.responses.site_table import read_where, sites_where
     from synthstim.stimulus_set import StimulusSet
 
     require_new_folder(out)
@@ -136,6 +152,10 @@ def fit(
         )  # fmt: skip
     if leave_out is not None:
         responses = responses.without(sites=read_names(leave_out) or ())
+    if site_table is not None or where:
+        if site_table is None or not where:
+            raise InputError("one of --site-table and --where given", "give both, such as --where region=V4")
+        responses = responses.only(sites=sites_where(site_table, read_where(where), responses.sites))
     screened = _screened(responses, min_reliability, seed)
     allowed = {"weights": weights, "device": device, "allow_code": allow_code, "allow_download": allow_download}
     opened = open_alike(
@@ -143,7 +163,7 @@ def fit(
     )
     fits = [
         fit_sites(
-            one, screened.responses, sets, chosen, method=method, folds=folds, groups=groups,
+            one, screened.responses, sets, chosen, method=method or _method(one, chosen), folds=folds, groups=groups,
             ceilings=screened.selection is not None, members=ensemble, seed=seed, cache=cache,
             progress=(lambda step: None) if quiet else say,
         )
@@ -233,6 +253,15 @@ def open_alike(
         say(f"{opened.name} is {opened.input.verb} {opened.input.words}, {why}")
         made.append(opened)
     return made
+
+
+def _method(observer: Observer, layers: Sequence[str]) -> str:
+    """What is taken where none was named; says so."""
+    from synthstim.encoding.defaults import suggest_method
+
+    chosen = suggest_method(observer, layers)
+    say(f"read-outs of {observer.name}, as none was named: {chosen} (--method takes others)")
+    return chosen
 
 
 def read_layers(observer: Observer, layers: str | None) -> Sequence[str]:

@@ -45,7 +45,8 @@ def init(
         typer.Option(help="A table of sites with x_deg, y_deg, size_deg: where images of each are shown"),
     ] = None,
     protocol: Annotated[
-        str | None, typer.Option(help="That shows every generation; by default passive_fixation")
+        str | None,
+        typer.Option(help="That shows every generation; by default passive_fixation, of sounds sound_fixation_reward"),
     ] = None,
     setting: Annotated[
         list[str] | None,

@@ -122,7 +122,7 @@ def export_generation(session: LoopSession, generation: Generation) -> None:
     with written_whole(generation.experiment) as part:
         export_experiment(
             generation.stimuli,
-            asked.protocol,
+            asked.protocol or generation.stimuli.modality.looped,
             out=part,
             rig=None if asked.rig is None else session.root / asked.rig,
             settings=asked.settings,

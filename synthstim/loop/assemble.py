@@ -15,23 +15,30 @@ from synthstim.files import as_tsv, remove, sha256_of, written_whole
 from synthstim.loop.generation import plan_table
 from synthstim.loop.history import History
 from synthstim.loop.write_recipe import path_of
-from synthstim.modalities.base import Stimulus
+from synthstim.modalities.base import Stimulus, StimulusInput
 from synthstim.stimulus_set import COMPANIONS, SetWriter, StimulusSet, write_sealed
 
 
 def write_shown_again(
-    path: Path, history: History, again: Sequence[str], natural: Mapping[str, Stimulus], facts: dict[str, Any]
+    path: Path,
+    history: History,
+    again: Sequence[str],
+    natural: Mapping[str, Stimulus],
+    input: StimulusInput,
+    facts: dict[str, Any],
 ) -> None:
     """Write a set of images that were shown before, byte for byte, and of new natural ones.
 
     Args:
         again: ids of images of earlier generations.
-        natural: id -> display values (channel, y, x).
+        natural: id -> stimulus.
+        input: of the observer.
     """
     # One that a step left which was not finished.
     remove(path)
     with written_whole(path) as part:
-        writer = SetWriter(part, description="Images shown again, and natural images")
+        about = f"{input.modality.plural.capitalize()} of earlier generations again, and natural ones"
+        writer = SetWriter(part, description=about, modality=input.kind, **input.modality.writing(input))
         for name in again:
             source = path_of(history, name)
             old = history.holder(name).stimuli.table.set_index("stimulus_id").loc[name]

@@ -26,6 +26,7 @@ from synthstim.responses import (
     select_sites,
 )
 from synthstim.responses.files import listed
+from synthstim.responses.site_table import sites_where
 
 
 def take_responses(session: LoopSession, generation: Generation, inbox: Inbox) -> Responses:
@@ -106,6 +107,9 @@ def _of_sites(responses: Responses, session: LoopSession, generation: Generation
     found = list(responses.sites)
     if leave := [site for site in settings.leave_out or () if site in found]:
         responses = responses.without(sites=leave)
+    if settings.site_table is not None and settings.where:
+        where = sites_where(session.root / settings.site_table, settings.where, responses.sites)
+        responses, found = responses.only(sites=where), where
     if generation.number == 0:
         return responses if isinstance(settings.sites, str) else responses.only(sites=settings.sites)
     earlier = session.generations[: generation.number]

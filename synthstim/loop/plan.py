@@ -73,7 +73,7 @@ def plan_generation(session: LoopSession, generation: Generation, tell: Callable
     named = {f"g{number}_nat_{at:03d}": image for at, (image, _) in enumerate(crops)}
     again = list(dict.fromkeys(anchors["stimulus_id"]))
     if again or named:
-        write_shown_again(generation.root / ALSO, history, again, named, {"shown_again": again})
+        write_shown_again(generation.root / ALSO, history, again, named, session.observer.input, {"shown_again": again})
     write_frame(generation.root / "plan.tsv", pd.concat([part for part in rows if len(part)], ignore_index=True))
 
 

@@ -16,6 +16,7 @@ from synthstim.loop.log import Log
 from synthstim.loop.settings import LOOP, LoopSettings, read_settings
 from synthstim.models import Observer
 from synthstim.observers import open_observer
+from synthstim.recipe import ObserverSpec
 
 # What the settings said when the session began, as far as it must stay so.
 BEGUN = "generation-000/begun.json"
@@ -104,7 +105,10 @@ def lasting(settings: LoopSettings) -> dict[str, Any]:
     """What stays as it is in a session: responses in other windows, or to a network shown other sizes, do not go together."""
     asked = settings.observer
     size = None if asked.size is None else list(asked.size)
-    return {"observer.name": asked.name, "observer.size": size, "window_s": list(settings.window_s)}
+    return {
+        "observer.name": asked.name, "observer.size": size, "observer.duration_s": asked.duration_s,
+        "window_s": list(settings.window_s),
+    }  # fmt: skip
 
 
 def _require_as_begun(settings: LoopSettings, begun: Mapping[str, Any]) -> None:
@@ -120,14 +124,19 @@ def open_settings_observer(settings: LoopSettings, folder: Path, opening: Mappin
     """Open the observer of some settings whose paths start in a folder.
 
     Raises:
-        InputError: it cannot be opened, or is not shown images.
+        InputError: it cannot be opened, or is given neither images nor sounds.
     """
     asked = settings.observer
     weights = asked.weights if asked.weights in ("default", "random") else folder / asked.weights
-    observer = open_observer(asked.name, weights=weights, size=asked.size, axes=asked.axes, **opening)
+    # loop.yaml has every key, and images have no rate.
+    rate = None if asked.rate_hz == ObserverSpec.model_fields["rate_hz"].default else asked.rate_hz
+    observer = open_observer(
+        asked.name, weights=weights, size=asked.size, seconds=asked.duration_s, rate=rate, axes=asked.axes, **opening
+    )
     if not observer.input.modality.looped:
         raise InputError(
-            f"{observer.name} {observer.input.modality.is_given}: the loop shows images, name an observer that sees"
+            f"{observer.name} {observer.input.modality.is_given}: the loop shows images or plays sounds, name an observer that"
+            " sees or hears"
         )
     try:
         observer.require(settings.layers)

@@ -146,13 +146,13 @@ class Exported(Section):
     """The experiment that shows a generation.
 
     Attributes:
-        protocol: of ``synthstim protocols``.
+        protocol: of ``synthstim protocols``; None takes ``passive_fixation`` for images, ``sound_fixation_reward`` for sounds.
         rig: rig.yaml of the setup; a copy lies in the session.
         places: table with ``site`` and x_deg, y_deg or size_deg, where and how large the images of each site are shown; likewise.
         settings: of the protocol.
     """
 
-    protocol: Text = "passive_fixation"
+    protocol: Text | None = None
     rig: FilePath | None = None
     places: FilePath | None = None
     settings: dict[str, Any] = Field(default_factory=dict)
@@ -170,6 +170,8 @@ class LoopSettings(Section):
         groups: table with ``stimulus_id`` and ``group``, for natural images that were adopted: one group shares a fold.
         window_s: in which responses are counted.
         sites: which are fitted and controlled; ``selected`` takes those of ``min_reliability`` in generation 0.
+        site_table, where: a table with ``site`` and columns such as ``region`` and ``animal``, of which a copy lies in the session,
+            and the value that each of some columns must have, as {region: V4}: other sites are not read.
         leave_out: sites that are not read at all.
         renamed: names of sites in the files that are delivered -> their names in the session, where these changed.
         new_sites: what becomes of sites that generation 0 did not have: they are left, or fitted from then on, if they are as
@@ -191,7 +193,7 @@ class LoopSettings(Section):
     observer: Annotated[
         ObserverSpec,
         BeforeValidator(by_name),
-        Expected("the name of an observer, or a mapping with the keys name, weights and size"),
+        Expected("the name of an observer, or a mapping with the keys name, weights and size, or duration_s"),
     ]
     layers: Layers
     pool: FileOrFolderPath | None = None
@@ -199,6 +201,8 @@ class LoopSettings(Section):
     fields: FilePath | None = None
     window_s: Window = (0.07, 0.17)
     sites: SiteChoice = "selected"
+    site_table: FilePath | None = None
+    where: dict[Text, Text] | None = None
     leave_out: Names | None = None
     renamed: dict[Text, Text] | None = None
     new_sites: Literal["leave", "fit"] = "leave"
@@ -220,6 +224,8 @@ class LoopSettings(Section):
 
     @model_validator(mode="after")
     def _check_goals(self) -> Self:
+        if (self.site_table is None) is not (self.where is None):
+            raise_problems([(("where" if self.where else "site_table",), "goes with site_table and where: give both")])
         names = [goal.name.lower() for goal in self.goals]
         raise_problems(
             (("goals", index, "name"), f"is {self.goals[index].name!r}, which another goal is called: choose another")

@@ -73,7 +73,7 @@ def start_loop(
     observer = open_settings_observer(given, folder, opening)
     with Staging(root, "loop init") as staging:
         hidden = staging.path
-        kept = _take_along(given, folder, hidden)
+        kept = _take_along(given, folder, hidden, observer.input.modality.looped)
         (hidden / LOOP).write_text(render_settings(kept), encoding="utf-8", newline="\n")
         session = LoopSession.read(hidden, **opening)
         first = session.begin(0)
@@ -104,10 +104,10 @@ def _settings(settings: LoopSettings | Mapping[str, Any] | str | Path) -> tuple[
     return Path(settings).absolute().parent, read_settings(settings)
 
 
-def _take_along(settings: LoopSettings, folder: Path, root: Path) -> LoopSettings:
+def _take_along(settings: LoopSettings, folder: Path, root: Path, protocol: str) -> LoopSettings:
     """Copy the small files that the settings name into the session; what is large is named by its whole path."""
     changed: dict[str, Any] = {}
-    shown: dict[str, str] = {}
+    shown = {"protocol": settings.experiment.protocol or protocol}
     if settings.pool is not None:
         changed["pool"] = str((folder / settings.pool).resolve())
     if settings.groups is not None:
@@ -116,6 +116,9 @@ def _take_along(settings: LoopSettings, folder: Path, root: Path) -> LoopSetting
     if settings.fields is not None:
         changed["fields"] = f"fields{Path(settings.fields).suffix}"
         shutil.copyfile(folder / settings.fields, root / changed["fields"])
+    if settings.site_table is not None:
+        changed["site_table"] = f"sites{Path(settings.site_table).suffix}"
+        shutil.copyfile(folder / settings.site_table, root / changed["site_table"])
     # Recipes lie in the folders of generations, from which no path climbs.
     changed["goals"] = tuple(_with_whole_paths(goal, folder) for goal in settings.goals)
     if settings.experiment.rig is not None:
@@ -152,7 +155,7 @@ def _write_naturals(
             )
         adopted = StimulusSet.read(source)
         if not adopted.modality.looped:
-            raise InputError(f"{source} holds {adopted.modality.plural}: the loop shows images")
+            raise InputError(f"{source} holds {adopted.modality.plural}: the loop shows images or plays sounds")
         adopted.require_intact()
         with written_whole(generation.root / "set") as part:
             shutil.copytree(source, part)
@@ -160,14 +163,17 @@ def _write_naturals(
         return 0
     pooled = session.settings.pool
     folder = source if source is not None else None if pooled is None else Path(pooled)
-    wanted = COUNT if count is None else count
+    input = observer.input
     # Twice as many are cut: a photograph gives a whole number of crops.
-    pool = natural_pool(observer, folder, count=2 * wanted, seed=session.settings.seed)
+    pool = natural_pool(observer, folder, count=2 * (count or COUNT), seed=session.settings.seed)
+    wanted = count or min(COUNT, len(pool))
     chosen = _spread(pool, wanted, session.settings.seed)
     if len(chosen) < wanted:
-        raise InputError(f"{wanted} images given as count; the photographs give {len(chosen)}", "ask for fewer")
+        given = f"{wanted} {input.modality.plural} given as count; the {input.modality.naturals} give {len(chosen)}"
+        raise InputError(given, "ask for fewer")
     with written_whole(generation.root / "set") as part:
-        writer = SetWriter(part, description="Natural images")
+        about = f"Natural {input.modality.plural}"
+        writer = SetWriter(part, description=about, modality=input.kind, **input.modality.writing(input))
         for at, number in enumerate(chosen):
             path = writer.add(f"nat_{at:04d}", pool.stimulus(number), name="natural", kind="natural")
             writer.rows[-1].update(writer.modality.statistics(path))

@@ -22,6 +22,8 @@ _COMMENTS = {
     "fields": "A table of receptive fields (site, x_px, y_px, diameter_px, or in degrees); nothing takes what read-outs say.",
     "window_s": "Spikes are counted from the first to the second, in seconds from the onset of the image.",
     "sites": "all, a list of names, or selected: those that reach min_reliability in generation 0.",
+    "site_table": "A table with site and columns such as region and animal; where, such as {region: V4}, says which are read.",
+    "where": "",
     "leave_out": "Sites that are not read at all, such as [dead_07].",
     "renamed": "Sites that are called otherwise in files from now on, such as {ch12b: ch12}: name in the file, name here.",
     "new_sites": "leave or fit: sites that generation 0 did not have.",

@@ -40,7 +40,9 @@ def entries_for(
             of[request.name] = (request, "")
         for at, start in enumerate(starts):
             name = f"{request.name}_w{at}"
-            entries.append(_entry(request, name, 1, fit, history) | {"start": f"{STARTS}/{start}.png"})
+            entries.append(
+                _entry(request, name, 1, fit, history) | {"start": f"{STARTS}/{start}{path_of(history, start).suffix}"}
+            )
             of[name] = (request, start)
     return entries, of
 
@@ -72,7 +74,8 @@ def write_starts(generation: Generation, history: History, starts: Sequence[str]
     with written_whole(generation.root / STARTS) as part:
         part.mkdir()
         for name in starts:
-            shutil.copyfile(path_of(history, name), part / f"{name}.png")
+            source = path_of(history, name)
+            shutil.copyfile(source, part / f"{name}{source.suffix}")
 
 
 def path_of(history: History, stimulus_id: str) -> Path:

@@ -133,7 +133,7 @@ class Modality:
         rematched: column -> the resampler after which a match is measured again.
         resamplers: names for ``through``.
         resizes: whether an observer takes stimuli of any size, resized to what its network was trained at.
-        looped: whether closed loops present it.
+        looped: the protocol by which a closed loop presents it, unless the user names another; "" for none.
         weighs_statistics: whether a search for a texture's statistics goes by their ``noise_weights``.
         recovers: whether a search may come upon the reference itself, which is then no metamer of it.
         drawings: in which the report can draw it, the usual one first.
@@ -169,7 +169,7 @@ class Modality:
     rematched: Mapping[str, str] = {}
     resamplers: tuple[str, ...] = ()
     resizes: bool = False
-    looped: bool = False
+    looped: str = ""
     recovers: bool = False
     weighs_statistics: bool = False
     drawings: tuple[str, ...] = ()

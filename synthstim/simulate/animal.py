@@ -178,6 +178,7 @@ def simulated_animal(
     natural: Tensor | None = None,
     constraints: Sequence[Constraint] = (),
     window_s: Window = WINDOW_S,
+    network: Observer | None = None,
 ) -> Animal:
     """An animal to rehearse a session with: about a second a site.
 
@@ -194,6 +195,8 @@ def simulated_animal(
             crops of the photographs that packages carry.
         constraints: that its oracle keeps, as the images it will be shown do.
         window_s: in which it counts.
+        network: that its sites read instead of SqueezeNet: one whose ``features`` are a sequence of eight parts or more, of which
+            they read what the fifth gives, and the eighth.
 
     Raises:
         InputError: the package with SqueezeNet's weights is missing, or a setting cannot be.
@@ -207,7 +210,7 @@ def simulated_animal(
         raise InputError(f"{sites} sites given; expected 1 to {MOST_SITES}")
     if min(size) < 64:
         raise InputError(f"images of {size[0]} x {size[1]} pixels given: the simulated animal sees 64 x 64 or more")
-    network = load_model("squeezenet", size=size)
+    network = network or load_model("squeezenet", size=size)
     if natural is None:
         natural = torch.cat(list(natural_pool(network).batches(network)))
     generator = torch.Generator().manual_seed(seed)

@@ -49,7 +49,7 @@ class ImageModality(Modality):
     }  # fmt: skip
     tolerances = {"mean_luminance": 1e-4, "rms_contrast": 1e-3, "ssim": 2e-3}  # noqa: RUF012 - never changed
     resizes = True
-    looped = True
+    looped = "passive_fixation"
     weighs_statistics = True
     home = "synthstim.modalities.image"
 

@@ -32,6 +32,7 @@ class SoundModality(Modality):
     presents = "plays"
     natural = "recording"
     naturals = "recordings"
+    looped = "sound_fixation_reward"
     carried = "recordings of installed packages"
     distance = "waveform_distance"
     distance_label = "waveform distance"
