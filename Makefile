@@ -10,6 +10,7 @@
 # make test-oldest make test with the oldest ones
 # make lock        write the newest versions into constraints/, which the others install from
 # make docs        the site of the documentation, in build/docs
+# make gallery     the pictures of the documentation, each by its recipe in docs/gallery (some minutes)
 # make dist        the wheel and the source archive, looked at by twine and check-wheel-contents, in dist
 # make lint        ruff and mypy
 # make bench       the benchmarks
@@ -27,7 +28,7 @@ TESTED := constraints/python-$(VERSION).txt
 RESOLVE := $(UV) pip compile --quiet --no-annotate --python-platform linux --extra test pyproject.toml
 FAST := -m pytest -q -m "not slow" -n 2 --dist loadfile
 
-.PHONY: demo demo-sound demo-smell demo-faces demo-experiment test test-slow coverage test-latest test-oldest lock docs dist lint bench system clean
+.PHONY: demo demo-sound demo-smell demo-faces demo-experiment test test-slow coverage test-latest test-oldest lock docs gallery dist lint bench system clean
 
 demo: $(READY) system
 	@$(BIN)/synthstim demo image --out demo
@@ -66,6 +67,9 @@ lint: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+gallery: $(READY)
+	@$(BIN)/python docs/gallery/gallery.py --all
 
 docs: $(READY)
 	@$(BIN)/python -m sphinx -b html -W --keep-going -q docs build/docs

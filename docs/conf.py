@@ -6,6 +6,7 @@ import importlib.metadata
 import inspect
 import os
 import re
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ import synthstim
 from synthstim.cli import app as commands
 
 HERE = Path(__file__).parent
+sys.path.insert(0, str(HERE / "gallery"))
 # Pages that are written anew by each build, of what the package says of itself.
 MADE = HERE / "made"
 
@@ -61,6 +63,30 @@ def write_pages() -> None:
         index.append(page)
     _write(MADE / "python.md", "\n".join([*index, "```", ""]))
     _write(MADE / "commands.md", "\n".join(["# Commands", "", *_commands()]))
+    _write(MADE / "gallery.md", "\n".join(_gallery()))
+
+
+def _gallery() -> list[str]:
+    """Every recipe of the gallery with the picture that it made."""
+    from gallery import PARTS, entries
+
+    lines = [
+        "# Gallery", "", "Each picture is what the recipe below it made; `make gallery` makes them anew, from photographs, recordings and "
+        "receptors that packages carry. Titles give the layer or unit, and how well the saved file matches or drives it.", "",
+    ]  # fmt: skip
+    part = ""
+    for entry in entries():
+        now, name = entry.name.split("/")
+        if now != part:
+            lines += [f"## {PARTS[now]}", ""]
+            part = now
+        language = "python" if entry.path.suffix == ".py" else "yaml"
+        shown = "4-" if language == "python" else "3-"
+        lines += [
+            f"### {entry.title}", "", entry.said, "", f"![{entry.title}](../gallery/{now}/{entry.picture.name})", "",
+            f"```{{literalinclude}} ../gallery/{now}/{entry.path.name}", f":language: {language}", f":lines: {shown}", f":caption: {name}", "```", "",
+        ]  # fmt: skip
+    return lines
 
 
 def _documented(name: str) -> str:
