@@ -57,6 +57,7 @@ SEEING: dict[str, CatalogueEntry] = {
         "carried",
         papers=("iandola2016",),
     ),
+    "cornet-s": CatalogueEntry("seeing.cornet_s", "CORnet-S of Kubilius et al. 2019", "file", papers=("kubilius2019",)),
     "faces": CatalogueEntry(
         "seeing.faces",
         "from heads to what they were drawn from, after Yildirim et al. 2020, trained by this package",
