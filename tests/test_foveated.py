@@ -13,7 +13,7 @@ from synthstim.errors import InputError
 from synthstim.models import load_model
 from synthstim.models.seeing.band_moments import half_plane
 from synthstim.models.seeing.foveated import FoveatedStatistics
-from synthstim.models.seeing.pooling import Pool, pooled, pooled_lags, pooled_products
+from synthstim.models.seeing.pooling import PoolMatrix, pooled, pooled_lags, pooled_products
 from synthstim.models.seeing.portilla_simoncelli import PortillaSimoncelli
 from synthstim.models.seeing.windows import LogPolarWindows, profile
 from synthstim.observers import open_observer
@@ -97,7 +97,7 @@ def test_one_window_over_all_has_the_moments_of_a_whole_image(channels, monkeypa
     def uniform(scale, like):
         count = math.prod(one.grids[scale])
         weights = torch.ones(count, dtype=like.dtype)
-        return Pool(torch.zeros(count, dtype=torch.long), torch.arange(count), weights, 1, count)
+        return PoolMatrix(torch.zeros(count, dtype=torch.long), torch.arange(count), weights, 1, count)
 
     monkeypatch.setattr(one, "_pool", uniform)
     images, wanted = photographs("coffee astronaut", size, channels).double(), {}
@@ -183,7 +183,7 @@ def test_pools_are_weighted_means_and_their_gradients_exact():
     generator = torch.Generator().manual_seed(0)
     weights = torch.rand(3, 12, generator=generator, dtype=torch.float64)
     window, place = (part.flatten() for part in torch.meshgrid(torch.arange(3), torch.arange(12), indexing="ij"))
-    pool = Pool(window, place, weights.flatten(), 3, 12)
+    pool = PoolMatrix(window, place, weights.flatten(), 3, 12)
     share = weights / weights.sum(1, keepdim=True)
     maps = torch.rand(12, 2, 3, generator=generator, dtype=torch.float64).requires_grad_()
     torch.testing.assert_close(pooled(maps, pool), torch.einsum("wp,pnm->wnm", share, maps))

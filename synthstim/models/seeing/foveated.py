@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from synthstim.errors import InputError
 from synthstim.models.seeing.band_moments import BandMoments, half_plane
 from synthstim.models.seeing.marginals import LowMoments, PixelMoments
-from synthstim.models.seeing.pooling import Pool, pooled, pooled_lags, pooled_products
+from synthstim.models.seeing.pooling import PoolMatrix, pooled, pooled_lags, pooled_products
 from synthstim.models.seeing.portilla_simoncelli import (
     COLOUR_STATISTICS,
     REACH,
@@ -130,18 +130,18 @@ class FoveatedStatistics(PortillaSimoncelli):
         self._keep("highpass", self.pyramid.highpass()[:, : size[1] // 2 + 1].float())
         # Of a whole image, values of a scale grow with the area of its pixels; here all are in display values.
         self.grown = [size[0] * size[1] / (grid[0] * grid[1]) for grid in self.grids]
-        self._pools: dict[tuple[int, torch.dtype, torch.device], Pool] = {}
+        self._pools: dict[tuple[int, torch.dtype, torch.device], PoolMatrix] = {}
 
     def extra_repr(self) -> str:
         """The windows."""
         return repr(self.windows)
 
-    def _pool(self, scale: int, like: Tensor) -> Pool:
+    def _pool(self, scale: int, like: Tensor) -> PoolMatrix:
         key = scale, like.dtype, like.device
         if key not in self._pools:
             window, cell, weight = self.windows.on_grid(self.grids[scale])
             grid = self.grids[scale]
-            self._pools[key] = Pool(
+            self._pools[key] = PoolMatrix(
                 window.to(like.device), cell.to(like.device), weight.to(like.device, like.dtype),
                 self.windows.count, grid[0] * grid[1],
             )  # fmt: skip
@@ -232,7 +232,7 @@ def _by_place(maps: Tensor) -> Tensor:
     return maps.flatten(2).permute(2, 0, 1).contiguous()
 
 
-def _symmetric(maps: Tensor, own: int, pool: Pool) -> Tensor:
+def _symmetric(maps: Tensor, own: int, pool: PoolMatrix) -> Tensor:
     """Products (window, batch, any, any) of a scale's own maps with all, and of the others with themselves."""
     rows = pooled_products(maps[..., :own].contiguous(), maps, pool)
     if maps.shape[-1] == own:

@@ -17,7 +17,7 @@ from torch.autograd.function import once_differentiable
 Lag = tuple[int, int]
 
 
-class Pool:
+class PoolMatrix:
     """A sparse matrix (window, place) whose rows sum to 1, and its transpose, in the precision of what is pooled.
 
     Args:
@@ -42,19 +42,19 @@ def _csr(row: Tensor, column: Tensor, value: Tensor, rows: int, columns: int) ->
         return torch.sparse_csr_tensor(starts, column, value, (rows, columns), check_invariants=False)
 
 
-def pooled(maps: Tensor, pool: Pool) -> Tensor:
+def pooled(maps: Tensor, pool: PoolMatrix) -> Tensor:
     """Averages (window, batch, map) of maps (place, batch, map)."""
     out: Tensor = _Pooled.apply(maps, pool)
     return out
 
 
-def pooled_products(one: Tensor, other: Tensor, pool: Pool) -> Tensor:
+def pooled_products(one: Tensor, other: Tensor, pool: PoolMatrix) -> Tensor:
     """Averages (window, batch, one, other) of the products of maps (place, batch, one) and (place, batch, other)."""
     out: Tensor = _Products.apply(one, other, pool)
     return out
 
 
-def pooled_lags(maps: Tensor, pool: Pool, lags: Sequence[Lag], grid: tuple[int, int]) -> Tensor:
+def pooled_lags(maps: Tensor, pool: PoolMatrix, lags: Sequence[Lag], grid: tuple[int, int]) -> Tensor:
     """Averages (window, batch, map, lag) of the products of maps (place, batch, map) with themselves so many (y, x) away."""
     out: Tensor = _Lagged.apply(maps, pool, tuple(lags), grid)
     return out
@@ -66,7 +66,7 @@ def _times(matrix: Tensor, maps: Tensor) -> Tensor:
 
 class _Pooled(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, maps: Tensor, pool: Pool) -> Tensor:
+    def forward(ctx: Any, maps: Tensor, pool: PoolMatrix) -> Tensor:
         ctx.pool = pool
         return _times(pool.forward, maps)
 
@@ -78,7 +78,7 @@ class _Pooled(torch.autograd.Function):
 
 class _Products(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, one: Tensor, other: Tensor, pool: Pool) -> Tensor:
+    def forward(ctx: Any, one: Tensor, other: Tensor, pool: PoolMatrix) -> Tensor:
         ctx.pool = pool
         ctx.save_for_backward(one, other)
         return _times(pool.forward, one[..., :, None] * other[..., None, :])
@@ -95,7 +95,7 @@ class _Products(torch.autograd.Function):
 
 class _Lagged(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, maps: Tensor, pool: Pool, lags: tuple[Lag, ...], grid: tuple[int, int]) -> Tensor:
+    def forward(ctx: Any, maps: Tensor, pool: PoolMatrix, lags: tuple[Lag, ...], grid: tuple[int, int]) -> Tensor:
         ctx.pool, ctx.lags, ctx.grid = pool, lags, grid
         ctx.save_for_backward(maps)
         return torch.stack([_times(pool.forward, maps * _moved(maps, lag, grid)) for lag in lags], -1)
