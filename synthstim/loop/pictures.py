@@ -20,7 +20,7 @@ _WHY = {"exploit": "made", "anchor": "shown again", "control": "control"}
 
 
 @dataclass(frozen=True)
-class Shown:
+class Answered:
     """One stimulus of a group.
 
     Attributes:
@@ -42,7 +42,7 @@ class Group:
 
     goal: str
     target: str
-    shown: list[Shown]
+    shown: list[Answered]
     more: int
 
 
@@ -77,9 +77,9 @@ def _chosen(
     return goal, target, chosen, len(rows) - len(chosen)
 
 
-def _shown(media: Media, files: Mapping[str, str], row: Mapping[Any, Any]) -> Shown:
+def _shown(media: Media, files: Mapping[str, str], row: Mapping[Any, Any]) -> Answered:
     name = str(row["stimulus_id"])
-    return Shown(media[files[name]], name, _WHY[row["role"]], _words(row))
+    return Answered(media[files[name]], name, _WHY[row["role"]], _words(row))
 
 
 def _words(row: Mapping[Any, Any]) -> str:
