@@ -14,7 +14,7 @@ import torch
 
 from synthstim.models.smelling.olfaction import NEURONS, Olfaction, network
 from synthstim.models.smelling.wiring import wiring
-from synthstim.training.olfaction import OlfactionSettings, Task, begun
+from synthstim.training.olfaction import OdourTask, OlfactionSettings, begun
 
 FIGURE = Path(__file__).parents[1] / "docs" / "papers" / "wang_2021.png"
 CURVE = FIGURE.with_name("wang_2021_training.tsv")
@@ -23,7 +23,7 @@ PATTERNS, SEED = 50_000, 4242
 
 def accuracy(measured: Olfaction) -> float:
     """The share of patterns, which no training drew, whose prototype is named."""
-    patterns, labels = Task(SEED).batch(PATTERNS)
+    patterns, labels = OdourTask(SEED).batch(PATTERNS)
     with torch.no_grad():
         return float((measured.smell(patterns).argmax(1) == labels).float().mean())
 

@@ -15,7 +15,7 @@ from engine_fixture import photographs, small_network
 from torch import nn
 
 from synthstim.decoders import (
-    Latents,
+    LatentGroup,
     NetworkDecoder,
     draws,
     in_units,
@@ -38,7 +38,7 @@ from synthstim.recipe import Recipe, read_recipe
 from synthstim.verify import check_set
 
 SIDE = 24
-GROUPS = (Latents.numbered("z", 4), Latents("turn", ("left", "up"), "uniform", centre=(10.0, 0.0), scale=(90.0, 30.0), unit="degrees"))  # fmt: skip
+GROUPS = (LatentGroup.numbered("z", 4), LatentGroup("turn", ("left", "up"), "uniform", centre=(10.0, 0.0), scale=(90.0, 30.0), unit="degrees"))  # fmt: skip
 
 
 class Toy(nn.Module):
@@ -278,6 +278,22 @@ def test_a_recipe_drives_a_unit_with_heads(naturals, tmp_path):
     # The pool is that of its folder, not the carried one.
     problems = check_set(stimuli, observer).problems
     assert not [problem for problem in problems if "latents" in problem]
+
+
+@pytest.mark.parametrize(
+    ("how", "match"),
+    [
+        ({"within": 2}, r"parametrisation\.within: 2 .* given; expected a number above 0 and below 1"),
+        ({"hold": {"yaw": "left"}}, r"parametrisation\.hold\.yaw: 'left' \(text\) given; expected a number from -1000000 to 1000000 or a list"),
+        ({"decoder": 3}, r"parametrisation\.decoder: 3 \(whole number\) given; expected text"),
+        ({"held": {}}, r"parametrisation\.held .*'hold'"),
+    ],
+    ids=["within", "hold", "decoder", "key"],
+)  # fmt: skip
+def test_a_recipe_that_asks_for_what_cannot_be_is_told_where(how, match):
+    entry = {"name": "up", "kind": "controller", "goal": "drive", "unit": {"layer": "2", "channel": 1}}
+    with pytest.raises(InputError, match=match):
+        Recipe.from_dict({"observer": "small", "stimuli": [{**entry, "parametrisation": {"kind": "decoder", **how}}]})
 
 
 def test_one_call_takes_a_decoder_of_ones_own(naturals, tmp_path):

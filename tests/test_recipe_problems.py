@@ -62,12 +62,12 @@ ENTRIES = [
     (
         f"{DRIVE}|parametrisation: furier",
         7,
-        "parametrisation: 'furier' (text) given; expected 'concentrations', 'fourier', 'pixels', 'spectrogram' or 'waveform': did you mean 'fourier'?",
+        "parametrisation: 'furier' (text) given; expected 'concentrations', 'decoder', 'fourier', 'pixels', 'spectrogram' or 'waveform': did you mean 'fourier'?",
     ),
     (
         f"{DRIVE}|parametrisation: 3",
         7,
-        "3 (whole number) given; expected 'concentrations', 'fourier', 'pixels', 'spectrogram', 'waveform', or a mapping",
+        "3 (whole number) given; expected 'concentrations', 'decoder', 'fourier', 'pixels', 'spectrogram', 'waveform', or a mapping",
     ),
     (
         f"{DRIVE}|parametrisation:|  kind: fourier|  decay: 4",

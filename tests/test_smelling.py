@@ -19,7 +19,7 @@ from synthstim.models.smelling.olsen2010 import DivisiveNormalisation
 from synthstim.models.smelling.prototypes import prototypes
 from synthstim.models.smelling.wiring import threshold_of, wiring
 from synthstim.training import Training, train
-from synthstim.training.olfaction import OlfactionSettings, Task, fit
+from synthstim.training.olfaction import OdourTask, OlfactionSettings, fit
 
 drosolf = pytest.importorskip("drosolf.pns")
 
@@ -85,7 +85,7 @@ def test_the_carried_network_is_wired_as_the_paper_found(olfaction):
 
 
 def test_the_carried_network_names_odours_that_it_was_not_trained_on(olfaction):
-    patterns, labels = Task(seed=77).batch(4000)
+    patterns, labels = OdourTask(seed=77).batch(4000)
     with torch.no_grad():
         correct = (olfaction.module.smell(patterns).argmax(1) == labels).float().mean()
     # 83 % of 50,000; four standard errors of 4,000 are 2.4 %.

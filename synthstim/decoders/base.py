@@ -11,7 +11,7 @@ from torch import Tensor
 
 
 @dataclass(frozen=True)
-class Latents:
+class LatentGroup:
     """A group of latents that belong together, such as the shape of a head.
 
     Attributes:
@@ -30,11 +30,11 @@ class Latents:
     unit: str = ""
 
     @classmethod
-    def numbered(cls, name: str, count: int) -> Latents:
+    def numbered(cls, name: str, count: int) -> LatentGroup:
         """Standard normal latents ``name_1``, ``name_2``, ...
 
         Example:
-            >>> Latents.numbered("z", 3).names
+            >>> LatentGroup.numbered("z", 3).names
             ('z_1', 'z_2', 'z_3')
         """
         return cls(name, tuple(f"{name}_{number}" for number in range(1, count + 1)))
@@ -46,7 +46,7 @@ class Latents:
             within: share of the draws from a normal prior that are allowed.
 
         Example:
-            >>> round(Latents.numbered("z", 30).reach(0.99), 2)
+            >>> round(LatentGroup.numbered("z", 30).reach(0.99), 2)
             7.13
         """
         if self.prior == "uniform":
@@ -61,7 +61,7 @@ class Decoder(Protocol):
     """Latents -> images, differentiable: a generator, the second half of an autoencoder, a renderer."""
 
     @property
-    def groups(self) -> Sequence[Latents]:
+    def groups(self) -> Sequence[LatentGroup]:
         """Of latents, in their order."""
 
     @property

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import normalize
 
-from synthstim.decoders.base import Latents
+from synthstim.decoders.base import LatentGroup
 from synthstim.decoders.heads.rendering import Renderer
 from synthstim.decoders.heads.shape import mean_and_components
 from synthstim.decoders.heads.surface import NAMES, logits_and_steps
@@ -28,10 +28,10 @@ FILLS, RAISED = 0.66, 0.08
 # How far the chin lies below the lips, of the way from them to the eyes.
 CHIN = 0.58
 GROUPS = (
-    Latents.numbered("shape", SHAPES),
-    Latents("albedo", NAMES),
-    Latents("pose", ("yaw", "pitch"), "uniform", scale=(90.0, 25.0), unit="degrees"),
-    Latents("light", ("azimuth", "elevation"), "uniform", scale=(80.0, 60.0), unit="degrees"),
+    LatentGroup.numbered("shape", SHAPES),
+    LatentGroup("albedo", NAMES),
+    LatentGroup("pose", ("yaw", "pitch"), "uniform", scale=(90.0, 25.0), unit="degrees"),
+    LatentGroup("light", ("azimuth", "elevation"), "uniform", scale=(80.0, 60.0), unit="degrees"),
 )
 
 

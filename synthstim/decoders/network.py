@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from torch import Tensor, nn
 
-from synthstim.decoders.base import Latents
+from synthstim.decoders.base import LatentGroup
 
 
 class NetworkDecoder:
@@ -25,9 +25,9 @@ class NetworkDecoder:
         ('z_1', 'z_2', 'z_3', 'z_4')
     """
 
-    def __init__(self, network: nn.Module, latents: int | Sequence[Latents], shape: tuple[int, ...]) -> None:
+    def __init__(self, network: nn.Module, latents: int | Sequence[LatentGroup], shape: tuple[int, ...]) -> None:
         self.network = network.eval().requires_grad_(False)
-        self.groups = (Latents.numbered("z", latents),) if isinstance(latents, int) else tuple(latents)
+        self.groups = (LatentGroup.numbered("z", latents),) if isinstance(latents, int) else tuple(latents)
         self.shape = tuple(shape)
 
     def __repr__(self) -> str:

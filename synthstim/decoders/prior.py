@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 import torch
 from torch import Tensor
 
-from synthstim.decoders.base import Decoder, Latents
+from synthstim.decoders.base import Decoder, LatentGroup
 from synthstim.errors import InputError, nearest
 
 
@@ -17,7 +17,7 @@ def names_of(decoder: Decoder) -> list[str]:
     return [name for group in decoder.groups for name in group.names]
 
 
-def parts_of(decoder: Decoder) -> Iterator[tuple[Latents, slice]]:
+def parts_of(decoder: Decoder) -> Iterator[tuple[LatentGroup, slice]]:
     """Each group, and where it lies among the latents."""
     at = 0
     for group in decoder.groups:

@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Literal
+from typing import Annotated, Literal
 
 import torch
 from pydantic import Field
@@ -27,6 +27,7 @@ from synthstim.errors import InputError
 from synthstim.models import ImageInput
 from synthstim.recipe.registered import Offer, Options
 
+Value = Annotated[float, Field(ge=-1_000_000, le=1_000_000)]
 Held = Mapping[str, float | Sequence[float]]
 
 
@@ -41,7 +42,7 @@ class DecoderOptions(Options):
 
     kind: Literal["decoder"] = "decoder"
     decoder: str = "head"
-    hold: dict[str, float | list[float]] = Field(default={})
+    hold: dict[str, Value | list[Value]] = Field(default={})
     within: float = Field(default=0.99, gt=0, lt=1)
 
 

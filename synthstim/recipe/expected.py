@@ -85,7 +85,11 @@ def options_at(model: type[BaseModel], location: Location, data: Any = None) -> 
         data: what the model was given: where several models may stand, it says which.
     """
     options = [Option(model)]
-    for part in location:
+    for index, part in enumerate(location):
+        # The branch of a union, which a field of its model may be called like.
+        if isinstance(data, Mapping) and part == data.get("kind") and index < len(location) - 1:
+            options = narrowed_options(options, data)
+            continue
         found = list(_step(narrowed_options(options, data), part))
         options = found or options
         data = data[part] if holds(data, part) else data

@@ -50,7 +50,7 @@ class OlfactionSettings:
     silenced: float = 0.5
 
 
-class Task:
+class OdourTask:
     """Patterns of receptor types, uniform between 0 and 1, and the prototypes that they are nearest to."""
 
     def __init__(self, seed: int) -> None:
@@ -75,7 +75,7 @@ def fit(
         >>> curve[0]["epoch"], state["claws.weight"].shape
         (1, torch.Size([20, 50]))
     """
-    task, held_out = Task(seed), Task(_HELD_OUT + seed).batch(settings.held_out)
+    task, held_out = OdourTask(seed), OdourTask(_HELD_OUT + seed).batch(settings.held_out)
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(seed)
         network = begun(settings)
@@ -118,7 +118,7 @@ def measured(network: Olfaction, held_out: tuple[Tensor, Tensor]) -> dict[str, f
 
 
 def _steps(
-    network: Olfaction, task: Task, optimiser: torch.optim.Optimizer, settings: OlfactionSettings
+    network: Olfaction, task: OdourTask, optimiser: torch.optim.Optimizer, settings: OlfactionSettings
 ) -> Iterator[float]:
     """One epoch, a loss a step."""
     for _ in range(settings.steps):

@@ -27,7 +27,7 @@ LABELS = {
 
 
 @dataclass(frozen=True)
-class Pair:
+class Neighbour:
     """An image at a distance from a reference.
 
     Attributes:
@@ -43,7 +43,7 @@ class Pair:
 
 def equally_far(
     decoded: Decoded, latents: Tensor, distance: float, generator: torch.Generator, *, directions: int = 32
-) -> tuple[Pair, Pair]:
+) -> tuple[Neighbour, Neighbour]:
     """Two images as far from one in pixels, one of which is as near to it in latents as there is, the other as far.
 
     Latents are moved from the reference's along each of their own axes, both ways, and in random directions, until the image is as far
@@ -89,7 +89,7 @@ def equally_far(
             f"no two changes of latents lead just {distance:g} away in pixels", "ask for another distance", code="unattainable"
         )  # fmt: skip
     near, far = (
-        _pair(decoded, found[one], float(high[one]))
+        _neighbour(decoded, found[one], float(high[one]))
         for one in (close[high[close].argmin()], close[high[close].argmax()])
     )
     return near, far
@@ -149,8 +149,8 @@ def _facts(decoded: Decoded, distances: Sequence[float], seed: int) -> dict[str,
     }  # fmt: skip
 
 
-def _pair(decoded: Decoded, latents: Tensor, distance: float) -> Pair:
-    return Pair(latents, distance, _images(decoded, latents[None])[0])
+def _neighbour(decoded: Decoded, latents: Tensor, distance: float) -> Neighbour:
+    return Neighbour(latents, distance, _images(decoded, latents[None])[0])
 
 
 def _halved(

@@ -3,7 +3,7 @@
 import torch
 from torch import nn
 
-from synthstim.decoders import Latents, NetworkDecoder
+from synthstim.decoders import LatentGroup, NetworkDecoder
 
 
 class Blobs(nn.Module):
@@ -20,5 +20,5 @@ class Blobs(nn.Module):
 
 
 def blobs(shape: tuple[int, ...]) -> NetworkDecoder:
-    groups = (Latents.numbered("z", 4), Latents("place", ("across", "down"), "uniform", scale=0.8))
+    groups = (LatentGroup.numbered("z", 4), LatentGroup("place", ("across", "down"), "uniform", scale=0.8))
     return NetworkDecoder(Blobs(shape), groups, shape)
