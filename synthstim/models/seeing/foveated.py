@@ -30,6 +30,8 @@ SIZE = (256, 256)
 SETTINGS = ("scaling", "fixation", "fovea")
 CENTRE, MAGNITUDE_MEAN = "centre", "magnitude_mean"
 _TINY = 1e-30
+# Root mean square of the high-passed image that nobody sees: a quarter of a level of eight bits.
+UNSEEN = 1 / 1024
 Pairs = tuple[Tensor, ...]
 
 
@@ -66,7 +68,8 @@ class WindowMoments(NamedTuple):
             "orientation_correlation": torch.stack([each[:, pairs[0], pairs[1]] for each in magnitudes], 1),
             "scale_correlation": torch.stack([each[:, :own, own:] for each in magnitudes[:-1]], 1),
             "phase_correlation": torch.stack([band.waves[:, :own, own:] for band in bands[:-1]], 1),
-            "highpass_variance": self.high,
+            # As a root mean square: squares near 0 hardly move, and photographs have little there.
+            "highpass_variance": (self.high + UNSEEN**2).sqrt(),
             MAGNITUDE_MEAN: torch.stack(self.means, 1),
         }
         if colours[0].numel():
