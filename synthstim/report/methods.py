@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -45,7 +46,7 @@ class Methods:
 
 
 def methods_of(stimuli: StimulusSet) -> Methods | None:
-    """The methods of a set that was made here; None for one that was adopted.
+    """The methods of a set that was made here; None for one that was adopted, or whose provenance does not say how it was made.
 
     Args:
         stimuli: the set; of a joined one each of its sets that was made has sentences of its own.
@@ -58,8 +59,10 @@ def methods_of(stimuli: StimulusSet) -> Methods | None:
     for part in stimuli.parts.values():
         if "observer" in part.provenance and "recipe" in part.provenance:
             sentences = _Sentences(part)
-            said += [sentence for sentence in sentences.all() if sentence]
-            cited += sentences.cited
+            # A provenance that was written elsewhere, or by hand, may lack anything.
+            with suppress(KeyError, TypeError, ValueError, AttributeError):
+                said += [sentence for sentence in sentences.all() if sentence]
+                cited += sentences.cited
     return Methods(" ".join(said), bibliography(cited)) if said else None
 
 
@@ -72,7 +75,7 @@ def write_methods(stimulus_set: StimulusSet | str | Path, out: str | Path) -> Pa
     stimuli = stimulus_set if isinstance(stimulus_set, StimulusSet) else StimulusSet.read(stimulus_set)
     found = methods_of(stimuli)
     if found is None:
-        raise InputError(f"{stimuli.root} was adopted, not made: it has no methods", code="mismatch")
+        raise InputError(f"{stimuli.root} does not say how it was made: it has no methods", code="mismatch")
     path = require_replaceable(
         out, lambda there: "```bibtex" in there.read_text(encoding="utf-8"), "a methods paragraph"
     )
