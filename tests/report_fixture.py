@@ -143,10 +143,13 @@ class Maker:
 
     def commit(self) -> Path:
         provenance = {
-            "observer": {"name": f"resnet50{self.bad}", "weights_sha256": "11ad3fa6" * 8, "input": "224 x 224 RGB, sRGB display values"},
+            "observer": {
+                "name": f"resnet50{self.bad}", "weights": "default", "weights_sha256": "11ad3fa6" * 8,
+                "input": {"size": [224, 224], "channels": 3, "mean": [0.5], "std": [0.5], "resize": None, "order": "RGB"},
+            },
             "device": {"type": "cuda", "dtype": "torch.float32", "threads": 8}, "seed": 12, "versions": {"synthstim": "0.1.0", "torch": "2.8.0", "numpy": "2.3.5"},
             "recipe": f"observer: resnet50{self.bad}\nmetamers:\n  layers: [layer1, layer2, layer3, layer4]\n  copies: 2\n",
-            "pool": {"name": "skimage", "sources": ["scikit-image"], "photographs": 10, "crops": 400},
+            "pool": {"name": "skimage", "sources": ["scikit-image"], "origins": 10, "stimuli": 400},
             "null": {"pairs": 600, "photographs": 40}, "coding": "sRGB",
             "criteria": {"match_db": 30, "null_percentile": 100, "controller": "beyond the best natural image"},
         }  # fmt: skip

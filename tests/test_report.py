@@ -319,3 +319,13 @@ def test_a_long_list_of_the_provenance_is_cut():
     (_, entries), *_ = _facts({"pool": {"names": [f"photograph{n}" for n in range(72)], "few": [1, 2, 3]}})
     assert dict(entries)["names"].endswith("photograph7 and 64 more")
     assert dict(entries)["few"] == "1, 2, 3"
+
+
+def test_a_provenance_that_says_too_little_leaves_out_the_methods_and_says_so(tmp_path):
+    root = make_set(tmp_path / "set", references=1, copies=1)
+    stimuli = StimulusSet.read(root)
+    assert "For a methods section" in write_report(stimuli, tmp_path / "whole.html").read_text(encoding="utf-8")
+    stimuli.provenance["observer"]["input"] = "224 x 224"
+    page = write_report(stimuli, tmp_path / "page.html").read_text(encoding="utf-8")
+    assert "For a methods section" not in page
+    assert "provenance.json of set does not say what a methods paragraph says" in page

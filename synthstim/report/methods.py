@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,7 @@ from typing import Any
 import pandas as pd
 
 from synthstim.catalogue import HEARING, SEEING, SMELLING
-from synthstim.errors import InputError
+from synthstim.errors import InputError, said_by
 from synthstim.files import require_replaceable
 from synthstim.goals.shown import goal_shown
 from synthstim.papers import PAPERS, bibliography
@@ -51,6 +50,9 @@ def methods_of(stimuli: StimulusSet) -> Methods | None:
     Args:
         stimuli: the set; of a joined one each of its sets that was made has sentences of its own.
 
+    Raises:
+        InputError: its provenance does not say what was done.
+
     Example:
         >>> methods_of(StimulusSet.read("my_set")) is None
         True
@@ -59,10 +61,14 @@ def methods_of(stimuli: StimulusSet) -> Methods | None:
     for part in stimuli.parts.values():
         if "observer" in part.provenance and "recipe" in part.provenance:
             sentences = _Sentences(part)
-            # A provenance that was written elsewhere, or by hand, may lack anything.
-            with suppress(KeyError, TypeError, ValueError, AttributeError):
+            try:
                 said += [sentence for sentence in sentences.all() if sentence]
-                cited += sentences.cited
+            except (AttributeError, KeyError, TypeError, ValueError) as error:  # a file may hold anything
+                raise InputError(
+                    f"provenance.json of {part.root.name} does not say what a methods paragraph says ({said_by(error, 60)})",
+                    "restore it from a copy", code="unreadable",
+                ) from None  # fmt: skip
+            cited += sentences.cited
     return Methods(" ".join(said), bibliography(cited)) if said else None
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from plotly.offline import get_plotlyjs
 
@@ -68,7 +69,7 @@ def render(stimuli: StimulusSet, drawing: str | None = None) -> str:
             units=[group for part in stimuli.parts.values() for group in groups.unit_groups(part, media)],
             galleries=groups.galleries(stimuli, media),
             transfer=transfer_shown(stimuli),
-            methods=methods_of(stimuli),
+            **_methods(stimuli),
             table=make_table(stimuli),
             filters=_filters(stimuli),
             modality=stimuli.modality,
@@ -81,6 +82,14 @@ def render(stimuli: StimulusSet, drawing: str | None = None) -> str:
             policy=policy(plotly, script),
         )
     )
+
+
+def _methods(stimuli: StimulusSet) -> dict[str, Any]:
+    """The methods paragraph, or why there is none."""
+    try:
+        return {"methods": methods_of(stimuli), "no_methods": ""}
+    except InputError as error:
+        return {"methods": None, "no_methods": str(error)}
 
 
 def _kinds(stimuli: StimulusSet) -> str:
