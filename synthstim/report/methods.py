@@ -180,7 +180,7 @@ class _Sentences:
         if not pool or not made["kind"].isin(("metamer", "controller")).any():
             return ""
         sentence = f"They were compared with {pool['stimuli']} {self.stimuli.modality.naturals} cut from {pool['origins']} originals"
-        if (made["goal"] == "match").any() and "null_percentile" in criteria:
+        if any(goal_shown(str(goal)).against_null for goal in made["goal"].unique()) and "null_percentile" in criteria:
             sentence += f"; a metamer passed if its match lay beyond percentile {criteria['null_percentile']:g} of matches between different ones"
             sentence += " and the observer gave it the same answer" if criteria.get("same_class") else ""
         return f"{sentence}."

@@ -105,7 +105,7 @@ class FoveatedStatistics(PortillaSimoncelli):
     Example:
         >>> network = FoveatedStatistics((64, 64), scaling=1.0)
         >>> network.windows.count, network(torch.rand(1, 1, 64, 64)).shape
-        (26, torch.Size([1, 18921]))
+        (13, torch.Size([1, 9684]))
     """
 
     bytes_of_value = 1600
