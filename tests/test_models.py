@@ -406,7 +406,7 @@ def test_weights_that_do_not_fit_say_what_does_not(network):
         InputError, match=r"w does not fit the model: it lacks '0.bias' \(1 in all\) and has 'x' too many"
     ):
         load_into(network, {n: v for n, v in state.items() if n != "0.bias"} | {"x": torch.zeros(1)}, "w")
-    with pytest.raises(InputError, match=r"'0.bias' is \(3,\), the model wants \(2,\)"):
+    with pytest.raises(InputError, match=r"'0.bias' is \(3,\), the model expects \(2,\)"):
         load_into(network, state | {"0.bias": torch.zeros(3)}, "w")
     with pytest.raises(InputError, match=r"w is damaged: '0.bias' holds NaN"):
         load_into(network, state | {"0.bias": torch.full((2,), torch.nan)}, "w")

@@ -81,8 +81,10 @@ Size = Annotated[
     Expected("a whole number of pixels from 1 to 8192, or [height, width]"),
 ]
 
+_Number = Annotated[float, Field(ge=-1e6, le=1e6)]
 Setting = Annotated[
-    float | str | Annotated[tuple[float, ...], Field(strict=False)], Expected("a number, text, or a list of numbers")
+    _Number | str | Annotated[tuple[_Number, ...], Field(strict=False)],
+    Expected("a number from -1000000 to 1000000, text, or a list of such numbers"),
 ]
 
 

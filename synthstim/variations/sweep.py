@@ -54,7 +54,7 @@ def make_sweep(
 
     Example:
         >>> turned = make_sweep(heads, {"yaw": [-45, 0, 45]}, "turned")
-        >>> list(turned.table["yaw"])
+        >>> sorted(set(turned.table["yaw"]))
         [-45.0, 0.0, 45.0]
     """
     sources = _sources(stimuli, only, parametrisation)
