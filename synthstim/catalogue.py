@@ -72,6 +72,11 @@ SEEING: dict[str, CatalogueEntry] = {
         options={"channels": 3},
         papers=("portilla2000",),
     ),
+    "v1-energy": CatalogueEntry(
+        "seeing.v1_energy",
+        "complex cells of V1: energies of oriented bands, divided by those around, grey",
+        papers=("adelson1985", "heeger1992"),
+    ),
     "foveated": CatalogueEntry(
         "seeing.foveated",
         "those statistics in windows that grow with eccentricity (Freeman & Simoncelli 2011), grey",

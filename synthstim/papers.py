@@ -61,6 +61,8 @@ def _doi(volume: str, pages: str, doi: str) -> tuple[tuple[str, str], ...]:
 PAPERS = {
     paper.key: paper
     for paper in (
+        Paper("adelson1985", "Adelson, Edward H. and Bergen, James R.", "Spatiotemporal energy models for the perception of motion",
+              "Journal of the Optical Society of America A", 1985, _doi("2", "284--299", "10.1364/JOSAA.2.000284")),
         Paper("bashivan2019", "Bashivan, Pouya and Kar, Kohitij and DiCarlo, James J.", "Neural population control via deep image synthesis",
               "Science", 2019, _doi("364", "eaav9436", "10.1126/science.aav9436")),
         Paper("berardino2017", "Berardino, Alexander and Ball\\'e, Johannes and Laparra, Valero and Simoncelli, Eero P.",
@@ -73,6 +75,8 @@ PAPERS = {
         Paper("golan2020", "Golan, Tal and Raju, Prashant C. and Kriegeskorte, Nikolaus",
               "Controversial stimuli: Pitting neural networks against each other as models of human cognition",
               "Proceedings of the National Academy of Sciences", 2020, _doi("117", "29330--29337", "10.1073/pnas.1912334117")),
+        Paper("heeger1992", "Heeger, David J.", "Normalization of cell responses in cat striate cortex", "Visual Neuroscience", 1992,
+              _doi("9", "181--197", "10.1017/S0952523800009640")),
         Paper("hallem2006", "Hallem, Elissa A. and Carlson, John R.", "Coding of odors by a receptor repertoire", "Cell", 2006,
               _doi("125", "143--160", "10.1016/j.cell.2006.01.050")),
         Paper("iandola2016", "Iandola, Forrest N. and Han, Song and Moskewicz, Matthew W. and Ashraf, Khalid and Dally, William J. and Keutzer, Kurt",

@@ -1,4 +1,4 @@
-"""Seeing: classical models of images, one noun a file: ``network`` of a size, ``SIZE`` and ``STATISTICS``."""
+"""Seeing: classical models of images, one noun a file: ``network`` of a size, with its ``statistics`` and their ``groups``, and ``SIZE``."""
 
 from __future__ import annotations
 
@@ -43,5 +43,5 @@ def load_seeing(
         weights="default",
         decision=None,
         stages=network.statistics,
-        groups={"statistics": network.statistics},
+        groups=network.groups,
     )

@@ -109,6 +109,11 @@ class PortillaSimoncelli(nn.Module):
         self.float()
 
     @property
+    def groups(self) -> dict[str, tuple[str, ...]]:
+        """All classes by one name."""
+        return {"statistics": tuple(self.statistics)}
+
+    @property
     def bytes_of_item(self) -> int:
         """About how much memory an image and its gradient take, as measured at 256 and 512 px."""
         height, width = self.grids[0]
