@@ -40,7 +40,8 @@ def lesions(
 
     require_new_folder(out)
     read = StimulusSet.read(stimuli)
-    size = read.modality.name == "image" and tuple(read.stimulus(str(read.table["file"][0])).shape[1:])
+    # Of images their height and width; sounds and odours have no size.
+    size = tuple(read.stimulus(str(read.table["file"][0])).shape[1:])
     opened = open_observer(
         observer, weights=weights or "default", size=size or None, device=device,
         allow_code=allow_code, allow_download=allow_download,

@@ -14,7 +14,7 @@ import torch
 from synthstim.decoders import decode, names_of, parts_of, placed, require_within, standardised
 from synthstim.errors import InputError, nearest
 from synthstim.kinds import PARAMETRISATIONS
-from synthstim.models import ImageInput, Observer, Unit, read_units
+from synthstim.models import Observer, Unit, read_units
 from synthstim.parametrise import Decoded
 from synthstim.recipe import Recipe, parse_yaml
 from synthstim.recipe.registered import Options
@@ -163,5 +163,6 @@ def _decoded(stimuli: StimulusSet, file: str, asked: Options | None) -> Decoded 
     if asked is None:
         return None
     channels, *size = stimuli.stimulus(file).shape
-    made = PARAMETRISATIONS[asked.kind].build(ImageInput(size=(size[0], size[1]), channels=channels), asked)
+    input = stimuli.modality.input_of({"size": tuple(size), "channels": channels})
+    made = PARAMETRISATIONS[asked.kind].build(input, asked)
     return made if isinstance(made, Decoded) else None
