@@ -49,7 +49,7 @@ def test_a_rig_is_begun_from_what_was_found_and_given(
         "rig", "new", "--yes", "--width-cm", "60", "--distance-cm", "80.5", "--markers", "parallel:0x3bc", cwd=tmp_path, status=0
     )  # fmt: skip
     rig = read_rig(tmp_path / "rig.yaml")
-    assert "supposed" in said
+    assert "assumed" in said
     assert (rig.monitor.width_cm, rig.monitor.distance_cm) == (60, 80.5)
     assert rig.markers.model_dump()["address"] == "0x3bc"
     assert "exists already" in synthstim("rig", "new", "--yes", cwd=tmp_path)

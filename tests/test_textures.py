@@ -224,7 +224,7 @@ def test_the_joined_ends_show_through_less_than_under_the_published_window():
 
 
 def test_what_it_cannot_measure_is_said():
-    with pytest.raises(InputError, match="texture statistics want"):
+    with pytest.raises(InputError, match="texture statistics need"):
         SoundTexture(2_000)
     with pytest.raises(InputError, match="expected 0 to a quarter"):
         SoundTexture(2 * SECOND, edge=0.6)
