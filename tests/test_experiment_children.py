@@ -23,7 +23,10 @@ while True:
     time.sleep(0.1)
 """
 STARTER = """
-import sys, time
+import signal, sys, time
+# Where tests run in the background these are ignored, and children inherit that.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
 from synthstim.experiment.running.children import child
 with child([sys.executable, "-c", sys.argv[1], sys.argv[2], sys.argv[3]]) as process:
     process.wait()
