@@ -7,7 +7,6 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy.optimize import nnls
 
 Values = NDArray[np.float64]
 # Of the stimuli that are predicted highest, this share, and so many at least, say what a high prediction is worth.
@@ -86,5 +85,8 @@ def _of_site(predicted: Values, measured: Values) -> tuple[float, ...]:
     trust = min((y[top].mean() - y.mean()) / (edge - centre), 1.0) if varies else 0.0
     # The few of them beyond the edge are within what is known.
     own = centre + trust * (p - centre)
+    # Commands that only read a fit do not wait for it.
+    from scipy.optimize import nnls
+
     (base, growth), _ = nnls(np.stack([np.ones_like(p), np.maximum(own, 0.0)], 1), (y - own) ** 2)
     return float(centre), float(edge), float(trust), float(base), float(growth)

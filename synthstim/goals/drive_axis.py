@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Field
 
+from synthstim.goals.by_site import BySiteEntry, BySiteWish
 from synthstim.goals.population import PopulationGoal
 from synthstim.goals.unit import site_unit
-from synthstim.goals.wish import Want, Wish
+from synthstim.goals.wish import Want
 from synthstim.recipe.expected import Expected
 from synthstim.recipe.fields import Activation, Text
-from synthstim.recipe.stimuli import Controller, Item, Variant
-from synthstim.recipe.units import SITES
+from synthstim.recipe.stimuli import Item, Variant
 from synthstim.recipe.yaml_source import Location
 
 if TYPE_CHECKING:
@@ -27,13 +27,14 @@ Weights = Annotated[
 ]
 
 
-class AxisEntry(Controller):
+class AxisEntry(BySiteEntry):
     """Controllers that drive fitted sites along an axis.
 
     Attributes:
         weights: of each site's z-score; only their ratios matter.
     """
 
+    mapping = "weights"
     goal: Literal["drive_axis"]
     weights: Weights
 
@@ -42,45 +43,17 @@ class AxisEntry(Controller):
         if not any(self.weights.values()):
             yield ("weights",), "are all 0, which is no axis: give one that is not"
 
-    @property
-    def says_what(self) -> str:
-        """The key that says what is controlled."""
-        return "weights"
 
-    @property
-    def layer(self) -> str:
-        """The layer of fitted sites."""
-        return SITES
-
-    @property
-    def of_sites(self) -> bool:
-        """It is of fitted sites alone."""
-        return True
-
-    def named_sites(self) -> Iterator[tuple[Location, str]]:
-        """Every fitted site that the entry names, and where."""
-        yield from ((("weights", site), site) for site in self.weights)
-
-
-class AxisWish(Wish):
+class AxisWish(BySiteWish):
     """Images that drive sites along an axis.
 
     Attributes:
         weights: of each site.
     """
 
+    mapping = "weights"
     goal: Literal["drive_axis"] = "drive_axis"
     weights: Weights
-
-    @property
-    def says_which(self) -> str:
-        """The key that names sites."""
-        return "weights"
-
-    @property
-    def named(self) -> tuple[str, ...]:
-        """The sites that it names itself."""
-        return tuple(self.weights)
 
 
 class DriveAxis(PopulationGoal):

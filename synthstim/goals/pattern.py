@@ -9,13 +9,13 @@ from pydantic import Field
 
 from synthstim.goals.aim import Aim
 from synthstim.goals.base import Goal, Measured, Measuring
+from synthstim.goals.by_site import BySiteEntry, BySiteWish
 from synthstim.goals.card import CardLine
 from synthstim.goals.unit import site_unit
-from synthstim.goals.wish import Want, Wish
+from synthstim.goals.wish import Want
 from synthstim.recipe.expected import Expected
 from synthstim.recipe.fields import Activation, Text
-from synthstim.recipe.stimuli import Controller, Item
-from synthstim.recipe.units import SITES
+from synthstim.recipe.stimuli import Item
 from synthstim.recipe.yaml_source import Location
 
 if TYPE_CHECKING:
@@ -33,55 +33,28 @@ ZScores = Annotated[
 ]
 
 
-class PatternEntry(Controller):
+class PatternEntry(BySiteEntry):
     """Controllers that bring fitted sites to a pattern.
 
     Attributes:
         pattern: the responses wanted of the sites, in z-scores.
     """
 
+    mapping = "pattern"
     goal: Literal["pattern"]
     pattern: ZScores
 
-    @property
-    def says_what(self) -> str:
-        """The key that says what is controlled."""
-        return "pattern"
 
-    @property
-    def layer(self) -> str:
-        """The layer of fitted sites."""
-        return SITES
-
-    @property
-    def of_sites(self) -> bool:
-        """It is of fitted sites alone."""
-        return True
-
-    def named_sites(self) -> Iterator[tuple[Location, str]]:
-        """Every fitted site that the entry names, and where."""
-        yield from ((("pattern", site), site) for site in self.pattern)
-
-
-class PatternWish(Wish):
+class PatternWish(BySiteWish):
     """Images that bring sites to a pattern, together.
 
     Attributes:
         pattern: z-score of each site, on the scale of generation 0.
     """
 
+    mapping = "pattern"
     goal: Literal["pattern"] = "pattern"
     pattern: ZScores
-
-    @property
-    def says_which(self) -> str:
-        """The key that names sites."""
-        return "pattern"
-
-    @property
-    def named(self) -> tuple[str, ...]:
-        """The sites of the pattern."""
-        return tuple(self.pattern)
 
 
 class PatternGoal(Goal):
