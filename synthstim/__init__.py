@@ -96,10 +96,10 @@ _get, _flat = lazily(__name__, _PLACES)
 _get_moved, _ = lazily(__name__, _MOVED)
 __all__ = sorted([*_flat, *ROOMS])
 
-__version__ = "0.1.0"
-
 
 def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        return import_module("importlib.metadata").version(__name__)
     if name in ROOMS:
         return import_module(f"{__name__}.{name}")
     return (_get if name in _flat else _get_moved)(name)

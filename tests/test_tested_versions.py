@@ -7,6 +7,10 @@ from pathlib import Path
 import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
+from typer.testing import CliRunner
+
+import synthstim
+from synthstim.cli import app
 
 tomllib = pytest.importorskip("tomllib", reason="Python 3.10 reads no TOML by itself")
 ROOT = Path(__file__).parent.parent
@@ -30,5 +34,7 @@ def test_every_requirement_is_pinned_within_its_range(python: str) -> None:
     assert outside == [], "run make lock"
 
 
-def test_what_to_cite_is_this_version() -> None:
+def test_the_package_the_command_and_what_to_cite_say_one_version() -> None:
     assert f"version: {PROJECT['version']}\n" in (ROOT / "CITATION.cff").read_text(encoding="utf-8")
+    assert synthstim.__version__ == PROJECT["version"]
+    assert CliRunner().invoke(app, ["--version"]).output == f"synthstim {PROJECT['version']}\n"

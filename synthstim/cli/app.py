@@ -46,8 +46,24 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=True,
     rich_markup_mode=None,
-    help="Stimuli by gradient, for closed-loop neuroscience.",
 )
+
+
+def _say_version(wanted: bool) -> None:
+    if wanted:
+        import synthstim
+
+        say(f"synthstim {synthstim.__version__}")
+        raise typer.Exit
+
+
+@app.callback(help="Stimuli by gradient, for closed-loop neuroscience.")
+def _about(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_say_version, is_eager=True, help="Say which version this is")
+    ] = False,
+) -> None:
+    """What is given before any command."""
 
 
 class _PlainConsole(Console):
