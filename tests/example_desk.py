@@ -39,7 +39,10 @@ def lay_examples(desk: Path) -> Path:
     for seed, day in enumerate(("monday", "tuesday")):
         write_table(answer(shown, seed=seed, session=day), desk / f"{day}.tsv")
     write_table(answer(shown), desk / "tonight.tsv")
-    save_fit(fit_sites(network(), answer(shown), shown, ["blocks.0", "blocks.1"], folds=4), desk / "tonight_fit")
+    save_fit(
+        fit_sites(network(), answer(shown), shown, ["blocks.0", "blocks.1"], folds=4, method="ridge"),
+        desk / "tonight_fit",
+    )
     experiment = Path(shutil.copytree(generation / "experiment", desk / "tonight_experiment"))
     record(log_run(experiment), desk)
     design = Study((Condition("natural"), Condition("conv1", "net", "conv1")), ("ay", "bee", "sea", "dee"), 4, 2)

@@ -42,7 +42,7 @@ CASES = 9
 def fit() -> Fit:
     observer = small()
     signal, _, _ = planted(maps_of(observer, 120, "3"), 3)
-    return fit_sites(observer, recorded(signal), stimuli(120), ["3"], ceilings=False, shuffled=False)
+    return fit_sites(observer, recorded(signal), stimuli(120), ["3"], ceilings=False, shuffled=False, method="ridge")
 
 
 def recipe_of(controls=ASKED, entries=STIMULI, **given):

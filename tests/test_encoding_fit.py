@@ -97,16 +97,30 @@ def test_a_model_of_shuffled_responses_predicts_nothing(responses: Responses) ->
     dealt = shuffle_responses(responses, seed=1)
     assert len(dealt) == len(responses)
     assert dealt.stimulus_ids != responses.stimulus_ids
-    made = fit_sites(small(), dealt, stimuli(COUNT), ["2"], shuffled=False)
+    made = fit_sites(small(), dealt, stimuli(COUNT), ["2"], shuffled=False, method="ridge")
     assert made.table["r"].abs().max() < 0.3
     assert made.table["r_shuffled"].isna().all()
     # The repeats went along.
     assert (made.table["reliability"] > 0.8).all()
 
 
+@pytest.mark.parametrize(("layer", "method"), [("2", "factorised"), ("5", "ridge")])
+def test_a_fit_without_a_method_takes_masks_where_the_layer_has_space(layer, method, responses, monkeypatch) -> None:
+    taken: list[object] = []
+
+    def stop(chosen: object, *_: object) -> None:
+        taken.append(chosen)
+        raise InterruptedError
+
+    monkeypatch.setattr("synthstim.encoding.fit.held_out_scores", stop)
+    with pytest.raises(InterruptedError):
+        fit_sites(small(), responses, stimuli(COUNT), [layer], ceilings=False)
+    assert [one.name for one in taken] == [method]
+
+
 def test_held_out_scores_agree_with_new_stimuli(responses: Responses) -> None:
     half = responses.only(stimulus_ids=names(COUNT // 2))
-    made = fit_sites(small(), half, stimuli(COUNT), ["2"])
+    made = fit_sites(small(), half, stimuli(COUNT), ["2"], method="ridge")
     new = torch.from_numpy(crops(COUNT)[COUNT // 2 :])
     predicted = made.observer.activations(new, ["sites"])["sites"].numpy()
     truth = signal_on("2")[COUNT // 2 :]
@@ -119,8 +133,8 @@ def test_grouping_crops_by_photograph_gives_lower_scores_than_letting_them_leak(
     # Responses that know the photograph and nothing else.
     photograph = generator.normal(size=(10, 4))[np.arange(COUNT) % 10]
     noisy = recorded(photograph, noise=0.2)
-    leaking = fit_sites(small(), noisy, stimuli(COUNT), ["2"], shuffled=False)
-    grouped = fit_sites(small(), noisy, stimuli(COUNT), ["2"], groups=GROUPS, shuffled=False)
+    leaking = fit_sites(small(), noisy, stimuli(COUNT), ["2"], shuffled=False, method="ridge")
+    grouped = fit_sites(small(), noisy, stimuli(COUNT), ["2"], groups=GROUPS, shuffled=False, method="ridge")
     assert leaking.table["r"].mean() > grouped.table["r"].mean() + 0.1
 
 
@@ -166,7 +180,7 @@ class Counted(nn.Module):
 def test_reading_sites_runs_the_network_no_further_than_they_read(responses: Responses) -> None:
     late, base = Counted(), small()
     observer = Observer(nn.Sequential(*base.module, late), input=base.input)
-    made = fit_sites(observer, responses, stimuli(COUNT), ["2"], shuffled=False)
+    made = fit_sites(observer, responses, stimuli(COUNT), ["2"], shuffled=False, method="ridge")
     assert made.observer.layers["sites"] == (4,)
     late.calls = 0
     made.observer.activations(torch.from_numpy(crops(3)), ["sites"])
@@ -258,7 +272,7 @@ def test_a_models_own_decision_is_asked_of_the_model() -> None:
         return [int(row.argmax()) for row in observer.activations(shown, ["5"])["5"]]
 
     observer = Observer(base.module, input=base.input, decision=decision, stages=("1", "3"))
-    made = fit_sites(observer, recorded(signal_on("2")), stimuli(COUNT), ["2"], shuffled=False)
+    made = fit_sites(observer, recorded(signal_on("2")), stimuli(COUNT), ["2"], shuffled=False, method="ridge")
     shown = torch.from_numpy(crops(5))
     assert made.observer.decide(shown) == observer.decide(shown)
     assert seen == [base.module, base.module]
@@ -267,7 +281,7 @@ def test_a_models_own_decision_is_asked_of_the_model() -> None:
 
 def test_sites_are_fitted_to_plain_observers_only(fit: Fit, responses: Responses) -> None:
     with pytest.raises(InputError, match=r"has a layer '(base|sites)' already"):
-        fit_sites(fit.observer, responses, stimuli(COUNT), ["2"], shuffled=False)
+        fit_sites(fit.observer, responses, stimuli(COUNT), ["2"], shuffled=False, method="ridge")
 
 
 # Stimuli on disk.
@@ -289,19 +303,19 @@ def shown_from(on_disk: StimulusSet, **changes: object) -> Responses:
 
 def test_stimuli_of_sets_are_read_checked_and_matched(on_disk: StimulusSet, tmp_path: Path) -> None:
     responses = shown_from(on_disk)
-    made = fit_sites(small(), responses, on_disk, ["2"], shuffled=False, folds=3)
+    made = fit_sites(small(), responses, on_disk, ["2"], shuffled=False, folds=3, method="ridge")
     assert made.provenance["stimuli"] == dict(zip(on_disk.table["stimulus_id"], on_disk.table["sha256"], strict=True))
-    both = fit_sites(small(), responses, [on_disk, on_disk], ["2"], shuffled=False, folds=3)
+    both = fit_sites(small(), responses, [on_disk, on_disk], ["2"], shuffled=False, folds=3, method="ridge")
     assert np.allclose(both.table["r"], made.table["r"])
     with pytest.raises(InputError, match="no stimulus set given"):
-        fit_sites(small(), responses, [], ["2"])
+        fit_sites(small(), responses, [], ["2"], method="ridge")
     with pytest.raises(InputError, match="were shown from another file"):
-        fit_sites(small(), shown_from(on_disk).renamed({"s1": "s2", "s2": "s1"}), on_disk, ["2"])
+        fit_sites(small(), shown_from(on_disk).renamed({"s1": "s2", "s2": "s1"}), on_disk, ["2"], method="ridge")
     other = tmp_path / "other"
     other.mkdir()
     write_png(other / "s0.png", crops(2)[1])
     with pytest.raises(InputError, match="two sets use the id 's0' for different files"):
-        fit_sites(small(), responses, [on_disk, adopt(other, tmp_path / "set")[0]], ["2"])
+        fit_sites(small(), responses, [on_disk, adopt(other, tmp_path / "set")[0]], ["2"], method="ridge")
 
 
 def test_a_file_that_changed_since_the_set_was_made_is_refused(on_disk: StimulusSet) -> None:
@@ -310,7 +324,7 @@ def test_a_file_that_changed_since_the_set_was_made_is_refused(on_disk: Stimulus
     write_png(path, crops(2)[1])
     try:
         with pytest.raises(InputError, match="has changed since the set was made"):
-            fit_sites(small(), shown_from(on_disk), on_disk, ["2"], folds=3)
+            fit_sites(small(), shown_from(on_disk), on_disk, ["2"], folds=3, method="ridge")
     finally:
         path.write_bytes(before)
 
@@ -318,8 +332,8 @@ def test_a_file_that_changed_since_the_set_was_made_is_refused(on_disk: Stimulus
 def test_one_recording_after_another_is_fitted_together(responses: Responses) -> None:
     early, late = (responses.only(stimulus_ids=part) for part in (names(100), names(COUNT)[100:]))
     late = replace(late, trials=late.trials.assign(session="2"))
-    made = fit_sites(small(), join_responses([early, late]), stimuli(COUNT), ["2"], shuffled=False)
-    whole = fit_sites(small(), responses, stimuli(COUNT), ["2"], shuffled=False)
+    made = fit_sites(small(), join_responses([early, late]), stimuli(COUNT), ["2"], shuffled=False, method="ridge")
+    whole = fit_sites(small(), responses, stimuli(COUNT), ["2"], shuffled=False, method="ridge")
     assert np.allclose(made.table["r"], whole.table["r"])
     assert made.provenance["responses"]["sessions"] == ["1", "2"]
 
@@ -360,7 +374,7 @@ def test_what_cannot_be_fitted_is_refused_before_anything_is_computed(
 
 def test_one_repeat_is_fitted_when_ceilings_are_not_wanted(responses: Responses) -> None:
     single = Responses(responses.trials[responses.trials["repeat"] == 0])
-    made = fit_sites(small(), single, stimuli(COUNT), ["2"], ceilings=False, shuffled=False)
+    made = fit_sites(small(), single, stimuli(COUNT), ["2"], ceilings=False, shuffled=False, method="ridge")
     assert made.table["score"].isna().all()
     assert made.table["r"].median() > 0.5
     assert "median score" in repr(made)
@@ -397,7 +411,7 @@ def test_a_fit_loads_back_to_the_same_predictions(method: str, responses: Respon
 
 def test_a_fit_to_a_named_model_finds_it_by_itself(network: Observer, tmp_path: Path) -> None:
     signal = planted(maps_of(network, 60, "blocks.2", 64), 2)[0]
-    made = fit_sites(network, recorded(signal), stimuli(60, 64), ["blocks.2"], shuffled=False)
+    made = fit_sites(network, recorded(signal), stimuli(60, 64), ["blocks.2"], shuffled=False, method="ridge")
     loaded = load_fit(save_fit(made, tmp_path / "fit"))
     shown = torch.from_numpy(crops(3, 64))
     assert torch.allclose(*(some.observer.activations(shown, ["sites"])["sites"] for some in (made, loaded)))
@@ -468,7 +482,7 @@ def test_stimuli_are_only_read_as_they_are_given() -> None:
 
 def test_a_recipe_finds_fitted_sites_by_their_folder(network: Observer, tmp_path: Path) -> None:
     signal = planted(maps_of(network, 60, "blocks.2", 64), 2)[0]
-    made = fit_sites(network, recorded(signal), stimuli(60, 64), ["blocks.2"], shuffled=False)
+    made = fit_sites(network, recorded(signal), stimuli(60, 64), ["blocks.2"], shuffled=False, method="ridge")
     name = f"fit:{save_fit(made, tmp_path / 'fit')}"
     recipe = {
         "observer": name,
@@ -529,7 +543,7 @@ def test_sites_that_hear_are_fitted_alike(method: str) -> None:
 
 def test_progress_is_told_in_words(responses: Responses) -> None:
     told: list[str] = []
-    fit_sites(small(), responses, stimuli(COUNT), ["0", "2"], shuffled=False, progress=told.append)
+    fit_sites(small(), responses, stimuli(COUNT), ["0", "2"], shuffled=False, progress=told.append, method="ridge")
     assert told == [
         "activations of 2 layers for 200 stimuli", "0: ridge, 4 sites, 5 folds", "2: ridge, 4 sites, 5 folds",
         "each site on the layer that predicts it best",

@@ -44,13 +44,15 @@ def responses() -> Responses:
 
 @pytest.fixture(scope="module")
 def folded(responses: Responses) -> Fit:
-    return fit_sites(small(), responses, stimuli(COUNT), ["0", "2"], folds=FOLDS, members="folds", shuffled=False)
+    return fit_sites(
+        small(), responses, stimuli(COUNT), ["0", "2"], folds=FOLDS, members="folds", shuffled=False, method="ridge"
+    )
 
 
 @pytest.fixture(scope="module")
 def mixed(responses: Responses, folded: Fit) -> Fit:
     """Five members on two networks."""
-    second = fit_sites(other_network(), responses, stimuli(COUNT), ["0", "1"], shuffled=False)
+    second = fit_sites(other_network(), responses, stimuli(COUNT), ["0", "1"], shuffled=False, method="ridge")
     return ensemble([folded, second])
 
 
@@ -62,9 +64,12 @@ def read(fit: Fit, layer: str, count: int = 8) -> np.ndarray:
 
 
 def test_members_over_layers_are_the_fits_of_each_layer(responses: Responses, tmp_path: Path) -> None:
-    both = fit_sites(small(), responses, stimuli(COUNT), ["0", "2"], folds=FOLDS, members="layers", shuffled=False)
+    both = fit_sites(
+        small(), responses, stimuli(COUNT), ["0", "2"], folds=FOLDS, members="layers", shuffled=False, method="ridge"
+    )
     alone = [
-        fit_sites(small(), responses, stimuli(COUNT), [layer], folds=FOLDS, shuffled=False) for layer in ("0", "2")
+        fit_sites(small(), responses, stimuli(COUNT), [layer], folds=FOLDS, shuffled=False, method="ridge")
+        for layer in ("0", "2")
     ]
     parts = np.stack([read(fit, "sites") for fit in alone])
     assert np.allclose(read(both, "sites"), parts.mean(0), atol=1e-5)
@@ -75,7 +80,7 @@ def test_members_over_layers_are_the_fits_of_each_layer(responses: Responses, tm
 
 def test_members_over_one_layer_are_refused(responses: Responses) -> None:
     with pytest.raises(InputError, match="an ensemble over layers needs two or more, 2 alone given: name more"):
-        fit_sites(small(), responses, stimuli(COUNT), ["2"], members="layers")
+        fit_sites(small(), responses, stimuli(COUNT), ["2"], members="layers", method="ridge")
 
 
 def test_sites_are_the_mean_over_members_and_the_spread_their_deviation(folded: Fit, mixed: Fit) -> None:
@@ -106,7 +111,7 @@ def test_a_member_from_a_fold_is_the_fit_to_the_other_folds(folded: Fit, respons
 def test_scores_and_layers_of_an_ensemble_over_folds_are_those_without_members(
     folded: Fit, responses: Responses
 ) -> None:
-    single = fit_sites(small(), responses, stimuli(COUNT), ["0", "2"], folds=FOLDS, shuffled=False)
+    single = fit_sites(small(), responses, stimuli(COUNT), ["0", "2"], folds=FOLDS, shuffled=False, method="ridge")
     # Where a site sees is told by its read-outs, which are others.
     tables = [fit.table.drop(columns=list(FIELD)) for fit in (folded, single)]
     pd.testing.assert_frame_equal(*tables)
@@ -124,7 +129,7 @@ def test_the_mean_of_two_fits_predicts_new_stimuli_no_worse_than_their_median(re
     truth = planted(maps_of(small(), COUNT, "2"), 4)[0]
     early = responses.only(stimulus_ids=names(COUNT)[: COUNT - 40])
     fits = [
-        fit_sites(observer, early, stimuli(COUNT), layers, shuffled=False)
+        fit_sites(observer, early, stimuli(COUNT), layers, shuffled=False, method="ridge")
         for observer, layers in ((small(), ["2"]), (other_network(), ["1"]), (other_network(6), ["1"]))
     ]
     new = stimuli(COUNT).only(names(COUNT)[COUNT - 40 :])
@@ -137,7 +142,7 @@ def test_the_mean_of_two_fits_predicts_new_stimuli_no_worse_than_their_median(re
 
 
 def test_members_that_agree_have_no_spread_and_a_finite_gradient(responses: Responses) -> None:
-    single = fit_sites(small(), responses, stimuli(COUNT), ["2"], shuffled=False)
+    single = fit_sites(small(), responses, stimuli(COUNT), ["2"], shuffled=False, method="ridge")
     twin = ensemble([single, single])
     shown = torch.from_numpy(crops(3)).requires_grad_()
     spread = twin.observer.activations(shown, ["sites_spread"])["sites_spread"]
@@ -162,7 +167,17 @@ def test_members_on_one_network_share_its_forward_pass(responses: Responses) -> 
     counted, base = Counted(), small()
     observer = Observer(nn.Sequential(counted, *base.module), input=base.input, name="counted")
     fits = [
-        fit_sites(observer, responses, stimuli(COUNT), ["3"], folds=4, members="folds", shuffled=False, seed=seed)
+        fit_sites(
+            observer,
+            responses,
+            stimuli(COUNT),
+            ["3"],
+            folds=4,
+            members="folds",
+            shuffled=False,
+            seed=seed,
+            method="ridge",
+        )
         for seed in (0, 1)
     ]
     both = ensemble(fits)
@@ -187,7 +202,7 @@ def test_layers_of_the_first_network_keep_their_names_and_values(mixed: Fit, fol
 
 
 def test_each_network_preprocesses_for_itself(mixed: Fit, folded: Fit, responses: Responses) -> None:
-    second = fit_sites(other_network(), responses, stimuli(COUNT), ["0", "1"], shuffled=False)
+    second = fit_sites(other_network(), responses, stimuli(COUNT), ["0", "1"], shuffled=False, method="ridge")
     assert np.allclose(read(mixed, "members")[:, :FOLDS], read(folded, "members"), atol=1e-5)
     assert np.allclose(read(mixed, "members")[:, FOLDS], read(second, "sites"), atol=1e-5)
     assert mixed.observer.input == ImageInput(size=(16, 16))
@@ -200,7 +215,7 @@ def test_each_network_preprocesses_for_itself(mixed: Fit, folded: Fit, responses
 def test_one_network_with_two_inputs_is_run_for_each(responses: Responses) -> None:
     base = small()
     darker = base.given(ImageInput(size=(16, 16), mean=(0.2,), std=(0.4,)), name="darker")
-    fits = [fit_sites(one, responses, stimuli(COUNT), ["2"], shuffled=False) for one in (base, darker)]
+    fits = [fit_sites(one, responses, stimuli(COUNT), ["2"], shuffled=False, method="ridge") for one in (base, darker)]
     both = ensemble(fits)
     for number, fit in enumerate(fits):
         assert np.allclose(read(both, "members")[:, number], read(fit, "sites"), atol=1e-5)
@@ -214,8 +229,10 @@ def test_a_models_own_decision_is_asked_of_the_model(responses: Responses) -> No
         return [int(row.argmax()) for row in observer.activations(shown, ["5"])["5"]]
 
     observer = Observer(base.module, input=base.input, decision=decision, stages=("1", "3"))
-    one = fit_sites(observer, responses, stimuli(COUNT), ["2"], folds=3, members="folds", shuffled=False)
-    two = fit_sites(other_network(), responses, stimuli(COUNT), ["1"], shuffled=False)
+    one = fit_sites(
+        observer, responses, stimuli(COUNT), ["2"], folds=3, members="folds", shuffled=False, method="ridge"
+    )
+    two = fit_sites(other_network(), responses, stimuli(COUNT), ["1"], shuffled=False, method="ridge")
     shown = torch.from_numpy(crops(5))
     for fit in (one, ensemble([one, two]), ensemble([one, one])):
         assert fit.observer.decide(shown) == observer.decide(shown)
@@ -225,7 +242,7 @@ def test_a_models_own_decision_is_asked_of_the_model(responses: Responses) -> No
 def test_sites_are_matched_by_name(responses: Responses, folded: Fit) -> None:
     turned = list(folded.sites)[::-1]
     trials = pd.concat([responses.trials[responses.trials["site"] == site] for site in turned]).astype({"site": str})
-    other = fit_sites(small(), Responses(trials), stimuli(COUNT), ["2"], shuffled=False)
+    other = fit_sites(small(), Responses(trials), stimuli(COUNT), ["2"], shuffled=False, method="ridge")
     assert other.sites == tuple(turned)
     both = ensemble([folded, other])
     assert both.sites == folded.sites
@@ -257,7 +274,10 @@ def test_networks_that_hear_at_different_rates_are_played_the_same_sounds(tmp_pa
     with torch.no_grad():
         signal = ears[0].activations(torch.from_numpy(sounds), ["relu"])["relu"].mean(2)[:, :3].numpy()
     played = Stimuli.of_arrays(names(COUNT), sounds)
-    fits = [fit_sites(ear, recorded(signal / signal.std()), played, ["relu"], shuffled=False) for ear in ears]
+    fits = [
+        fit_sites(ear, recorded(signal / signal.std()), played, ["relu"], shuffled=False, method="ridge")
+        for ear in ears
+    ]
     both = ensemble(fits)
     assert both.observer.input == SoundInput(rate=8000, samples=800, network_rate=8000)
     expected = np.mean([fit.predict(played)["predicted"] for fit in fits], 0)
@@ -326,7 +346,7 @@ def test_predictions_are_a_table_of_stimuli_and_sites(folded: Fit, responses: Re
     assert np.allclose(wide, read(folded, "sites", 40), atol=1e-4)
     spread = table.pivot(index="stimulus_id", columns="site", values="spread").loc[names(40), list(folded.sites)]
     assert np.allclose(spread, read(folded, "sites_spread", 40), atol=1e-4)
-    single = fit_sites(small(), responses, stimuli(COUNT), ["2"], shuffled=False)
+    single = fit_sites(small(), responses, stimuli(COUNT), ["2"], shuffled=False, method="ridge")
     assert list(single.predict(stimuli(3)).columns) == ["stimulus_id", "site", "predicted"]
 
 
@@ -381,8 +401,7 @@ def test_a_recipe_drives_a_site_of_an_ensemble_over_folds(tmp_path: Path) -> Non
     signal = planted(maps_of(network, 60, "blocks.2", 64), 2)[0]
     made = fit_sites(
         network, recorded(signal), stimuli(60, 64), ["blocks.2"], members="folds", folds=3, shuffled=False,
-        groups={name: PHOTOGRAPHS[number % 10] for number, name in enumerate(names(60))},
-    )  # fmt: skip
+        groups={name: PHOTOGRAPHS[number % 10] for number, name in enumerate(names(60))}, method="ridge",)  # fmt: skip
     save_fit(made, tmp_path / "fit")
     stimulus_set = make(
         {
@@ -412,7 +431,7 @@ def test_what_makes_no_ensemble_is_refused(folded: Fit, responses: Responses) ->
     with pytest.raises(InputError, match="1 fits given"):
         ensemble([folded])
     fewer = responses.only(sites=folded.sites[:3])
-    three = fit_sites(small(), fewer, stimuli(COUNT), ["2"], shuffled=False)
+    three = fit_sites(small(), fewer, stimuli(COUNT), ["2"], shuffled=False, method="ridge")
     with pytest.raises(InputError, match="fit 2 lacks site3: an ensemble is of the same sites"):
         ensemble([folded, three])
     with pytest.raises(InputError, match="fit 2 has site3 besides"):
@@ -421,11 +440,11 @@ def test_what_makes_no_ensemble_is_refused(folded: Fit, responses: Responses) ->
     with pytest.raises(
         InputError, match="large is shown 3 x 20 x 20, small 3 x 16 x 16: fit both to stimuli of one size"
     ):
-        ensemble([folded, fit_sites(large, responses, stimuli(COUNT, 20), ["1"], shuffled=False)])
+        ensemble([folded, fit_sites(large, responses, stimuli(COUNT, 20), ["1"], shuffled=False, method="ridge")])
     with pytest.raises(InputError, match="members 'fold' is unknown"):
-        fit_sites(small(), responses, stimuli(COUNT), ["2"], members="fold")
+        fit_sites(small(), responses, stimuli(COUNT), ["2"], members="fold", method="ridge")
     with pytest.raises(InputError, match=r"has a layer '(base|members)' already"):
-        fit_sites(folded.observer, responses, stimuli(COUNT), ["2"], shuffled=False)
+        fit_sites(folded.observer, responses, stimuli(COUNT), ["2"], shuffled=False, method="ridge")
 
 
 def test_a_site_that_one_member_would_not_know_is_refused(responses: Responses) -> None:
@@ -434,4 +453,13 @@ def test_a_site_that_one_member_would_not_know_is_refused(responses: Responses) 
     folds = {name: int(number >= 20) for number, name in enumerate(names(COUNT))}
     kept = responses.trials[~one | responses.trials["stimulus_id"].isin(names(20))]
     with pytest.raises(InputError, match="site1 answered too few stimuli outside one of the folds"):
-        fit_sites(small(), Responses(kept), stimuli(COUNT), ["2"], folds=folds, members="folds", shuffled=False)
+        fit_sites(
+            small(),
+            Responses(kept),
+            stimuli(COUNT),
+            ["2"],
+            folds=folds,
+            members="folds",
+            shuffled=False,
+            method="ridge",
+        )

@@ -61,7 +61,9 @@ def test_what_is_not_known_does_not_count() -> None:
 def test_a_fit_says_what_to_expect_before_and_after_it_is_saved(members: str | None, tmp_path) -> None:
     observer = small()
     signal = maps_of(observer, 60, "1").mean((2, 3))[:, :2]
-    fit = fit_sites(observer, recorded(signal), stimuli(60), ["1", "3"], shuffled=False, members=members)
+    fit = fit_sites(
+        observer, recorded(signal), stimuli(60), ["1", "3"], shuffled=False, members=members, method="ridge"
+    )
     table = fit.expect(stimuli(20))
     assert table["sd"].ge(0).all()
     assert (table["expected"] <= table[["predicted", "expected"]].max(axis=1)).all()

@@ -33,7 +33,7 @@ def fitted(tmp_path_factory: pytest.TempPathFactory):
     counts = np.random.default_rng(0).poisson(rate, (10, *rate.shape)).astype(float)
     ids = [str(name) for name in shown.table["stimulus_id"]]
     responses = from_array(counts, stimulus_ids=ids, sites=[*SITES, "noise"], window_s=WINDOW)
-    return fit_sites(network(), responses, shown, ["blocks.1"], shuffled=False), responses, shown
+    return fit_sites(network(), responses, shown, ["blocks.1"], shuffled=False, method="ridge"), responses, shown
 
 
 @pytest.fixture(scope="module")

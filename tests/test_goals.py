@@ -62,7 +62,7 @@ COPIES = 4
 def fit():
     observer = small()
     signal, _, _ = planted(maps_of(observer, 120, "3"), 5)
-    return fit_sites(observer, recorded(signal), stimuli(120), ["3"], ceilings=False, shuffled=False)
+    return fit_sites(observer, recorded(signal), stimuli(120), ["3"], ceilings=False, shuffled=False, method="ridge")
 
 
 @pytest.fixture(scope="module")

@@ -24,7 +24,7 @@ def recipe(unit: dict, **changes: object) -> Recipe:
 def fit() -> Fit:
     observer = small()
     signal = planted(maps_of(observer, 40, "2"), 3)[0]
-    return fit_sites(observer, recorded(signal), stimuli(40), ["2"], folds=4)
+    return fit_sites(observer, recorded(signal), stimuli(40), ["2"], folds=4, method="ridge")
 
 
 def test_scores_come_from_the_fit_that_is_given_or_named(fit: Fit, tmp_path: Path) -> None:

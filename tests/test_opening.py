@@ -372,7 +372,7 @@ def test_models_of_the_zoo_remember_what_opens_them():
 def test_a_fit_on_a_function_opens_with_its_sites(mine, tmp_path):
     observer = open_observer(f"{mine}:net", size=(16, 16), allow_code=True)
     signal = maps_of(observer, 60, "1").mean((2, 3))[:, :2]
-    made = fit_sites(observer, recorded(signal), stimuli(60), ["1"], shuffled=False)
+    made = fit_sites(observer, recorded(signal), stimuli(60), ["1"], shuffled=False, method="ridge")
     save_fit(made, tmp_path / "fit")
     with pytest.raises(InputError, match="is code of yours: allow it with --allow-code"):
         open_observer(f"fit:{tmp_path / 'fit'}")

@@ -23,7 +23,9 @@ SITES = ("site0", "site1", "site2", "site3", "site4")
 def fit() -> Fit:
     observer = small()
     signal, _, _ = planted(maps_of(observer, 120, "3"), len(SITES))
-    return fit_sites(observer, recorded(signal), stimuli(120), ["3"], members="folds", ceilings=False, shuffled=False)
+    return fit_sites(
+        observer, recorded(signal), stimuli(120), ["3"], members="folds", ceilings=False, shuffled=False, method="ridge"
+    )
 
 
 def entry(goal="drive", name="a", **given):
@@ -209,6 +211,7 @@ def test_sites_want_a_fit_and_caution_an_ensemble(tmp_path, fit):
         ["3"],
         ceilings=False,
         shuffled=False,
+        method="ridge",
     )
     with pytest.raises(
         InputError, match=r"stimuli.0..caution wants the spread of an ensemble, but sites on small is one fit"
@@ -375,6 +378,7 @@ def test_recipe_file_with_a_saved_fit(tmp_path):
         ["blocks.0"],
         ceilings=False,
         shuffled=False,
+        method="ridge",
     )
     save_fit(fit, tmp_path / "tonight_fit")
     recipe = {"observer": f"fit:{tmp_path / 'tonight_fit'}", "stimuli": [entry(unit={"sites": "all"}, evaluations=3)]}

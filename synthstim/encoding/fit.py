@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 
 from synthstim.encoding.activations import layer_activations
+from synthstim.encoding.defaults import suggest_method
 from synthstim.encoding.ensemble import members_of
 from synthstim.encoding.expectation import Expectation
 from synthstim.encoding.features import Features, Values
@@ -39,7 +40,7 @@ def fit_sites(
     stimuli: StimulusSet | Sequence[StimulusSet] | Stimuli,
     layers: Sequence[str],
     *,
-    method: str | Method = "ridge",
+    method: str | Method | None = None,
     folds: Folds = 5,
     groups: Groups = None,
     ceilings: bool = True,
@@ -56,7 +57,8 @@ def fit_sites(
         responses: trials in one window; averaged over trials.
         stimuli: the set or sets that were presented, or ``Stimuli`` in memory. Stimuli without responses are left.
         layers: candidates; each site takes the one with the best held-out correlation.
-        method: ``ridge``, ``pls``, ``factorised``, ``gaussian``, or one of these classes with other settings.
+        method: ``ridge``, ``pls``, ``factorised``, ``gaussian``, or one of these classes with other settings; None takes
+            ``suggest_method``: factorised where every layer has space, otherwise ridge.
         folds, groups: as for ``assign_folds``: stimuli of one group, such as crops of one photograph, share a fold.
         ceilings: whether to correct scores by reliability, which needs two trials of a stimulus.
         shuffled: whether to score, beside, responses that were dealt to the wrong stimuli; their r should be near zero.
@@ -80,7 +82,7 @@ def fit_sites(
         drive(a)
     """
     names = _layers(observer, layers, members)
-    chosen = resolve_method(method, observer)
+    chosen = resolve_method(suggest_method(observer, names) if method is None else method, observer)
     shown = stimuli if isinstance(stimuli, Stimuli) else Stimuli.of_sets(stimuli, observer.input)
     require_match(responses, shown.table)
     shown = shown.only([name for name in shown.ids if name in set(responses.stimulus_ids)])
