@@ -51,15 +51,15 @@ app = typer.Typer(
 
 def _say_version(wanted: bool) -> None:
     if wanted:
-        import synthstim
+        from importlib.metadata import version
 
-        say(f"synthstim {synthstim.__version__}")
+        say(f"synthstim {version('synthstim')}")
         raise typer.Exit
 
 
 @app.callback(help="Stimuli by gradient, for closed-loop neuroscience.")
 def _about(
-    version: Annotated[
+    told: Annotated[
         bool, typer.Option("--version", callback=_say_version, is_eager=True, help="Say which version this is")
     ] = False,
 ) -> None:
