@@ -29,7 +29,7 @@ def planted(lab: Lab) -> list[dict[str, Any]]:
     columns, names, truth = [], [], []
     for stage, layer in STAGES.items():
         maps = torch.cat([part[layer] for part in read])
-        columns.append(_sites(maps, lab.plan.planted, random))
+        columns.append(site_drives(maps, lab.plan.planted, random))
         names += [f"{stage}_{number}" for number in range(lab.plan.planted)]
         truth += [layer] * lab.plan.planted
     expected = np.maximum(COUNTS + SPREAD * np.concatenate(columns, 1), 0.2)
@@ -45,8 +45,8 @@ def planted(lab: Lab) -> list[dict[str, Any]]:
     ]
 
 
-def _sites(maps: torch.Tensor, count: int, random: np.random.Generator) -> np.ndarray:
-    """(image, site) drive in standard deviations."""
+def site_drives(maps: torch.Tensor, count: int, random: np.random.Generator, width: float = 0.3) -> np.ndarray:
+    """(image, site) drive in standard deviations; fields are as wide as said, from -1 to 1 across the image."""
     channels = torch.zeros(count, maps.shape[1])
     for row in channels:
         chosen = random.choice(maps.shape[1], CHANNELS, replace=False)
@@ -54,6 +54,6 @@ def _sites(maps: torch.Tensor, count: int, random: np.random.Generator) -> np.nd
     # In units of each channel's own spread, so that none outweighs the others.
     channels = channels / maps.std((0, 2, 3)).clamp_min(1e-6)
     centre = torch.from_numpy(random.uniform(-0.5, 0.5, (count, 2))).float()
-    mask = gaussian_mask(centre, torch.full((count,), 0.3), (maps.shape[2], maps.shape[3]))
+    mask = gaussian_mask(centre, torch.full((count,), width), (maps.shape[2], maps.shape[3]))
     drive = read_maps(maps.flatten(2), mask, channels).double().numpy()
     return (drive - drive.mean(0)) / drive.std(0)

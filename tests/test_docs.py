@@ -1,6 +1,7 @@
 """What the documentation says to type works as it stands there."""
 
 import inspect
+import itertools
 import re
 import sys
 from pathlib import Path
@@ -12,9 +13,11 @@ from typer.testing import CliRunner
 
 import synthstim
 from synthstim.cli import app
+from synthstim.errors import InputError
 from synthstim.experiment.builder.pieces import PIECES
 from synthstim.experiment.design.schema import Design
 from synthstim.modalities.image import write_png
+from synthstim.modalities.sound.demonstration import write_references as write_recordings
 from synthstim.stimulus_set import SetWriter
 
 DOCS = Path(__file__).parents[1] / "docs"
@@ -115,3 +118,46 @@ def test_from_set_to_rig_goes_the_documented_way(tmp_path, monkeypatch):
         done = CliRunner().invoke(app, words, catch_exceptions=False)
         assert done.exit_code == 0, (words, done.output)
     assert (tmp_path / "study" / "oddity.psyexp").is_file()
+
+
+# Pages of papers that go from a recipe to an experiment in commands.
+PAPERS = [path for path in sorted((DOCS / "papers").glob("*.md")) if "```sh\n" in path.read_text(encoding="utf-8")]
+# What makes each of their commands quick, beside what the page says; so quick, hardly any stimulus passes.
+QUICK = {
+    "make": ["--budget", "4"],
+    "simulate": ["--sites", "2"],
+    "init": ["--count", "24", "--size", "64"],
+    "export": ["--set", "include=all"],
+}
+
+
+@pytest.mark.parametrize("path", PAPERS, ids=lambda path: path.stem)
+def test_a_paper_goes_the_documented_way(path, tmp_path, monkeypatch):
+    text = path.read_text(encoding="utf-8")
+    recipes = re.findall(r"```yaml\n# (\S+)\n(.*?)```", text, re.S)
+    for name, recipe in recipes:
+        small = yaml.safe_load(recipe)
+        for entry in small["stimuli"]:
+            entry |= {"layers": entry["layers"][-1:]} if "layers" in entry else {"copies": 1}
+        (tmp_path / name).write_text(yaml.safe_dump(small), encoding="utf-8")
+    (tmp_path / "photographs").mkdir()
+    for name in ("chelsea", "coffee", "astronaut", "rocket"):
+        whole = photograph(name, (192, 128))
+        for number, (top, left) in enumerate(itertools.product((0, 64, 128), (0, 64))):
+            write_png(
+                tmp_path / "photographs" / f"{name}_{number}.png", whole[:, top : top + 64, left : left + 64].copy()
+            )
+    if any(".wav" in recipe for _, recipe in recipes):
+        try:
+            write_recordings(tmp_path)
+        except InputError as error:
+            pytest.skip(f"the recordings are not installed: {error}")
+    monkeypatch.chdir(tmp_path)
+    lines = [line for block in re.findall(r"```sh\n(.*?)```", text, re.S) for line in block.splitlines()]
+    typed = [line.partition(" #")[0].split()[1:] for line in lines]
+    assert typed[0][0] in ("make", "loop", "adopt")
+    assert typed[-1][0] == "export"
+    for words in typed:
+        quick = QUICK.get(words[1] if words[0] == "loop" else words[0], [])
+        done = CliRunner().invoke(app, [*words, *quick], catch_exceptions=False)
+        assert done.exit_code == 0, (words, done.output)
