@@ -137,7 +137,7 @@ def test_a_paper_goes_the_documented_way(path, tmp_path, monkeypatch):
     recipes = re.findall(r"```yaml\n# (\S+)\n(.*?)```", text, re.S)
     for name, recipe in recipes:
         small = yaml.safe_load(recipe)
-        for entry in small["stimuli"]:
+        for entry in small.get("stimuli", []):
             entry |= {"layers": entry["layers"][-1:]} if "layers" in entry else {"copies": 1}
         (tmp_path / name).write_text(yaml.safe_dump(small), encoding="utf-8")
     (tmp_path / "photographs").mkdir()

@@ -9,6 +9,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
+from synthstim.catalogue import SMELLING
 from synthstim.errors import InputError
 from synthstim.kinds import TRAININGS
 from synthstim.models import load_model
@@ -18,8 +19,10 @@ from synthstim.models.smelling.olfaction import WEIGHTS
 from synthstim.models.smelling.olsen2010 import DivisiveNormalisation
 from synthstim.models.smelling.prototypes import prototypes
 from synthstim.models.smelling.wiring import threshold_of, wiring
+from synthstim.production import make, observer_of_set
 from synthstim.training import Training, train
 from synthstim.training.olfaction import OdourTask, OlfactionSettings, fit
+from synthstim.verify import check_set
 
 drosolf = pytest.importorskip("drosolf.pns")
 
@@ -63,6 +66,58 @@ def test_without_the_recordings_a_sentence_says_what_to_install(monkeypatch):
 def test_what_belongs_to_images_and_sounds_is_refused(asked):
     with pytest.raises(InputError, match="fly-antenna is given odours"):
         load_model("fly-antenna", **asked)
+
+
+@pytest.mark.parametrize("name", list(SMELLING))
+def test_diluted_is_the_same_odour_weaker(name):
+    as_given = load_model(name).to(dtype=torch.float64)
+    weaker = load_model(name, settings={"diluted": 0.1}).to(dtype=torch.float64)
+    odours = torch.rand(3, *as_given.input.shape, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
+    odours.requires_grad_()
+    read, wanted = (
+        one.activations(given, as_given.stages) for one, given in ((weaker, odours), (as_given, 0.1 * odours))
+    )
+    for stage in as_given.stages:
+        torch.testing.assert_close(read[stage], wanted[stage])
+    (gradient,) = torch.autograd.grad(read["antenna"].sum(), odours)
+    assert (gradient != 0).any(1).all()
+    assert weaker.opening == {"name": name, "settings": {"diluted": 0.1}}
+    assert weaker.input.unprocessed == as_given.input
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"diluted": 0}, "diluted 0 given; expected more than 0, at most 1"),
+        ({"diluted": 10}, "diluted 10 given; expected more than 0, at most 1"),
+        ({"diluted": "a tenth"}, "diluted 'a tenth' given; expected more than 0, at most 1"),
+        ({"dilution": 0.1}, "the setting 'dilution' of olfaction given; expected diluted"),
+    ],
+)
+def test_settings_that_cannot_be_are_refused(settings, said):
+    with pytest.raises(InputError, match=said):
+        load_model("olfaction", settings=settings)
+
+
+def test_one_odour_is_made_for_several_concentrations(tmp_path):
+    shares = {"full": 1.0, "tenth": 0.1}
+    recipe = {
+        "observers": {key: {"name": "olfaction", "settings": {"diluted": share}} for key, share in shares.items()},
+        "stimuli": [
+            {
+                "name": "cell", "kind": "controller", "goal": "drive_all", "constraints": {"most_odorants": 2},
+                "units": [{"layer": f"{key}.pn", "channel": 0} for key in shares], "evaluations": 3000,
+            }
+        ],
+    }  # fmt: skip
+    stimuli = make(recipe, tmp_path / "set")
+    odour = torch.from_numpy(stimuli.stimulus(stimuli.table["file"].iloc[0]))[None]
+    several = observer_of_set(stimuli)
+    for key, share in shares.items():
+        alone = load_model("olfaction").activations(share * odour, ["pn"])["pn"]
+        torch.testing.assert_close(several.activations(odour, [f"{key}.pn"])[f"{key}.pn"], alone)
+        assert (alone[0, 0] > 0).all()
+    assert check_set(stimuli, several).problems == []
 
 
 @pytest.mark.filterwarnings("ignore:fly-antenna has RANDOM weights")

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from synthstim.catalogue import DEFAULT, HEARING, OWN, SEEING
+from synthstim.catalogue import DEFAULT, HEARING, OWN, SEEING, SMELLING
 from synthstim.errors import InputError, nearest, said_by
 from synthstim.kinds import MODELS
 from synthstim.modalities.image.input import ImageInput
@@ -67,7 +67,7 @@ def load_model(
         size: (height, width) of images, if not the one the network was trained at.
         seconds: duration of sounds, if not the model's own.
         rate: of sounds as they are saved and played, in Hz; 48,000 by default.
-        settings: what a model of this package has besides, by name: ``scaling``, ``fixation`` and ``fovea`` of ``foveated``.
+        settings: what a model of this package has besides, by name: ``scaling``, ``fixation`` and ``fovea`` of ``foveated``, ``diluted`` of those that smell.
         download: whether a hub may be called.
 
     Raises:
@@ -79,7 +79,8 @@ def load_model(
     """
     plugged = MODELS.plugged(name)
     classical = not plugged and name in SEEING and SEEING[name].weights == "none"
-    if settings and not classical:
+    smelling = not plugged and name in SMELLING
+    if settings and not (classical or smelling):
         raise InputError(f"{name} has no settings, {', '.join(settings)} given", "leave them out", code="unknown")
     if plugged:
         chosen = {"weights": None if weights == "default" else weights, "size": size, "seconds": seconds, "rate": rate}
@@ -99,8 +100,8 @@ def load_model(
         made.opening = opening(name, weights, seconds=seconds, rate=rate)
         return made
     if library == "smelling":
-        made = load_smelling(name, short, weights=weights)
-        made.opening = opening(name, weights)
+        made = load_smelling(name, short, weights=weights, settings=settings or {})
+        made.opening = opening(name, weights, settings=dict(settings) if settings else None)
         return made
     if weights == "default" and library != "embedded" and not download:
         raise InputError(

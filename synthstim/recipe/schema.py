@@ -99,7 +99,8 @@ class ObserverSpec(Section):
         rate_hz: at which sounds are saved and played.
         axes: what the axes of layers stand for, where that cannot be found out: layer, or pattern such as ``blocks.*``, ->
             ``channel y x``, ``y x channel``, ``1+14x14 channel`` (a class token, then a grid), ``frame channel``.
-        settings: what a model of this package has besides, such as ``{scaling: 0.5, fixation: [128, 128]}`` of ``foveated``.
+        settings: what a model of this package has besides, such as ``{scaling: 0.5, fixation: [128, 128]}`` of
+            ``foveated`` or ``{diluted: 0.1}`` of those that smell.
     """
 
     name: Text

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from synthstim.errors import InputError, nearest
-from synthstim.modalities.base import StimulusInput
+from synthstim.modalities.base import Preparation, StimulusInput
+
+if TYPE_CHECKING:
+    import torch
 
 # Quarters of a decade, from a thousandth of the stock to the stock itself.
 DILUTIONS = tuple(round(-3 + 0.25 * step, 2) for step in range(13))
@@ -24,6 +27,10 @@ class OdourInput(StimulusInput):
         odorants: their names, in the order of the values.
         dilutions: log10 of the concentrations that an odorant can have besides none; 0 is the stock, as it was recorded with.
         stock: what a concentration of 1 is.
+        diluted: share of all concentrations that reaches the observer: at 0.1 it smells the same odour ten times weaker.
+
+    Raises:
+        InputError: names, dilutions or the share cannot be.
 
     Example:
         >>> panel = OdourInput(odorants=("1-hexanol", "ethyl acetate"), dilutions=(-2, -1, 0))
@@ -34,6 +41,7 @@ class OdourInput(StimulusInput):
     odorants: tuple[str, ...]
     dilutions: tuple[float, ...] = DILUTIONS
     stock: str = "the stock"
+    diluted: float = 1.0
     kind: ClassVar[str] = "odour"
     axes: ClassVar[str] = "odorant"
     remedy: ClassVar[str] = "give a concentration for each odorant of the panel"
@@ -46,6 +54,10 @@ class OdourInput(StimulusInput):
                 f"dilutions {list(self.dilutions)} given; expected logarithms to base 10 that rise, none above 0",
                 "give such as [-3, -2, -1, 0]",
             )
+        if not (isinstance(self.diluted, (int, float)) and 0 < self.diluted <= 1):
+            raise InputError(
+                f"diluted {self.diluted!r} given; expected more than 0, at most 1", "give such as 0.1 for a tenth"
+            )
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -56,6 +68,15 @@ class OdourInput(StimulusInput):
     def words(self) -> str:
         """The shape in words."""
         return f"{len(self.odorants)} concentrations"
+
+    @property
+    def unprocessed(self) -> OdourInput:
+        """The same panel, smelt as it is given."""
+        return replace(self, diluted=1.0)
+
+    def preparation(self, device: torch.device, dtype: torch.dtype) -> Preparation:
+        """The function from concentrations to those that reach the observer, a tensor of its own."""
+        return lambda odours: odours * self.diluted
 
     @cached_property
     def concentrations(self) -> NDArray[np.float64]:

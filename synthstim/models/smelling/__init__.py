@@ -2,26 +2,38 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import torch
 
 from synthstim.catalogue import SMELLING
+from synthstim.errors import InputError
 from synthstim.models.capture import OUTPUT
 from synthstim.models.observer import Observer
 
+# Of every model: how much of an odour's concentrations reaches it.
+SETTINGS = ("diluted",)
 
-def load_smelling(name: str, short: str, *, weights: str | Path) -> Observer:
+
+def load_smelling(name: str, short: str, *, weights: str | Path, settings: Mapping[str, Any]) -> Observer:
     """Return a model of smelling as an observer of odours.
 
     Args:
         name: how the observer is called.
         short: a name of ``SMELLING``.
         weights: ``default``, ``random``, or a file that ``synthstim train`` wrote.
+        settings: ``diluted``, as ``OdourInput`` has it.
 
     Raises:
-        InputError: the weights cannot be had, or a package with recordings is not installed.
+        InputError: the weights cannot be had, a setting is unknown or out of range, or a package with recordings is not installed.
     """
+    if unknown := [key for key in settings if key not in SETTINGS]:
+        raise InputError(
+            f"the setting {unknown[0]!r} of {name} given; expected {', '.join(SETTINGS)}", "correct it", code="unknown"
+        )
     module = SMELLING[short].module
     # Random weights are the same every time, so that a set made on them can be checked; nobody else's draws change.
     with torch.random.fork_rng(devices=[]):
@@ -29,7 +41,7 @@ def load_smelling(name: str, short: str, *, weights: str | Path) -> Observer:
         network = module.network(weights=weights)
     return Observer(
         network,
-        input=module.INPUT if hasattr(module, "INPUT") else module.panel(),
+        input=replace(module.INPUT if hasattr(module, "INPUT") else module.panel(), **settings),
         name=name,
         weights=str(weights) if str(weights) in ("default", "random") else Path(weights).name,
         decision=getattr(module, "decide", OUTPUT if SMELLING[short].weights != "none" else None),
