@@ -136,7 +136,7 @@ def test_no_images_are_made_for_a_site_that_the_model_does_not_predict(begun: Lo
     assert "c" in poor
     told: list[str] = []
     next_step(session.root, tell=told.append)
-    assert any("no images are made for" in text and "c (" in text and "below min_score, 0.2" in text for text in told)
+    assert any("nothing is made for" in text and "c (" in text and "below min_score, 0.2" in text for text in told)
     assert set(session.newest.plan["target"].dropna()) == {"a", "b", "c"} - set(poor)
     # Nothing is left to do, which is said as it is.
     lost = change(LoopSession.read(session.root), "min_score: 0.2", "min_score: 1.0")

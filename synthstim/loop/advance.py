@@ -172,7 +172,7 @@ def _make(session: LoopSession, generation: Generation, tell: Tell, making: Maki
     parts, prefix = [], f"g{generation.number}_"
     if (root / RECIPE).exists():
         previous = session.generations[generation.number - 1]
-        tell(f"generation {generation.number}: making images")
+        tell(f"generation {generation.number}: making stimuli")
         fitted = session.fit(previous).observer
         name = f"fit:../{previous.name}/fit"
         observer = fitted.given(fitted.input, name=name, opening={"name": name})

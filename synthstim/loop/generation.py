@@ -22,7 +22,7 @@ from synthstim.stimulus_set import StimulusSet
 STEPS = ("set", "experiment", "responses.tsv", "fit", "predicted.tsv", "report.html")
 PLAN = ("stimulus_id", "role", "goal", "kind", "target", "level", "group", "start")
 ROLES = {
-    "natural": "natural images of generation 0",
+    "natural": "natural stimuli of generation 0",
     "exploit": "made for a goal",
     "explore": "shown to teach the model",
     "anchor": "shown again",

@@ -43,7 +43,7 @@ def plan_generation(session: LoopSession, generation: Generation, tell: Callable
     sites = [site for site in fit.sites if site in previous.responses.sites]
     scores = poor_sites(fit, sites, settings.min_score)
     if poor := [f"{site} ({score:.3g})" for site, score in scores.items()]:
-        told = f"no images are made for {listed(poor, 9)}: held-out scores below min_score, {settings.min_score:g}"
+        told = f"nothing is made for {listed(poor, 9)}: held-out scores below min_score, {settings.min_score:g}"
         session.log.add_once(number, "note", told)
         tell(f"generation {number}: {told}")
     requests = requests_for(settings, history, number, sites, list(scores))
@@ -58,7 +58,7 @@ def plan_generation(session: LoopSession, generation: Generation, tell: Callable
             f"every goal of loop.yaml is reached or over by generation {number}",
             "add a goal or levels, or set explore.at_least",
         )
-    tell(f"generation {number}: {len(requests)} requests, {naturals + patterns} images to explore with")
+    tell(f"generation {number}: {len(requests)} requests, {naturals + patterns} stimuli to explore with")
     asked = [*requests, *_patterns(settings, number, [site for site in sites if site not in scores], patterns)]
     entries, of = entries_for(asked, history, fit)
     anchors = anchor_rows(settings, history, requests)

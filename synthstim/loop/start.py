@@ -78,7 +78,7 @@ def start_loop(
         session = LoopSession.read(hidden, **opening)
         first = session.begin(0)
         (hidden / BEGUN).write_bytes(as_json(lasting(kept)))
-        tell("generation 0: natural images")
+        tell("generation 0: natural stimuli")
         wanted = _write_naturals(first, session, observer, naturals, count)
         wanted = wanted if probes is None else probes
         if wanted:
@@ -88,7 +88,7 @@ def start_loop(
         tell("generation 0: experiment")
         export_generation(session, first)
         session.log.add(
-            0, "started", f"{len(first.stimuli) - wanted} natural images, {wanted} probes, observer {observer.name}"
+            0, "started", f"{len(first.stimuli) - wanted} natural stimuli, {wanted} probes, observer {observer.name}"
         )
         return LoopSession.read(staging.commit(), **opening)
 

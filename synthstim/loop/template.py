@@ -18,9 +18,9 @@ _COMMENTS = {
     "observer": "The network, and the size in pixels at which it is shown images.",
     "layers": "Candidates: each site takes the layer that predicts it best.",
     "pool": "A folder of photographs that natural images are cut from; nothing takes those that packages carry.",
-    "groups": "A table with the columns stimulus_id and group: natural images of one group share a fold.",
+    "groups": "A table with the columns stimulus_id and group: natural stimuli of one group share a fold.",
     "fields": "A table of receptive fields (site, x_px, y_px, diameter_px, or in degrees); nothing takes what read-outs say.",
-    "window_s": "Spikes are counted from the first to the second, in seconds from the onset of the image.",
+    "window_s": "Spikes are counted from the first to the second, in seconds from the onset of the stimulus.",
     "sites": "all, a list of names, or selected: those that reach min_reliability in generation 0.",
     "site_table": "A table with site and columns such as region and animal; where, such as {region: V4}, says which are read.",
     "where": "",
@@ -28,10 +28,10 @@ _COMMENTS = {
     "renamed": "Sites that are called otherwise in files from now on, such as {ch12b: ch12}: name in the file, name here.",
     "new_sites": "leave or fit: sites that generation 0 did not have.",
     "min_reliability": "",
-    "min_score": "No images are made for sites whose held-out score is lower.",
-    "max_drift": "Responses to images shown again that differ by more, from one generation to another, are refused.",
+    "min_score": "Nothing is made for sites whose held-out score is lower.",
+    "max_drift": "Responses to stimuli shown again that differ by more, from one generation to another, are refused.",
     "correct_drift": "true divides later responses by their site's drift, where it is more than noise, before they are fitted.",
-    "min_repeats": "A generation is complete when min_share of its images were shown min_repeats times or more.",
+    "min_repeats": "A generation is complete when min_share of its stimuli were shown min_repeats times or more.",
     "min_share": "",
     "reading": (
         "incomplete: presentations that missed a refresh: refuse, keep, leave out. nan: refuse or absent (arrays).\n"
@@ -39,22 +39,22 @@ _COMMENTS = {
     ),
     "fitting": "method: ridge, pls, factorised, gaussian. ensemble: folds, layers or none.",
     "goals": (
-        "What the new images of every generation are to do; each goal makes copies images for each of its sites.\n"
+        "What the new stimuli of every generation are to do; each goal makes copies stimuli for each of its sites.\n"
         "  goal: drive, suppress, one_hot (drive one site and hold the others down), level (levels: [..], in the units of\n"
-        "    the recording, or scale: z), pattern (pattern: {site: z-score, ..}); of several sites by one image drive_all,\n"
+        "    the recording, or scale: z), pattern (pattern: {site: z-score, ..}); of several sites by one stimulus drive_all,\n"
         "    drive_mean, drive_contrast (sites over others), drive_axis (weights: {site: weight, ..})\n"
-        "  sites: all, or a list; warm: copies that start from the best images up to now instead of from noise\n"
+        "  sites: all, or a list; warm: copies that start from the best stimuli up to now instead of from noise\n"
         "  constraints: {aperture: site} shows each site only its receptive field; others as recipes have them\n"
-        "  evaluations: passes that an image may spend; first, last: generations in which the goal is pursued"
+        "  evaluations: passes that a stimulus may spend; first, last: generations in which the goal is pursued"
     ),
     "controls": "Images to compare with, for each controlled site: {noise: 2, gabor: 1, best_natural: 2, other_site: 2}.",
     "anchors": (
-        "Shown again for each goal and site: best natural images, and best controllers of earlier generations; and random\n"
-        "  images of generation 0, which say how far the recording drifted."
+        "Shown again for each goal and site: best natural stimuli, and best controllers of earlier generations; and random\n"
+        "  stimuli of generation 0, which say how far the recording drifted."
     ),
-    "explore": "Share of the new images that are shown because they teach the model most: natural, pattern or both.",
+    "explore": "Share of the new stimuli that are shown because they teach the model most: natural, pattern or both.",
     "level_tolerance": "A level is reached within this many standard deviations of the site's responses.",
-    "experiment": "How a generation is shown: see synthstim protocols; rig, and places (where images of each site stand), are files beside this one.",
+    "experiment": "How a generation is shown: see synthstim protocols; rig, and places (where stimuli of each site stand), are files beside this one.",
     "seed": "",
 }
 
