@@ -22,7 +22,7 @@ from synthstim.lazily import lazily
 GROUPS: dict[str, dict[str, tuple[str, ...]]] = {
     "Stimuli in one call": {"production": ("control", "metamer")},
     "Observers": {
-        "models": ("ImageInput", "Observer", "OdourInput", "SoundInput", "Unit", "load_model"),
+        "models": ("ImageInput", "MovieInput", "Observer", "OdourInput", "SoundInput", "Unit", "load_model"),
         "observers": ("open_observer", "together"),
         "lesions": ("Task", "lesion_table", "rank_units", "silenced"),
     },
@@ -36,6 +36,7 @@ GROUPS: dict[str, dict[str, tuple[str, ...]]] = {
         "report": ("write_report",),
         "modalities.image": ("read_image",),
         "modalities.sound": ("read_sound",),
+        "modalities.movie": ("moved", "movie_of_frames", "read_movie", "write_movie"),
         "modalities.odour": ("read_odour",),
     },
     "Experiments": {
@@ -73,7 +74,7 @@ GROUPS: dict[str, dict[str, tuple[str, ...]]] = {
         "errors": ("InputError",),
     },
 }
-ROOMS = ("constraints", "decoders", "encoding", "evolve", "goals", "images", "lesions", "modalities", "models", "objectives", "odours", "online", "optimise",
+ROOMS = ("constraints", "decoders", "encoding", "evolve", "goals", "images", "lesions", "modalities", "models", "movies", "objectives", "odours", "online", "optimise",
          "parametrise", "responses", "robustness", "simulate", "sounds", "verify")  # fmt: skip
 _PLACES: dict[str, tuple[str, ...]] = {}
 for _group in GROUPS.values():

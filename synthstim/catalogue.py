@@ -77,6 +77,11 @@ SEEING: dict[str, CatalogueEntry] = {
         "complex cells of V1: energies of oriented bands, divided by those around, grey",
         papers=("adelson1985", "heeger1992"),
     ),
+    "motion-energy": CatalogueEntry(
+        "seeing.motion_energy",
+        "movies: motion energies of V1, and cells of MT for the velocity of patterns, grey",
+        papers=("adelson1985", "heeger1992", "simoncelli1998"),
+    ),
     "foveated": CatalogueEntry(
         "seeing.foveated",
         "those statistics in windows that grow with eccentricity (Freeman & Simoncelli 2011), grey",

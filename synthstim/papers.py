@@ -105,6 +105,8 @@ PAPERS = {
               _doi("40", "49--70", "10.1023/A:1026553619983")),
         Paper("radford2023", "Radford, Alec and Kim, Jong Wook and Xu, Tao and Brockman, Greg and McLeavey, Christine and Sutskever, Ilya",
               "Robust speech recognition via large-scale weak supervision", "International Conference on Machine Learning", 2023, (), "inproceedings"),
+        Paper("simoncelli1998", "Simoncelli, Eero P. and Heeger, David J.", "A model of neuronal responses in visual area MT", "Vision Research", 1998,
+              _doi("38", "743--761", "10.1016/S0042-6989(97)00183-1")),
         Paper("tan2019", "Tan, Mingxing and Le, Quoc V.", "EfficientNet: Rethinking model scaling for convolutional neural networks",
               "International Conference on Machine Learning", 2019, (), "inproceedings"),
         Paper("wang2008", "Wang, Zhou and Simoncelli, Eero P.",

@@ -17,6 +17,7 @@ from synthstim.errors import InputError
 from synthstim.modalities import MODALITIES, modality_of_file
 from synthstim.modalities.base import Modality, StimulusInput
 from synthstim.modalities.image import ImageInput
+from synthstim.modalities.movie import MovieInput
 from synthstim.modalities.odour import OdourInput
 from synthstim.modalities.sound import SoundInput
 from synthstim.models import Observer
@@ -51,6 +52,7 @@ INPUTS = {
     "image": ImageInput(size=(12, 16)),
     "sound": SoundInput.lasting(0.1, network_rate=16_000),
     "odour": OdourInput(odorants=("hexanol", "geraniol", "limonene", "linalool", "anisole", "cresol")),
+    "movie": MovieInput(size=(12, 16), frames=5, frame_rate_hz=30),
     "scent": ScentInput(),
 }
 
@@ -234,13 +236,13 @@ ROOMS = {
 
 def names_in(path: Path) -> Iterator[tuple[int, str]]:
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.Constant) and node.value in ("image", "sound", "odour"):
+        if isinstance(node, ast.Constant) and node.value in ("image", "sound", "odour", "movie"):
             yield node.lineno, repr(node.value)
         elif isinstance(node, ast.Name | ast.Attribute | ast.alias):
             name = (
                 node.id if isinstance(node, ast.Name) else node.attr if isinstance(node, ast.Attribute) else node.name
             )
-            if name in ("ImageInput", "SoundInput", "OdourInput"):
+            if name in ("ImageInput", "SoundInput", "OdourInput", "MovieInput"):
                 yield node.lineno, name
 
 

@@ -48,8 +48,13 @@ def test_options_of_a_parametrisation_call_themselves_as_it_is_called(name):
 
 
 def test_keys_of_constraints_are_each_of_one():
-    keys = [key for _, limit in kinds.CONSTRAINTS.usable() for key in limit.options.model_fields]
+    # Limits of two modalities may share their options.
+    options = {limit.options for _, limit in kinds.CONSTRAINTS.usable()}
+    keys = [key for one in options for key in one.model_fields]
     assert len(keys) == len(set(keys))
+    for modality in MODALITIES:
+        own = [limit.options for _, limit in kinds.CONSTRAINTS.usable() if limit.modality == modality]
+        assert len(own) == len(set(own))
 
 
 def fresh() -> Registry:

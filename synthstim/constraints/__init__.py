@@ -20,6 +20,7 @@ from synthstim.constraints.grey import Grey
 from synthstim.constraints.level import Level
 from synthstim.constraints.luminance import Luminance
 from synthstim.constraints.mixture import Mixture
+from synthstim.constraints.movie_luminance import MovieLuminance
 from synthstim.constraints.peak import Peak
 from synthstim.constraints.ramps import Ramps
 
@@ -36,6 +37,7 @@ __all__ = [
     "Limit",
     "Luminance",
     "Mixture",
+    "MovieLuminance",
     "Peak",
     "Ramps",
     "as_kept",

@@ -2,6 +2,7 @@
 
 from synthstim.modalities.base import StimulusInput
 from synthstim.modalities.image import ImageInput
+from synthstim.modalities.movie import MovieInput
 from synthstim.modalities.odour import OdourInput
 from synthstim.modalities.sound import SoundInput
 from synthstim.models.axes import Axes
@@ -17,6 +18,7 @@ __all__ = [
     "OUTPUT",
     "Axes",
     "ImageInput",
+    "MovieInput",
     "Observer",
     "OdourInput",
     "ReceptiveField",

@@ -12,7 +12,7 @@ from synthstim.errors import InputError
 
 CHANNEL, TOKEN = "channel", "token"
 # Places, in the order of a position's coordinates, whatever the order of the layer's axes.
-PLACES = ("frequency", "y", "x", "frame", TOKEN)
+PLACES = ("frequency", "frame", "y", "x", TOKEN)
 POSITIONS = ("centre", "mean", "class")
 _TOKENS = re.compile(r"(?:(\d+)\+)?(?:token|(\d+)x(\d+))")
 _WANTED = (
@@ -28,7 +28,7 @@ class Axes:
     """What the axes of a layer stand for, the stimuli's left out.
 
     Attributes:
-        names: ``channel`` once, and places: ``y``, ``x``, ``token`` of images, ``frequency``, ``frame`` of sounds.
+        names: ``channel`` once, and places: ``y``, ``x``, ``token`` of images, ``frequency``, ``frame`` of sounds; ``frame``, ``y``, ``x`` of movies.
         leading: tokens that come before the image's own: a class token, a distillation token, registers.
         grid: (y, x) of the image's own tokens, which follow row by row; None where their order is not known.
 

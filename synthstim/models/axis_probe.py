@@ -23,6 +23,7 @@ _MOST_LEADING = 8
 _ASPECT = 2.0
 # Layers whose convention is known, where the answer does not tell: those that mix all places, or hold one.
 _CHANNEL_FIRST: dict[int, tuple[type[nn.Module], ...]] = {
+    4: (nn.Conv3d, nn.ConvTranspose3d, nn.BatchNorm3d, nn.InstanceNorm3d, nn.MaxPool3d, nn.AvgPool3d, nn.AdaptiveAvgPool3d),
     3: (nn.Conv2d, nn.ConvTranspose2d, nn.BatchNorm2d, nn.InstanceNorm2d, nn.MaxPool2d, nn.AvgPool2d, nn.AdaptiveAvgPool2d),
     2: (nn.Conv1d, nn.ConvTranspose1d, nn.BatchNorm1d, nn.InstanceNorm1d, nn.MaxPool1d, nn.AvgPool1d, nn.AdaptiveAvgPool1d),
 }  # fmt: skip
@@ -161,7 +162,8 @@ class Seen:
         """The axes by the convention of convolutions and what goes with them, where the answer says nothing else."""
         if type(part) not in _CHANNEL_FIRST.get(len(answer), ()):
             return None
-        names = (CHANNEL, *self.kinds) if len(answer) == 3 else (CHANNEL, self._line)
+        # Of movies, frames lie before y and x.
+        names = {4: (CHANNEL, "frame", *self.kinds), 3: (CHANNEL, *self.kinds)}.get(len(answer), (CHANNEL, self._line))
         contradicted = any(
             abs(slope(along[number])) > _by_chance(along)
             for number, kind in enumerate(self.kinds)

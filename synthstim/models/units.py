@@ -21,7 +21,7 @@ class Unit:
     Attributes:
         layer: a layer of the observer.
         channel: of the layer, on whichever of its axes channels lie (``Observer.axes_of``).
-        position: ``centre``; ``mean`` over space or time, of tokens over those of the image; (y, x), (frame,) or
+        position: ``centre``; ``mean`` over space or time, of tokens over those of the image; (y, x), (frame,), (frame, y, x) or
             (frequency, frame); of tokens ``class`` or (token,), counted with those before the image's own.
         indices: flat indices into the layer; the unit is their mean.
         reader: activations (batch, ...) -> (batch,), differentiable; then ``label`` names it.

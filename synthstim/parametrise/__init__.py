@@ -5,6 +5,7 @@ from synthstim.parametrise.concentrations import Concentrations
 from synthstim.parametrise.decoder import Decoded
 from synthstim.parametrise.fourier import Fourier
 from synthstim.parametrise.pixels import Pixels
+from synthstim.parametrise.spacetime import Spacetime
 from synthstim.parametrise.spectrogram import Spectrogram
 from synthstim.parametrise.waveform import Waveform
 
@@ -16,6 +17,7 @@ __all__ = [
     "Invertible",
     "Parametrisation",
     "Pixels",
+    "Spacetime",
     "Spectrogram",
     "Waveform",
     "first_latents",

@@ -66,8 +66,10 @@ def _of_entry(entry: StimulusSpec, modality: Modality) -> Iterator[tuple[Locatio
 
 def _for_others(entry: StimulusSpec, modality: Modality) -> Iterator[tuple[Location, str]]:
     """What an entry sets that is for other modalities alone."""
-    limits = [limit for _, limit in CONSTRAINTS.usable() if limit.modality != modality.name]
-    for name in (key for limit in limits for key in limit.keys_in(entry.constraints)):
+    limits = [limit for _, limit in CONSTRAINTS.usable()]
+    # Limits of two modalities may have the same keys.
+    own = {key for limit in limits if limit.modality == modality.name for key in limit.options.model_fields}
+    for name in dict.fromkeys(key for limit in limits for key in limit.keys_in(entry.constraints) if key not in own):
         what = f"the constraint {name} given, but the observer {modality.is_given}"
         yield ("constraints", name), f"{what}: remove it"
     for name, other in _others(modality, lambda one: one.settings):

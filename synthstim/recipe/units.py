@@ -16,13 +16,13 @@ POSITIONS = ("centre", "mean", "class")
 # The layer on which fitted sites stand, as synthstim.encoding calls it: a recipe loads nothing of it.
 SITES = "sites"
 ALL = "all"
-_POSITION = "'centre', 'mean' or [y, x]; [frame] of sounds; 'class' or [token] of tokens"
+_POSITION = "'centre', 'mean' or [y, x]; [frame] of sounds, [frame, y, x] of movies; 'class' or [token] of tokens"
 
 
 def _position(value: Any) -> Any:
     if isinstance(value, str) and value in POSITIONS:
         return value
-    if isinstance(value, (list, tuple)) and len(value) in (1, 2) and all(type(at) is int and at >= 0 for at in value):
+    if isinstance(value, (list, tuple)) and 1 <= len(value) <= 3 and all(type(at) is int and at >= 0 for at in value):
         return tuple(value)
     if value == "center":
         raise problem("is 'center': write 'centre'")
@@ -70,7 +70,7 @@ class UnitSpec(Section):
         indices: flat indices into the layer, whose mean is controlled.
         site: a fitted site, by its name.
         sites: fitted sites, each controlled by itself; ``all`` of them.
-        position: where in a channel: its centre, the mean over space or time, or [y, x] or [frame] in steps of the layer;
+        position: where in a channel: its centre, the mean over space or time, or [y, x], [frame] or [frame, y, x] in steps of the layer;
             of tokens the class token, or [token], counted with it.
     """
 

@@ -1,4 +1,4 @@
-"""Seeing: classical models of images, one noun a file: ``network`` of a size, with its ``statistics`` and their ``groups``, and ``SIZE``."""
+"""Seeing: classical models of images and movies, one noun a file: ``network`` of a size, with its ``statistics`` and their ``groups``, and ``SIZE``."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from synthstim.models.observer import Observer
 def load_seeing(
     name: str, short: str, *, weights: str | Path, size: tuple[int, int] | None, settings: Mapping[str, Any]
 ) -> Observer:
-    """Return a classical model as an observer of images of any size.
+    """Return a classical model as an observer of images of any size, or of movies.
 
     Args:
         name: how the observer is called.
@@ -38,10 +38,11 @@ def load_seeing(
     network = entry.module.network(shown, **entry.options, **settings)
     return Observer(
         network,
-        input=ImageInput(size=shown, channels=network.channels),
+        input=getattr(network, "shown", None) or ImageInput(size=shown, channels=network.channels),
         name=name,
         weights="default",
         decision=None,
         stages=network.statistics,
         groups=network.groups,
+        axes=getattr(network, "axes", None),
     )
