@@ -62,9 +62,13 @@ def index_of(protocols: Iterable[Protocol]) -> str:
     """The list of all pages."""
     lines = ["# Protocols", "", "| Protocol | Shows or plays | What it is for |", "|---|---|---|"]
     for one in protocols:
-        what = {"images": "images", "sounds": "sounds", "tones": "tones that it makes", "odours": "odours"}.get(
-            one.stimuli, "files"
-        )
+        what = {
+            "images": "images",
+            "movies": "movies",
+            "sounds": "sounds",
+            "tones": "tones that it makes",
+            "odours": "odours",
+        }.get(one.stimuli, "files")
         lines.append(f"| [{one.name}]({one.name}.md) | {what} | {one.title} |")
     lines += [
         "",
@@ -80,7 +84,7 @@ def _export(protocol: Protocol) -> list[str]:
     return [
         f"    synthstim export {source}--protocol {protocol.name}{more} --rig rig.yaml --out experiment",
         "    synthstim run experiment --simulate          # a rehearsal",
-        *(["    synthstim analyse experiment"] if protocol.name != "passive_fixation" else []),
+        *(["    synthstim analyse experiment"] if protocol.plan != "randomised_blocks" else []),
     ]
 
 

@@ -62,12 +62,12 @@ ENTRIES = [
     (
         f"{DRIVE}|parametrisation: furier",
         7,
-        "parametrisation: 'furier' (text) given; expected 'concentrations', 'decoder', 'fourier', 'pixels', 'spectrogram' or 'waveform': did you mean 'fourier'?",
+        "parametrisation: 'furier' (text) given; expected 'concentrations', 'decoder', 'fourier', 'pixels', 'spacetime', 'spectrogram' or 'waveform': did you mean 'fourier'?",
     ),
     (
         f"{DRIVE}|parametrisation: 3",
         7,
-        "3 (whole number) given; expected 'concentrations', 'decoder', 'fourier', 'pixels', 'spectrogram', 'waveform', or a mapping",
+        "3 (whole number) given; expected 'concentrations', 'decoder', 'fourier', 'pixels', 'spacetime', 'spectrogram', 'waveform', or a mapping",
     ),
     (
         f"{DRIVE}|parametrisation:|  kind: fourier|  decay: 4",
@@ -82,7 +82,7 @@ ENTRIES = [
     (
         f"{DRIVE}|parametrisation:|  kind: pixels|  decay: 1",
         9,
-        "decay goes with kind 'fourier' or 'waveform', but the kind here is 'pixels'",
+        "decay goes with kind 'fourier', 'spacetime' or 'waveform', but the kind here is 'pixels'",
     ),
     (
         f"{DRIVE}|parametrisation: {{kind: fourier, bound: projection}}",

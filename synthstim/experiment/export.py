@@ -17,6 +17,7 @@ from synthstim.experiment.design.given import with_design
 from synthstim.experiment.device import prepare_files
 from synthstim.experiment.images.viewing import prepare_viewing
 from synthstim.experiment.marker_codes import CODES
+from synthstim.experiment.movies.viewing import prepare_movies
 from synthstim.experiment.prepared import ExportRequest, Prepared
 from synthstim.experiment.protocol import Protocol
 from synthstim.experiment.protocol_folders import read_protocol
@@ -33,7 +34,13 @@ from synthstim.files import Staging, as_json
 from synthstim.stimulus_set import StimulusSet
 
 # Who prepares what a protocol's ``stimuli`` names.
-KINDS = {"images": prepare_viewing, "sounds": prepare_listening, "tones": prepare_listening, "files": prepare_files}
+KINDS = {
+    "images": prepare_viewing,
+    "movies": prepare_movies,
+    "sounds": prepare_listening,
+    "tones": prepare_listening,
+    "files": prepare_files,
+}
 # Plans of trials prepare images and sounds alike.
 PLANS = {"trials": prepare_trials}
 

@@ -43,7 +43,7 @@ class Protocol(ProtocolPart):
     title: str
     summary: str
     warnings: tuple[str, ...] = ()
-    stimuli: Literal["images", "sounds", "tones", "odours", "files"]
+    stimuli: Literal["images", "movies", "sounds", "tones", "odours", "files"]
     plan: Literal["randomised_blocks", "balanced_conditions", "participants", "trials"]
     paper: str = ""
     shared: tuple[str, ...] = ()
@@ -148,6 +148,8 @@ def read_folder(folder: Path) -> Protocol:
     if bool(protocol.flow) == (protocol.stimuli == "files"):
         does = "presents files with a device of the lab's: leave flow out" if protocol.flow else "has no flow: give one"
         raise InputError(f"{protocol.name} {does}")
+    if protocol.stimuli == "movies" and protocol.plan != "randomised_blocks":
+        raise InputError(f"{protocol.name} shows movies and its plan is {protocol.plan}: set plan to randomised_blocks")
     if protocol.stimuli == "odours" and protocol.plan != "trials":
         raise InputError(f"{protocol.name} presents odours and its plan is {protocol.plan}: set plan to trials")
     if (protocol.design is None) == (protocol.plan == "trials"):

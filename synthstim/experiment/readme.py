@@ -16,7 +16,7 @@ from synthstim.experiment.marker_codes import CODES, FIRST_STIMULUS
 from synthstim.experiment.protocol import README, Protocol, protocols_folder
 from synthstim.experiment.texts import filled
 
-_SHARED = {"images": "rig_readme.md.j2", "files": "device_readme.md.j2"}
+_SHARED = {"images": "rig_readme.md.j2", "movies": "rig_readme.md.j2", "files": "device_readme.md.j2"}
 _OF_TRIALS = "trials_readme.md.j2"
 # What markers need beside PsychoPy, by their kind.
 _NEEDS = {"serial": "`pyserial`", "lsl": "`pylsl`", "parallel": "`pyparallel` (Linux) or the driver inpout32 (Windows)"}

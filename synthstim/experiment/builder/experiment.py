@@ -21,7 +21,7 @@ from runtime.{module} import {session}
 session = {session}(os.path.dirname(os.path.abspath(__file__)))
 """
 # The session of presentations in blocks; of trials, by what is presented.
-_OF_BLOCKS = "viewing", "Viewing"
+_OF_BLOCKS = {"images": ("viewing", "Viewing"), "movies": ("movies", "MovieViewing")}
 _OF_TRIALS = {"images": ("image_session", "ImageSession"), "odours": ("odour_session", "OdourSession")}
 _OF_SOUNDS = "sound_session", "SoundSession"
 _BEGIN = """\
@@ -54,7 +54,7 @@ def build_experiment(protocol: Protocol, setup: Setup, *, background: int, block
         experiment = builder.Experiment()
         _set_up(experiment, protocol, setup, background)
         of_blocks = protocol.plan == "randomised_blocks"
-        module, session = _OF_BLOCKS if of_blocks else _OF_TRIALS.get(protocol.stimuli, _OF_SOUNDS)
+        module, session = _OF_BLOCKS[protocol.stimuli] if of_blocks else _OF_TRIALS.get(protocol.stimuli, _OF_SOUNDS)
         before = _BEFORE.format(module=module, session=session)
         first, last = trial_edges(protocol.flow, setup)
         for slot in protocol.slots:
@@ -181,7 +181,11 @@ def _add_routine(
         for field, text in code_of(piece, setup).items():
             code[field] += text
         if piece.piece not in _UNLOGGED:
-            logged.append(f"{'image' if piece.piece == 'image' and not piece.slot else piece.name}={piece.name}")
+            logged.append(
+                "image=session.movie"
+                if piece.piece == "movie"
+                else f"{'image' if piece.piece == 'image' and not piece.slot else piece.name}={piece.name}"
+            )
     code["Each Frame"] += f"session.frame({', '.join(logged)})\n"
     code["End Routine"] += f"session.leave()\n{ends}"
     # Last in its routine: it runs when every other component has settled what the coming flip draws.

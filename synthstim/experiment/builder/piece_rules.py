@@ -13,7 +13,11 @@ LOOPS = {"randomised_blocks": ("trials",)}
 _ASKING = ("choice", "entry", "slider")
 _OF_IMAGES = ("image", "photodiode_on", "photodiode_off")
 # What experiments with each kind of stimuli have not.
-_FOREIGN = {"images": ("sound", "odour"), "odours": (*_OF_IMAGES, "sound")}
+_FOREIGN = {
+    "images": ("sound", "odour", "movie"),
+    "movies": ("image", "sound", "odour"),
+    "odours": (*_OF_IMAGES, "sound", "movie"),
+}
 
 
 def check_pieces(
@@ -23,7 +27,7 @@ def check_pieces(
 
     Args:
         name: of the protocol.
-        stimuli: what it shows or plays: ``images``, ``sounds``, ``tones`` or ``odours``.
+        stimuli: what it shows or plays: ``images``, ``movies``, ``sounds``, ``tones`` or ``odours``.
         plan: what orders them.
         routines: by name.
         flow: what runs.
@@ -62,8 +66,8 @@ def check_pieces(
 
 
 def _check_alone(what: str, stimuli: str, piece: Piece, slots: tuple[str, ...]) -> None:
-    theirs = _FOREIGN.get(stimuli, (*_OF_IMAGES, "odour"))
-    theirs = (*theirs, *_ASKING) if stimuli == "images" and not slots else theirs
+    theirs = _FOREIGN.get(stimuli, (*_OF_IMAGES, "odour", "movie"))
+    theirs = (*theirs, *_ASKING) if stimuli in ("images", "movies") and not slots else theirs
     if piece.piece in theirs:
         raise InputError(f"{what} is {piece.piece!r}, which experiments with {stimuli} do not have", "leave it out")
     if _of_trial(piece) and slots and piece.slot not in slots:
@@ -86,7 +90,7 @@ def _check_alone(what: str, stimuli: str, piece: Piece, slots: tuple[str, ...]) 
 
 
 def _of_trial(piece: Piece) -> bool:
-    return piece.piece in ("image", "odour") or (piece.piece == "sound" and not piece.plays)
+    return piece.piece in ("image", "movie", "odour") or (piece.piece == "sound" and not piece.plays)
 
 
 def _stretches(flow: tuple[Step, ...], loop: str) -> Iterator[tuple[str, list[Step]]]:

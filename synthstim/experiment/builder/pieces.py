@@ -101,6 +101,17 @@ _SAYS = {
 }
 
 
+def _movie(experiment: Any, routine: str, piece: Piece, setup: Setup) -> Any:
+    from psychopy.experiment.components.code import CodeComponent
+
+    # Not Builder's movie component, which decodes by a clock of its own: here a frame is as many flips as it should be.
+    component = CodeComponent(experiment, routine, piece.name, codeType="Py")
+    component.params[
+        "Each Frame"
+    ].val = "# Draws the frame that is due, and ends after the last\nif not session.draws(frameN):\n    continueRoutine = False\n"
+    return component
+
+
 def _key(store: str) -> Callable[[Any, str, Piece, Setup], Any]:
     def add(experiment: Any, routine: str, piece: Piece, setup: Setup) -> Any:
         from psychopy.experiment.components.keyboard import KeyboardComponent
@@ -242,6 +253,7 @@ PIECES: dict[str, Callable[[Any, str, Piece, Setup], Any]] = {
     "odour": _sound,
     "blank": _blank,
     "image": _image,
+    "movie": _movie,
     "look": _gaze,
     "hold": _gaze,
     "reward": _reward,
@@ -253,7 +265,7 @@ PIECES: dict[str, Callable[[Any, str, Piece, Setup], Any]] = {
 
 def code_of(piece: Piece, setup: Setup) -> dict[str, str]:
     """What a piece adds to the code component of its routine, by field; numbers and the protocol's own names only."""
-    if piece.piece == "image":
+    if piece.piece in ("image", "movie"):
         # 0 frames: until the routine ends.
         frames = setup.span(piece)[1] or 0
         shown = "presentation, block_number, trial_number, item"

@@ -1,9 +1,9 @@
-"""The images of a set as an experiment shows them: copied byte for byte, or resampled, then checksummed."""
+"""The images or movies of a set as an experiment shows them: copied byte for byte, or rewritten, then checksummed."""
 
 from __future__ import annotations
 
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -30,7 +30,7 @@ _PNG = b"\x89PNG\r\n\x1a\n"
 
 @dataclass(frozen=True)
 class ShownImage:
-    """An image of the experiment: its file, checksums, place on the screen, the centre asked for and its marker code."""
+    """An image or movie of the experiment: its file, checksums, place on the screen, the centre asked for, its marker code and frames."""
 
     stimulus_id: str
     file: str
@@ -41,6 +41,11 @@ class ShownImage:
     box: Box
     asked: tuple[float, float]
     marker_code: int
+    frames: int = 1
+
+
+# From a file of the set, the one to make, the settings that hold for it, and the rig: its frames, height and width.
+Write = Callable[[Path, Path, Mapping[str, Any], Rig], tuple[int, int, int]]
 
 
 def prepare_images(
@@ -67,6 +72,26 @@ def prepare_images(
     """
     require_modality(stimulus_set, "image", protocol)
     check_options(settings, rig)
+    return write_all(
+        stimulus_set, settings, rig, directory, lambda *given: (1, *write_image(*given)), suffix=".png", table=table
+    )
+
+
+def write_all(
+    stimulus_set: StimulusSet,
+    settings: Mapping[str, Any],
+    rig: Rig,
+    directory: Path,
+    write: Write,
+    *,
+    suffix: str,
+    table: str | Path | None = None,
+) -> tuple[ShownImage, ...]:
+    """Write the chosen stimuli into ``directory/stimuli``, each as ``write`` does, and say where each is shown.
+
+    Raises:
+        InputError: the set is damaged, none remains, one leaves the screen, or all together are too large for the rig.
+    """
     stimulus_set.require_intact()
     (directory / "stimuli").mkdir(parents=True)
     patch = photodiode_box(rig)
@@ -74,20 +99,20 @@ def prepare_images(
     for number, row in enumerate(_chosen(stimulus_set, settings, table)):
         own = own_settings(row, settings)
         source = stimulus_set.path(row["file"])
-        target = directory / "stimuli" / f"{row['stimulus_id']}.png"
-        height, width = write_image(source, target, own, rig)
+        target = directory / "stimuli" / f"{row['stimulus_id']}{suffix}"
+        frames, height, width = write(source, target, own, rig)
         asked = position(own, rig)
         box = place(row["stimulus_id"], width, height, asked, rig)
         if patch is not None and box.overlaps(patch):
             raise InputError(f"{row['stimulus_id']} would cover the photodiode's patch", "move one of them")
-        decoded += 3 * width * height
+        decoded += 3 * width * height * frames
         prepared.append(
             ShownImage(row["stimulus_id"], f"stimuli/{target.name}", sha256_of(target), row["sha256"], row["kind"],
-                     row["status"], box, asked, FIRST_STIMULUS + number)
+                     row["status"], box, asked, FIRST_STIMULUS + number, frames)
         )  # fmt: skip
     if decoded > MAX_DECODED_BYTES:
         raise InputError(
-            f"the images need {decoded / 2**30:.1f} GiB at the rig, more than 4",
+            f"the {stimulus_set.modality.plural} need {decoded / 2**30:.1f} GiB at the rig, more than 4",
             "export the set in parts",
             code="too-large",
         )

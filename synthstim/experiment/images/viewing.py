@@ -44,17 +44,32 @@ def prepare_viewing(request: ExportRequest, directory: Path) -> Prepared:
     stimuli = prepare_images(
         request.source, setup.settings, setup.rig, directory, protocol=protocol.name, table=request.table
     )
+    return viewed(protocol, setup, directory, stimuli)
+
+
+def viewed(
+    protocol: Protocol, setup: Setup, directory: Path, stimuli: tuple[ShownImage, ...], refreshes: int = 0
+) -> Prepared:
+    """Write the orders and markers of stimuli that are shown one after another.
+
+    Args:
+        refreshes: of one frame of a movie; 0 for images.
+
+    Raises:
+        InputError: there are too many presentations, or some cover the fixation point.
+    """
     orders = PLANS[protocol.plan](len(stimuli), setup.settings)
     write_conditions(directory / "conditions.csv", orders, stimuli, setup.rig)
     write_markers(directory / "markers.tsv", [shown.stimulus_id for shown in stimuli], setup.rig)
-    facts = _facts(protocol, setup, len(stimuli), len(orders), len(orders[0]))
+    shown_for = refreshes * sum(shown.frames for shown in stimuli) / len(stimuli)
+    facts = _facts(protocol, setup, len(stimuli), len(orders), len(orders[0]), shown_for)
     return Prepared(
         facts=facts,
         manifest={
             "n_presentations": facts["n_presentations"],
             "trials_per_block": facts["trials_per_block"],
             "light": light_facts(setup.settings, setup.rig),
-            "stimuli": [_entry(shown, setup.rig) for shown in stimuli],
+            "stimuli": [_entry(shown, setup.rig, refreshes) for shown in stimuli],
         },
         page=_page(stimuli, setup),
         notes=covering_notes([(shown.stimulus_id, shown.box) for shown in stimuli], setup),
@@ -63,22 +78,28 @@ def prepare_viewing(request: ExportRequest, directory: Path) -> Prepared:
     )
 
 
-def _facts(protocol: Protocol, setup: Setup, n_stimuli: int, blocks: int, trials: int) -> dict[str, Any]:
-    trial = sum(duration(protocol.routines[name], setup) for name in used_routines(protocol.flow, setup, "trials"))
+def _facts(
+    protocol: Protocol, setup: Setup, n_stimuli: int, blocks: int, trials: int, shown_for: float
+) -> dict[str, Any]:
+    trial = shown_for + sum(
+        duration(protocol.routines[name], setup) for name in used_routines(protocol.flow, setup, "trials")
+    )
     block = sum(duration(protocol.routines[name], setup) for name in used_routines(protocol.flow, setup, "blocks"))
-    total = blocks * (block + (trials - 1) * trial)
+    # The routines of a block hold those of one trial, as far as they have a duration of their own.
+    total = blocks * (block + shown_for + (trials - 1) * trial)
     return {
         "n_stimuli": n_stimuli,
         "n_blocks": blocks,
         "n_presentations": blocks * trials,
         "trials_per_block": trials,
-        "minutes": f"{setup.rig.milliseconds(total) / 60000:.1f}",
-        "rate_hz": f"{1000 / setup.rig.milliseconds(trial):.3g}" if trial else "at most 1",
+        "minutes": f"{total * setup.rig.milliseconds(1) / 60000:.1f}",
+        "rate_hz": f"{1000 / (trial * setup.rig.milliseconds(1)):.3g}" if trial else "at most 1",
     }
 
 
-def _entry(shown: ShownImage, rig: Rig) -> dict[str, Any]:
+def _entry(shown: ShownImage, rig: Rig, refreshes: int) -> dict[str, Any]:
     x_deg, y_deg = in_degrees(shown.box.centre(rig), rig)
+    of_movie = {"frames": shown.frames, "refreshes_per_frame": refreshes} if refreshes else {}
     return {
         "stimulus_id": shown.stimulus_id,
         "file": shown.file,
@@ -95,6 +116,7 @@ def _entry(shown: ShownImage, rig: Rig) -> dict[str, Any]:
         "height_px": shown.box.height,
         "width_deg": round(rig.degrees(shown.box.width), 4),
         "height_deg": round(rig.degrees(shown.box.height), 4),
+        **of_movie,
     }
 
 

@@ -37,6 +37,18 @@ def decode(path: Path) -> Any:
         return opened.convert("RGB")
 
 
+def decode_all(path: Path) -> list[Any]:
+    """The frames of a movie, each ready to be uploaded to the graphics card."""
+    from PIL import Image
+
+    frames = []
+    with Image.open(path) as opened:
+        for number in range(getattr(opened, "n_frames", 1)):
+            opened.seek(number)
+            frames.append(opened.convert("RGB"))
+    return frames
+
+
 def warm_up(window: Any, images: list[Any]) -> None:
     """Draw an image of each size on a buffer that is never shown."""
     from psychopy import visual

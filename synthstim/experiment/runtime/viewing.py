@@ -16,7 +16,7 @@ class Viewing(Session):
 
     def __init__(self, directory: str | Path) -> None:
         super().__init__(directory)
-        self._images = [decode(self.directory / stimulus["file"]) for stimulus in self.stimuli]
+        self._images = [self._decoded(self.directory / stimulus["file"]) for stimulus in self.stimuli]
         self._drawn: tuple[str, ...] = ()
         self._shown: tuple[Presentation, ...] = ()
         self._current: Presentation | None = None
@@ -58,9 +58,15 @@ class Viewing(Session):
             # Waiting for the disk costs frames: only at the edges of a block.
             self._log.flush(to_disk=self._to_disk)
 
+    def _decoded(self, path: Path) -> Any:
+        return decode(path)
+
+    def _warm_up(self) -> None:
+        warm_up(self._window, self._images)
+
     def _open(self, stem: str) -> dict[str, Any]:
         self._log = FrameLog(stem, self.settings["display"]["refresh_hz"])
-        warm_up(self._window, self._images)
+        self._warm_up()
         return {}
 
     def _close(self) -> dict[str, Any]:

@@ -66,6 +66,11 @@ def read_movie(path: str | Path) -> MovieFile:
 def write_movie(path: str | Path, frames: Stimulus, *, rate_hz: float) -> None:
     """Write display values (time, channel, y, x) as an animated PNG, rounded to the nearest of 256 levels, never clipped.
 
+    Args:
+        path: of the file, ``*.apng``.
+        frames: two or more, of 1 channel (grey) or 3 (RGB).
+        rate_hz: frames a second.
+
     Raises:
         InputError: a value is NaN or outside [0, 1], there is one frame only, or no file holds the frame rate.
     """

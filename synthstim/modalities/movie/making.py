@@ -25,7 +25,12 @@ def movie_of_frames(folder: str | Path) -> Stimulus:
         InputError: there are fewer than two pictures, one cannot be read, they differ in size, or they are longer than memory.
 
     Example:
-        >>> write_movie("walk.apng", movie_of_frames("frames"), rate_hz=30)
+        >>> from synthstim.modalities.image import write_png
+        >>> Path("frames").mkdir()
+        >>> for number in range(3):
+        ...     write_png(f"frames/{number}.png", np.full((1, 8, 8), number / 4, np.float32))
+        >>> movie_of_frames("frames").shape
+        (3, 1, 8, 8)
     """
     folder = Path(folder)
     paths = sorted(path for path in folder.glob("*") if path.suffix.lower() in SUFFIXES)
@@ -68,8 +73,7 @@ def moved(
         InputError: the window leaves the image.
 
     Example:
-        >>> from synthstim.modalities.image import read_image
-        >>> moved(read_image(photograph), (64, 64), 16, step=(0, 2)).shape
+        >>> moved(np.zeros((3, 100, 100), np.float32), (64, 64), 16, step=(0, 2)).shape
         (16, 3, 64, 64)
     """
     channels, height, width = image.shape
