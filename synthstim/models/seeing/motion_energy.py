@@ -36,7 +36,7 @@ class MotionEnergy(nn.Module):
     has its frequency along x, and they go on in steps of 45 degrees; a negative rate drifts along the orientation, to the
     right for the first, a positive one against it. ``normalised_0``, ``normalised_1`` divide them by the square of the semi-saturation and the mean
     energy of all channels around. ``pattern`` (direction and speed, frame, y, x): for each of 8 directions, from the right on in steps of
-    45 degrees, downwards next, half and one pixel a frame; what a cell adds up, rectified and squared, is divided by the
+    45 degrees, downwards next, half and one pixel a frame; what a cell adds up over its receptive field (a Gaussian of 8 pixels), rectified and squared, is divided by the
     mean of all cells. The ends of a movie are joined, in space and in time.
 
     Departures from the papers: bands are those of the steerable pyramid times raised cosines of temporal frequency, not
@@ -127,7 +127,9 @@ class MotionEnergy(nn.Module):
         """(batch, direction and speed, frame, y, x) on the grid of the coarsest scale."""
         frames, height, width = normalised[-1].shape[2:]
         pooled = [nn.functional.adaptive_avg_pool3d(one, (frames, height, width)) for one in normalised]
-        summed = torch.einsum("vc,nctyx->nvtyx", self.get_buffer("planes"), torch.cat(pooled, 1))
+        near = torch.einsum("vc,nctyx->nvtyx", self.get_buffer("planes"), torch.cat(pooled, 1))
+        # A receptive field as wide as the neighbourhood that divides cells of V1 of the coarsest scale.
+        summed = torch.fft.ifft2(torch.fft.fft2(near) * self.get_buffer(f"around_{SCALES - 1}")).real
         drive = summed.clamp_min(0).square()
         # Their semi-saturation is a tenth of what a cell answers to its own grating alone.
         return drive / (0.1 + drive.mean(1, keepdim=True))
