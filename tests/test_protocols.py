@@ -37,11 +37,11 @@ eye_tracker: {kind: mouse}
 reward: {kind: serial, port: COM9, max_pulses_per_day: 500}
 olfactometer: {kind: simulated, channels: 4}
 """
-# Those that tests of their own run to the end: passive_fixation has no trials, the others are minutes long.
+# Those that tests of their own run to the end: passive_fixation and movie_fixation have no trials, the others are minutes long.
 # Sounds are heard in their own time: of those that differ in words only, the longest are run by make test-slow.
 HALF_A_MINUTE = ("sound_abx", "sound_abx_sure", "sound_same_different", "sound_two_interval")
 OWN = Path(__file__).parents[1] / "docs" / "protocols" / "own"
-ELSEWHERE = ("passive_fixation", "word_listening", "headphone_check")
+ELSEWHERE = ("passive_fixation", "movie_fixation", "word_listening", "headphone_check")
 # Whole frames of 60 Hz, as short as a trial can be; whatever of it a protocol has is set.
 QUICK = {
     "participants": 1, "practice_trials": 1, "check_headphones": False, "ask_confidence": True, "lead_ms": 50, "on_ms": 50, "gap_ms": 50,
