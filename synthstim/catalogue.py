@@ -22,6 +22,7 @@ class CatalogueEntry:
         seconds: duration of its sounds unless another is asked for.
         options: for the functions of the file that make the network.
         papers: where it comes from, by keys of ``synthstim.papers``.
+        takes: what it is given, where that is not what its list is of.
     """
 
     home: str
@@ -30,6 +31,7 @@ class CatalogueEntry:
     seconds: float = 1.0
     options: Mapping[str, Any] = field(default_factory=dict)
     papers: tuple[str, ...] = ()
+    takes: str = ""
 
     @property
     def module(self) -> ModuleType:
@@ -79,8 +81,9 @@ SEEING: dict[str, CatalogueEntry] = {
     ),
     "motion-energy": CatalogueEntry(
         "seeing.motion_energy",
-        "movies: motion energies of V1, and cells of MT for the velocity of patterns, grey",
+        "motion energies of V1, and cells of MT for the velocity of patterns, grey",
         papers=("adelson1985", "heeger1992", "simoncelli1998"),
+        takes="movies",
     ),
     "foveated": CatalogueEntry(
         "seeing.foveated",

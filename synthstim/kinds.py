@@ -42,7 +42,8 @@ class _Models(Registry[Any]):
     def _own(self) -> Iterator[Entry[Any]]:
         for takes, entries in (("images", SEEING), ("sounds", HEARING), ("odours", SMELLING)):
             for name, entry in entries.items():
-                yield Entry(name, f"{takes}: {entry.about}{WEIGHTS[entry.weights]}", HERE, lambda entry=entry: entry)  # type: ignore[misc]
+                about = f"{entry.takes or takes}: {entry.about}{WEIGHTS[entry.weights]}"
+                yield Entry(name, about, HERE, lambda entry=entry: entry)  # type: ignore[misc]
 
 
 MODELS: Registry[Any] = _Models("model", "synthstim.models", "", "synthstim.models", having("__call__"))

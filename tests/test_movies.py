@@ -272,6 +272,7 @@ def test_cells_of_mt_prefer_the_direction_of_a_pattern_and_those_of_v1_of_its_pa
     ("size", "settings", "said"),
     [
         ((16, 16), {}, "motion energies need 32 px or more"),
+        ((512, 512), {"frames": 900}, "cells of 900 frames of 512 x 512 px take 47.5 GiB of memory"),
         ((32, 32), {"frames": 4}, "frames 4 given; expected a whole number from 8 on"),
         ((32, 32), {"frames": 8.5}, "frames 8.5 given"),
         ((32, 32), {"frame_rate_hz": 0}, "frame_rate_hz 0 given; expected more than 0"),

@@ -19,6 +19,8 @@ from synthstim.models.seeing.steerable import SteerablePyramid, low_frequencies
 
 SIZE = (64, 64)
 SMALLEST, FEWEST = 32, 8
+# Numbers that all cells answer to one movie: 2 GiB of them, before any search.
+MOST_ANSWERS = 2**29
 SETTINGS = ("frames", "frame_rate_hz", "semi_saturation")
 SCALES, ORIENTATIONS = 2, 4
 # Temporal frequencies, in cycles a frame: 0 is what stands, and the sign is the direction along the orientation.
@@ -73,6 +75,14 @@ class MotionEnergy(nn.Module):
         for name, value, most in (("frame_rate_hz", frame_rate_hz, 1000), ("semi_saturation", semi_saturation, 1)):
             if not (isinstance(value, (int, float)) and 0 < value <= most):
                 raise InputError(f"{name} {value!r} given; expected more than 0, at most {most}")
+        answers = round(54 * int(frames) * math.prod(size))
+        if answers > MOST_ANSWERS:
+            raise InputError(
+                f"cells of {int(frames)} frames of {size[0]} x {size[1]} px take {4 * answers / 2**30:.1f} GiB of memory"
+                f" for one movie; expected at most {4 * MOST_ANSWERS / 2**30:.0f}",
+                "ask for fewer frames or a smaller size",
+                code="too-large",
+            )
         self.shown = MovieInput(size=size, frames=int(frames), frame_rate_hz=float(frame_rate_hz), channels=1)
         self.semi_saturation = float(semi_saturation)
         self.pyramid = SteerablePyramid(size, SCALES, ORIENTATIONS)
