@@ -121,15 +121,18 @@ def test_a_matched_rectifier_lets_dead_units_recover():
         assert bool((gradient == 0).all()) != through
 
 
-def test_one_hot_is_a_log_softmax_of_standardised_units(observer):
+@pytest.mark.parametrize("weight", [1.0, 2.5])
+def test_one_hot_is_the_log_odds_of_a_softmax_share_of_standardised_units(weight, observer):
     pool = shown(6)
     mean, std = standardisation(observer, pool, [UNIT, *SET])
     read = observer.activations(shown(), ["2", "5", "0"])
     values = torch.stack(
         [read["2"][:, 3, 3, 3], read["2"][:, 5, 3, 3], read["5"][:, 0], read["0"][:, 1].mean((1, 2))], 1
     )
-    wanted = torch.log_softmax((values - mean) / std / 0.7, 1)[:, 0]
-    found = scores(one_hot(UNIT, SET, temperature=0.7, mean=mean, std=std), observer, shown())
+    z = (values - mean) / std / 0.7
+    share = torch.softmax(z, 1)[:, 0]
+    wanted = torch.logit(share) - (weight - 1) * z[:, 1:].exp().sum(1).log()
+    found = scores(one_hot(UNIT, SET, temperature=0.7, others_weight=weight, mean=mean, std=std), observer, shown())
     torch.testing.assert_close(found, wanted)
 
 
@@ -167,6 +170,7 @@ ERRORS = {
     "values": (lambda: level(UNIT, [1.0, 2.0]), r"level \[1.0, 2.0\] given for 4 items"),
     "nan": (lambda: level(UNIT, float("nan")), "level nan given"),
     "temperature": (lambda: one_hot(UNIT, SET, temperature=0), "temperature 0 given"),
+    "weight": (lambda: one_hot(UNIT, SET, others_weight=0), "others_weight 0 given"),
     "no others": (lambda: one_hot(UNIT, []), "at least one other unit"),
     "itself": (lambda: one_hot(UNIT, [UNIT]), "not among the others"),
     "metric": (lambda: match(REFERENCES, ["2"], metric="cosine"), "metric 'cosine' is unknown: choose l2 or pearson"),

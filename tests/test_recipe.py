@@ -74,7 +74,7 @@ def test_defaults(folder):
     assert (controller.robustness, controller.diversity, controller.target, controller.caution) == (None, 0, None, 0)
     of_site = {"unit": {"site": "a"}}
     hot, level = recipe_of(HOT | of_site, LEVEL | of_site).stimuli
-    assert (hot.temperature, hot.zscore, hot.others) == (1, True, None)
+    assert (hot.temperature, hot.others_weight, hot.zscore, hot.others) == (1, None, True, None)
     assert (level.levels, level.caution, level.target) == (None, 0, None)
     assert (metamer.metric, metamer.target_db) == ("l2", None)
 
@@ -125,6 +125,7 @@ stimuli:
     unit: {{layer: stem, index: 7}}
     others: {{layer: stem, indices: [8, 9]}}
     temperature: 0.5
+    others_weight: 3
     zscore: false
 """
     recipe = Recipe.from_text(text, folder)

@@ -29,18 +29,25 @@ if TYPE_CHECKING:
     from synthstim.objectives import Objective
 
 
+# Of fitted sites: see docs/control_study.md.
+SITES_WEIGHT = 1.5
+
+
 class OneHotEntry(UnitController):
     """Controllers that drive a unit and hold others down.
 
     Attributes:
         others: the units that are held down; of a fitted site, all other sites by default.
         temperature: of the softmax; higher spreads the weight over more of the others.
+        others_weight: how much holding the others down counts beside driving the unit; by default 1.5 for fitted sites,
+            which answer more than their fit predicts, and 1 for units of a layer.
         zscore: whether units are compared in z-scores: over the pool, or of fitted sites by their measured responses.
     """
 
     goal: Literal["one_hot"]
     others: OthersSpec | None = None
     temperature: float = Field(default=1.0, gt=0.0001, le=1_000_000)
+    others_weight: float | None = Field(default=None, gt=0, le=1000)
     zscore: bool = True
 
     def problems(self) -> Iterator[tuple[Location, str]]:
@@ -81,10 +88,12 @@ class OneHotWish(Wish):
 
     Attributes:
         temperature: of the softmax; None takes the recipe's default.
+        others_weight: how much holding the others down counts; None takes the recipe's default.
     """
 
     goal: Literal["one_hot"]
     temperature: float | None = Field(default=None, gt=0)
+    others_weight: float | None = Field(default=None, gt=0, le=1000)
 
 
 class OneHotGoal(UnitGoal):
@@ -138,7 +147,8 @@ class OneHotGoal(UnitGoal):
                 for part in zip(*(measurer.standardisation(units) for units in sets), strict=True)
             )
         targets, others = [units[0] for units in sets], [units[1:] for units in sets]
-        alone = one_hot(targets, others, temperature=entry.temperature, mean=mean, std=std)
+        weight = entry.others_weight or (SITES_WEIGHT if entry.of_sites else 1.0)
+        alone = one_hot(targets, others, temperature=entry.temperature, others_weight=weight, mean=mean, std=std)
         # A target is of the response as recorded, also where z-scores are compared.
         return alone if entry.target is None or targets == driven else alone.judged_by(drive(driven))
 

@@ -60,13 +60,14 @@ def one_hot(
     others: Sequence[Unit] | Sequence[Sequence[Unit]],
     *,
     temperature: float = 1.0,
+    others_weight: float = 1.0,
     mean: Tensor | None = None,
     std: Tensor | None = None,
 ) -> Objective:
-    """Drive one unit while others stay down; the score is the logarithm of the target's softmax share.
+    """Drive one unit while others stay down; the score is the log odds of the target's softmax share.
 
-    The logarithm has the same maximum as the share itself (Bashivan et al. 2019) and keeps its gradient where the
-    share is small. The share depends on the units of the activations, so they are to be z-scored: units of a network by
+    The log odds have the same maximum as the share itself (Bashivan et al. 2019) and keep their gradient where the
+    share is near 0 or 1. The share depends on the units of the activations, so they are to be z-scored: units of a network by
     their mean and deviation over natural images, given here; fitted sites by their measured responses, which the fit has
     done already in its layer ``sites_z``: give ``fit.unit(site, standardised=True)``, and no mean and std.
 
@@ -74,11 +75,15 @@ def one_hot(
         target, others: units of one observer; the target is not among the others. For targets of its own in each item,
             a target for each, and the others of each.
         temperature: of the softmax, in the units of the z-scores.
+        others_weight: how much the others' part of the log odds counts, log sum exp of their z-scores. Above 1 holds them
+            further down than the share alone asks for: of use where they answer more than is predicted, as fitted sites do.
         mean, std: (1 + others,) of each unit over natural images, target first, to z-score them; none by default. For
             targets of each item (batch, 1 + others), of as many others as the longest list has.
     """
     if temperature <= 0:
         raise InputError(f"temperature {temperature} given; expected a positive number")
+    if not others_weight > 0:
+        raise InputError(f"others_weight {others_weight} given; expected a positive number")
     given = _sets_of(target, others)
     shared = isinstance(target, Unit)
 
@@ -93,16 +98,17 @@ def one_hot(
         scale = torch.ones(1) if std is None else std
         shift, scale = (value.to(observer.device, observer.dtype).expand(columns.shape) for value in (shift, scale))
 
-        def share(_stimuli: Tensor, read: Activations, held: tuple[Tensor, ...]) -> Tensor:
+        def log_odds(_stimuli: Tensor, read: Activations, held: tuple[Tensor, ...]) -> Tensor:
             columns, present, shift, scale = held
             z = (read_units(read).gather(1, columns) - shift) / scale / temperature
-            return z[:, 0] - z.masked_fill(~present, -torch.inf).logsumexp(1)
+            others = z.masked_fill(~present, -torch.inf)[:, 1:].logsumexp(1)
+            return z[:, 0] - others_weight * others
 
         def activation(_stimuli: Tensor, read: Activations, held: tuple[Tensor, ...]) -> Tensor:
             return read_units(read).gather(1, held[0][:, :1])[:, 0]
 
         held = (columns.to(observer.device), present.to(observer.device), shift, scale)
-        return Scorer(share, layers, constants=held, aim=activation, controls=True)
+        return Scorer(log_odds, layers, constants=held, aim=activation, controls=True)
 
     return Objective(bind, f"one_hot({_label(target)}, {len(given[0]) - 1} others)")
 
