@@ -91,6 +91,7 @@ def until(
         match(image, STATISTICS, joined="worst", weighted=True),
         Pixels(observer.input.shape),
         seeds=[1],
+        start=observer.input.modality.shaped("shaped", image, [torch.Generator().manual_seed(1)]),
         optimiser=LBFGS(),
         stopping=Stopping(evaluations=MOST),
         file_levels=None,

@@ -99,6 +99,12 @@ def test_noise_is_in_range_and_the_seed_s_alone(input):
         assert -1 <= batch.min() <= batch.max() <= 1
         assert torch.equal(modality.noise(kind, input.shape, generators(2))[0], batch[1])
         assert not torch.equal(batch[0], batch[1])
+    references = modality.noise(modality.starts[0], input.shape, generators(4, 5, 6))
+    for kind in modality.shaped_starts:
+        batch = modality.shaped(kind, references, generators(1, 2, 3))
+        assert batch.shape == (3, *input.shape)
+        assert torch.equal(modality.shaped(kind, references[1:2], generators(2))[0], batch[1])
+        assert not torch.equal(modality.shaped(kind, references[1:2], generators(9))[0], batch[1])
     with pytest.raises(InputError, match="choose"):
         modality.noise("brown", input.shape, generators(1))
 

@@ -267,6 +267,20 @@ def test_shaped_noise_has_the_spectrum_and_level_of_each_sound():
         assert abs(float(torch.corrcoef(torch.stack([sound, reference]))[0, 1])) < 0.2
 
 
+def test_an_image_s_shaped_noise_has_its_histogram_and_nearly_its_spectrum_and_colours():
+    references = photographs("coffee chelsea").double()
+    made = MODALITIES["image"].shaped("shaped", references, generators(1, 2))
+    for reference, one in zip(references.flatten(2), made.flatten(2), strict=True):
+        torch.testing.assert_close(one.sort(1).values, reference.sort(1).values)
+        assert (torch.corrcoef(one) - torch.corrcoef(reference)).abs().max() < 0.25
+        assert torch.corrcoef(torch.stack([one[0], reference[0]]))[0, 1].abs() < 0.5
+    spectra = [
+        torch.fft.rfft2(images - images.mean((2, 3), keepdim=True)).abs().flatten(1) for images in (made, references)
+    ]
+    for one, reference in zip(*spectra, strict=True):
+        assert torch.corrcoef(torch.stack([one, reference]))[0, 1] > 0.9
+
+
 def test_shaped_noise_hangs_on_the_seed_and_its_own_reference_alone():
     references = 0.05 * torch.randn(3, 4000, generator=torch.Generator().manual_seed(0))
     batch = shaped_noise(references, generators(1, 2, 3))

@@ -60,11 +60,9 @@ def test_weights_are_of_squared_errors_alone():
         match(photographs("grass", SIZE, 1), STATISTICS, metric="pearson", weighted=True)
 
 
-def recipe(folder, name: str, **more: object) -> Recipe:
-    entry = {"name": "t", "kind": "metamer", "reference": f"{name}.png", "layers": ["statistics"], **more}
-    return Recipe.from_dict(
-        {"observer": {"name": "portilla-simoncelli", "size": list(SIZE)}, "stimuli": [entry]}, folder
-    )
+def recipe(folder, name: str, observer: str = "portilla-simoncelli") -> Recipe:
+    entry = {"name": "t", "kind": "metamer", "reference": f"{name}.png", "layers": ["statistics"]}
+    return Recipe.from_dict({"observer": {"name": observer, "size": list(SIZE)}, "stimuli": [entry]}, folder)
 
 
 @pytest.mark.parametrize("budget", [100, 5])
@@ -75,12 +73,18 @@ def test_a_recipe_stops_when_every_class_is_matched_and_flags_those_that_are_not
     profile = made.companion("matches.tsv.gz")
     decibels = profile.loc[profile["matched"] == "true"].set_index("layer")["match_db"]
     assert set(decibels.index) == set(STATISTICS)
-    assert row["parametrisation"] == "pixels"
+    assert (row["parametrisation"], row["start"]) == ("pixels", "shaped")
     # What was found in the budget is the optimiser's affair; that the table says what is in the file is not.
     assert row["converged"] == (decibels.min() >= STOP_DB)
     assert ("matched at less than 20 dB" in str(row["reason"])) == (decibels.min() < FLAG_DB)
     if budget == 5:
         assert row["status"] == "failed"
+
+
+def test_windows_start_from_noise_that_is_not_shaped_by_the_whole_image(tmp_path):
+    write_png(tmp_path / "grass.png", photograph("grass", SIZE, 1), bits=8)
+    (row,) = make(recipe(tmp_path, "grass", "foveated"), tmp_path / "set", budget=1).table.to_dict("records")
+    assert row["start"] == "pink"
 
 
 def test_a_constant_image_is_no_texture(tmp_path):

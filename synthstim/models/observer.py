@@ -193,6 +193,11 @@ class Observer:
         last = max((order.index(layer) for layer in layers), default=-1)
         return sum(math.prod(self.layers[layer]) for layer in order[: last + 1]) * self.dtype.itemsize
 
+    @property
+    def of_whole_image(self) -> bool:
+        """Whether its features are statistics of whole images, as its module says: then noise of a like spectrum is near in them."""
+        return getattr(self.module, "of_whole_image", False) is True
+
     def require(self, layers: Sequence[str]) -> None:
         """Raise InputError, with the nearest names, unless all layers exist and can be read."""
         for layer in layers:

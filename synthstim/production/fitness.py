@@ -60,7 +60,7 @@ def _of_entry(entry: StimulusSpec, modality: Modality) -> Iterator[tuple[Locatio
     free = [name for name in modality.starts if name not in modality.shaped_starts]
     suit = modality.starts if isinstance(entry, OfReference) else free
     if "start" in entry.model_fields_set and entry.start in STARTS and entry.start not in suit:
-        what = f"start {entry.start!r} takes the spectrum of a metamer's sound"
+        what = f"start {entry.start!r} takes the spectrum of a metamer's reference"
         yield ("start",), f"{what}: choose {' or '.join(free)}"
 
 

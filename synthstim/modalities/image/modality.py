@@ -15,7 +15,7 @@ from synthstim.modalities.image.arrays import FITS, fit_image
 from synthstim.modalities.image.input import ImageInput
 from synthstim.modalities.image.light import display_values, linear_light, luminance_statistics
 from synthstim.modalities.image.likeness import structural_similarity
-from synthstim.modalities.image.noise import noise
+from synthstim.modalities.image.noise import noise, shaped_noise
 from synthstim.modalities.image.png import write_png
 from synthstim.modalities.image.reading import SUFFIXES, bit_depth, read_image
 
@@ -43,7 +43,8 @@ class ImageModality(Modality):
     settings = ("match_luminance", "total_variation", "robustness")
     parametrisations = ("fourier", "pixels", "decoder")
     controls = ("noise", "gabor")
-    starts = ("pink", "white")
+    starts = ("pink", "white", "shaped")
+    shaped_starts = ("shaped",)
     columns: Mapping[str, tuple[str, str, str]] = {
         "ssim": ("number", "Structural similarity to the reference (Wang et al. 2004), in display values, of the saved file", "-1 to 1")
     }  # fmt: skip
@@ -103,3 +104,7 @@ class ImageModality(Modality):
         """Weak noise around mid-grey."""
         self.require_start(kind)
         return noise(kind, shape, generators)
+
+    def shaped(self, kind: str, references: Tensor, generators: Sequence[torch.Generator]) -> Tensor:
+        """Noise with the spectrum and histogram of each reference."""
+        return shaped_noise(references.cpu(), generators)

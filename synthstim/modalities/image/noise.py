@@ -19,6 +19,34 @@ def noise(kind: str, shape: tuple[int, ...], generators: Sequence[torch.Generato
     return torch.sigmoid(AMPLITUDE * torch.stack([_pink(one) if kind == "pink" else one for one in white]))
 
 
+def shaped_noise(references: Tensor, generators: Sequence[torch.Generator]) -> Tensor:
+    """Noise with the spectrum and the histogram of each image (random phase; Galerne, Gousseau & Morel 2011).
+
+    The same random phases are added in all channels, so that colours stay together; then the values of each channel are
+    given those of the reference, in the order of their size. It is a texture of the reference without any structure.
+
+    Args:
+        references: (batch, channel, y, x) display values.
+        generators: one for each.
+
+    Returns:
+        (batch, channel, y, x), float64.
+    """
+    return torch.stack([_shaped(one.double(), drawn) for one, drawn in zip(references, generators, strict=True)])
+
+
+def _shaped(reference: Tensor, generator: torch.Generator) -> Tensor:
+    size = reference.shape[1:]
+    white = torch.fft.rfft2(torch.randn(tuple(size), generator=generator, dtype=torch.float64))
+    phases = white / white.abs().clamp_min(1e-12)
+    # The mean stays what it is.
+    phases[0, 0] = 1
+    field = torch.fft.irfft2(torch.fft.rfft2(reference) * phases, s=tuple(size)).flatten(1)
+    ranked = torch.empty_like(field)
+    ranked.scatter_(1, field.argsort(dim=1, stable=True), reference.flatten(1).sort(1).values)
+    return ranked.view_as(reference)
+
+
 def _pink(white: Tensor) -> Tensor:
     """White noise (channel, y, x) filtered to 1/f, with a standard deviation of 1 and no mean."""
     height, width = white.shape[1:]

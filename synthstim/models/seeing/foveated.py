@@ -112,6 +112,8 @@ class FoveatedStatistics(PortillaSimoncelli):
     central: Tensor
     highpass: Tensor
 
+    of_whole_image = False
+
     def __init__(
         self,
         size: tuple[int, int],

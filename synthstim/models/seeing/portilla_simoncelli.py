@@ -81,6 +81,8 @@ class PortillaSimoncelli(nn.Module):
     floors: Tensor
     bytes_of_value = 650
 
+    of_whole_image = True
+
     def __init__(self, size: tuple[int, int], *, channels: int = 1) -> None:
         super().__init__()
         if min(size) < SMALLEST:
