@@ -433,9 +433,9 @@ def test_wrong_options_are_refused(options: dict[str, Any], said: str, sounds: P
 def test_images_and_sounds_do_not_change_places(sounds: Path, tmp_path: Path) -> None:
     images = make_set(tmp_path / "images")
     for protocol in ("word_listening", "headphone_check"):
-        with pytest.raises(InputError, match=f"images holds stimuli of the modality image, {protocol} plays sounds"):
+        with pytest.raises(InputError, match=f"images holds images, {protocol} plays sounds"):
             export_experiment(images, protocol, out=tmp_path / "out")
-    with pytest.raises(InputError, match="words holds stimuli of the modality sound, passive_fixation shows images"):
+    with pytest.raises(InputError, match="words holds sounds, passive_fixation shows images"):
         export_experiment(sounds, out=tmp_path / "out")
     with pytest.raises(InputError, match="plays the sounds of a set: give one"):
         export_experiment(None, "word_listening", out=tmp_path / "out")
@@ -495,7 +495,7 @@ def test_a_hand_made_set_needs_no_modality(tmp_path: Path) -> None:
     del provenance["modality"]
     (made / "provenance.json").write_text(json.dumps(provenance), encoding="utf-8")
     assert export_experiment(made, "word_listening", out=tmp_path / "out").is_dir()
-    with pytest.raises(InputError, match="modality sound"):
+    with pytest.raises(InputError, match="holds sounds"):
         export_experiment(made, out=tmp_path / "images")
 
 

@@ -113,7 +113,7 @@ def test_a_rate_that_does_not_divide_the_screen_s_is_refused(tmp_path: Path, rat
 
 def test_movies_and_images_go_into_their_own_protocols(tmp_path: Path) -> None:
     rig = write_rig(tmp_path)
-    with pytest.raises(InputError, match="of the modality movie, passive_fixation shows images"):
+    with pytest.raises(InputError, match="holds movies, passive_fixation shows images"):
         export_experiment(make_movies(tmp_path / "made"), out=tmp_path / "exp", rig=rig)
-    with pytest.raises(InputError, match="of the modality image, movie_fixation shows movies"):
+    with pytest.raises(InputError, match="holds images, movie_fixation shows movies"):
         export_experiment(make_set(tmp_path / "images", ids=("a",)), "movie_fixation", out=tmp_path / "exp", rig=rig)

@@ -70,8 +70,9 @@ def require_modality(stimulus_set: StimulusSet, wanted: str, protocol: str) -> N
     found = {recorded} if recorded else {_named(file) for file in stimulus_set.table["file"]}
     if other := sorted(str(kind) for kind in found - {wanted}):
         modality = MODALITIES[wanted]
+        held = MODALITIES[other[0]].plural if other[0] in MODALITIES else f"stimuli of the modality {other[0]}"
         raise InputError(
-            f"{stimulus_set.root.name} holds stimuli of the modality {other[0]}, {protocol} {modality.presents} {modality.plural}",
+            f"{stimulus_set.root.name} holds {held}, {protocol} {modality.presents} {modality.plural}",
             "choose another set or another protocol",
             code="mismatch",
         )
