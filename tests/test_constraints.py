@@ -143,7 +143,7 @@ IMPOSSIBLE = {
     "shape": ([Aperture(shape="square")], "aperture 'square' is unknown: choose circular or gaussian"),
     "centre": ([Aperture(size=0.5, centre=(0.7, 0))], "an aperture centred at 0.7, 0"),
     "size": ([Aperture(size=1.5)], "an aperture of 1.5"),
-    "speck": ([Aperture(size=0.01)], "expected at least 2 pixels"),
+    "speck": ([Aperture(size=0.01)], "expected 2 pixels or more"),
     "another size": ([Fixed(image=torch.zeros(3, 8, 8), mask=torch.zeros(8, 8))], "give them the stimulus's size"),
     "nothing free": ([Fixed(image=torch.zeros(SHAPE), mask=torch.ones(SIZE))], "covers the whole image"),
     "energy against luminance": ([Energy(most=0.05), Luminance(mean=0.6)], "cannot be met together"),

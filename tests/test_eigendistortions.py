@@ -161,6 +161,19 @@ def test_what_cannot_be_is_said(asked, message):
         eigendistortions(observer, image, layers, **asked)
 
 
+@pytest.mark.parametrize("method", ["lanczos", "power"])
+def test_a_layer_that_does_not_change_has_no_directions(method):
+    dead = nn.Sequential(nn.Conv2d(1, 2, 3), nn.ReLU())
+    nn.init.constant_(dead[0].weight, 1.0)
+    nn.init.constant_(dead[0].bias, -100.0)
+    observer = Observer(dead, input=ImageInput(size=SIZE, channels=1), name="dead")
+    image = photographs("camera", SIZE, 1)
+    with pytest.raises(InputError, match="1 of dead does not change with the stimulus"):
+        eigendistortions(observer, image, ["1"], method=method)
+    with pytest.raises(InputError, match="2 stimuli given; expected one"):
+        eigendistortions(observer, image.repeat(2, 1, 1, 1), ["0"])
+
+
 def test_an_amplitude_beyond_the_display_is_refused_and_leaves_nothing(tmp_path):
     with pytest.raises(InputError, match=r"e, most_0: .*expected more than 0 and at most"):
         make(recipe(tmp_path, amplitudes=[0.5]), tmp_path / "set", observer=smooth())

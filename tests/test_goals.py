@@ -226,6 +226,8 @@ def test_fitted_sites_keep_the_z_scores_of_their_responses(folder, fit, measurer
     [
         ("drive_contrast", {"others": {"sites": ["site1"]}}, "share 'site1' with units"),
         ("drive_contrast", {"others": {"layer": "2", "channels": [0]}}, "not of the kind that units are"),
+        ("drive_contrast", {"units": {"sites": "all"}, "others": {"sites": "all"}}, "are all sites, as units are"),
+        ("drive_all", {"units": [{"sites": ["site1"]}]}, "are one: give two or more"),
         ("drive_axis", {"weights": {"site0": 0}}, "are all 0, which is no axis"),
         ("drive_axis", {"weights": {"site9": 1}}, "names 'site9', but no fitted site is called so"),
     ],
@@ -262,7 +264,7 @@ def test_an_aim_that_lacks_what_the_goal_needs_is_refused(name, folder, measurer
 def test_a_wish_becomes_an_entry_that_a_recipe_takes(name, folder):
     own = {
         "level": {"levels": [1.0]}, "pattern": {"pattern": {"site0": 1.0}}, "drive_axis": {"weights": {"site0": 2.0}},
-        "drive_contrast": {"sites": ["site0"], "others": ["site1"]},
+        "drive_contrast": {"sites": ["site0"], "others": ["site1"]}, "drive_all": {"sites": ["site0", "site1"]},
     }.get(name, {"sites": ["site0"]})  # fmt: skip
     settings = loop_settings(goal=name, **own)
     goal, (wish,) = GOALS[name], settings.goals
@@ -271,6 +273,19 @@ def test_a_wish_becomes_an_entry_that_a_recipe_takes(name, folder):
     for want in wants:
         entry = {"name": "a", "kind": "controller", "goal": name, **goal.asked(wish, want, lambda z, site: z)}
         assert type(recipe_of(folder, entry).stimuli[0]) is goal.section
+
+
+@pytest.mark.parametrize(
+    ("wish", "said"),
+    [
+        ({"goal": "drive_contrast", "sites": ["a", "b"], "others": ["b"]}, "share 'b' with sites"),
+        ({"goal": "drive_contrast", "sites": "all", "others": "all"}, "are all sites, as sites are"),
+        ({"goal": "drive_all", "sites": ["a"]}, "are one: give two or more"),
+    ],
+)
+def test_wishes_that_cannot_be_meant_are_refused(wish, said):
+    with pytest.raises(InputError, match=said):
+        loop_settings(**wish)
 
 
 def loop_settings(**goal) -> LoopSettings:

@@ -178,6 +178,22 @@ def test_a_smaller_copy_in_a_tiff_is_no_second_picture(tmp_path):
     np.testing.assert_allclose(read_image(tmp_path / "a.tif")[0], GREY / 255)
 
 
+def test_a_smaller_copy_that_stands_first_is_not_the_picture(tmp_path):
+    with tifffile.TiffWriter(tmp_path / "a.tif") as writer:
+        writer.write(GREY[:, ::4].astype(np.uint8), photometric="minisblack", subfiletype=1)
+        writer.write(GREY.astype(np.uint8), photometric="minisblack")
+    np.testing.assert_allclose(read_image(tmp_path / "a.tif")[0], GREY / 255)
+
+
+def test_a_colour_map_of_8_bits_is_not_read_as_black(tmp_path):
+    colours = np.stack([np.arange(256)] * 3).astype(np.uint16)
+    tifffile.imwrite(tmp_path / "a.tif", GREY.astype(np.uint8), photometric="palette", colormap=colours)
+    with pytest.raises(InputError, match="a colour map of 8 bits"):
+        read_image(tmp_path / "a.tif")
+    tifffile.imwrite(tmp_path / "a.tif", GREY.astype(np.uint8), photometric="palette", colormap=colours * 257)
+    np.testing.assert_allclose(read_image(tmp_path / "a.tif")[0], GREY / 255)
+
+
 def test_a_photograph_of_a_telephone_is_its_first_picture(tmp_path):
     pictures = [Image.new("L", (8, 8), level) for level in (200, 10)]
     pictures[0].save(tmp_path / "a.jpg", "MPO", save_all=True, append_images=pictures[1:])

@@ -100,6 +100,16 @@ def test_lesions_of_what_one_task_needs_leave_the_other_alone(observer, tasks):
         assert cells.loc[(one, other), "loss"] == pytest.approx(cells.loc[(one, other), "whole_loss"])
 
 
+@pytest.mark.parametrize("labels", [[0, 1] * 4, [0] * 4 + [1] * 4, [0, 1, 2] * 4])
+def test_both_halves_of_a_task_have_as_many_of_each_label(labels):
+    task = Task(torch.arange(len(labels)), torch.tensor(labels))
+    halves = [task.half(which) for which in (0, 1)]
+    assert [half.labels.bincount().tolist() for half in halves] == [
+        [len(labels) // 2 // (max(labels) + 1)] * (max(labels) + 1)
+    ] * 2
+    assert sorted(torch.cat([half.stimuli for half in halves]).tolist()) == list(range(len(labels)))
+
+
 def test_mistakes(observer, tasks):
     shown, sides, _ = images()
     for call, match in (
@@ -113,6 +123,9 @@ def test_mistakes(observer, tasks):
         (lambda: silenced(observer, {"output": [0]}).__enter__(), "the layer 'output' of two cannot be silenced"),
         (lambda: rank_units(observer, "partz", tasks["side"]), "'partz'"),
         (lambda: lesion_table(observer, ["parts"], tasks, share=1.0), "a share of 1 given"),
+        (lambda: lesion_table(observer, ["parts"], tasks, share=0.99), "silences all 8 channels of parts"),
+        (lambda: lesion_table(observer, [], tasks), "expected one or more, each once"),
+        (lambda: lesion_table(observer, ["parts", "parts"], tasks), "expected one or more, each once"),
     ):
         with pytest.raises(InputError, match=match):
             call()
@@ -156,8 +169,9 @@ def test_the_command(desk, synthstim):
         ),
         ("stimulus_id\tlabel\nimage_99\t1\n", "labels.tsv names the stimulus 'image_99', which the set lacks"),
         ("stimulus_id\nimage_0\n", "label"),
+        ("stimulus_id\tlabel\nimage_0\t1\nimage_0\t0\n", "labels.tsv names the stimulus 'image_0' twice"),
     ],
-    ids=["word", "stranger", "column"],
+    ids=["word", "stranger", "column", "twice"],
 )
 def test_labels_that_cannot_be_are_refused(desk, synthstim, text, match):
     (desk / "labels.tsv").write_text(text)

@@ -47,6 +47,16 @@ def test_what_may_not_fit_is_warned_of_and_what_fits_is_not(monkeypatch, tmp_pat
         run(monkeypatch, tmp_path / "other", small_network(), 2.0)
 
 
+def test_in_a_container_a_cache_of_files_counts_as_free(monkeypatch, tmp_path):
+    facts = {"memory.max": 8 << 30, "memory.current": 7 << 30, "memory.stat": f"anon 1\ninactive_file {6 << 30}"}
+    for name, text in facts.items():
+        (tmp_path / name).write_text(f"{text}\n")
+    (tmp_path / "meminfo").write_text("MemAvailable: 1000000000 kB\n")
+    monkeypatch.setattr(memory, "_CGROUP", tmp_path)
+    monkeypatch.setattr(memory, "_MEMINFO", tmp_path / "meminfo")
+    assert free_bytes(torch.device("cpu")) == 7 << 30
+
+
 def test_the_estimate_of_a_large_texture_is_what_was_measured():
     # 3.1 GB at 2048 px.
     observer = load_model("portilla-simoncelli", size=(128, 128))

@@ -9,7 +9,7 @@ import pytest
 from encoding_fixture import gaussian_masks, maps_of, planted, recorded, small, stimuli
 
 from synthstim.encoding import PLS, Factorised, Fit, Gaussian, Ridge, ensemble, fit_sites, load_fit, save_fit
-from synthstim.encoding.mapped_fields import with_mapped_fields
+from synthstim.encoding.mapped_fields import mapped_fields, with_fields
 from synthstim.errors import InputError
 from synthstim.kinds import READOUTS
 from synthstim.modalities.image import write_png
@@ -73,7 +73,7 @@ def test_a_mapping_session_stands_above_the_estimate(
     fit: Fit, tmp_path: Path, text: str, field: ReceptiveField
 ) -> None:
     (tmp_path / "fields.tsv").write_text(text)
-    made = with_mapped_fields(fit, tmp_path / "fields.tsv")
+    made = with_fields(fit, mapped_fields(tmp_path / "fields.tsv", fit.sites, fit.observer.input.shape))
     assert made.observer.fields["site1"] == field
     assert made.table.loc[0, "field_up"] == fit.table.loc[0, "field_up"]
 
@@ -91,7 +91,7 @@ def test_a_mapping_session_stands_above_the_estimate(
 def test_tables_that_cannot_be_meant_are_refused(fit: Fit, tmp_path: Path, text: str, said: str) -> None:
     (tmp_path / "fields.tsv").write_text(text)
     with pytest.raises(InputError, match=said):
-        with_mapped_fields(fit, tmp_path / "fields.tsv")
+        with_fields(fit, mapped_fields(tmp_path / "fields.tsv", fit.sites, fit.observer.input.shape))
 
 
 # Constraints where a site sees.

@@ -11,6 +11,7 @@ import torch
 import yaml
 from engine_fixture import small_network
 from production_fixture import write_small
+from torch import nn
 from typer.testing import CliRunner
 
 from synthstim.catalogue import OWN
@@ -18,14 +19,15 @@ from synthstim.cli import app
 from synthstim.errors import InputError
 from synthstim.goals import GOALS
 from synthstim.modalities.image import read_image, write_png
-from synthstim.models import load_model
-from synthstim.models.several import log_odds
+from synthstim.models import ImageInput, Observer, load_model
+from synthstim.models.several import LOG_ODDS, log_odds
 from synthstim.objectives import differentiate, match
 from synthstim.observers import together
 from synthstim.papers import PAPERS
 from synthstim.production import make, observer_of_set
 from synthstim.recipe import Recipe
 from synthstim.report import methods_of
+from synthstim.report.page import render
 from synthstim.stimulus_set import StimulusSet
 from synthstim.verify import check_set
 
@@ -87,6 +89,12 @@ def test_log_odds_are_exact_and_their_gradient_finite():
     assert float(values[1, 0]) == pytest.approx(60, abs=1e-9)
     found.sum().backward()
     assert torch.isfinite(outputs.grad).all()
+
+
+def test_one_output_has_no_log_odds():
+    heads = {name: nn.Sequential(nn.Flatten(), nn.Linear(12, outputs)) for name, outputs in (("a", 1), ("b", 2))}
+    both = together({name: Observer(head, input=ImageInput(size=(2, 2)), name=name) for name, head in heads.items()})
+    assert [layer for layer in both.layers if layer.endswith(LOG_ODDS)] == [f"b.{LOG_ODDS}"]
 
 
 def test_precision_and_weights_are_those_of_all():
@@ -175,6 +183,11 @@ def test_a_changed_answer_is_found(made, tmp_path):
         path.write_text(rows.assign(answer="7").to_csv(sep="\t", index=False, na_rep="n/a"), encoding="utf-8")
         problems = check_set(StimulusSet.read(made.root), observer_of_set(made)).problems
         assert any("transfer.tsv says 7" in problem for problem in problems)
+        spoilt = rows.assign(match_db="zzz", probability="zzz")
+        path.write_text(spoilt.to_csv(sep="\t", index=False, na_rep="n/a"), encoding="utf-8")
+        problems = check_set(StimulusSet.read(made.root), observer_of_set(made)).problems
+        assert any("transfer.tsv says zzz" in problem for problem in problems)
+        render(StimulusSet.read(made.root))
     finally:
         path.write_bytes(kept)
 

@@ -19,10 +19,17 @@ def table(tmp_path: Path) -> Path:
 
 
 def test_sites_have_all_that_is_asked(table: Path) -> None:
-    recorded = ["007", "v2", "v1", "elsewhere"]
+    recorded = ["007", "v2", "v1"]
     assert sites_where(table, {"region": "V4"}, recorded) == ["v2", "v1"]
     assert sites_where(table, {"region": "V4", "animal": "m"}, recorded) == ["v1"]
     assert sites_where(table, {"region": "IT"}, recorded) == ["007"]
+
+
+def test_spaces_do_not_count_and_what_the_table_lacks_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "sites.csv"
+    path.write_text("site,region\nv1,V4\n v2,V4 \n")
+    with pytest.warns(UserWarning, match="says nothing of elsewhere, which are left out"):
+        assert sites_where(path, {"region": "V4"}, ["v1", "v2", "elsewhere"]) == ["v1", "v2"]
 
 
 @pytest.mark.parametrize(
@@ -41,3 +48,5 @@ def test_what_cannot_be_meant_is_refused(table: Path, where: dict[str, str], rec
 def test_a_condition_is_a_column_and_a_value() -> None:
     with pytest.raises(InputError, match="'region' given: write COLUMN=VALUE, such as region=V4"):
         read_where(["region"])
+    with pytest.raises(InputError, match="the column 'region' is given two values"):
+        read_where(["region=V4", "region=IT"])

@@ -24,6 +24,7 @@ KINDS = {
     "Wave64": (".w64", "W64", "PCM_24"),
     "FLAC": (".flac", "FLAC", "PCM_16"),
     "Ogg Vorbis": (".ogg", "OGG", "VORBIS"),
+    "AU": (".au", "AU", "PCM_16"),
     "MP3": (".mp3", "MP3", "MPEG_LAYER_III"),
 }
 

@@ -71,7 +71,7 @@ def test_labels_are_conditions_of_an_experiment_and_survive_joining(swept, pairs
     assert len(list((out / "stimuli").glob("*.png"))) == 12
     joined, _ = join_sets([made.root, pairs.root], tmp_path / "joined")
     assert joined.table["yaw"].notna().sum() == 12
-    assert set(joined.table["pair"].dropna()) == {"near", "far"}
+    assert set(joined.table["apart"].dropna()) == {"near", "far"}
     assert joined.table["yaw"].dtype == np.float64
 
 
@@ -80,7 +80,7 @@ def test_pairs_are_as_far_apart_as_asked_for_and_differ_in_latents_only_where_th
     assert len(table) == 2
     wanted = [float(name.split("_")[2].replace("p", ".")) for name in table["stimulus_id"]]
     np.testing.assert_allclose(table["pixel_distance"], wanted, rtol=0.03)
-    wide = table.assign(wanted=wanted).pivot(index=["reference", "wanted"], columns="pair", values="latent_distance")
+    wide = table.assign(wanted=wanted).pivot(index=["reference", "wanted"], columns="apart", values="latent_distance")
     assert (wide["far"] > 2 * wide["near"]).all()
     for name in table["stimulus_id"]:
         named = Decoded(decoded.decoder).named(torch.from_numpy(pairs.latents(name))[None])
@@ -90,10 +90,10 @@ def test_pairs_are_as_far_apart_as_asked_for_and_differ_in_latents_only_where_th
 
 def test_pairs_go_into_a_same_or_different_test(pairs, tmp_path):
     design = tmp_path / "design.yaml"
-    design.write_text("conditions: [pair]\n")
+    design.write_text("conditions: [apart]\n")
     out = export_experiment(pairs, out=tmp_path / "test", protocol="same_different", design=design)
     plan = (out / "plan.tsv").read_text().splitlines()
-    assert "pair" in plan[0].split("\t")
+    assert "apart" in plan[0].split("\t")
 
 
 @pytest.mark.parametrize(
@@ -104,9 +104,10 @@ def test_pairs_go_into_a_same_or_different_test(pairs, tmp_path):
         ({"jaw": [1]}, "the decoder has no latent 'jaw': did you mean 'yaw'", "unknown"),
         ({"yaw": [0, 91]}, "yaw 91 given; expected -90 to 90 degrees", "value"),
         ({"shape_1": [30]}, "shape lies 30 standard deviations from its centre", "value"),
-        ({"yaw": [0] * 20_000}, "40,000 images asked for; expected at most 20,000", "too-large"),
+        ({"yaw": list(range(20_000))}, "40,000 images asked for; expected at most 20,000", "too-large"),
+        ({"yaw": [0, 45, 0]}, "a value of yaw is given twice", "value"),
     ],
-    ids=["none", "empty", "unknown", "bounds", "prior", "many"],
+    ids=["none", "empty", "unknown", "bounds", "prior", "many", "twice"],
 )
 def test_sweeps_that_cannot_be_are_refused(heads, tmp_path, over, match, code):
     with pytest.raises(InputError, match=match) as caught:
@@ -138,9 +139,21 @@ def _other():
     return Decoded(NetworkDecoder(layers, 4, (3, 8, 8)))
 
 
-def test_distances_that_cannot_be_are_refused(decoded, tmp_path):
-    with pytest.raises(InputError, match=r"a distance of 0\.001 given; expected at least 0\.01"):
-        make_pairs(decoded, tmp_path / "out", distances=[0.001])
+@pytest.mark.parametrize(
+    ("distances", "said"),
+    [
+        ([0.001], r"a distance of 0\.001 given; expected at least 0\.01"),
+        ([0.1, 0.1], "given twice"),
+        ([float("nan")], "no number"),
+    ],
+)
+def test_distances_that_cannot_be_are_refused(decoded, tmp_path, distances, said):
+    with pytest.raises(InputError, match=said):
+        make_pairs(decoded, tmp_path / "out", distances=distances)
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_distance_that_the_prior_does_not_reach_is_refused(decoded):
     with pytest.raises(InputError, match="no two changes of latents within the prior lead 5 away") as caught:
         equally_far(decoded, decoded.draw(torch.Generator().manual_seed(0)), 5.0, torch.Generator())
     assert caught.value.code == "unattainable"

@@ -169,7 +169,7 @@ def test_words_are_typed_completed_and_scored_as_in_the_laboratory(served: Any, 
     for words in ("Word listening", "You will hear", "The words that can occur", "Tür", "Now the sounds"):
         wait_for_text(browser, words)
         press(browser, " ")
-    words = ["Crème brûlée", "T-shirt", "ガラス 窓", "Straße", "İzmir", "ﬁve", "Ünal", "стол", "½"]
+    words = ["Crème brûlée", "T-shirt", "ガラス 窓", "Straße", "İzmir", "ﬁve", "Ünal", "стол", "½", "λόγος"]
     assert browser.execute_script("return arguments[0].map(fold)", words) == [fold(word) for word in words]
     until(browser, "document.activeElement.tagName === 'INPUT'")
     field = browser.switch_to.active_element

@@ -129,7 +129,7 @@ def fit(
     from synthstim.encoding import ensemble as joined
     from synthstim.encoding import fit_sites, save_fit
     from synthstim.encoding.fit import MEMBERS_OVER
-    from synthstim.encoding.mapped_fields import with_mapped_fields
+    from synthstim.encoding.mapped_fields import mapped_fields, with_fields
     from synthstim.files import require_new_folder
     from synthstim.responses import join_responses, read_all, write_reliability
     from synthstim.responses.site_table import read_where, sites_where
@@ -161,6 +161,7 @@ def fit(
     opened = open_alike(
         observer or ["efficientnet-lite0"], sets, screened.responses.stimulus_ids, read_size(size), allowed
     )
+    mapped = None if fields is None else mapped_fields(fields, screened.responses.sites, opened[0].input.shape)
     fits = [
         fit_sites(
             one, screened.responses, sets, chosen, method=method or _method(one, chosen), folds=folds, groups=groups,
@@ -170,8 +171,8 @@ def fit(
         for one, chosen in [(one, read_layers(one, layers)) for one in opened]
     ]  # fmt: skip
     made = joined(fits) if len(fits) > 1 else fits[0]
-    if fields is not None:
-        made = with_mapped_fields(made, fields)
+    if mapped is not None:
+        made = with_fields(made, mapped)
     save_fit(made, out)
     tell_fit(made)
     if screened.selection is not None:

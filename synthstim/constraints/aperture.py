@@ -96,7 +96,7 @@ class Aperture:
             raise InputError(f"aperture {self.shape!r} is unknown", "choose circular or gaussian", code="unknown")
         if not 0 < self.size <= 1 or self.size * min(shape[1:]) < 2:
             raise InputError(
-                f"an aperture of {self.size:g} of {min(shape[1:])} pixels given; expected at least 2 pixels, at most 1",
+                f"an aperture of {self.size:g} of the smaller side, {self.size * min(shape[1:]):.3g} pixels, given; expected 2 pixels or more, up to the whole side",
                 code="too-few",
             )
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from scipy.sparse.linalg import ArpackNoConvergence, LinearOperator, eigsh
+from scipy.sparse.linalg import ArpackError, ArpackNoConvergence, LinearOperator, eigsh
 from torch import Tensor
 
 from synthstim.errors import InputError
@@ -80,6 +80,8 @@ def eigendistortions(
     """
     if method not in METHODS:
         raise InputError(f"method {method!r} is unknown", f"choose {' or '.join(METHODS)}", code="unknown")
+    if len(stimulus) != 1:
+        raise InputError(f"{len(stimulus)} stimuli given; expected one, (1, *shape)", code="mismatch")
     size = stimulus[0].numel()
     if min(most, least) < 0 or not 0 < most + least < size:
         raise InputError(f"{most} + {least} directions given; expected 1 to {size - 1} in all")
@@ -139,6 +141,9 @@ def _lanczos(product: Product, first: FloatArray, count: int, tolerance: float) 
         values, vectors = eigsh(operator, k=count, which="LA", v0=first, tol=tolerance, maxiter=MOST_PRODUCTS // 20)
     except ArpackNoConvergence as error:
         raise _not_found(count, len(error.eigenvalues)) from None
+    except ArpackError:
+        # Of a product that is nothing whatever the change.
+        return np.zeros(count), np.zeros((first.size, count))
     order = np.argsort(-values)
     return values[order], vectors[:, order]
 

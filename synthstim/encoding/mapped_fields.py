@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,20 +19,21 @@ PIXELS, DEGREES = ("x_px", "y_px", "diameter_px"), ("x_deg", "y_deg", "diameter_
 IMAGE_DEG = "image_deg"
 
 
-def with_mapped_fields(fit: Fit, path: str | Path) -> Fit:
-    """A fit whose receptive fields are those of a table, where it has the site.
+def mapped_fields(path: str | Path, fitted: Sequence[str], shape: tuple[int, ...]) -> pd.DataFrame:
+    """Receptive fields of fitted sites, by site, in the columns that a fit has.
 
     Args:
-        fit: of images.
         path: a TSV or CSV with ``site`` and either ``x_px``, ``y_px``, ``diameter_px`` (pixels of the images, right of and above
             their centre), or ``x_deg``, ``y_deg``, ``diameter_deg`` in degrees from the centre of the images, with
             ``image_deg``, how many degrees their smaller side covered.
+        fitted: names of the sites; others in the table are left.
+        shape: of an image.
 
     Raises:
         InputError: the table cannot be read, names a site twice or none that is fitted, or a field lies outside the image.
 
     Warns:
-        UserWarning: it names sites that are not fitted; they are left.
+        UserWarning: it names sites that are not fitted.
     """
     table = read_text_table(path, text=("site",), needed=("site",))
     columns = next((names for names in (PIXELS, DEGREES) if set(names) <= set(table)), None)
@@ -42,11 +44,14 @@ def with_mapped_fields(fit: Fit, path: str | Path) -> Fit:
             code="missing",
         )
     sites = table["site"].astype(str)
-    if not (known := sites.isin(fit.sites)).any():
+    if not (known := sites.isin(list(fitted))).any():
         raise InputError(f"{path} names none of the fitted sites, but {listed(sites, 5)}", code="unknown")
+    if not known.all():
+        warnings.warn(f"{path}: {listed(sites[~known], 5)}: not fitted, its field is left", stacklevel=2)
+        table, sites = table[known], sites[known]
     if sites.duplicated().any():
         raise InputError(f"{path}: {sites[sites.duplicated()].iloc[0]} appears twice", "remove one")
-    height, width = fit.observer.input.shape[-2:]
+    height, width = shape[-2:]
     side = min(height, width)
     numbers = table[[*columns, *([IMAGE_DEG] if columns == DEGREES else [])]].apply(pd.to_numeric, errors="coerce")
     given = numbers[list(columns)].div(side if columns == PIXELS else numbers[IMAGE_DEG], axis=0)
@@ -58,8 +63,11 @@ def with_mapped_fields(fit: Fit, path: str | Path) -> Fit:
             f"{path}: the fields of {listed(outside, 5)} are not within the image",
             "give centres from the centre of the image, and diameters above 0 up to its smaller side",
         )
-    if not known.all():
-        warnings.warn(f"{path}: {listed(sites[~known], 5)}: not fitted, its field is left", stacklevel=2)
+    return given
+
+
+def with_fields(fit: Fit, fields: pd.DataFrame) -> Fit:
+    """A fit whose receptive fields are those of ``mapped_fields``, where they have the site."""
     own = fit.table.set_index("site")
-    own.loc[sites[known], list(COLUMNS)] = given.loc[sites[known]]
+    own.loc[fields.index, list(COLUMNS)] = fields
     return replace(fit, table=own.reset_index())

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Field
 
+from synthstim.errors import InputError
 from synthstim.goals.aim import Aim
 from synthstim.goals.base import Goal, Measured, Measuring
 from synthstim.goals.card import CardLine
@@ -15,7 +16,7 @@ from synthstim.goals.unit import site_unit, sites_in
 from synthstim.goals.wish import Want, Wish
 from synthstim.recipe.expected import Expected
 from synthstim.recipe.stimuli import Controller, Item, Variant
-from synthstim.recipe.units import UnitSpec
+from synthstim.recipe.units import ALL, UnitSpec
 from synthstim.recipe.yaml_source import Location
 
 if TYPE_CHECKING:
@@ -46,8 +47,7 @@ class DriveAllEntry(Controller):
 
     def problems(self) -> Iterator[tuple[Location, str]]:
         """Fewer than two units, or one that comes twice."""
-        several = any(unit.sites is not None or unit.channels is not None for unit in self.units)
-        if len(self.units) < 2 and not several:
+        if sum(map(_count, self.units)) < 2:
             yield ("units",), "are one: give two or more"
         for place, unit in enumerate(self.units):
             if unit in self.units[:place]:
@@ -81,6 +81,12 @@ class DriveAllWish(Wish):
 
     goal: Literal["drive_all"]
 
+    def problems(self) -> Iterator[tuple[Location, str]]:
+        """One site by name."""
+        yield from super().problems()
+        if not isinstance(self.sites, str) and len(self.sites) < 2:
+            yield ("sites",), "are one: give two or more, or all"
+
 
 class DriveAllGoal(Goal):
     """The highest activation of the unit that is driven least, in z-scores over the natural pool."""
@@ -104,6 +110,12 @@ class DriveAllGoal(Goal):
         entry: Any = item.entry
         good = item.given.get("sites", ())
         units = tuple(dict.fromkeys(unit for spec in entry.units for unit in _units(spec, observer, good)))
+        if len(units) < 2:
+            raise InputError(
+                f"drive_all of {names_of(units) or 'no unit'} alone; expected two units or more: held-out scores of the others are below min_score",
+                "lower min_score, or drive it by itself",
+                code="too-few",
+            )
         called = f"each of {names_of(units)}" if all(spec.of_sites for spec in entry.units) else None
         return Aim(goal=self.name, units=units, given=(("called", shortened(called)),) if called else ())
 
@@ -145,7 +157,10 @@ class DriveAllGoal(Goal):
 
     def wants(self, wish: Any, sites: Sequence[str], scale: Mapping[str, tuple[float, float]]) -> Iterator[Want]:
         """All of them, once."""
-        yield Want(tuple(sites) if isinstance(wish.sites, str) else wish.sites, alone=False)
+        wanted = tuple(sites) if isinstance(wish.sites, str) else wish.sites
+        # Of one site that screening left, drive is the goal.
+        if len(wanted) > 1:
+            yield Want(wanted, alone=False)
 
     def asked(self, wish: Wish, want: Want, as_fitted: Callable[[float, str], float]) -> dict[str, Any]:
         """The sites."""
@@ -158,6 +173,11 @@ class DriveAllGoal(Goal):
         least, natural = measured["activation"], measured["best_natural"]
         if least <= natural:
             yield f"the least driven unit has z = {least:.3g}, not above the best natural's {natural:.3g}"
+
+
+def _count(unit: UnitSpec) -> int:
+    """How many units are meant, where the recipe says; all sites count as two."""
+    return 2 if unit.sites == ALL else len(unit.sites or unit.channels or (unit,))
 
 
 def _units(spec: UnitSpec, observer: Observer, good: Sequence[str]) -> Iterator[Unit]:

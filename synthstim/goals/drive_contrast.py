@@ -28,6 +28,8 @@ class ContrastEntry(PopulationEntry):
 
     def problems(self) -> Iterator[tuple[Location, str]]:
         """Two groups of two kinds, or that share a unit."""
+        if self.others.sites == ALL and self.units.sites == ALL:
+            yield ("others",), "are all sites, as units are: name those of one group"
         if (self.others.sites is not None) != self.of_sites:
             yield ("others",), "are not of the kind that units are: give both as sites, or both as units of layers"
         shared = {key: _both(getattr(self.units, key), getattr(self.others, key)) for key in ("sites", "channels", "indices")}  # fmt: skip
@@ -50,6 +52,14 @@ class ContrastWish(Wish):
 
     goal: Literal["drive_contrast"]
     others: Targets
+
+    def problems(self) -> Iterator[tuple[Location, str]]:
+        """Two groups that are one, or that share a site."""
+        yield from super().problems()
+        if self.sites == ALL and self.others == ALL:
+            yield ("others",), "are all sites, as sites are: name those of one group"
+        if both := _both(self.sites, self.others):
+            yield ("others",), f"share {both[0]!r} with sites: remove it from one of them"
 
     @property
     def named(self) -> tuple[str, ...]:

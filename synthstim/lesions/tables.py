@@ -49,6 +49,8 @@ def read_tasks(stimuli: StimulusSet, labels: str | Path, observer: Observer, out
     made = {}
     for task in dict.fromkeys(tasks):
         rows = table[tasks == task]
+        if (twice := rows[ID].duplicated()).any():
+            raise InputError(f"{name} names the stimulus {rows[ID][twice].iloc[0]!r} twice", "leave one line out")
         images = [
             stimuli.modality.read_for(stimuli.path(files[str(one)]), observer.input, fit="exact") for one in rows[ID]
         ]

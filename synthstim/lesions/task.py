@@ -50,8 +50,9 @@ class Task:
             raise InputError(f"the label {other[0]} is not one of the task's classes", code="mismatch", value=other[0])
 
     def half(self, which: int) -> Task:
-        """Every second stimulus of the task, from the first or from the second: one half to rank by, the other to measure on."""
-        return Task(self.stimuli[which::2], self.labels[which::2], self.output, self.classes)
+        """Every second stimulus of each label, from the first or from the second: one half to rank by, the other to measure on."""
+        chosen = self.labels.argsort(stable=True)[which::2].sort().values
+        return Task(self.stimuli[chosen], self.labels[chosen], self.output, self.classes)
 
     def done_by(self, observer: Observer, *, at_once: int = 256) -> Done:
         """How an observer does it.

@@ -10,7 +10,7 @@ from pathlib import Path
 import pandas as pd
 
 from synthstim.encoding import Stimuli, fit_sites, save_fit
-from synthstim.encoding.mapped_fields import with_mapped_fields
+from synthstim.encoding.mapped_fields import mapped_fields, with_fields
 from synthstim.errors import InputError, advised
 from synthstim.experiment import export_experiment
 from synthstim.experiment.images.positions import sites_of
@@ -206,6 +206,10 @@ def _fit(session: LoopSession, generation: Generation, tell: Tell, making: Makin
     _tell_layers(session, generation, tell)
     if settings.correct_drift:
         _tell_drift(session, generation, tell)
+    mapped = None
+    if settings.fields is not None:
+        # What is wrong with them is said before the fit.
+        mapped = mapped_fields(session.root / settings.fields, history.responses.sites, session.observer.input.shape)
     with advised(ADVICE):
         fit = fit_sites(
             session.observer,
@@ -219,8 +223,8 @@ def _fit(session: LoopSession, generation: Generation, tell: Tell, making: Makin
             seed=settings.seed,
             progress=lambda step: tell(f"generation {generation.number}: {step}"),
         )
-    if settings.fields is not None:
-        fit = with_mapped_fields(fit, session.root / settings.fields)
+    if mapped is not None:
+        fit = with_fields(fit, mapped)
     with written_whole(generation.root / "fit") as part:
         save_fit(fit, part)
     session.log.add(generation.number, "fitted", repr(fit))

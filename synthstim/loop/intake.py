@@ -57,7 +57,12 @@ def take_responses(session: LoopSession, generation: Generation, inbox: Inbox) -
         with advised(ADVICE):
             delivered = read_delivery(copies / "data", found, session.settings, generation.name)
             responses = check_responses(delivered, session, generation)
-        facts = {"files": files, **_facts(responses), "left_out": sorted({*delivered.sites} - {*responses.sites})}
+        renamed = session.settings.renamed or {}
+        facts = {
+            "files": files,
+            **_facts(responses),
+            "left_out": sorted(site for site in delivered.sites if renamed.get(site, site) not in responses.sites),
+        }
         write_whole(generation.root / "taken.json", as_json(facts))
         write_frame(generation.root / "responses.tsv", responses.trials)
     except OSError as error:

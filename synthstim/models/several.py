@@ -170,7 +170,9 @@ class SeveralObservers(Observer):
             if of := [name for name, part in self.parts.items() if layer in part.layers]:
                 found[layer] = tuple(f"{name}.{layer}" for name in of), lambda values: torch.cat(values, 1)
         for name, part in self.parts.items():
-            if isinstance(part.decision, str) and len(part.layers.get(part.decision, ())) == 1:
+            # Log-odds are of one answer against others.
+            shape = part.layers.get(part.decision, ()) if isinstance(part.decision, str) else ()
+            if len(shape) == 1 and shape[0] > 1:
                 found[f"{name}.{LOG_ODDS}"] = (f"{name}.{part.decision}",), lambda values: log_odds(values[0])
         return found
 

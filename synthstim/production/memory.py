@@ -67,8 +67,15 @@ def free_bytes(device: torch.device) -> int | None:
     free = [int(facts["MemAvailable"].split()[0]) * 1024] if "MemAvailable" in facts else []
     limit, used = (_CGROUP / name for name in ("memory.max", "memory.current"))
     if limit.exists() and used.exists() and (most := limit.read_text(encoding="ascii").strip()).isdecimal():
-        free.append(int(most) - int(used.read_text(encoding="ascii")))
+        free.append(int(most) - int(used.read_text(encoding="ascii")) + _given_up())
     return max(0, min(free)) if free else None
+
+
+def _given_up() -> int:
+    """What of the memory that a container uses is a cache of files, which is given up when it is needed."""
+    stat = _CGROUP / "memory.stat"
+    lines = stat.read_text(encoding="ascii").splitlines() if stat.exists() else []
+    return next((int(line.split()[1]) for line in lines if line.startswith("inactive_file ")), 0)
 
 
 def _told(size: float) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -20,14 +21,21 @@ def sites_where(path: str | Path, where: Mapping[str, str], recorded: Sequence[s
 
     Raises:
         InputError: the table cannot be read, lacks a column, names a site twice, or no recorded site has these values.
+
+    Warns:
+        UserWarning: a recorded site is not in the table.
     """
     table = read_text_table(path, text=("site", *where), needed=("site",))
+    for name in ("site", *(name for name in where if name in table)):
+        table[name] = table[name].str.strip()
     if absent := [name for name in where if name not in table]:
         raise InputError(
             f"{path} has no column {absent[0]!r}: {nearest(absent[0], list(map(str, table)))}", code="missing"
         )
     if (twice := table["site"].duplicated()).any():
         raise InputError(f"{path}: {table['site'][twice].iloc[0]} stands twice", "remove one")
+    if silent := [site for site in recorded if site not in set(table["site"])]:
+        warnings.warn(f"{path} says nothing of {listed(silent, 5)}, which are left out", stacklevel=2)
     chosen = table
     for name, value in where.items():
         known = list(dict.fromkeys(map(str, table[name].dropna())))
@@ -49,7 +57,7 @@ def read_where(texts: Sequence[str]) -> dict[str, str]:
     """Conditions as a command line has them.
 
     Raises:
-        InputError: one is no COLUMN=VALUE.
+        InputError: one is no COLUMN=VALUE, or a column has two values.
 
     Example:
         >>> read_where(["region=V4", "animal=b"])
@@ -57,4 +65,11 @@ def read_where(texts: Sequence[str]) -> dict[str, str]:
     """
     if bad := [text for text in texts if not all(part.strip() for part in text.partition("="))]:
         raise InputError(f"{bad[0]!r} given", "write COLUMN=VALUE, such as region=V4")
-    return {name.strip(): value.strip() for name, _, value in (text.partition("=") for text in texts)}
+    pairs = [(name.strip(), value.strip()) for name, _, value in (text.partition("=") for text in texts)]
+    where = dict(pairs)
+    if twice := [name for name, value in pairs if where[name] != value]:
+        raise InputError(
+            f"the column {twice[0]!r} is given two values",
+            "fit one after the other, or give them one in a column of their own",
+        )
+    return where

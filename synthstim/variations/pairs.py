@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import platform
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -21,7 +22,7 @@ CLOSE, LEAST = 0.01, 0.01
 # Halvings of all ways, and further ones of so many of the shortest and of the longest.
 COARSE, FINE, CANDIDATES = 4, 10, 6
 LABELS = {
-    "pair": ("text", "near: the least change of latents that is so far in pixels; far: the largest", ""),
+    "apart": ("text", "near: the least change of latents that is so far in pixels; far: the largest", ""),
     "latent_distance": ("number", "Distance of the latents from the reference's", "standard deviations of the prior"),
 }
 
@@ -100,7 +101,7 @@ def make_pairs(
 ) -> StimulusSet:
     """Write a set of images that are equally far from their references in pixels, one near and one far in latents.
 
-    Each reference is a draw from the prior. The columns ``pair``, ``latent_distance`` and ``pixel_distance`` say how far each is from its
+    Each reference is a draw from the prior. The columns ``apart``, ``latent_distance`` and ``pixel_distance`` say how far each is from its
     reference, so that a same-or-different test tells which distance people see.
 
     Args:
@@ -115,11 +116,15 @@ def make_pairs(
 
     Example:
         >>> faces = Decoded(open_decoder("head", (3, 32, 32)), hold={"pose": 0, "light": [0, 20]})
-        >>> list(make_pairs(faces, "pairs", references=1).table["pair"])
+        >>> list(make_pairs(faces, "pairs", references=1).table["apart"])
         ['near', 'far']
     """
     if references < 1 or not distances:
         raise InputError("no reference or no distance given; expected at least one of each", code="too-few")
+    if len(set(distances)) < len(distances):
+        raise InputError("a distance is given twice; expected each once", "leave one out")
+    if not all(map(math.isfinite, distances)):
+        raise InputError("a distance that is no number given", "give distances such as 0.1", code="mismatch")
     if min(distances) < LEAST:
         raise InputError(f"a distance of {min(distances):g} given; expected at least {LEAST:g}", "files of 256 levels hold no smaller one well")  # fmt: skip
     generator = torch.Generator().manual_seed(seed)
@@ -133,7 +138,7 @@ def make_pairs(
                     stimulus_id = f"{name}_{number:03d}_{distance:g}".replace(".", "p")
                     path = writer.add(
                         stimulus_id, pair.image.float().numpy(), name=name, kind="control", reference=kept,
-                        reference_sha256=digest, pair=name, latent_distance=pair.distance,
+                        reference_sha256=digest, apart=name, latent_distance=pair.distance,
                     )  # fmt: skip
                     apart = writer.modality.between(writer.modality.read(path), writer.modality.read(writer.path(kept)))
                     known = {column: value for column, value in apart.items() if column in writer.columns}

@@ -96,6 +96,8 @@ def _facts(stimuli: StimulusSet, over: Mapping[str, Sequence[float]], sources: S
 
 
 def _combinations(over: Mapping[str, Sequence[float]], sources: Sequence[Source]) -> list[dict[str, float]]:
+    if twice := [name for name, values in over.items() if values and len(set(values)) < len(values)]:
+        raise InputError(f"a value of {twice[0]} is given twice; expected each once", "leave one out")
     if not over or not all(over.values()):
         raise InputError("nothing to sweep given", "name a latent and its values, such as yaw=-45,0,45", code="too-few")
     for _, decoded, _, _ in sources:
@@ -134,7 +136,7 @@ def _sources(stimuli: StimulusSet, only: Sequence[str] | None, own: Decoded | No
 
 def _found(stimuli: StimulusSet, names: Sequence[str], own: Decoded | None) -> Iterator[Source]:
     entries = {}
-    if own is None and "recipe" in stimuli.provenance:
+    if "recipe" in stimuli.provenance:
         recipe = Recipe.from_source(parse_yaml(stimuli.provenance["recipe"], name=f"the recipe of {stimuli.root.name}"))
         entries = {entry.name: entry for entry in recipe.stimuli}
     for row in stimuli.table.to_dict("records"):

@@ -77,7 +77,7 @@ def transferred_otherwise(known: pd.DataFrame, again: pd.DataFrame, decibels: fl
         before = there[name]
         for column, limit in (("match_db", decibels), ("probability", 0.02)):
             value = row[column]
-            if pd.notna(value) and not abs(float(before[column]) - value) <= limit:
+            if pd.notna(value) and not abs(_number(before[column]) - value) <= limit:
                 yield f"{stimulus_id}: {column} on {name} is {value:.4g} in the file, {TRANSFER} says {before[column]}"
         if pd.notna(row["answer"]) and str(before["answer"]) != str(row["answer"]):
             yield f"{stimulus_id}: {name} answers {row['answer']} to the file, {TRANSFER} says {before['answer']}"
@@ -106,15 +106,20 @@ def transfer_table(stimuli: StimulusSet) -> pd.DataFrame:
     )
 
 
+def _number(value: Any) -> float:
+    """A cell as a number; not a number where it is none, as in a table that was altered."""
+    return float(pd.to_numeric(value, errors="coerce"))
+
+
 def _in_words(rows: pd.DataFrame) -> str:
     said = []
     if rows["match_db"].notna().any():
-        said.append(f"{rows['match_db'].astype(float).median():.1f} dB")
+        said.append(f"{rows['match_db'].map(_number).median():.1f} dB")
     compared = rows.dropna(subset=["answer", "reference_answer"])
     if len(compared):
         said.append(f"same answer {(compared['answer'] == compared['reference_answer']).sum()} of {len(compared)}")
     elif rows["answer"].notna().any():
         answers = rows["answer"].dropna().drop_duplicates()
-        sure = rows["probability"].astype(float).median()
+        sure = rows["probability"].map(_number).median()
         said.append(f"answer {', '.join(answers.head(3))}" + ("" if np.isnan(sure) else f" (p {sure:.2f})"))
     return ", ".join(said)

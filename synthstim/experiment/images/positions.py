@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -67,6 +68,12 @@ def _by_site(table: pd.DataFrame, own: pd.DataFrame, name: str) -> pd.DataFrame:
         raise InputError(f"{name} has no line for the site {silent[0]!r}", "give each site one line", code="missing")
     if taken := [column for column in LIMITS if column in own and column in table]:
         raise InputError(f"{name} has the column {taken[0]!r}, as the set does", "leave it out of one of them")
+    placed = table[UNIT].isin(listed)
+    if together := list(table.loc[~placed & table[UNIT].notna(), "stimulus_id"].astype(str)):
+        warnings.warn(
+            f"{name} gives no place to {together[0]} ({len(together)} stimuli), made for several sites: the protocol's is taken",
+            stacklevel=2,
+        )
     columns = [SITE, *(column for column in LIMITS if column in own)]
     return table.merge(own[columns].rename(columns={SITE: UNIT}), on=UNIT, how="left")
 

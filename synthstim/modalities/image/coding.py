@@ -66,6 +66,10 @@ def _of_tiff(name: str, opened: Image.Image) -> Coding:
     if photometric not in (_WHITE_IS_ZERO, _BLACK_IS_ZERO, _RGB, _PALETTE, _YCBCR):
         kind = _PHOTOMETRIC.get(photometric, f"photometric interpretation {photometric}")
         raise InputError(f"{name} is coded as {kind}", "save it as grey or RGB")
+    if photometric == _PALETTE and 0 < max(_numbers(tags.get(320, 0))) < 256:
+        raise InputError(
+            f"{name} has a colour map of 8 bits where TIFF has one of 16, which would be black", "save it as RGB"
+        )
     depths, formats = _numbers(tags.get(258, 1)), _numbers(tags.get(339, 1))
     bits = max(depths)
     kind = next((_NUMBERS[number] for number in formats if number in _NUMBERS), "whole numbers")
@@ -91,18 +95,20 @@ def _span(opened: Image.Image) -> str:
 
 
 def _pages(opened: Image.Image) -> int:
-    """Pages of a TIFF that show something of their own: not a smaller copy of another, nor its mask."""
-    pages = 0
+    """Pages of a TIFF that show something of their own: not a smaller copy of another, nor its mask. The first of them is opened."""
+    pages, first = 0, 0
     try:
         for number in itertools.count():
             opened.seek(number)
-            pages += not opened.tag_v2.get(254, 0) & 0b101  # type: ignore[attr-defined]
+            own = not opened.tag_v2.get(254, 0) & 0b101  # type: ignore[attr-defined]
+            first = number if own and not pages else first
+            pages += own
             if pages > 1:
                 break
     except EOFError:
         pass
     finally:
-        opened.seek(0)
+        opened.seek(first)
     return max(pages, 1)
 
 

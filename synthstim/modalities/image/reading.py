@@ -146,6 +146,8 @@ def _deep_colour(path: Path, opened: Image.Image) -> tuple[NDArray[Any], bool]:
         raise InputError(
             f"{path.name} is turned by an orientation tag, which is not applied to 16-bit colour", "save it upright"
         )
+    if getattr(opened, "tell", lambda: 0)():
+        raise InputError(f"{path.name} has 16-bit colour behind a smaller copy of itself", "save the picture alone")
     import cv2  # Slow to import, and few images have 16 bits.
 
     # From memory: OpenCV cannot open every name on Windows.

@@ -39,7 +39,7 @@ def require_whole(stream: BinaryIO, name: str) -> None:
     start = stream.read(12)
     readers: dict[bytes, Callable[[BinaryIO], Promise | None]] = {
         b"RIFF": _riff, b"RIFX": _riff, b"RF64": _riff, b"BW64": _riff, b"FORM": _aiff, b"riff": _w64, b"OggS": _ogg,
-        b"fLaC": _flac,
+        b"fLaC": _flac, b".snd": _au, b"dns.": _au,
     }  # fmt: skip
     mpeg = start[:3] == b"ID3" or (len(start) > 1 and start[0] == 0xFF and start[1] & 0xE6 == 0xE2)
     promise = (_mp3 if mpeg else readers.get(start[:4], lambda _: None))(stream)
@@ -88,6 +88,13 @@ def _aiff(stream: BinaryIO) -> Promise | None:
         if name == b"SSND":
             return position + 8, 0 if frames == 0 else max(length - 8, 0)
     return None
+
+
+def _au(stream: BinaryIO) -> Promise | None:
+    """Sun's AU, and its little-endian sibling: where the sound begins, and how many bytes it has."""
+    order = ">" if _at(stream, 0, 4) == b".snd" else "<"
+    header = _at(stream, 4, 8)
+    return struct.unpack(f"{order}II", header) if len(header) == 8 else None
 
 
 def _w64(stream: BinaryIO) -> Promise | None:

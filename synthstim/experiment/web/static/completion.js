@@ -1,7 +1,7 @@
 "use strict";
 // A word as it is typed: small letters and digits of any script, Latin letters without accents; as in the laboratory.
 function fold(word) {
-  return [...word.toLowerCase().replaceAll("ß", "ss").normalize("NFKC")].map((letter) => {
+  return [...word.toLowerCase().replaceAll("ß", "ss").replaceAll("ς", "σ").normalize("NFKC")].map((letter) => {
     const base = letter.normalize("NFKD")[0];
     const kept = base < "\u0080" ? base : letter;
     return /^[\p{L}\p{N}\p{Mn}\p{Mc}]$/u.test(kept) ? kept : "";

@@ -130,6 +130,7 @@ class Routine {
   }
 
   key(event) {
+    if (event.isComposing) return;
     const names = keyNames(event);
     if (names.includes("escape")) {
       this.state.stopped = true;
