@@ -78,7 +78,8 @@ def score(row, sites, z):
     place = int(row.unit[-1])
     values = sites[:, place]
     by_goal = {"drive": values, "suppress": -values, "level": -(values - row.level).abs()}
-    return torch.log_softmax(z, 1)[:, place] if row.goal == "one_hot" else by_goal[row.goal]
+    others = torch.cat([z[:, :place], z[:, place + 1 :]], 1).logsumexp(1)
+    return z[:, place] - 1.5 * others if row.goal == "one_hot" else by_goal[row.goal]
 
 
 # Noise.

@@ -5,8 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from experiment_fixture import write_rig
+from trials_fixture import exported, layers_set
 
 from synthstim.errors import InputError
+from synthstim.experiment import export_experiment
 from synthstim.experiment.design.schema import Design
 from synthstim.recipe import read_yaml, validate
 
@@ -49,3 +52,22 @@ def test_what_needs_a_right_answer_says_so(line: str, tmp_path: Path) -> None:
     text = f"compare: each\narrangements: [{{image: a}}]\n{line}\n"
     assert f"line 3: {line.partition(':')[0]} is " in said_of(text, tmp_path)
     assert "the arrangements say no right answer: give right in each" in said_of(text, tmp_path)
+
+
+def test_a_condition_cannot_have_the_name_of_a_column_of_trials(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="the design's condition 'level' has the name of a column"):
+        exported(tmp_path, protocol="same_different", design="conditions: [level]\n")
+
+
+def test_what_is_told_apart_stands_at_one_place(tmp_path: Path) -> None:
+    made = layers_set(tmp_path / "set", observers=("net",), references=1)
+    table, rig = tmp_path / "places.tsv", write_rig(tmp_path)
+    for places in ("443", "444"):
+        rows = [f"net_{layer}_0\t{x}" for layer, x in zip(("conv1", "conv2", "conv5"), places, strict=True)]
+        table.write_text("\n".join(["stimulus_id\tx_deg", *rows]) + "\n", encoding="utf-8")
+        how = {"out": tmp_path / places, "rig": rig, "table": table, "settings": {"participants": 2}}
+        if places == "444":
+            assert export_experiment(made, "same_different", **how).is_dir()
+            return
+        with pytest.raises(InputError, match="have different x_deg, which would give the answer away"):
+            export_experiment(made, "same_different", **how)

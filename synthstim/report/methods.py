@@ -103,7 +103,9 @@ class _Sentences:
         yield from self._observers(self.made["observer"])
         table = self.stimuli.table
         made = table[table["goal"].notna() & table["kind"].isin(("metamer", "controller", "distortion"))]
-        for goal, rows in made.groupby("goal", sort=False):
+        # Activations of several layers have no common median, nor have the two directions of a difference.
+        layers = made["layer"].where(made["kind"] == "controller")
+        for (goal, _, _), rows in made.groupby(["goal", made["direction"], layers], sort=False, dropna=False):
             yield self._goal(str(goal), rows)
         yield self._search(made)
         yield self._compared(made)
@@ -149,11 +151,12 @@ class _Sentences:
         about = shown.about or f"for the goal {goal}"
         were = "was" if len(rows) == 1 else "were"
         sentence = f"{len(rows)} {noun}{of} {were} made{at} {about}{self._cite(*known_goal)}"
-        column = next((line.column for line in shown.lines if _numeric(rows, line.column)), None)
-        if column is not None:
+        line = next((line for line in shown.lines if _numeric(rows, line.column)), None)
+        if line is not None:
+            column = line.column
             values = rows[column].dropna().astype(float)
             unit = " dB" if column.endswith("_db") else ""
-            what = "match" if column == "match_db" else column
+            what = "match" if column == "match_db" else line.label.lower()
             spread = f" (range {number(values.min())} to {number(values.max())}{unit})" if len(values) > 1 else ""
             sentence += f"; median {what} {number(values.median())}{unit}{spread}"
         judged = rows["status"].dropna()

@@ -39,6 +39,8 @@ from synthstim.stimulus_set import StimulusSet
 
 _ANSWER_S, _PAGES_S = 2.0, 60.0
 SOUND_BACKGROUND = 64
+# Designs in which where a stimulus stands would say which it is.
+_TOLD_APART = ("reference", "copy", "observer", "layer")
 
 
 def prepare_trials(request: ExportRequest, directory: Path) -> Prepared:
@@ -72,6 +74,7 @@ def prepare_trials(request: ExportRequest, directory: Path) -> Prepared:
     counts = _counts(setup.settings, design)
     pool, louder = add_gains(pool, design, source, directory)
     pairs, obvious = _compared(pool, design, counts, setup.settings)
+    _require_one_place(pairs, design)
     pairs = with_levels(pool, pairs, design)
     pairs, obvious, made = add_masks(pairs, obvious, design, source, directory, seed=counts.seed)
     entries = write_stimuli(_members([*pairs, *obvious]), source, setup, directory, louder | made)
@@ -142,6 +145,18 @@ def _counts(values: Mapping[str, Any], design: Design) -> Counts:
         repeats=values["repeats"], practice=values["practice_trials"] if design.method.kind == "constant" else 0,
         catch=values["catch_trials"] if design.method.kind == "constant" else 0, break_every=values["break_every"], seed=values["seed"],
     )  # fmt: skip
+
+
+def _require_one_place(pairs: Sequence[Pair], design: Design) -> None:
+    """Raise InputError where what is told apart stands at several places, which would give the answer away."""
+    for pair in pairs if design.compare in _TOLD_APART else ():
+        for column in LIMITS:
+            if len({one.value(column) for one in pair.stimuli.values()}) > 1:
+                names = " and ".join(one.stimulus_id for one in pair.stimuli.values())
+                raise InputError(
+                    f"{names} are told apart, and have different {column}, which would give the answer away",
+                    "give the stimuli of a reference one place and size",
+                )
 
 
 def _compared(pool: Pool, design: Design, counts: Counts, values: Mapping[str, Any]) -> tuple[list[Pair], list[Pair]]:
