@@ -57,11 +57,11 @@ def test_drift_is_corrected_as_far_as_it_is_more_than_noise() -> None:
             "Tonight: show generation 3 .* 2 of 2 goals are significantly beyond .*median gain 1.25",
         ),
         ([1.3, 1.0, 0.9], [0.01, 0.5, 0.9], "Tonight: show generation 3 .* fitted with these responses as well"),
-        ([0.9, 1.0], [0.9, 0.5], "Tonight: before more controllers, show more images that teach the model"),
+        ([0.9, 1.0], [0.9, 0.5], "Tonight: before more controllers, show more stimuli that teach the model"),
     ],
 )
 def test_what_to_do_follows_from_what_was_gained(gain: list[float], q: list[float], said: str) -> None:
-    sites = {"site": ["a", "b"], "score": [0.02, 0.5], "drift": [1.0, 0.5], "promise": [1.8, 1.6]}
+    sites = {"site": ["a", "b"], "score": [0.02, 0.5], "drift": [1.0, 0.5], "promise": [1.8, 3.2]}
     tables = {
         "gains.tsv": pd.DataFrame({"gain": gain, "q": q}), "sites.tsv": pd.DataFrame(sites),
         "levels.tsv": pd.DataFrame({"status": ["reached", "missed"]}),
@@ -71,8 +71,8 @@ def test_what_to_do_follows_from_what_was_gained(gain: list[float], q: list[floa
     assert re.search(said, first)
     starts = [
         "a: held-out score below 0.1",
-        "b (0.5 times) answer the same images",
-        "What was expected",
+        "b (0.5 times) answer the same stimuli",
+        "What was expected of the stimuli was 1.7 times",
         "1 of 2 levels",
     ]
     assert [one.startswith(start) for one, start in zip(others, starts, strict=True)] == [True] * 4
@@ -122,7 +122,7 @@ def test_sites_are_renamed_and_join_and_the_gain_of_a_day_is_taken_out(second: L
     page = (session.newest.root / "report.html").read_text(encoding="utf-8")
     assert page.count("data:image/png;base64,") >= 4
     assert all(f'data-figure="site {site}"' in page for site in "abc")
-    assert "answer the same images otherwise than in generation 0" in page
+    assert "answer the same stimuli otherwise than in generation 0" in page
 
 
 def test_two_sites_do_not_become_one() -> None:

@@ -50,6 +50,18 @@ def test_a_whole_file_is_read_and_one_that_is_cut_off_is_refused(tmp_path, kind)
         assert "\n" not in str(told.value)
 
 
+def test_a_wav_that_declares_less_than_it_holds_is_refused(tmp_path):
+    path = written(tmp_path, "WAV of 16 bits")
+    whole = path.read_bytes()
+    at = whole.index(b"data") + 4
+    path.write_bytes(whole[:at] + struct.pack("<I", 4000) + whole[at + 4 :])
+    with pytest.raises(InputError, match="declares 4,000 bytes of sound, and 28,000 more follow"):
+        read_sound(path)
+    # A note after the sound is no sound.
+    path.write_bytes(whole + b"LIST" + struct.pack("<I4s", 4, b"INFO"))
+    assert len(read_sound(path)[0]) == RATE
+
+
 @pytest.mark.parametrize("kind", ["WAV of 16 bits", "AIFF", "MP3"])
 def test_half_a_sound_is_not_adopted(tmp_path, kind):
     (tmp_path / "mine").mkdir()

@@ -224,6 +224,8 @@ class LoopSettings(Section):
 
     @model_validator(mode="after")
     def _check_goals(self) -> Self:
+        if self.where is not None and not self.where:
+            raise_problems([(("where",), "names no column: give such as {region: V4}, or leave it and site_table out")])
         if (self.site_table is None) is not (self.where is None):
             raise_problems([(("where" if self.where else "site_table",), "goes with site_table and where: give both")])
         names = [goal.name.lower() for goal in self.goals]

@@ -36,7 +36,7 @@ def _on_gains(generation: Generation, gains: pd.DataFrame) -> Iterator[str]:
         return
     known = gains.dropna(subset=["gain", "q"]) if len(gains) else gains
     if not len(known):
-        yield f"Tonight: make {following} with synthstim loop next, and show it; no gain over natural images could be measured."
+        yield f"Tonight: make {following} with synthstim loop next, and show it; no gain over natural stimuli could be measured."
         return
     won, middle = known["q"] < FDR, known["gain"].median()
     said = f"{int(won.sum())} of {len(known)} goals are significantly beyond the best natural image (median gain {middle:.3g})"
@@ -46,7 +46,7 @@ def _on_gains(generation: Generation, gains: pd.DataFrame) -> Iterator[str]:
         yield f"Tonight: show {following} (synthstim loop next), fitted with these responses as well; so far {said}."
     else:
         yield (
-            f"Tonight: before more controllers, show more images that teach the model (raise explore.share), or more repeats; {said}."
+            f"Tonight: before more controllers, show more stimuli that teach the model (raise explore.share), or more repeats; {said}."
         )
 
 
@@ -54,7 +54,7 @@ def _on_sites(sites: pd.DataFrame, least: float) -> Iterator[str]:
     poor = list(map(str, sites.loc[~(sites["score"] >= least), "site"])) if len(sites) else []
     if len(poor):
         yield (
-            f"{listed(poor)}: held-out score below {least:g}, no images are made for {'it' if len(poor) == 1 else 'them'}. Record"
+            f"{listed(poor)}: held-out score below {least:g}, nothing is made for {'it' if len(poor) == 1 else 'them'}. Record"
             " more repeats, or name it under leave_out."
         )
 
@@ -65,14 +65,15 @@ def _on_drift(sites: pd.DataFrame, *, corrected: bool) -> Iterator[str]:
     if len(moved):
         named = listed(f"{site} ({value:.2g} times)" for site, value in moved.items())
         what = "it is taken out before the fit" if corrected else "correct_drift: true takes it out before the fit"
-        yield f"{named} answer the same images otherwise than in generation 0: look at the isolation; {what}."
+        yield f"{named} answer the same stimuli otherwise than in generation 0: look at the isolation; {what}."
 
 
 def _on_promises(sites: pd.DataFrame) -> Iterator[str]:
-    kept = sites["promise"].dropna() if len(sites) else pd.Series(dtype=float)
+    # What was expected is on the scale of generation 0, from which the recording may have drifted.
+    kept = (sites["promise"] * sites["drift"].fillna(1)).dropna() if len(sites) else pd.Series(dtype=float)
     if len(kept) and kept.median() > PROMISED:
         yield (
-            f"What was expected of the images was {kept.median():.2g} times what they did: the next fit knows them, and will promise"
+            f"What was expected of the stimuli was {kept.median():.2g} times what they did: the next fit knows them, and will promise"
             " less."
         )
 

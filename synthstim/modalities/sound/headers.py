@@ -17,6 +17,7 @@ from synthstim.errors import InputError
 Promise = tuple[int, int | None]
 
 # From here on, a length of 32 bits is that of a sound that was still growing when its header was written, or 0 is.
+_OF_CHUNKS = (b"RIFF", b"RIFX", b"RF64", b"BW64")
 _OPEN, _ALL_ONES = 0xFFFFFF00, 0xFFFFFFFF
 _W64_DATA = b"data\xf3\xac\xd3\x11\x8c\xd1\x00\xc0\x4f\x8e\xdb\x8a"
 # MPEG audio, layer III: kbit/s by index for version 1 and for 2 and 2.5, rates in Hz by version bits and index.
@@ -54,8 +55,19 @@ def require_whole(stream: BinaryIO, name: str) -> None:
             f"{name} was never finished: its header does not state its length ({length:,} bytes), and {held:,} bytes follow; "
             "it may be incomplete: listen to it and save it again"
         )
+    if start[:4] in _OF_CHUNKS and not _chunks_follow(stream, position + length, size):
+        raise InputError(
+            f"{name} declares {length:,} bytes of sound, and {held - length:,} more follow that are no part of it: "
+            "listen to it and save it again"
+        )
     if length > held:
         raise InputError(f"{name} declares {length:,} bytes of sound and holds {held:,}: it is cut off, copy it again")
+
+
+def _chunks_follow(stream: BinaryIO, position: int, size: int) -> bool:
+    """Whether a file ends here, or goes on with a chunk, whose name is of four letters; an odd one may be padded or not."""
+    after = [_at(stream, at, 4) for at in (position, position + position % 2)]
+    return size - position < 8 or any(all(32 <= letter < 127 for letter in name) for name in after)
 
 
 def _chunks(stream: BinaryIO, order: str) -> Iterator[tuple[bytes, int, int]]:
