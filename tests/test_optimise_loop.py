@@ -132,12 +132,13 @@ def test_results_are_what_they_say(observer, capfd):
 
 
 def test_the_best_state_is_kept_not_the_last(observer):
-    wild = synthesiser(observer, optimiser=Adam(step=3.0, schedule="constant"), stopping=Stopping(evaluations=40))
-    seen = trace(wild, 40, 0)[:, 0]
-    wild = synthesiser(observer, optimiser=Adam(step=3.0, schedule="constant"), stopping=Stopping(evaluations=40))
-    result = wild.result()
-    assert seen.argmax() < 39
-    assert result.scores[0] == pytest.approx(seen.max().item())
+    def wild():
+        return synthesiser(observer, optimiser=Adam(step=30.0, schedule="constant"), stopping=Stopping(evaluations=40))
+
+    seen = torch.stack([trace(wild(), 40, item)[:, 0] for item in range(8)], 1)
+    # Which items end below their best hangs on rounding; that some of them do, of steps so long, does not.
+    assert (seen.max(0).values > seen[-1]).any()
+    assert wild().result().scores == pytest.approx(seen.max(0).values.tolist())
 
 
 @pytest.mark.parametrize("optimiser", [LBFGS, Adam])
