@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
 
 from synthstim.errors import InputError
-from synthstim.modalities.base import Preparation, StimulusInput
+from synthstim.modalities.base import Preparation
+from synthstim.modalities.image.displayed import DisplayedInput
 
 
 @dataclass(frozen=True, kw_only=True)
-class ImageInput(StimulusInput):
+class ImageInput(DisplayedInput):
     """What a visual observer is shown, and how it turns display values into its network's input.
 
     Attributes:
@@ -28,29 +29,14 @@ class ImageInput(StimulusInput):
         3
     """
 
-    size: tuple[int, int]
-    channels: int = 3
-    mean: tuple[float, ...] = (0.0,)
-    std: tuple[float, ...] = (1.0,)
     resize: tuple[int, int] | None = None
     order: str = "RGB"
     kind: ClassVar[str] = "image"
     axes: ClassVar[str] = "channel, y, x"
     remedy: ClassVar[str] = "resize or crop it"
-    rest: ClassVar[float] = 0.5
-    places: ClassVar[tuple[str, str]] = ("y", "x")
 
     def __post_init__(self) -> None:
-        if min(self.size) < 1 or self.channels < 1:
-            raise InputError(f"an input of {self.channels} channels and size {self.size} is empty")
-        for name in ("mean", "std"):
-            if len(getattr(self, name)) not in (1, self.channels):
-                raise InputError(
-                    f"{name} has {len(getattr(self, name))} values for {self.channels} channels",
-                    f"give 1 or {self.channels}",
-                )
-        if min(self.std) <= 0:
-            raise InputError(f"std {self.std} holds a value that is not positive")
+        super().__post_init__()
         if self.order not in ("RGB", "BGR"):
             raise InputError(f"channel order {self.order!r} is unknown", "choose RGB or BGR", code="unknown")
 
@@ -65,16 +51,6 @@ class ImageInput(StimulusInput):
         return f"{self.channels} x {self.size[0]} x {self.size[1]}"
 
     @property
-    def aspect(self) -> float:
-        """Height over width."""
-        return self.size[0] / self.size[1]
-
-    @property
-    def asked(self) -> dict[str, Any]:
-        """The size, for ``load_model``."""
-        return {"size": self.size}
-
-    @property
     def unprocessed(self) -> ImageInput:
         """Images of the same size, shown to a network as they are."""
         return ImageInput(size=self.size, channels=self.channels)
@@ -83,15 +59,6 @@ class ImageInput(StimulusInput):
         """Images (channel, y, x) of another size, resized to what the network takes."""
         size = (shape[1], shape[2])
         return self if size == self.size else replace(self, size=size, resize=self.resize or self.size)
-
-    def require_filed(self, name: str) -> None:
-        """Raise InputError unless a PNG can hold the channels."""
-        if self.channels not in (1, 3):
-            raise InputError(
-                f"{name} is shown {self.channels} channels, a PNG holds 1 or 3",
-                "use Synthesiser and keep the arrays",
-                code="mismatch",
-            )
 
     def halves(self) -> Tensor:
         """(5, channel, y, x): an image of noise; with its upper, its lower, its left, its right half replaced by another's."""
@@ -103,8 +70,7 @@ class ImageInput(StimulusInput):
 
     def preparation(self, device: torch.device, dtype: torch.dtype) -> Preparation:
         """The function from display values to what the network takes, a tensor of its own."""
-        std = torch.tensor(self.std, device=device, dtype=dtype).view(1, -1, 1, 1)
-        scale, shift = 1 / std, -torch.tensor(self.mean, device=device, dtype=dtype).view(1, -1, 1, 1) / std
+        scale, shift = self.scale_and_shift(device, dtype)
 
         def prepare(stimuli: Tensor) -> Tensor:
             if self.resize is not None:

@@ -6,40 +6,32 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
-from synthstim.modalities.base import Modality, Stimulus, StimulusInput
-from synthstim.modalities.image.arrays import FITS, fit_image
+from synthstim.modalities.base import Stimulus, StimulusInput
+from synthstim.modalities.image.arrays import fit_image
+from synthstim.modalities.image.displayed import Displayed
 from synthstim.modalities.image.input import ImageInput
-from synthstim.modalities.image.light import display_values, linear_light, luminance_statistics
+from synthstim.modalities.image.light import luminance_statistics
 from synthstim.modalities.image.likeness import structural_similarity
 from synthstim.modalities.image.noise import noise, shaped_noise
 from synthstim.modalities.image.png import write_png
 from synthstim.modalities.image.reading import SUFFIXES, bit_depth, read_image
 
 
-class ImageModality(Modality):
+class ImageModality(Displayed):
     """Images (channel, y, x), display values in [0, 1], in PNG files of 8 or 16 bits."""
 
     name = "image"
     article = "an"
-    verb = "shown"
-    presents = "shows"
-    natural = "photograph"
-    naturals = "photographs"
     carried = "scikit-image and scikit-learn"
-    distance = "pixel_distance"
-    distance_label = "pixel distance"
     distance_hint = "|image − reference| / |reference|, display values"
     coding = "sRGB (IEC 61966-2-1) display values; luminance and contrast are of decoded, linear light"
     Input = ImageInput
     suffixes = SUFFIXES
     suffix = ".png"
     bits = (8, 16)
-    default_bits = 8
-    fits = FITS
     settings = ("match_luminance", "total_variation", "robustness")
     parametrisations = ("fourier", "pixels", "decoder")
     controls = ("noise", "gabor")
@@ -67,15 +59,6 @@ class ImageModality(Modality):
         """Write a PNG file."""
         write_png(path, values, bits=bits)
 
-    def rounded(self, values: Stimulus, bits: int | None = None) -> Stimulus:
-        """Values at the nearest levels of the file."""
-        top = self.levels(bits)
-        return (np.rint(values.astype(np.float64) * top) / top).astype(np.float32)
-
-    def levels(self, bits: int | None = None) -> int:
-        """The highest level of the file, at which display values are 1."""
-        return 2 ** (bits or self.default_bits) - 1
-
     def bits_of(self, path: str | Path) -> int:
         """The bits of a file's channels: 8 or 16."""
         return bit_depth(path)
@@ -92,13 +75,6 @@ class ImageModality(Modality):
     def between(self, stimulus: Stimulus, reference: Stimulus) -> dict[str, float]:
         """Distance and structural similarity."""
         return super().between(stimulus, reference) | {"ssim": structural_similarity(stimulus, reference)}
-
-    def mixed(self, first: Stimulus, second: Stimulus, share: float) -> Stimulus:
-        """Both superimposed, as two projectors would: linear light is mixed."""
-        one, other = (linear_light(torch.from_numpy(values).double()) for values in (first, second))
-        light = display_values((1 - share) * one + share * other).clamp(0, 1)
-        mixture: Stimulus = light.float().numpy()
-        return mixture
 
     def noise(self, kind: str, shape: tuple[int, ...], generators: Sequence[torch.Generator]) -> Tensor:
         """Weak noise around mid-grey."""

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import torch
 from torch import Tensor
 
 from synthstim.errors import InputError
-from synthstim.modalities.base import Preparation, StimulusInput
+from synthstim.modalities.base import Preparation
+from synthstim.modalities.image.displayed import DisplayedInput
 from synthstim.modalities.movie.chunks import delay_of
 from synthstim.modalities.movie.files import require_room
 
 
 @dataclass(frozen=True, kw_only=True)
-class MovieInput(StimulusInput):
+class MovieInput(DisplayedInput):
     """What an observer of movies is shown, and how it turns display values into its network's input.
 
     Attributes:
@@ -35,22 +36,15 @@ class MovieInput(StimulusInput):
         (16, 1, 64, 64)
     """
 
-    size: tuple[int, int]
     frames: int
     frame_rate_hz: float
-    channels: int = 3
-    mean: tuple[float, ...] = (0.0,)
-    std: tuple[float, ...] = (1.0,)
     time_first: bool = False
     kind: ClassVar[str] = "movie"
     axes: ClassVar[str] = "time, channel, y, x"
     remedy: ClassVar[str] = "cut it to as many frames, and resize or crop it"
-    rest: ClassVar[float] = 0.5
-    places: ClassVar[tuple[str, str]] = ("y", "x")
 
     def __post_init__(self) -> None:
-        if min(self.size) < 1 or self.channels < 1:
-            raise InputError(f"an input of {self.channels} channels and size {self.size} is empty")
+        super().__post_init__()
         if self.frames < 2:
             raise InputError(
                 f"a movie of {self.frames} frame given; expected 2 or more", "take an observer of images for one frame"
@@ -60,14 +54,6 @@ class MovieInput(StimulusInput):
                 f"{self.frame_rate_hz:g} frames a second given; no file holds that", "give such as 30 or 59.94"
             )
         require_room("the movie", *self.shape)
-        for name in ("mean", "std"):
-            if len(getattr(self, name)) not in (1, self.channels):
-                raise InputError(
-                    f"{name} has {len(getattr(self, name))} values for {self.channels} channels",
-                    f"give 1 or {self.channels}",
-                )
-        if min(self.std) <= 0:
-            raise InputError(f"std {self.std} holds a value that is not positive")
 
     @property
     def shape(self) -> tuple[int, int, int, int]:
@@ -81,16 +67,6 @@ class MovieInput(StimulusInput):
         return f"{self.frames} frames of {size} at {self.frame_rate_hz:g} Hz"
 
     @property
-    def aspect(self) -> float:
-        """Height over width."""
-        return self.size[0] / self.size[1]
-
-    @property
-    def asked(self) -> dict[str, Any]:
-        """The size, for ``load_model``."""
-        return {"size": self.size}
-
-    @property
     def unprocessed(self) -> MovieInput:
         """Movies of the same shape, shown to a network as they are."""
         return MovieInput(
@@ -101,15 +77,6 @@ class MovieInput(StimulusInput):
             time_first=self.time_first,
         )
 
-    def require_filed(self, name: str) -> None:
-        """Raise InputError unless a PNG can hold the channels."""
-        if self.channels not in (1, 3):
-            raise InputError(
-                f"{name} is shown {self.channels} channels, a PNG holds 1 or 3",
-                "use Synthesiser and keep the arrays",
-                code="mismatch",
-            )
-
     def halves(self) -> Tensor:
         """(5, time, channel, y, x): noise; with its upper, its lower, its left, its right half replaced by another's."""
         one, other = torch.rand((2, *self.shape), generator=torch.Generator().manual_seed(0))
@@ -119,8 +86,7 @@ class MovieInput(StimulusInput):
 
     def preparation(self, device: torch.device, dtype: torch.dtype) -> Preparation:
         """The function from display values to what the network takes, a tensor of its own."""
-        std = torch.tensor(self.std, device=device, dtype=dtype).view(1, 1, -1, 1, 1)
-        scale, shift = 1 / std, -torch.tensor(self.mean, device=device, dtype=dtype).view(1, 1, -1, 1, 1) / std
+        scale, shift = self.scale_and_shift(device, dtype)
 
         def prepare(stimuli: Tensor) -> Tensor:
             seen = torch.addcmul(shift, stimuli, scale)

@@ -11,35 +11,26 @@ import torch
 from torch import Tensor
 
 from synthstim.errors import InputError
-from synthstim.modalities.base import Modality, Stimulus, StimulusInput
-from synthstim.modalities.image.arrays import FITS, fit_image
-from synthstim.modalities.image.light import display_values, linear_light, luminance
+from synthstim.modalities.base import Stimulus, StimulusInput
+from synthstim.modalities.image.arrays import fit_image
+from synthstim.modalities.image.displayed import Displayed
+from synthstim.modalities.image.light import luminance
 from synthstim.modalities.movie.files import read_movie, write_movie
 from synthstim.modalities.movie.input import MovieInput
 from synthstim.modalities.movie.noise import noise
 
 
-class MovieModality(Modality):
+class MovieModality(Displayed):
     """Movies (time, channel, y, x), display values in [0, 1], in animated PNG files of 8 bits."""
 
     name = "movie"
-    verb = "shown"
-    presents = "shows"
-    natural = "photograph"
-    naturals = "photographs"
     carried = "photographs of scikit-image and scikit-learn, moved"
-    distance = "pixel_distance"
-    distance_label = "pixel distance"
     distance_hint = "|movie − reference| / |reference|, display values"
     coding = "sRGB (IEC 61966-2-1) display values; luminance and contrast are of decoded, linear light, over all frames"
     Input = MovieInput
     suffixes = (".apng",)
     suffix = ".apng"
-    bits = (8,)
-    default_bits = 8
-    fits = FITS
     parametrisations = ("spacetime",)
-    starts = ("pink", "white")
     columns: Mapping[str, tuple[str, str, str]] = {
         "frame_rate_hz": ("number", "Frames a second, of the saved file", "Hz"),
         "flicker": (
@@ -99,15 +90,6 @@ class MovieModality(Modality):
         """Write an animated PNG."""
         write_movie(path, values, rate_hz=rate_hz)
 
-    def rounded(self, values: Stimulus, bits: int | None = None) -> Stimulus:
-        """Values at the nearest levels of the file."""
-        top = self.levels(bits)
-        return (np.rint(values.astype(np.float64) * top) / top).astype(np.float32)
-
-    def levels(self, bits: int | None = None) -> int:
-        """The highest level of the file, at which display values are 1."""
-        return 2 ** (bits or self.default_bits) - 1
-
     def statistics(self, path: str | Path) -> dict[str, Any]:
         """Luminance, contrast and flicker over all frames, and the frame rate."""
         held = read_movie(path)
@@ -120,12 +102,6 @@ class MovieModality(Modality):
             "rms_contrast": float(seen.std(unbiased=False)) / scale,
             "flicker": float(seen.diff(dim=0).square().mean().sqrt()) / scale,
         }
-
-    def mixed(self, first: Stimulus, second: Stimulus, share: float) -> Stimulus:
-        """Both superimposed, as two projectors would: linear light is mixed."""
-        one, other = (linear_light(torch.from_numpy(values).double()) for values in (first, second))
-        mixture: Stimulus = display_values((1 - share) * one + share * other).clamp(0, 1).float().numpy()
-        return mixture
 
     def noise(self, kind: str, shape: tuple[int, ...], generators: Sequence[torch.Generator]) -> Tensor:
         """Weak noise around mid-grey."""
