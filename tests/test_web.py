@@ -131,9 +131,8 @@ def test_a_simulated_participant_leaves_the_tables_of_the_laboratory(protocol: s
 def test_somebody_clicks_reloads_and_goes_on(served: Any, browser: Any) -> None:
     folder, server = served("same_different")
     browser.get(server.address)
-    click(browser, "button")
-    click(browser, "#card_done")
-    click(browser, "button")
+    for button in ("I agree and take part", "It is as wide", "I do"):
+        click(browser, button)
     for words in ("Same or different?", "You will see two pictures", "First some examples"):
         wait_for_text(browser, words)
         press(browser, " ")
@@ -147,8 +146,9 @@ def test_somebody_clicks_reloads_and_goes_on(served: Any, browser: Any) -> None:
     until(browser, "window.experiment.saving.waiting.length === 0 && document.querySelector('.screen')")
     until(browser, "experiment.state.told === true")
     browser.refresh()
-    click(browser, "button")
-    click(browser, "button")
+    # The width of the card is remembered.
+    for button in ("I agree and take part", "I do"):
+        click(browser, button)
     wait_for_text(browser, "Space bar")
     assert browser.execute_script("return experiment.state.participant") == 1
     left = browser.execute_script("return experiment.state.remaining('main').length")
@@ -165,7 +165,7 @@ def test_words_are_typed_completed_and_scored_as_in_the_laboratory(served: Any, 
     (tmp_path / "more.txt").write_text("gable\nTür\nStraße\nガラス\n", encoding="utf-8")
     folder, server = served("word_listening", answers=tmp_path / "more.txt", demo_trials=0, set_volume=False)
     browser.get(server.address)
-    click(browser, "button")
+    click(browser, "I agree and take part")
     for words in ("Word listening", "You will hear", "The words that can occur", "Tür", "Now the sounds"):
         wait_for_text(browser, words)
         press(browser, " ")
@@ -187,10 +187,10 @@ def test_words_are_typed_completed_and_scored_as_in_the_laboratory(served: Any, 
     assert 0 < float(row["first_key_time"]) <= float(row["response_time"])
 
 
-def click(browser: Any, selector: str) -> None:
-    until(browser, f"document.querySelector({json.dumps('.page ' + selector)})")
-    browser.execute_script("document.querySelector(arguments[0]).click()", f".page {selector}")
-    time.sleep(0.1)
+def click(browser: Any, words: str) -> None:
+    """Found and clicked in one step: between two, the page may be another."""
+    button = f"[...document.querySelectorAll('.page button')].find((one) => one.textContent === {json.dumps(words)})"
+    until(browser, f"(() => {{ const one = {button}; one?.click(); return one !== undefined; }})()")
 
 
 def press(browser: Any, key: str) -> None:
@@ -244,6 +244,22 @@ def test_the_server_gives_places_once_and_takes_trials_once(served: Any) -> None
     # Names and tokens are not kept, only what tells a browser again.
     kept = (folder / "data" / "web_participants.json").read_text(encoding="utf-8")
     assert first["token"] not in kept
+
+
+def test_a_headphone_check_goes_on_counting_where_the_page_is_loaded_anew(served: Any) -> None:
+    folder, server = served("word_listening", check_headphones=True)
+    _, told = post(server, "api/start", {})
+    assert told["headphone_right"] == 0
+    checked = [
+        row for row in read_table(folder / "plan.tsv") if row["participant"] == "1" and row["phase"] == "headphone"
+    ]
+    for row, right in zip(checked, (True, False, True), strict=False):
+        trial = {"token": told["token"], "part": "headphone", "trial": int(row["trial"])}
+        response = row["right"] if right else next(value for value in ("1", "2", "3") if value != row["right"])
+        assert post(server, "api/begin", trial) == (200, {})
+        assert post(server, "api/trial", trial | {"answers": {"response": {"value": response, "time": 1.0}}})[0] == 200
+    _, again = post(server, "api/start", {"token": told["token"]})
+    assert (again["participant"], again["headphone_right"], len(again["done"])) == (1, 2, 3)
 
 
 @pytest.mark.parametrize(

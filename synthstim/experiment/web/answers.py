@@ -64,7 +64,8 @@ class Answers:
             log = self._log(number)
             done = [row for part in PARTS for row in self._done(log, number, part)]
             rows = page_rows(self._participants.plan(number), self._manifest["slots"])
-            return {"participant": number, "token": token, "rows": rows, "done": done}
+            right = log.correct
+            return {"participant": number, "token": token, "rows": rows, "done": done, "headphone_right": right}
 
     def begin(self, sent: Mapping[str, Any]) -> dict[str, Any]:
         """A trial is about to show its first stimulus."""

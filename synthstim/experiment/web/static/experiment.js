@@ -3,12 +3,13 @@
 class State {
   constructor(about, started, saving) {
     Object.assign(this, { about, saving, participant: started.participant, rows: started.rows, done: started.done });
+    // Of the check that is going on: a page that is loaded anew goes on counting.
+    this.headphoneRight = started.headphone_right;
     this.byFile = new Map(about.stimuli.map((one) => [one.file, one]));
     this.images = new Map();
     this.sounds = new Map();
     this.scale = 1;
     this.routine = "";
-    this.headphoneRight = 0;
     this.stopped = false;
     this.page = 0;
     this.pages = Math.ceil(about.words.length / (about.words_columns * about.words_rows));

@@ -33,7 +33,7 @@ class Saving {
     if (!Number.isInteger(number)) throw new Refused("Open this page with ?participant=NUMBER at its end.");
     const plan = await fetch(`plans/${String(number).padStart(3, "0")}.json`);
     if (!plan.ok) throw new Refused(`There is no plan for participant ${number}.`);
-    return { participant: number, rows: await plan.json(), done: [] };
+    return { participant: number, rows: await plan.json(), done: [], headphone_right: 0 };
   }
 
   add(kind, content) {
