@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from scipy.sparse.linalg import ArpackError, ArpackNoConvergence, LinearOperator, eigsh
+from scipy.sparse.linalg import ArpackNoConvergence, LinearOperator, eigsh
 from torch import Tensor
 
 from synthstim.errors import InputError
@@ -91,12 +91,12 @@ def eigendistortions(
     observer.to(dtype=torch.float64)
     try:
         product = _information(observer, stimulus.to(observer.device, torch.float64), layers)
-        values, vectors = solve(product, first, max(most, 1), tolerance)
-        largest = float(values[0])
-        if not largest > 0:
+        if not product(first).any():
             raise InputError(
                 f"{', '.join(layers)} of {observer.name} does not change with the stimulus", code="no-gradient"
             )
+        values, vectors = solve(product, first, max(most, 1), tolerance)
+        largest = float(values[0])
         found = [(values[:most], vectors[:, :most])]
         if least:
             shortfall, last = solve(lambda change: largest * change - product(change), first, least, tolerance)
@@ -141,9 +141,6 @@ def _lanczos(product: Product, first: FloatArray, count: int, tolerance: float) 
         values, vectors = eigsh(operator, k=count, which="LA", v0=first, tol=tolerance, maxiter=MOST_PRODUCTS // 20)
     except ArpackNoConvergence as error:
         raise _not_found(count, len(error.eigenvalues)) from None
-    except ArpackError:
-        # Of a product that is nothing whatever the change.
-        return np.zeros(count), np.zeros((first.size, count))
     order = np.argsort(-values)
     return values[order], vectors[:, order]
 
