@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from experiment_fixture import write_rig
-from trials_fixture import exported, layers_set
+from trials_fixture import layers_set
 
 from synthstim.errors import InputError
 from synthstim.experiment import export_experiment
@@ -55,8 +55,8 @@ def test_what_needs_a_right_answer_says_so(line: str, tmp_path: Path) -> None:
 
 
 def test_a_condition_cannot_have_the_name_of_a_column_of_trials(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="the design's condition 'level' has the name of a column"):
-        exported(tmp_path, protocol="same_different", design="conditions: [level]\n")
+    text = "compare: each\narrangements: [{image: a}]\nconditions: [layer, level]\n"
+    assert "line 3: conditions[1] is 'level', which tables of trials have" in said_of(text, tmp_path)
 
 
 def test_what_is_told_apart_stands_at_one_place(tmp_path: Path) -> None:

@@ -11,7 +11,6 @@ from numpy.random import Generator
 from synthstim.errors import InputError
 from synthstim.experiment.design.material import Candidate, Pool
 from synthstim.experiment.design.schema import LETTERS, Design
-from synthstim.experiment.design.table import RESERVED
 
 MAX_PAIRS = 20_000
 
@@ -49,11 +48,6 @@ def list_pairs(pool: Pool, design: Design, *, natural: bool, count: int | None, 
         InputError: a column is missing, or the set has nothing to compare.
     """
     pool.require((*design.conditions, *design.within, *design.apart, *design.only), "the design")
-    if taken := [column for column in design.conditions if column in RESERVED]:
-        raise InputError(
-            f"the design's condition {taken[0]!r} has the name of a column that tables of trials have",
-            "give a table with that column under another name (--table), and name it instead",
-        )
     pool = pool.only(design.only)
     members = [*pool.members, *(pool.references.values() if natural and design.compare in _ANY else ())]
     drawn = (

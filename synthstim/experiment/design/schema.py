@@ -8,11 +8,15 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, RootModel, field_validator, model_validator
 
 from synthstim.experiment.design.method import Constant, Method
+from synthstim.experiment.runtime.plan import COMMON, RIGHT
+from synthstim.experiment.runtime.trials import TRACK_COLUMNS, trial_columns
 from synthstim.experiment.setting import NAME_PATTERN, Identifier, ProtocolPart
 from synthstim.recipe.problems import raise_problems
 from synthstim.recipe.yaml_source import Location
 
-RIGHT, MASK = "right", "mask"
+MASK = "mask"
+# What tables of trials call their own columns.
+RESERVED = frozenset((*COMMON, RIGHT, *trial_columns((), ()), *TRACK_COLUMNS))
 LETTERS = ("a", "b", "c")
 # The letters that each kind of comparison fills.
 COMPARED = {
@@ -112,6 +116,12 @@ class Design(ProtocolPart):
                 yield (
                     here,
                     f"has {wrong[0]!r} in a slot; expected one of {', '.join(known)} where compare is {self.compare}{hint}",
+                )
+        for number, column in enumerate(self.conditions):
+            if column in RESERVED:
+                yield (
+                    ("conditions", number),
+                    f"is {column!r}, which tables of trials have: give a table with that column under another name (--table), and name it instead",
                 )
         if self.task != "none" and first.right is None:
             yield ("task",), f"is {self.task}, but the arrangements say no right answer: give right in each"

@@ -7,13 +7,10 @@ from pathlib import Path
 import pandas as pd
 
 from synthstim.errors import InputError, nearest
-from synthstim.experiment.runtime.plan import COMMON, RIGHT
-from synthstim.experiment.runtime.trials import TRACK_COLUMNS, trial_columns
+from synthstim.experiment.design.schema import RESERVED
 from synthstim.responses.tables import read_text_table
 
 ID = "stimulus_id"
-# What tables of trials call their own columns.
-RESERVED = frozenset((*COMMON, RIGHT, *trial_columns((), ()), *TRACK_COLUMNS))
 
 
 def with_columns(table: pd.DataFrame, path: str | Path) -> pd.DataFrame:
