@@ -112,8 +112,8 @@ class DriveAllGoal(Goal):
         units = tuple(dict.fromkeys(unit for spec in entry.units for unit in _units(spec, observer, good)))
         if len(units) < 2:
             raise InputError(
-                f"drive_all of {names_of(units) or 'no unit'} alone; expected two units or more: held-out scores of the others are below min_score",
-                "lower min_score, or drive it by itself",
+                f"drive_all of {names_of(units) or 'no unit'} alone; expected two units or more with a held-out score of min_score",
+                "lower min_score, fit more sites, or drive it by itself",
                 code="too-few",
             )
         called = f"each of {names_of(units)}" if all(spec.of_sites for spec in entry.units) else None

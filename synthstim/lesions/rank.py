@@ -98,13 +98,9 @@ def lesion_table(
         raise InputError(f"a share of {share:g} given; expected more than 0 and less than 1")
     if not layers or len(set(layers)) < len(layers):
         raise InputError(f"the layers {', '.join(layers) or 'of no name'} given; expected one or more, each once")
-    if whole_layers := [
-        layer for layer in layers if round(share * channel_count(observer, layer)) >= channel_count(observer, layer)
-    ]:
-        raise InputError(
-            f"a share of {share:g} silences all {channel_count(observer, whole_layers[0])} channels of {whole_layers[0]}",
-            "give a smaller one",
-        )
+    for layer in layers:
+        if round(share * (count := channel_count(observer, layer))) >= count:
+            raise InputError(f"a share of {share:g} silences all {count} channels of {layer}", "give a smaller one")
     if small := [name for name, task in tasks.items() if len(task.stimuli) < 2]:
         raise InputError(f"the task {small[0]!r} has one stimulus; expected two or more", code="too-few")
     whole = {name: task.half(1).done_by(observer) for name, task in tasks.items()}
