@@ -14,7 +14,7 @@ from report_fixture import PERCENTILES, SCRIPT, make_plain_set, make_set
 
 from synthstim.errors import InputError
 from synthstim.modalities.image import report as pictures
-from synthstim.report import figures, write_report
+from synthstim.report import figures, media, write_report
 from synthstim.report.distributions import Distribution, density
 from synthstim.report.numbers import number, percent, text
 from synthstim.report.strips import nice_ticks
@@ -116,7 +116,7 @@ def test_every_file_is_embedded_byte_for_byte(full, page):
 
 
 def test_a_heavy_set_is_shown_by_reduced_previews(full, monkeypatch, tmp_path):
-    monkeypatch.setattr(pictures, "BUDGET_BYTES", 10)
+    monkeypatch.setattr(media, "BUDGET_BYTES", 10)
     monkeypatch.setattr(pictures, "PREVIEW_EDGE", 70)
     wide = SetWriter(tmp_path / "wide")
     wide.add("ramp", np.linspace(0, 1, 80 * 100, dtype=np.float32).reshape(1, 80, 100), kind="control")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from synthstim.models import Observer
 from synthstim.production.phases import (
     Phase,
@@ -31,9 +33,20 @@ def phases_of(
         budget: cap on the evaluations of each item.
         texture: makes no difference here.
     """
+    return one_phase(entry, recipe, observer, evaluations_of(entry, METAMER_EVALUATIONS, budget), "adam")
+
+
+def one_phase(
+    entry: StimulusSpec, recipe: Recipe, observer: Observer, evaluations: int, optimiser: Literal["lbfgs", "adam"]
+) -> list[Phase]:
+    """The modality's usual parametrisation from start to end, unless the recipe asks for another, or another optimiser.
+
+    Args:
+        evaluations: of each item.
+        optimiser: the name of the one that is taken where the recipe asks for none.
+    """
     latents = parametrisation_of(entry, observer, observer.input.modality.parametrisations[0])
-    make = optimiser_of(entry.optimiser or OptimiserSpec(name="adam"))
-    stopping = stopping_of(entry, evaluations_of(entry, METAMER_EVALUATIONS, budget))
+    make = optimiser_of(entry.optimiser or OptimiserSpec(name=optimiser))
     start = start_of(entry, recipe, observer)
     require_start(latents, start, observer.input.modality)
-    return [Phase(latents, make, repr(make()), stopping, start)]
+    return [Phase(latents, make, repr(make()), stopping_of(entry, evaluations), start)]

@@ -6,16 +6,9 @@ from synthstim.modalities.base import StimulusInput
 from synthstim.models import Observer
 from synthstim.optimise import LBFGS, Adam, Optimiser
 from synthstim.parametrise import Parametrisation, Spacetime
-from synthstim.production.phases import (
-    Phase,
-    evaluations_of,
-    optimiser_of,
-    parametrisation_of,
-    require_start,
-    start_of,
-    stopping_of,
-)
-from synthstim.recipe import OfReference, OptimiserSpec, Recipe, StimulusSpec
+from synthstim.production.phases import Phase, evaluations_of
+from synthstim.production.plain import one_phase
+from synthstim.recipe import OfReference, Recipe, StimulusSpec
 
 METAMER_EVALUATIONS = 400
 
@@ -39,9 +32,5 @@ def phases_of(
         budget: cap on the evaluations of each item.
         texture: makes no difference here.
     """
-    latents, start = parametrisation_of(entry, observer, "spacetime"), start_of(entry, recipe, observer)
-    require_start(latents, start, observer.input.modality)
     evaluations = evaluations_of(entry, METAMER_EVALUATIONS, budget)
-    unless_asked = OptimiserSpec(name="lbfgs" if isinstance(entry, OfReference) else "adam")
-    make = optimiser_of(entry.optimiser or unless_asked)
-    return [Phase(latents, make, repr(make()), stopping_of(entry, evaluations), start)]
+    return one_phase(entry, recipe, observer, evaluations, "lbfgs" if isinstance(entry, OfReference) else "adam")

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import base64
 import io
 import warnings
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from synthstim.modalities.image import MAX_PIXELS
-from synthstim.report.media import BUDGET_BYTES
-from synthstim.stimulus_set import StimulusSet
+from synthstim.report.media import Embedded, data_uri, scaled
 
 PREVIEW_EDGE = 384
 SHOWN_EDGE = 208
@@ -57,38 +55,18 @@ class Picture:
     @property
     def thumb(self) -> tuple[int, int]:
         """Width and height as a thumbnail: a whole multiple of the file's, or reduced."""
-        scale = THUMB_EDGE / max(self.width, self.height, 1)
-        scale = float(int(scale)) if scale >= 1 else scale
-        return max(1, round(self.width * scale)), max(1, round(self.height * scale))
+        return scaled(self.width, self.height, THUMB_EDGE)
 
 
-@dataclass
-class Pictures:
-    """Embeds a set's images: the files' own bytes, or previews where all of them would make too large a page."""
+class Pictures(Embedded[Picture]):
+    """A set's images: the files' own bytes, or previews."""
 
     home: ClassVar[Path] = Path(__file__).parent
-    stimuli: StimulusSet
-    reduced: bool = False
-    _known: dict[str, Picture] = field(default_factory=dict)
+    smaller = "pictures here are reduced previews; the files themselves are in the set"
 
-    @classmethod
-    def of(cls, stimuli: StimulusSet, files: set[str]) -> Pictures:
-        """Choose between files and previews by the bytes that they take together.
-
-        Raises:
-            InputError: a path leaves the set, passes a link, or has no file.
-        """
-        return cls(stimuli, reduced=sum(stimuli.path(file).stat().st_size for file in files) > BUDGET_BYTES)
-
-    @property
-    def previews(self) -> str:
-        """What the page says where it does not hold the files themselves."""
-        return "pictures here are reduced previews; the files themselves are in the set" if self.reduced else ""
-
-    def __getitem__(self, relative: str) -> Picture:
-        if relative not in self._known:
-            self._known[relative] = _embed(self.stimuli.path(relative), relative, self.reduced)
-        return self._known[relative]
+    def embed(self, path: Path, relative: str) -> Picture:
+        """One image, or why it cannot be shown."""
+        return _embed(path, relative, self.reduced)
 
 
 def _embed(path: Path, relative: str, preview: bool) -> Picture:
@@ -121,7 +99,7 @@ def _picture(opened: Image.Image, path: Path, relative: str, preview: bool) -> P
     shrink = min(1.0, SHOWN_EDGE / max(width, height)) if max(width, height) > 256 else 1.0
     return Picture(
         relative,
-        uri=f"data:{mime};base64,{base64.b64encode(data).decode('ascii')}",
+        uri=data_uri(mime, data),
         width=width,
         height=height,
         shown_width=max(1, round(width * scale * shrink)),

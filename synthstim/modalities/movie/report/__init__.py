@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import base64
 import io
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
@@ -15,8 +14,7 @@ from PIL import Image
 from synthstim.errors import InputError
 from synthstim.modalities.image.report import SHOWN_EDGE, THUMB_EDGE
 from synthstim.modalities.movie import read_movie
-from synthstim.report.media import BUDGET_BYTES
-from synthstim.stimulus_set import StimulusSet
+from synthstim.report.media import Embedded, data_uri, scaled
 
 # Frames of a strip, evenly spaced from the first to the last, and their larger side in pixels.
 MOST_FRAMES, STRIP_EDGE = 6, 64
@@ -49,33 +47,15 @@ class ShownMovie:
     problem: str = ""
 
 
-@dataclass
-class ShownMovies:
-    """Embeds a set's movies: the files' own bytes, or strips alone where all of them would make too large a page."""
+class ShownMovies(Embedded[ShownMovie]):
+    """A set's movies: the files' own bytes, or strips alone."""
 
     home: ClassVar[Path] = Path(__file__).parent
-    stimuli: StimulusSet
-    reduced: bool = False
-    _known: dict[str, ShownMovie] = field(default_factory=dict)
+    smaller = "movies here are strips of a few frames; the files themselves are in the set"
 
-    @classmethod
-    def of(cls, stimuli: StimulusSet, files: set[str]) -> ShownMovies:
-        """Choose between files and strips by the bytes that the files take together.
-
-        Raises:
-            InputError: a path leaves the set, passes a link, or has no file.
-        """
-        return cls(stimuli, reduced=sum(stimuli.path(file).stat().st_size for file in files) > BUDGET_BYTES)
-
-    @property
-    def previews(self) -> str:
-        """What the page says where it does not hold the files themselves."""
-        return "movies here are strips of a few frames; the files themselves are in the set" if self.reduced else ""
-
-    def __getitem__(self, relative: str) -> ShownMovie:
-        if relative not in self._known:
-            self._known[relative] = _embed(self.stimuli.path(relative), relative, self.reduced)
-        return self._known[relative]
+    def embed(self, path: Path, relative: str) -> ShownMovie:
+        """One movie, or why it cannot be shown."""
+        return _embed(path, relative, self.reduced)
 
 
 def _embed(path: Path, relative: str, reduced: bool) -> ShownMovie:
@@ -89,10 +69,10 @@ def _embed(path: Path, relative: str, reduced: bool) -> ShownMovie:
     seconds = count / held.rate_hz
     return ShownMovie(
         relative,
-        uri=strip if reduced else _uri("image/apng", path.read_bytes()),
+        uri=strip if reduced else data_uri("image/apng", path.read_bytes()),
         strip=strip,
-        shown=strip_shown if reduced else _scaled(width, height, SHOWN_EDGE),
-        thumb=_scaled(*strip_shown, THUMB_EDGE) if reduced else _scaled(width, height, THUMB_EDGE),
+        shown=strip_shown if reduced else scaled(width, height, SHOWN_EDGE),
+        thumb=scaled(*strip_shown, THUMB_EDGE) if reduced else scaled(width, height, THUMB_EDGE),
         strip_shown=strip_shown,
         width=width,
         height=height,
@@ -108,18 +88,7 @@ def _strip(levels: NDArray[np.uint8]) -> tuple[str, tuple[int, int]]:
     shrink = min(1.0, STRIP_EDGE / max(levels.shape[1:3]))
     picture = picture.resize((max(1, round(picture.width * shrink)), max(1, round(picture.height * shrink))))
     picture.save(stream := io.BytesIO(), "PNG")
-    return _uri("image/png", stream.getvalue()), picture.size
-
-
-def _scaled(width: int, height: int, edge: int) -> tuple[int, int]:
-    """A whole multiple of the file's size, or reduced."""
-    scale = edge / max(width, height)
-    scale = float(int(scale)) if scale >= 1 else scale
-    return max(1, round(width * scale)), max(1, round(height * scale))
-
-
-def _uri(mime: str, data: bytes) -> str:
-    return f"data:{mime};base64,{base64.b64encode(data).decode('ascii')}"
+    return data_uri("image/png", stream.getvalue()), picture.size
 
 
 media_of = ShownMovies.of

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import io
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,7 +17,7 @@ from synthstim.modalities.sound import SoundLevel, Waveform, level_of, read_soun
 from synthstim.modalities.sound.report import panels
 from synthstim.modalities.sound.report.panels import Cochlear, Panel, make_panel
 from synthstim.modalities.sound.report.spectra import PICTURES
-from synthstim.report.media import BUDGET_BYTES
+from synthstim.report.media import BUDGET_BYTES, data_uri
 from synthstim.report.numbers import dbfs
 from synthstim.stimulus_set import StimulusSet
 
@@ -142,7 +141,7 @@ class Sounds:
         data = _coded(path, heard.waveform, heard.rate, self.coding)
         return Sound(
             file,
-            uri=f"data:audio/wav;base64,{base64.b64encode(data).decode('ascii')}",
+            uri=data_uri("audio/wav", data),
             seconds=seconds,
             rate=heard.rate,
             depth=_depth(path),
