@@ -267,14 +267,14 @@ def test_methods_are_written_with_what_they_cite(made, tmp_path):
     said = methods_of(made)
     for words in (
         "The observer (called lite) was efficientnet-lite0 (Tan & Le 2019)",
-        "1 metamer of cat was made at lite.blocks.0+squeeze.features.3 to match their reference (Feather et al. 2023)",
+        "1 metamer of cat was made at lite.blocks.0+squeeze.features.3 to match their reference (Feather et al. 2019; Feather et al. 2023)",
         "1 controller was made at lite.log_odds+squeeze.log_odds to be answered differently by each observer (Golan et al. 2020)",
         "(Wang & Simoncelli 2008)",
         "from pink noise",
     ):
         assert words in said.paragraph
     keys = re.findall(r"^@\w+\{(\w+),", said.bibtex, re.M)
-    assert {"feather2023", "golan2020", "wang2008", "tan2019", "iandola2016", "liu1989", "kingma2015"} <= set(keys)
+    assert {"feather2019", "feather2023", "golan2020", "wang2008", "tan2019", "iandola2016", "liu1989", "kingma2015"} <= set(keys)
     assert keys == sorted(set(keys))
     done = CliRunner().invoke(app, ["report", str(made.root), "--methods", str(tmp_path / "methods.md")])
     assert done.exit_code == 0, done.output

@@ -28,7 +28,7 @@ class MatchGoal(Goal):
     section = Metamer
     label = "match"
     about = "to match their reference"
-    papers = ("feather2023",)
+    papers = ("feather2019", "feather2023")
     against_null = True
     lines = (
         CardLine("match", "match_db", "20 log10(|reference features| / |difference|): 20 dB is an error of 10 %", "dB"),
