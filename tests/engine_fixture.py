@@ -12,13 +12,13 @@ from synthstim.models import ImageInput, Observer
 
 
 def small_network(channels: int = 3, size: tuple[int, int] = (16, 16), dtype: torch.dtype = torch.float64) -> Observer:
+    rows, columns = ((side - 1) // 2 for side in size)
     with torch.random.fork_rng():
         torch.manual_seed(1)
         network = nn.Sequential(
             nn.Conv2d(channels, 8, 5, padding=2), nn.ReLU(), nn.Conv2d(8, 12, 3, stride=2), nn.ReLU(),
-            nn.Flatten(), nn.LazyLinear(10),
+            nn.Flatten(), nn.Linear(12 * rows * columns, 10),
         )  # fmt: skip
-        network(torch.zeros(1, channels, *size))
     shown = ImageInput(size=size, channels=channels, mean=(0.5,), std=(0.25,))
     return Observer(network, input=shown, name="small").to(dtype=dtype)
 

@@ -13,6 +13,10 @@ from synthstim.errors import InputError
 # What computes in parallel or compiled holds the network under one of these names; hooks reach only the network itself.
 _WRAPPERS = (("DataParallel", "module"), ("DistributedDataParallel", "module"), ("OptimizedModule", "_orig_mod"))
 
+# PyTorch 2.3's own dtype.to_real and to_complex lose a reference a call, until the interpreter dies.
+_COMPLEX = {torch.float16: torch.complex32, torch.float32: torch.complex64, torch.float64: torch.complex128}
+_REAL = {complex_dtype: dtype for dtype, complex_dtype in _COMPLEX.items()}
+
 
 def adopted(given: object) -> nn.Module:
     """The network itself, frozen and in eval mode; nothing of it is cast or moved.
@@ -46,7 +50,7 @@ def real_dtype(module: nn.Module) -> tuple[torch.device, torch.dtype]:
     """Where a network is, and in which floating-point numbers it computes, by the first of its parameters or buffers."""
     for tensor in (*module.parameters(), *module.buffers()):
         if tensor.is_floating_point() or tensor.is_complex():
-            return tensor.device, tensor.dtype.to_real()
+            return tensor.device, _REAL.get(tensor.dtype, tensor.dtype)
     return torch.device("cpu"), torch.float32
 
 
@@ -63,7 +67,7 @@ def move(module: nn.Module, device: torch.device, dtype: torch.dtype | None = No
     def moved(tensor: Tensor) -> Tensor:
         if dtype is None or not (tensor.is_floating_point() or tensor.is_complex()):
             return tensor.to(device)
-        return tensor.to(device, dtype.to_complex() if tensor.is_complex() else dtype)
+        return tensor.to(device, _COMPLEX[dtype] if tensor.is_complex() else dtype)
 
     apply: Any = module._apply  # What Module.to is made of; Module.to drops imaginary parts.
     apply(moved)
