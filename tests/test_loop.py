@@ -27,6 +27,7 @@ from loop_fixture import (
     shown_and_recorded,
 )
 
+from synthstim.encoding.defaults import suggest_layers
 from synthstim.errors import InputError
 from synthstim.files import sha256_of
 from synthstim.goals import GOALS
@@ -38,6 +39,7 @@ from synthstim.loop.history import History
 from synthstim.loop.requests import best, merit_of, site_stems
 from synthstim.loop.settings import LoopSettings
 from synthstim.loop.template import render_settings
+from synthstim.models import load_model
 from synthstim.production import make
 from synthstim.recipe import parse_yaml, read_recipe, validate
 from synthstim.responses import Responses, write_table
@@ -180,6 +182,21 @@ def test_a_session_begins_with_natural_images_whose_experiment_is_sealed(begun: 
     assert check.returncode == 0
     assert begun.log.read()["event"].tolist() == ["started"]
     assert read_status(begun).table["state"].tolist() == ["waits for responses"]
+
+
+def test_layers_are_those_of_a_fit_and_photographs_that_were_given_stay_the_pool(
+    begun: LoopSession, synthstim, tmp_path: Path
+) -> None:
+    mine = begun.newest.root / "set" / "stimuli"
+    asked = ("--size", 32, "--naturals", mine, "--count", 16, "--probes", 0)
+    out = synthstim("loop", "init", "s", *asked, cwd=tmp_path, status=0)
+    session = LoopSession.read(tmp_path / "s")
+    assert session.settings.layers == suggest_layers(load_model(size=(32, 32)))
+    assert f"as none was named: {', '.join(session.settings.layers)} (--layers takes others)" in out
+    assert session.settings.pool == str(mine.resolve())
+    settings = SETTINGS | {"pool": str(tmp_path)}
+    kept = start_loop(tmp_path / "own", settings, naturals=mine, count=16, probes=0)
+    assert kept.settings.pool == str(tmp_path.resolve())
 
 
 def test_a_set_is_shown_as_it_is_and_its_groups_come_from_a_table(begun: LoopSession, tmp_path: Path) -> None:
@@ -674,7 +691,6 @@ def test_the_command_line_goes_once_round(synthstim, tmp_path: Path) -> None:
     assert "generation 0 is complete: s/generation-000/report.html" in out
     assert "complete" in synthstim("loop", "status", "s", cwd=tmp_path, status=0)
     assert "is not a session: it has no loop.yaml" in synthstim("loop", "next", "other", cwd=tmp_path)
-    assert "no layers given" in synthstim("loop", "init", "t", cwd=tmp_path)
     assert "--layers given with --from" in synthstim(
         "loop", "init", "t", "--from", "s/loop.yaml", "--layers", "blocks.2", cwd=tmp_path
     )

@@ -9,6 +9,7 @@ import typer
 from rich.markup import escape
 
 from synthstim.cli.app import AllowCode, AllowDownload, Device, Quiet, app, as_table, complaints, console, say
+from synthstim.cli.fitting import read_layers
 from synthstim.cli.options import read_settings_of
 from synthstim.errors import InputError
 
@@ -28,7 +29,12 @@ def init(
     settings: Annotated[Optional[Path], typer.Option("--from", help="A loop.yaml whose settings are taken")] = None,  # noqa: UP045 - typer on 3.10
     observer: Annotated[Optional[str], typer.Option(help="The network that sites are fitted to")] = None,  # noqa: UP045
     size: Annotated[Optional[int], typer.Option(min=8, help="Pixels a side at which it is shown images")] = None,  # noqa: UP045
-    layers: Annotated[Optional[str], typer.Option(help="Candidate layers, with commas: blocks.1,blocks.2")] = None,  # noqa: UP045
+    layers: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option(
+            help="Candidate layers, with commas: blocks.1,blocks.2; by default those that synthstim fit tries"
+        ),
+    ] = None,
     naturals: Annotated[
         Path | None, typer.Option(help="A stimulus set, shown as it is, or a folder of photographs")
     ] = None,
@@ -66,8 +72,8 @@ def init(
         "protocol": protocol,
         "settings": read_settings_of(setting),
     }
-    given = _given(settings, observer, size, layers, {key: value for key, value in shown.items() if value})
     opening: dict[str, Any] = {"device": device, "allow_code": allow_code, "allow_download": allow_download}
+    given = _given(settings, observer, size, layers, {key: value for key, value in shown.items() if value}, opening)
     with ProgressDisplay(console) as display:
         made = start_loop(
             directory, given, naturals=naturals, count=count, probes=probes, tell=say, making=display.making, **opening
@@ -157,7 +163,12 @@ def deliver(
 
 
 def _given(
-    settings: Path | None, observer: str | None, size: int | None, layers: str | None, shown: dict[str, Any]
+    settings: Path | None,
+    observer: str | None,
+    size: int | None,
+    layers: str | None,
+    shown: dict[str, Any],
+    opening: dict[str, Any],
 ) -> dict[str, Any] | Path:
     """The settings of a new session: a file's, or those of the options with goals to begin with."""
     if settings is not None:
@@ -166,11 +177,13 @@ def _given(
         if named := [name for name, value in options.items() if value is not None]:
             raise InputError(f"{named[0]} given with --from", f"change it in {settings.name}")
         return settings
+    name = observer or "efficientnet-lite0"
     if layers is None:
-        raise InputError("no layers given", "name candidates with --layers blocks.1,blocks.2 (see: synthstim layers)")
-    named_observer: dict[str, Any] = {"name": observer or "efficientnet-lite0"}
+        from synthstim.observers import open_observer
+
+        layers = ",".join(read_layers(open_observer(name, size=size and (size, size), **opening), None))
     return {
-        "observer": named_observer | ({"size": size} if size is not None else {}),
+        "observer": {"name": name} | ({"size": size} if size is not None else {}),
         "layers": [name for name in layers.split(",") if name],
         "goals": [{"name": "stretch", "goal": "drive"}, {"name": "alone", "goal": "one_hot", "copies": 3}],
         "experiment": shown,

@@ -49,8 +49,8 @@ def start_loop(
     Args:
         directory: of the session; it must not exist yet, and appears when it is complete.
         settings: as ``loop.yaml`` holds them, or the path of one whose values are taken.
-        naturals: a stimulus set that is shown as it is, or a folder of photographs that crops are cut from; by default the
-            settings' pool, or the photographs that packages carry.
+        naturals: a stimulus set that is shown as it is, or a folder of photographs that crops are cut from, and which becomes the
+            settings' pool unless they have one; by default that pool, or the photographs that packages carry.
         count: of crops; 640 by default.
         probes: images that drive random read-outs of the layers, shown beside the natural ones so that the fit is right where
             controllers lie; by default 3 for 8 crops, and none beside a set that is shown as it is.
@@ -71,6 +71,8 @@ def start_loop(
     root = require_new_folder(directory)
     folder, given = _settings(settings)
     observer = open_settings_observer(given, folder, opening)
+    if naturals is not None and given.pool is None and not _is_set(Path(naturals)):
+        given = given.model_copy(update={"pool": str(Path(naturals).absolute())})
     with Staging(root, "loop init") as staging:
         hidden = staging.path
         kept = _take_along(given, folder, hidden, observer.input.modality.looped)
@@ -146,7 +148,7 @@ def _write_naturals(
 ) -> int:
     """Write natural images, and say how many probes go well with them."""
     source = Path(naturals) if naturals is not None else None
-    if source is not None and (source / "stimuli.tsv").is_file():
+    if source is not None and _is_set(source):
         if count is not None:
             raise InputError(
                 f"{source} is a stimulus set, which is shown as it is",
@@ -180,6 +182,10 @@ def _write_naturals(
         writer.commit({"pool": pool.facts(), "versions": {"synthstim": version("synthstim")}})
     _write_plan(generation, {f"nat_{at:04d}": pool.names[pool.origin[number]] for at, number in enumerate(chosen)})
     return suggest_count(wanted, session.settings.layers)
+
+
+def _is_set(folder: Path) -> bool:
+    return (folder / "stimuli.tsv").is_file()
 
 
 def _add_probes(
