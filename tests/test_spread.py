@@ -100,6 +100,33 @@ def test_what_workers_cannot_do_is_said_before(tmp_path, monkeypatch):
     assert {found.name for found in tmp_path.iterdir()} == {"cat.png", "recipe.yaml"}
 
 
+@pytest.mark.parametrize(
+    ("sbatch", "more", "said"),
+    [
+        (None, "", "this machine has no sbatch"),
+        ("echo 'sbatch: error: invalid partition specified: short' >&2; exit 1", "", "SLURM refuses the jobs of .*: invalid partition specified: short"),
+        ("exit 0", "quee: short\n", "slurm.yaml is not what SLURMCluster takes: .*'quee'"),
+    ],
+)  # fmt: skip
+def test_jobs_that_slurm_would_refuse_are_not_sent(sbatch, more, said, tmp_path, monkeypatch):
+    path, programs = recipe(tmp_path), tmp_path / "bin"
+    options = tmp_path / "slurm.yaml"
+    options.write_text(f"cores: 1\nmemory: 1GB\ninterface: lo\n{more}", encoding="utf-8")
+    programs.mkdir()
+    if sbatch:
+        (programs / "sbatch").write_text(f"#!/bin/sh\n{sbatch}\n", encoding="utf-8")
+        (programs / "sbatch").chmod(0o755)
+    monkeypatch.setenv("PATH", str(programs))
+    with pytest.raises(InputError, match=said):
+        make(read_recipe(path), tmp_path / "set", cluster=str(options))
+    assert not [found.name for found in tmp_path.iterdir() if "set" in found.name]
+
+
+def test_a_scheduler_with_tls_wants_certificates(tmp_path):
+    with pytest.raises(InputError, match="needs certificates"):
+        make(read_recipe(recipe(tmp_path)), tmp_path / "set", cluster="tls://127.0.0.1:9")
+
+
 def test_a_worker_of_another_version_says_so(tmp_path):
     order = spread.Order(
         recipe(tmp_path).read_text("utf-8"), str(tmp_path), (("architecture", "x"),), how=(("at_once", 1),)
@@ -136,6 +163,29 @@ def test_a_killed_worker_loses_nothing(tmp_path):
         run.join(PATIENCE_S)
     assert set(made[0].table["stimulus_id"]) == IDS
     assert len(made[0].table) == len(IDS)
+
+
+@pytest.mark.slow
+def test_a_cluster_with_tls_makes_what_one_process_does(whole, tmp_path):
+    import dask
+    from distributed import LocalCluster
+    from distributed.security import Security
+
+    made = Security.temporary()
+    for name, text in (("ca", made.tls_ca_file), ("cert", made.tls_client_cert), ("key", made.tls_client_key)):
+        (tmp_path / f"{name}.pem").write_text(text, encoding="utf-8")
+    files = {f"{who}.{what}": f"{what}.pem" for who in ("client", "scheduler", "worker") for what in ("cert", "key")}
+    tls = {f"distributed.comm.tls.{key}": str(tmp_path / file) for key, file in {"ca-file": "ca.pem", **files}.items()}
+    with (
+        dask.config.set(tls),
+        LocalCluster(
+            n_workers=1, threads_per_worker=1, dashboard_address=None, protocol="tls://", security=Security()
+        ) as cluster,
+    ):
+        assert cluster.scheduler_address.startswith("tls://")
+        same_stimuli(
+            make(read_recipe(recipe(tmp_path)), tmp_path / "set", at_once=1, cluster=cluster.scheduler_address), whole
+        )
 
 
 @pytest.mark.slow

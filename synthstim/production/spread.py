@@ -11,7 +11,6 @@ from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -22,9 +21,10 @@ from synthstim.production.jobs import Job
 from synthstim.production.one_job import NoCheckpoints, kept, run_job
 from synthstim.production.planned import plan
 from synthstim.production.shards import Shard
+from synthstim.production.slurm import slurm_cluster
 from synthstim.production.tracker import Tracker
 from synthstim.production.work_directory import Made, WorkDirectory
-from synthstim.recipe import Recipe, read_yaml
+from synthstim.recipe import Recipe
 from synthstim.verify import Measurer
 
 # How often a job is begun again whose worker was lost: then the job itself is what kills workers.
@@ -74,6 +74,8 @@ def run_spread(
         }  # fmt: skip
         for number in done:
             tracker.finish(jobs[number])
+        if not client.scheduler_info()["workers"]:
+            tracker.tell("no worker yet: waiting for one")
         left = [number for number in range(len(jobs)) if number not in done]
         for number, data in _results(client, _for(order, workers, cluster), left):
             done[number] = work.save_packed(number, data)
@@ -156,27 +158,14 @@ def _client(workers: int | None, cluster: str | None, *, most: int) -> Iterator[
         elif "://" in cluster:
             try:
                 client = held.enter_context(Client(cluster, timeout=_WAIT_S))
+            except TypeError:
+                raise InputError(
+                    f"{cluster} needs certificates, and Dask's settings name none",
+                    "give distributed.comm.tls.ca-file, client.cert and client.key (docs/scale.md)",
+                ) from None
             except (OSError, ValueError) as error:
                 raise InputError(f"no scheduler answers at {cluster} ({error})", "start one: dask scheduler") from None
             yield client
         else:
-            made = held.enter_context(_slurm(cluster))
-            made.scale(workers or 1)
+            made = held.enter_context(slurm_cluster(cluster, min(workers or 1, most)))
             yield held.enter_context(Client(made))
-
-
-def _slurm(path: str) -> Any:
-    """A cluster of SLURM jobs, by the options of dask-jobqueue's SLURMCluster in a YAML file."""
-    options = read_yaml(Path(path)).data
-    try:
-        from dask_jobqueue import SLURMCluster
-    except ImportError:
-        raise InputError(
-            "SLURM needs the package dask-jobqueue", "pip install 'synthstim[cluster]'", code="not-installed"
-        ) from None
-    try:
-        return SLURMCluster(**options)
-    except (TypeError, ValueError) as error:
-        raise InputError(
-            f"{path} is not what SLURMCluster takes: {error}", "see dask-jobqueue's documentation"
-        ) from None

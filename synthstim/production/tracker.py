@@ -56,6 +56,11 @@ class Tracker:
         share = (self.spent + len(job.items) * (before + evaluations)) / self.work
         self.watch(MakeProgress(self.done, self.total, _label(job), best, share, message))
 
+    def tell(self, message: str) -> None:
+        """Something the user should know before any job begins."""
+        if self.watch is not None:
+            self.watch(MakeProgress(self.done, self.total, "", [], self.spent / self.work, message))
+
     def finish(self, job: Job) -> None:
         """A job is done."""
         self.done += len(job.items)
