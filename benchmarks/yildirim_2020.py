@@ -110,9 +110,31 @@ def draw(found: list[dict[str, dict[str, float]]], matrices: dict[str, np.ndarra
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--weights", default="default", help="another weights file, .safetensors")
+    parser.add_argument(
+        "--weights", nargs="+", default=["default"], help="weights files, .safetensors, and default; the first is drawn"
+    )
     torch.set_num_threads(1)
-    observer = load_model("faces", weights=parser.parse_args().weights)
+    each = []
+    for number, weights in enumerate(parser.parse_args().weights):
+        print(weights)
+        observer = load_model("faces", weights=weights)
+        report_recovery(observer)
+        found, matrices = report_stages(observer)
+        each.append(
+            {stage: {name: np.mean([one[stage][name] for one in found]) for name in MODELS} for stage in STAGES}
+        )
+        if number == 0:
+            draw(found, matrices)
+    if len(each) > 1:
+        print(f"{len(each)} networks, mean (lowest to highest)")
+        for stage in STAGES:
+            values = {name: [one[stage][name] for one in each] for name in MODELS}
+            told = [f"{name} {np.mean(of):.3f} ({min(of):.3f} to {max(of):.3f})" for name, of in values.items()]
+            print(f"{stage}: {', '.join(told)}")
+
+
+def report_recovery(observer: Observer) -> None:
+    """Print how well the latents of new heads are inferred."""
     images, latents = Heads(SEED).batch(HELD_OUT)
     with torch.no_grad():
         inferred = torch.cat([observer.module(part) for part in images.split(256)])
@@ -123,6 +145,10 @@ def main() -> None:
         print(
             f"{name}: correlation {part.mean():.3f} (from {part.min():.2f} to {part.max():.2f}), error {error:.2f} standard deviations"
         )
+
+
+def report_stages(observer: Observer) -> tuple[list[dict[str, dict[str, float]]], dict[str, np.ndarray]]:
+    """Print the three models' correlations with each stage, over draws of identities."""
     profiles = [profile(observer, SEED + number) for number in range(DRAWS)]
     found, matrices = [one for one, _ in profiles], profiles[0][1]
     for stage in STAGES:
@@ -132,7 +158,7 @@ def main() -> None:
             told.append(f"{name} {values.mean():.3f} +- {1.96 * values.std(ddof=1):.3f}")
         index = np.mean([mirror_index(one[stage]) for _, one in profiles])
         print(f"{stage}: {', '.join(told)}; mirrored views {index:.2f}")
-    draw(found, matrices)
+    return found, matrices
 
 
 if __name__ == "__main__":
