@@ -181,7 +181,9 @@ def _given(
     if layers is None:
         from synthstim.observers import open_observer
 
-        layers = ",".join(read_layers(open_observer(name, size=size and (size, size), **opening), None))
+        layers = ",".join(
+            read_layers(open_observer(name, size=None if size is None else (size, size), **opening), None)
+        )
     return {
         "observer": {"name": name} | ({"size": size} if size is not None else {}),
         "layers": [name for name in layers.split(",") if name],
