@@ -57,6 +57,7 @@ COMMANDS = {
     "report": Command("report IN --out OUT", "set", "file", ".html"),
     "export": Command("export IN --out OUT", "set", "folder"),
     "run": Command("run IN", "experiment"),
+    "web": Command("web IN", "experiment"),
     "analyse": Command("analyse IN --out OUT", "test", "folder"),
     "presented": Command("presented IN --nwb OUT", "experiment", "file", ".nwb"),
     "fit": Command("fit IN --stimuli set --out OUT --layers blocks.0 --folds 2", "trials.tsv", "folder"),

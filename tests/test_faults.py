@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from faults_fixture import COMMANDS, contents, lay_desk
 
+from synthstim.cli import app
 from synthstim.cli.listing import LISTS
 
 READERS = [name for name, command in COMMANDS.items() if command.takes]
@@ -250,6 +251,14 @@ def test_a_closed_standard_output_is_no_traceback(words, desk):
         ran = subprocess.run(command, cwd=desk, stdout=closed, stderr=subprocess.PIPE, text=True, check=False)
     assert "Traceback" not in ran.stderr
     assert "BrokenPipe" not in ran.stderr
+
+
+def test_no_two_commands_share_a_name():
+    # typer drops the first of two without a word.
+    for commands in (app, *(group.typer_instance for group in app.registered_groups)):
+        names = [each.name or each.callback.__name__ for each in commands.registered_commands]
+        names += [group.name for group in commands.registered_groups]
+        assert len(names) == len(set(names)), sorted(names)
 
 
 def test_the_table_covers_every_command(synthstim, desk):

@@ -297,6 +297,20 @@ def test_only_the_files_of_the_page_are_served(served: Any) -> None:
             urllib.request.urlopen(server.address + path, timeout=30)
 
 
+def test_the_command_serves_the_page_until_it_is_interrupted(
+    served: Any, synthstim: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, _ = served("two_places", participants=2, practice_trials=0)
+
+    def interrupted(server: PageServer) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(PageServer, "serve_forever", interrupted)
+    said = synthstim("web", folder, "--port", 0, cwd=tmp_path, status=0)
+    assert "open http://127.0.0.1:" in said
+    assert "what was answered is saved" in said
+
+
 def test_what_a_page_cannot_do_is_refused_at_the_export(sets: dict[str, Path], tmp_path: Path) -> None:
     (tmp_path / "adaptive.yaml").write_text(
         "method: {kind: staircase, over: match_db, easier: low}\n", encoding="utf-8"

@@ -49,7 +49,7 @@ def export(
     texts: Annotated[
         Path | None, typer.Option(help="A YAML file of texts, in any language, in the place of the protocol's")
     ] = None,
-    web: Annotated[bool, typer.Option("--web", help="A page for browsers as well: synthstim serve")] = False,
+    web: Annotated[bool, typer.Option("--web", help="A page for browsers as well: synthstim web")] = False,
 ) -> None:
     """Export a set as a PsychoPy experiment that runs without synthstim; headphone_check needs no set."""
     from synthstim.experiment import export_experiment
@@ -66,7 +66,7 @@ def export(
 
 
 @app.command()
-def serve(
+def web(
     experiment: Annotated[Path, typer.Argument(help="An experiment that was exported with --web")],
     port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one")] = 8765,
     host: Annotated[

@@ -74,7 +74,7 @@ def export_experiment(
         table: a table with the column stimulus_id and further ones, which a design may name; for images one after another, with
             x_deg, y_deg and size_deg, by stimulus_id or by site.
         texts: a YAML file of names and texts, in any language, which take the place of the protocol's.
-        web: write a page for browsers as well, which ``synthstim serve`` serves; jsPsych is fetched once for it.
+        web: write a page for browsers as well, which ``synthstim web`` serves; jsPsych is fetched once for it.
 
     Returns:
         The folder, which holds the .psyexp file, the compiled script, the conditions, the stimuli, and a README. What the
