@@ -6,7 +6,7 @@ import errno
 import sys
 import warnings
 from pathlib import Path
-from typing import Annotated, Any, NoReturn, Optional
+from typing import Annotated, Any, NoReturn
 
 import typer
 from rich import box
@@ -78,7 +78,7 @@ complaints = _PlainConsole(stderr=True)
 # Longer words, such as paths, are broken where a table would be too wide.
 _WORD = 20
 
-Device = Annotated[Optional[str], typer.Option(help="cpu, cuda or mps; by default cpu")]  # noqa: UP045 - typer on 3.10
+Device = Annotated[str | None, typer.Option(help="cpu, cuda or mps; by default cpu")]
 Quiet = Annotated[bool, typer.Option("--quiet", help="No progress bar")]
 AllowCode = Annotated[
     bool, typer.Option("--allow-code", help="Let the observer be a function of yours, package.module:function")

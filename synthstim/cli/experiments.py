@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, Optional
+from typing import Annotated, Any
 
 import typer
 
@@ -16,18 +16,18 @@ from synthstim.errors import InputError
 def export(
     out: Annotated[Path, typer.Option(help="Folder of the experiment; it must not exist yet")],
     stimuli: Annotated[
-        Optional[Path],  # noqa: UP045 - typer on 3.10
+        Path | None,
         typer.Argument(metavar="[SET]", help="A stimulus set; none for a protocol that makes its own stimuli"),
     ] = None,
     protocol: Annotated[
         str, typer.Option(help="One of: synthstim protocols; or a folder, such as ./mine")
     ] = "passive_fixation",
-    rig: Annotated[Optional[Path], typer.Option(help="rig.yaml: the monitor, the photodiode, the markers")] = None,  # noqa: UP045
+    rig: Annotated[Path | None, typer.Option(help="rig.yaml: the monitor, the photodiode, the markers")] = None,
     setting: Annotated[
         list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="A setting of the protocol")
     ] = None,
     labels: Annotated[
-        Optional[Path],  # noqa: UP045
+        Path | None,
         typer.Option(
             "--labels",
             "--words",
@@ -115,7 +115,7 @@ def analyse(
         Path | None, typer.Option(help="Folder of the tables and the figure; by default EXPERIMENT/analysis")
     ] = None,
     over: Annotated[
-        Optional[str],  # noqa: UP045 - typer on 3.10
+        str | None,
         typer.Option(
             metavar="COLUMN", help="Column of psychometric functions; by default the adaptive one, or one of numbers"
         ),
@@ -148,15 +148,15 @@ def power(
     ] = None,
     participants: Annotated[str, typer.Option(help="Numbers of participants to try")] = "10,15,20,30",
     trials: Annotated[
-        Optional[int],  # noqa: UP045 - typer on 3.10
+        int | None,
         typer.Option(min=1, help="Of each participant in each condition; by default as the experiment plans"),
     ] = None,
     spread: Annotated[
-        Optional[float],  # noqa: UP045
+        float | None,
         typer.Option(help="Standard deviation between participants: at a proportion of 0.5 (0.1), or of d' (0.3)"),
     ] = None,
     strategy: Annotated[
-        Optional[str],  # noqa: UP045
+        str | None,
         typer.Option(help="Of d': how observations become answers, independent or differencing; by default the first"),
     ] = None,
     repeats: Annotated[int, typer.Option(min=1, help="Simulated studies for each number")] = 500,

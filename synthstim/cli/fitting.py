@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Optional
+from typing import TYPE_CHECKING, Any
 
-import typer
-
+from synthstim.cli import fit_options as options
 from synthstim.cli.advice import FIT
 from synthstim.cli.app import AllowCode, AllowDownload, Device, Quiet, app, console, say
 from synthstim.cli.fit_summary import tell_fit, tell_next, tell_screened
@@ -26,100 +25,42 @@ if TYPE_CHECKING:
 @app.command()
 @advised(FIT)
 def fit(
-    recordings: Annotated[
-        list[Path],
-        typer.Argument(
-            metavar="RESPONSES...",
-            help="Files of responses (tsv, csv, npy, npz, h5, mat, nc, nwb), or the logs of experiments with --spikes and --markers",
-        ),
-    ],
-    stimuli: Annotated[
-        list[Path], typer.Option(metavar="SET", help="The set that was shown; several times for several")
-    ],
-    out: Annotated[Path, typer.Option(help="Folder of the fit; it must not exist yet")],
-    observer: Annotated[
-        list[str] | None, typer.Option(help="A model's name; several times for an ensemble over models")
-    ] = None,
-    size: Annotated[
-        Optional[str],  # noqa: UP045 - typer on 3.10
-        typer.Option(metavar="PIXELS", help="112 or 112x96 (height x width); by default that of the stimuli"),
-    ] = None,
-    layers: Annotated[Optional[str], typer.Option(help="Candidates, with commas; by default some are chosen")] = None,  # noqa: UP045
-    method: Annotated[
-        Optional[str],  # noqa: UP045
-        typer.Option(
-            help="ridge, pls, factorised or gaussian; by default factorised, as in a closed loop, or ridge where a layer has no grid"
-        ),
-    ] = None,
-    folds: Annotated[int, typer.Option(min=2, help="Parts that are held out in turn")] = 5,
-    groups: Annotated[
-        Optional[str],  # noqa: UP045
-        typer.Option(metavar="COLUMN", help="Column of stimuli.tsv: what shares its value shares a fold"),
-    ] = None,
-    ensemble: Annotated[
-        Optional[str],  # noqa: UP045
-        typer.Option(help="folds or layers: a read-out for each, whose mean is the fit and whose spread is kept"),
-    ] = None,
-    min_reliability: Annotated[
-        float, typer.Option(help="Of the sites that are fitted, where stimuli were repeated")
-    ] = 0.3,
-    window: Annotated[
-        Optional[str],  # noqa: UP045
-        typer.Option(metavar="START,END", help="Seconds from onset in which spikes are counted, such as 0.07,0.17"),
-    ] = None,
-    spikes: Annotated[list[Path] | None, typer.Option(help="Spikes of each log: a table with site and time_s")] = None,
-    markers: Annotated[
-        list[Path] | None, typer.Option(help="Markers of each log: a table with code and time_s")
-    ] = None,
-    missing_markers: Annotated[int, typer.Option(min=0, help="How many markers of a log may be lost")] = 0,
-    incomplete: Annotated[
-        str, typer.Option(help="Presentations that missed a refresh: refuse, keep or 'leave out'")
-    ] = "refuse",
-    display_delay: Annotated[float, typer.Option(help="Seconds from flip to light, by a photodiode")] = 0.0,
-    ids: Annotated[Optional[Path], typer.Option(help="Of an npy: a file with a stimulus id a line")] = None,  # noqa: UP045
-    sites: Annotated[
-        Optional[str],  # noqa: UP045
-        typer.Option(
-            help="Names with commas, or a file with one a line: of an npy, or all that were recorded beside spikes"
-        ),
-    ] = None,
-    session: Annotated[Optional[str], typer.Option(help="Name of the session, for files that have none")] = None,  # noqa: UP045
-    nan: Annotated[Optional[str], typer.Option(help="absent: NaN pads trials that were not recorded")] = None,  # noqa: UP045
-    table: Annotated[Optional[str], typer.Option(help="Of an nwb: where the presentations stand")] = None,  # noqa: UP045
-    variable: Annotated[Optional[str], typer.Option(help="Of an nc: the variable with the responses")] = None,  # noqa: UP045
-    time_unit: Annotated[Optional[str], typer.Option(metavar="s|ms", help="Of an nc: unit of its time bins")] = None,  # noqa: UP045
-    column: Annotated[Optional[str], typer.Option(help="Of an nwb: the column with the stimulus's id")] = None,  # noqa: UP045
-    site_column: Annotated[Optional[str], typer.Option(help="Of an nwb: the column with the site's name")] = None,  # noqa: UP045
-    invalid_times: Annotated[
-        Optional[str],  # noqa: UP045
-        typer.Option(help="Of an nwb, presentations in its invalid times: 'leave out' or keep"),
-    ] = None,
-    leave_out: Annotated[Optional[str], typer.Option(help="Sites that are not fitted, with commas")] = None,  # noqa: UP045
-    site_table: Annotated[
-        Path | None,
-        typer.Option(metavar="TABLE", help="A table of sites with columns such as region and animal, for --where"),
-    ] = None,
-    where: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="COLUMN=VALUE", help="Of the table of sites: only those are fitted; several times for several"
-        ),
-    ] = None,
-    max_drift: Annotated[
-        float, typer.Option(min=1, help="Factor by which responses to the same stimuli may differ between sessions")
-    ] = 3.0,
-    weights: Annotated[str, typer.Option(help="Weights of the observer: default, random, or a file")] = "default",
-    cache: Annotated[Path | None, typer.Option(help="Folder that keeps activations for the next fit")] = None,
-    seed: Annotated[int, typer.Option(help="Seed of folds, shuffling and the splits of reliability")] = 0,
-    fields: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="TABLE", help="Receptive fields of a mapping session, which stand above the estimated ones"
-        ),
-    ] = None,
-    expect: Annotated[
-        bool, typer.Option("--expect", help="Say what gain to expect at each site: a quick controller is made for each")
-    ] = False,
+    recordings: options.Recordings,
+    stimuli: options.Stimuli,
+    out: options.Out,
+    observer: options.Observers = None,
+    size: options.Size = None,
+    layers: options.Layers = None,
+    method: options.Method = None,
+    folds: options.Folds = 5,
+    groups: options.Groups = None,
+    ensemble: options.Ensemble = None,
+    min_reliability: options.MinReliability = 0.3,
+    window: options.Window = None,
+    spikes: options.Spikes = None,
+    markers: options.Markers = None,
+    missing_markers: options.MissingMarkers = 0,
+    incomplete: options.Incomplete = "refuse",
+    display_delay: options.DisplayDelay = 0.0,
+    ids: options.Ids = None,
+    sites: options.Sites = None,
+    session: options.Session = None,
+    nan: options.Nan = None,
+    table: options.Presentations = None,
+    variable: options.Variable = None,
+    time_unit: options.TimeUnit = None,
+    column: options.IdColumn = None,
+    site_column: options.SiteColumn = None,
+    invalid_times: options.InvalidTimes = None,
+    leave_out: options.LeaveOut = None,
+    site_table: options.SiteTable = None,
+    where: options.Where = None,
+    max_drift: options.MaxDrift = 3.0,
+    weights: options.Weights = "default",
+    cache: options.Cache = None,
+    seed: options.Seed = 0,
+    fields: options.Fields = None,
+    expect: options.Expect = False,
     device: Device = None,
     quiet: Quiet = False,
     allow_code: AllowCode = False,
@@ -132,7 +73,6 @@ def fit(
     from synthstim.encoding.mapped_fields import mapped_fields, with_fields
     from synthstim.files import require_new_folder
     from synthstim.responses import join_responses, read_all, write_reliability
-    from synthstim.responses.site_table import read_where, sites_where
     from synthstim.stimulus_set import StimulusSet
 
     require_new_folder(out)
@@ -150,13 +90,7 @@ def fit(
             column=column, site_column=site_column, variable=variable, time_unit=time_unit, invalid_times=invalid_times,
             max_drift=max_drift,
         )  # fmt: skip
-    if leave_out is not None:
-        responses = responses.without(sites=read_names(leave_out) or ())
-    if site_table is not None or where:
-        if site_table is None or not where:
-            raise InputError("one of --site-table and --where given", "give both, such as --where region=V4")
-        responses = responses.only(sites=sites_where(site_table, read_where(where), responses.sites))
-    screened = _screened(responses, min_reliability, seed)
+    screened = _screened(_chosen(responses, leave_out, site_table, where), min_reliability, seed)
     allowed = {"weights": weights, "device": device, "allow_code": allow_code, "allow_download": allow_download}
     opened = open_alike(
         observer or ["efficientnet-lite0"], sets, screened.responses.stimulus_ids, read_size(size), allowed
@@ -180,6 +114,21 @@ def fit(
     if expect:
         _tell_expected(made, screened.responses, sets, out, quiet=quiet)
     tell_next(made, out)
+
+
+def _chosen(
+    responses: Responses, leave_out: str | None, site_table: Path | None, where: Sequence[str] | None
+) -> Responses:
+    """The responses of the sites that the options name."""
+    from synthstim.responses.site_table import read_where, sites_where
+
+    if leave_out is not None:
+        responses = responses.without(sites=read_names(leave_out) or ())
+    if site_table is None and not where:
+        return responses
+    if site_table is None or not where:
+        raise InputError("one of --site-table and --where given", "give both, such as --where region=V4")
+    return responses.only(sites=sites_where(site_table, read_where(where), responses.sites))
 
 
 def _tell_expected(fit: Fit, responses: Responses, sets: Sequence[StimulusSet], out: Path, *, quiet: bool) -> None:
@@ -218,7 +167,7 @@ def _logged(
     markers: Sequence[Path],
     window_s: tuple[float, float] | None,
     sites: list[str] | None,
-    options: dict[str, Any],
+    log_options: dict[str, Any],
 ) -> list[Responses]:
     from synthstim.presented import find_log
     from synthstim.responses import read_experiment
@@ -231,7 +180,7 @@ def _logged(
         raise InputError("spikes are counted in a window", "say it, such as --window 0.07,0.17")
     return [
         read_experiment(
-            find_log(log), spike, marker, window_s=window_s, sites=tuple(sites) if sites else None, **options
+            find_log(log), spike, marker, window_s=window_s, sites=tuple(sites) if sites else None, **log_options
         )
         for log, spike, marker in zip(logs, spikes, markers, strict=True)
     ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Optional
+from typing import Annotated
 
 import typer
 
@@ -22,7 +22,7 @@ def lesions(
     layers: Annotated[str, typer.Option(help="Layers of the observer, with commas")],
     out: Annotated[Path, typer.Option(help="Folder of the tables; it must not exist yet")],
     observer: Annotated[str, typer.Option(help="A model, or package.module:function")] = "efficientnet-lite0",
-    weights: Annotated[Optional[str], typer.Option(help="A weights file, if not the model's own")] = None,  # noqa: UP045
+    weights: Annotated[str | None, typer.Option(help="A weights file, if not the model's own")] = None,
     output: Annotated[str, typer.Option(help="The layer whose values are the scores of the classes")] = "output",
     share: Annotated[float, typer.Option(help="Of each layer's channels, that are silenced together")] = 0.2,
     device: Device = None,

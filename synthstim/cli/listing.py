@@ -6,7 +6,7 @@ import importlib
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any, Optional
+from typing import Annotated, Any
 
 import typer
 from rich.markup import escape
@@ -68,7 +68,7 @@ def tell(registry: Registry[Any], search: str = "") -> int:
 
 @app.command()
 def models(
-    search: Annotated[Optional[str], typer.Option(help="Names that contain this, of libraries too")] = None,  # noqa: UP045
+    search: Annotated[str | None, typer.Option(help="Names that contain this, of libraries too")] = None,
     every: Annotated[bool, typer.Option("--all", help="The networks of torchvision and timm too")] = False,
 ) -> None:
     """List the observers that have a name."""

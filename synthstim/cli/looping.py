@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, Optional
+from typing import Annotated, Any
 
 import typer
 from rich.markup import escape
@@ -26,11 +26,11 @@ def init(
     directory: Annotated[
         Path, typer.Argument(metavar="SESSION", help="Directory of the session; it must not exist yet")
     ],
-    settings: Annotated[Optional[Path], typer.Option("--from", help="A loop.yaml whose settings are taken")] = None,  # noqa: UP045 - typer on 3.10
-    observer: Annotated[Optional[str], typer.Option(help="The network that sites are fitted to")] = None,  # noqa: UP045
-    size: Annotated[Optional[int], typer.Option(min=8, help="Pixels a side at which it is shown images")] = None,  # noqa: UP045
+    settings: Annotated[Path | None, typer.Option("--from", help="A loop.yaml whose settings are taken")] = None,
+    observer: Annotated[str | None, typer.Option(help="The network that sites are fitted to")] = None,
+    size: Annotated[int | None, typer.Option(min=8, help="Pixels a side at which it is shown images")] = None,
     layers: Annotated[
-        Optional[str],  # noqa: UP045
+        str | None,
         typer.Option(
             help="Candidate layers, with commas: blocks.1,blocks.2; by default those that synthstim fit tries"
         ),
@@ -38,17 +38,16 @@ def init(
     naturals: Annotated[
         Path | None, typer.Option(help="A stimulus set, shown as it is, or a folder of photographs")
     ] = None,
-    count: Annotated[Optional[int], typer.Option(min=10, help="Natural images that are cut, by default 640")] = None,  # noqa: UP045
+    count: Annotated[int | None, typer.Option(min=10, help="Natural images that are cut, by default 640")] = None,
     probes: Annotated[
-        Optional[int],  # noqa: UP045
+        int | None,
         typer.Option(
             min=0, help="Images of random read-outs of the layers beside them, by default 3 for 8 that are cut"
         ),
     ] = None,
-    rig: Annotated[Optional[Path], typer.Option(help="rig.yaml: the monitor, the photodiode, the markers")] = None,  # noqa: UP045
+    rig: Annotated[Path | None, typer.Option(help="rig.yaml: the monitor, the photodiode, the markers")] = None,
     places: Annotated[
-        Optional[Path],  # noqa: UP045
-        typer.Option(help="A table of sites with x_deg, y_deg, size_deg: where images of each are shown"),
+        Path | None, typer.Option(help="A table of sites with x_deg, y_deg, size_deg: where images of each are shown")
     ] = None,
     protocol: Annotated[
         str | None,
@@ -107,7 +106,7 @@ def next_(
 def watch(
     directory: SessionPath,
     every: Annotated[float, typer.Option(min=0.1, help="Seconds between looks into the inbox")] = 5.0,
-    until: Annotated[Optional[int], typer.Option(min=0, help="End with the report of this generation")] = None,  # noqa: UP045
+    until: Annotated[int | None, typer.Option(min=0, help="End with the report of this generation")] = None,
     device: Device = None,
     quiet: Quiet = False,
     allow_code: AllowCode = False,
@@ -149,7 +148,7 @@ def status(
 def deliver(
     directory: SessionPath,
     files: Annotated[list[Path], typer.Argument(help="Responses of one generation, all together")],
-    generation: Annotated[Optional[int], typer.Option(min=0, help="By default the newest")] = None,  # noqa: UP045
+    generation: Annotated[int | None, typer.Option(min=0, help="By default the newest")] = None,
     rehearsal: Annotated[
         bool, typer.Option("--rehearsal", help="Take logs of rehearsals, which nobody watched")
     ] = False,

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated, Any, Optional
+from typing import Annotated, Any
 
 import typer
 from rich.markup import escape
@@ -51,25 +52,24 @@ def make(
     out: Annotated[Path, typer.Option(help="Directory of the set; it must not exist yet")],
     resume: Annotated[bool, typer.Option("--resume", help="Continue an interrupted run")] = False,
     device: Device = None,
-    budget: Annotated[Optional[int], typer.Option(min=1, help="Cap on the evaluations of each stimulus")] = None,  # noqa: UP045
-    at_once: Annotated[Optional[int], typer.Option(min=1, help="Stimuli in a batch")] = None,  # noqa: UP045
+    budget: Annotated[int | None, typer.Option(min=1, help="Cap on the evaluations of each stimulus")] = None,
+    at_once: Annotated[int | None, typer.Option(min=1, help="Stimuli in a batch")] = None,
     workers: Annotated[
-        Optional[int],  # noqa: UP045 - typer on 3.10
-        typer.Option(min=1, help="Processes that share the work; with --cluster slurm.yaml, SLURM jobs"),
+        int | None, typer.Option(min=1, help="Processes that share the work; with --cluster slurm.yaml, SLURM jobs")
     ] = None,
     cluster: Annotated[
-        Optional[str],  # noqa: UP045
+        str | None,
         typer.Option(metavar="ADDRESS", help="Where they are: a Dask scheduler, tcp://HOST:PORT, or a slurm.yaml"),
     ] = None,
     shard: Annotated[
-        Optional[str],  # noqa: UP045
+        str | None,
         typer.Option(
             metavar="PART/PARTS", help="Make this part of the stimuli alone, such as 3/64; then synthstim join"
         ),
     ] = None,
     strict: Annotated[bool, typer.Option("--strict", help="Exit with 1 if a stimulus is marked failed")] = False,
     quiet: Quiet = False,
-    log: Annotated[Optional[Path], typer.Option(help="Write the progress to this file, a line each")] = None,  # noqa: UP045
+    log: Annotated[Path | None, typer.Option(help="Write the progress to this file, a line each")] = None,
     allow_code: AllowCode = False,
     allow_download: AllowDownload = False,
 ) -> None:
@@ -102,10 +102,10 @@ def make(
 def check(
     stimuli: SetPath,
     observer: Annotated[
-        Optional[str],  # noqa: UP045
+        str | None,
         typer.Option(help="What opens the observer, package.module:function, of a set that was made in Python"),
     ] = None,
-    weights: Annotated[Optional[str], typer.Option(help="The weights file the set was made with")] = None,  # noqa: UP045
+    weights: Annotated[str | None, typer.Option(help="The weights file the set was made with")] = None,
     pool: Annotated[
         Path | None, typer.Option(help="The folder of natural images or sounds the set was made with")
     ] = None,
@@ -113,7 +113,7 @@ def check(
         str | None, typer.Option(help="Measure metamers on a second observer, MODEL or MODEL@LAYER")
     ] = None,
     resampler: Annotated[
-        Optional[str],  # noqa: UP045
+        str | None,
         typer.Option(help="Measure metamers of sounds after another program's resampler: soxr, soxr-vhq or scipy"),
     ] = None,
     device: Device = None,
@@ -127,7 +127,6 @@ def check(
     from synthstim.progress import ProgressDisplay
     from synthstim.stimulus_set import StimulusSet
     from synthstim.verify import check_joined, check_set
-    from synthstim.verify.transfer import transfer_table
 
     read = StimulusSet.read(stimuli)
     allowed: dict[str, Any] = {"device": device, "allow_code": allow_code, "allow_download": allow_download}
@@ -137,37 +136,25 @@ def check(
             f"{stimuli} was joined of several sets, each with its own observer",
             "check those sets where --observer, --weights, --pool or --resampler is needed",
         )
-    parts = read.parts
     opened = {
         name: _opened(part, complain=joined, observer=observer, weights=weights, folder=pool, **allowed)
-        for name, part in parts.items()
+        for name, part in read.parts.items()
     }
     second, _, layer = (also or "").partition("@")
-    made = next((part for part in parts.values() if "observer" in part.provenance), read)
-    other = open_second(second, made, **allowed) if second else None
-    if other is not None:
-        other.require([layer or "output"])
+    made = next((part for part in read.parts.values() if "observer" in part.provenance), read)
+    options: dict[str, Any] = {"second_layer": layer or "output"}
+    if second:
+        options["second"] = open_second(second, made, **allowed)
+        options["second"].require([options["second_layer"]])
     with ProgressDisplay(console, quiet=quiet) as display:
-        options: dict[str, Any] = {
-            "second": other, "second_layer": layer or "output", "watch": display.checking
-        }  # fmt: skip
         if joined:
             observers = {name: one[0] for name, one in opened.items()}
             pools = {name: one[1] for name, one in opened.items() if one[1] is not None}
-            found = check_joined(read, observers, pools=pools, **options)
+            found = check_joined(read, observers, pools=pools, watch=display.checking, **options)
         else:
-            found = check_set(read, opened[""][0], pool=opened[""][1], resampler=resampler, **options)
-    if len(transfer := transfer_table(read)):
-        console.print(as_table(transfer.fillna("")))
-    if len(found.elsewhere):
-        console.print(as_table(found.elsewhere))
-    for stimulus_id, reason in found.failed:
-        console.print(f"[yellow]marked failed[/] {escape(stimulus_id)}: {escape(str(reason))}", highlight=False)
-    for problem in found.problems:
-        complaints.print(f"[red]differs[/] {escape(problem)}", highlight=False)
-    console.print(
-        f"{found.measured} of {len(read)} files measured again, {len(found.problems)} differences, {len(found.failed)} marked failed"
-    )
+            mine, natural = opened[""]
+            found = check_set(read, mine, pool=natural, resampler=resampler, watch=display.checking, **options)
+    _tell_checked(read, found)
     if found.problems or (strict and found.failed):
         raise typer.Exit(1)
 
@@ -204,14 +191,10 @@ def join(
 @app.command()
 def report(
     stimuli: SetPath,
-    out: Annotated[Optional[Path], typer.Option(help="The page; by default SET/report.html")] = None,  # noqa: UP045
-    drawing: Annotated[
-        Optional[str],  # noqa: UP045
-        typer.Option(help="How sounds are drawn: cochleagram, mel or constant-q"),
-    ] = None,
+    out: Annotated[Path | None, typer.Option(help="The page; by default SET/report.html")] = None,
+    drawing: Annotated[str | None, typer.Option(help="How sounds are drawn: cochleagram, mel or constant-q")] = None,
     methods: Annotated[
-        Optional[Path],  # noqa: UP045
-        typer.Option(help="Write a methods paragraph and its BibTeX to this file, too"),
+        Path | None, typer.Option(help="Write a methods paragraph and its BibTeX to this file, too")
     ] = None,
 ) -> None:
     """Write the page that shows a set: one file, opens offline."""
@@ -238,10 +221,30 @@ def _opened(part: Any, *, complain: bool, folder: Path | None, **how: Any) -> tu
         return None, None
 
 
+def _tell_checked(read: Any, found: Any) -> None:
+    """What a check found: measures of other observers, stimuli that failed, differences."""
+    from synthstim.verify.transfer import transfer_table
+
+    if len(transfer := transfer_table(read)):
+        console.print(as_table(transfer.fillna("")))
+    if len(found.elsewhere):
+        console.print(as_table(found.elsewhere))
+    _tell_failed(found.failed)
+    for problem in found.problems:
+        complaints.print(f"[red]differs[/] {escape(problem)}", highlight=False)
+    console.print(
+        f"{found.measured} of {len(read)} files measured again, {len(found.problems)} differences, {len(found.failed)} marked failed"
+    )
+
+
+def _tell_failed(reasons: Iterable[tuple[str, Any]]) -> None:
+    for stimulus_id, reason in reasons:
+        console.print(f"[yellow]marked failed[/] {escape(stimulus_id)}: {escape(str(reason))}", highlight=False)
+
+
 def _tell(made: Any) -> None:
     failed = made.table[made.table["status"] == "failed"]
-    for row in failed.itertuples():
-        console.print(f"[yellow]marked failed[/] {escape(row.stimulus_id)}: {escape(str(row.reason))}", highlight=False)
+    _tell_failed(zip(failed["stimulus_id"], failed["reason"], strict=True))
     console.print(escape(repr(made)), highlight=False, soft_wrap=True)
 
 

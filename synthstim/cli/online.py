@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, Optional
+from typing import Annotated, Any
 
 import typer
 from rich.markup import escape
@@ -55,13 +55,13 @@ def init(
 def next_generation(
     folder: EvolutionPath,
     responses: Annotated[
-        Optional[Path],  # noqa: UP045 - typer on 3.10
+        Path | None,
         typer.Argument(
             metavar="[RESPONSES]", help="Trials of the waiting generation, or an experiment's presentations"
         ),
     ] = None,
     window: Annotated[
-        Optional[tuple[float, float]],  # noqa: UP045
+        tuple[float, float] | None,
         typer.Option(metavar="START END", help="Seconds from onset, where the file does not say them"),
     ] = None,
     spikes: Annotated[Path | None, typer.Option(help="Spikes of the recording, if RESPONSES are presentations")] = None,
@@ -117,7 +117,7 @@ def _show(evolution: Any) -> None:
 def serve(
     stimuli: Annotated[Path, typer.Argument(metavar="SET", help="A stimulus set, or an evolution's folder")],
     policy: Annotated[str, typer.Option(help="One of: synthstim policies")] = "shuffled",
-    out: Annotated[Optional[Path], typer.Option(help="Folder of the session; by default SET_trials")] = None,  # noqa: UP045
+    out: Annotated[Path | None, typer.Option(help="Folder of the session; by default SET_trials")] = None,
     site: Annotated[str | None, typer.Option(help="Site that a staircase or a bandit goes by")] = None,
     repeats: Annotated[int, typer.Option(help="Of each stimulus, in blocks and generations")] = 1,
     trials: Annotated[int, typer.Option(help="After which a staircase or a bandit ends")] = 500,

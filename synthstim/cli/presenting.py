@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated, Optional
+from typing import Annotated
 
 import typer
 
@@ -19,15 +19,15 @@ def presented(
     experiment: Annotated[
         Path, typer.Argument(help="An exported experiment that was run, or one run's ..._presentations.tsv")
     ],
-    nwb: Annotated[Optional[Path], typer.Option(help="NWB file to write; it must not exist yet")] = None,  # noqa: UP045
-    bids: Annotated[Optional[Path], typer.Option(help="Folder for ..._events.tsv and ..._events.json")] = None,  # noqa: UP045
+    nwb: Annotated[Path | None, typer.Option(help="NWB file to write; it must not exist yet")] = None,
+    bids: Annotated[Path | None, typer.Option(help="Folder for ..._events.tsv and ..._events.json")] = None,
     markers: Annotated[
-        Optional[Path],  # noqa: UP045
+        Path | None,
         typer.Option(help="The markers that the recording saw, code and time_s: times are then on its clock"),
     ] = None,
     missing_markers: Annotated[int, typer.Option(min=0, help="How many markers may be lost")] = 0,
     session_start: Annotated[
-        Optional[datetime],  # noqa: UP045
+        datetime | None,
         typer.Option(
             formats=["%Y-%m-%dT%H:%M:%S%z"],
             help="The moment that is 0 in the NWB file, such as 2026-11-26T20:15:00+0100",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Optional
+from typing import Annotated
 
 import typer
 
@@ -19,14 +19,12 @@ def probes(
     ],
     out: Annotated[Path, typer.Option(help="Folder of the random sites; it must not exist yet")],
     count: Annotated[
-        Optional[int],  # noqa: UP045 - typer on 3.10
-        typer.Option(min=1, help="How many: one image each, by default 3 for 8 natural stimuli"),
+        int | None, typer.Option(min=1, help="How many: one image each, by default 3 for 8 natural stimuli")
     ] = None,
     observer: Annotated[str, typer.Option(help="The model that sites will be fitted to")] = "efficientnet-lite0",
-    layers: Annotated[Optional[str], typer.Option(help="Its layers, with commas, as fit will be given them")] = None,  # noqa: UP045
+    layers: Annotated[str | None, typer.Option(help="Its layers, with commas, as fit will be given them")] = None,
     size: Annotated[
-        Optional[str],  # noqa: UP045
-        typer.Option(metavar="HEIGHTxWIDTH", help="Size that stimuli are shown to it at, if not their own"),
+        str | None, typer.Option(metavar="HEIGHTxWIDTH", help="Size that stimuli are shown to it at, if not their own")
     ] = None,
     seed: Annotated[int, typer.Option(help="Of what is drawn")] = 0,
     device: Device = None,

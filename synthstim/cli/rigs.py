@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, Optional
+from typing import Annotated, Any
 
 import typer
 from rich.prompt import FloatPrompt, IntPrompt, Prompt
@@ -24,16 +24,13 @@ _FILE = Path("rig.yaml")
 def new(
     out: Annotated[Path, typer.Option(help="The file; it must not exist yet")] = _FILE,
     yes: Annotated[bool, typer.Option("--yes", help="Ask nothing: what is not given is what was found")] = False,
-    screen: Annotated[Optional[int], typer.Option(min=1, help="Which screen, from 1")] = None,  # noqa: UP045 - typer on 3.10
-    width_cm: Annotated[Optional[float], typer.Option(help="Width of its image area, measured with a ruler")] = None,  # noqa: UP045
-    distance_cm: Annotated[Optional[float], typer.Option(help="From the eye to the screen")] = None,  # noqa: UP045
-    refresh_hz: Annotated[Optional[float], typer.Option(help="Its refresh rate")] = None,  # noqa: UP045
-    gamma: Annotated[Optional[float], typer.Option(help="The display's own, 1 if something linearises it")] = None,  # noqa: UP045
-    sound_device: Annotated[Optional[str], typer.Option(help="What plays; by default the system's device")] = None,  # noqa: UP045
-    markers: Annotated[
-        Optional[str],  # noqa: UP045
-        typer.Option(help="none, lsl, lsl:STREAM, serial:PORT or parallel:ADDRESS"),
-    ] = None,
+    screen: Annotated[int | None, typer.Option(min=1, help="Which screen, from 1")] = None,
+    width_cm: Annotated[float | None, typer.Option(help="Width of its image area, measured with a ruler")] = None,
+    distance_cm: Annotated[float | None, typer.Option(help="From the eye to the screen")] = None,
+    refresh_hz: Annotated[float | None, typer.Option(help="Its refresh rate")] = None,
+    gamma: Annotated[float | None, typer.Option(help="The display's own, 1 if something linearises it")] = None,
+    sound_device: Annotated[str | None, typer.Option(help="What plays; by default the system's device")] = None,
+    markers: Annotated[str | None, typer.Option(help="none, lsl, lsl:STREAM, serial:PORT or parallel:ADDRESS")] = None,
 ) -> None:
     """Begin a rig.yaml: screens and sound devices are found, the rest is asked."""
     from synthstim.experiment.rig.found import FoundScreen, find_screens, find_speakers
@@ -119,7 +116,7 @@ def show(path: RigPath = _FILE) -> None:
 def measure(
     photometer: Annotated[str, typer.Option(help="PsychoPy's class of it, such as LS100 or PR655")],
     path: RigPath = _FILE,
-    port: Annotated[Optional[str], typer.Option(help="Its port, such as COM5")] = None,  # noqa: UP045 - typer on 3.10
+    port: Annotated[str | None, typer.Option(help="Its port, such as COM5")] = None,
     levels: Annotated[int, typer.Option(min=4, max=256, help="How many levels from 0 to 255")] = 17,
     out: Annotated[Path, typer.Option(help="Table to write; it must not exist yet")] = Path("luminance.tsv"),
 ) -> None:

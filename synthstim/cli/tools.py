@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Optional
+from typing import Annotated
 
 import typer
 
@@ -18,7 +18,7 @@ def demo(
         Path | None,
         typer.Option(help="Where it goes; by default demo, demo-sound, demo-smell, demo-experiment or demo-faces"),
     ] = None,
-    budget: Annotated[Optional[int], typer.Option(min=1, help="Cap on the evaluations of each stimulus")] = None,  # noqa: UP045
+    budget: Annotated[int | None, typer.Option(min=1, help="Cap on the evaluations of each stimulus")] = None,
     quiet: Quiet = False,
 ) -> None:
     """Run the whole way once: photographs or recordings to stimuli, checks, report, experiment, rehearsal; or to answers, analysed."""
@@ -57,8 +57,7 @@ def split(
     source: Annotated[Path, typer.Argument(help="A long recording, or a folder of them")],
     out: Annotated[Path, typer.Option(help="Folder of the clips; it must not exist yet")],
     seconds: Annotated[
-        Optional[float],  # noqa: UP045
-        typer.Option(help="Duration of each clip, in s; by default, from one silence to the next"),
+        float | None, typer.Option(help="Duration of each clip, in s; by default, from one silence to the next")
     ] = None,
     quiet_db: Annotated[float, typer.Option(help="Silence is so many dB below the loudest")] = 40.0,
     channel: Annotated[str | None, typer.Option(help="Channel, where there are several: left, right or mean")] = None,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Optional
+from typing import Annotated
 
 import typer
 
@@ -15,7 +15,7 @@ def train(
     name: Annotated[str, typer.Argument(help="The network, such as olfaction")],
     out: Annotated[Path, typer.Option(help="The weights file, .safetensors; it must not exist yet")],
     seed: Annotated[int, typer.Option(min=0, help="Of the first weights and of all that is drawn")] = 0,
-    epochs: Annotated[Optional[int], typer.Option(min=1, help="Fewer give another network, sooner")] = None,  # noqa: UP045
+    epochs: Annotated[int | None, typer.Option(min=1, help="Fewer give another network, sooner")] = None,
     quiet: Quiet = False,
 ) -> None:
     """Train a small network anew, as the package carries it, and write its weights and a table of the training."""

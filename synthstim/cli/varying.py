@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Optional
+from typing import Annotated
 
 import typer
 
@@ -22,12 +22,12 @@ def sweep(
         typer.Option(metavar="LATENT=VALUES", help="A latent and its values, such as yaw=-45,0,45; once for each"),
     ],
     out: Annotated[Path, typer.Option(help="Directory of the set; it must not exist yet")],
-    only: Annotated[Optional[list[str]], typer.Option(metavar="ID", help="A stimulus to take; once for each")] = None,  # noqa: UP045
+    only: Annotated[list[str] | None, typer.Option(metavar="ID", help="A stimulus to take; once for each")] = None,
     observer: Annotated[
-        Optional[str],  # noqa: UP045
+        str | None,
         typer.Option(help="What opens the observer, package.module:function, of a set that was made in Python"),
     ] = None,
-    weights: Annotated[Optional[str], typer.Option(help="The weights file the set was made with")] = None,  # noqa: UP045
+    weights: Annotated[str | None, typer.Option(help="The weights file the set was made with")] = None,
     device: Device = None,
     allow_code: AllowCode = False,
     allow_download: AllowDownload = False,
@@ -52,11 +52,10 @@ def pairs(
     size: Annotated[str, typer.Option(metavar="HEIGHTxWIDTH", help=_SHAPE)] = "128",
     references: Annotated[int, typer.Option(min=1, help="How many, each drawn from the prior")] = 8,
     distance: Annotated[
-        Optional[list[float]],  # noqa: UP045
-        typer.Option(help="From the reference in pixels, relative to it; once for each"),
+        list[float] | None, typer.Option(help="From the reference in pixels, relative to it; once for each")
     ] = None,
     hold: Annotated[
-        Optional[list[str]],  # noqa: UP045
+        list[str] | None,
         typer.Option(metavar="LATENT=VALUE", help="What is the same in all, such as yaw=0; once for each"),
     ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Of all that is drawn")] = 0,

@@ -62,16 +62,45 @@ class Standardised(nn.Module):
 class OnNetwork(nn.Module):
     """A network with more layers; its own keep their names, so that its decision, its stages and a user's recipe find them.
 
+    They are computed as soon as the last layer that they read is there, within the network's own forward pass: whoever reads
+    only them runs the network no further, and whoever reads layers of the network, or its output, finds them under the names
+    they have there.
+
     Args:
         base: the network.
+        reads: its layers that the added ones read.
     """
 
     # What stands beside the network.
     added: ClassVar[tuple[str, ...]] = ()
 
-    def __init__(self, base: nn.Module) -> None:
+    def __init__(self, base: nn.Module, reads: Sequence[str]) -> None:
         super().__init__()
         self.base = base
+        self.reads = tuple(reads)
+
+    def forward(self, inputs: Tensor) -> Any:
+        """The network's own output; the sites are read as layers."""
+        held: dict[str, Tensor] = {}
+
+        def keep(layer: str, values: Tensor) -> None:
+            held[layer] = values
+            if len(held) == len(self.reads):
+                self.answer(inputs, held)
+
+        with listen(self.base, [layer for layer in self.reads if layer != OUTPUT], keep):
+            output = self.base(self.prepared(inputs))
+        if OUTPUT in self.reads:
+            keep(OUTPUT, output)
+        return output
+
+    def answer(self, inputs: Tensor, held: dict[str, Tensor]) -> None:
+        """Compute the layers that are added from those that are read."""
+        raise NotImplementedError
+
+    def prepared(self, inputs: Tensor) -> Tensor:
+        """What the network is given."""
+        return inputs
 
     def named_modules(
         self, memo: set[nn.Module] | None = None, prefix: str = "", remove_duplicate: bool = True
@@ -90,10 +119,6 @@ class OnNetwork(nn.Module):
 class FittedSites(OnNetwork):
     """A network with two more layers: ``sites`` (batch, site) and ``sites_z``.
 
-    The sites are computed as soon as the last layer that they read is there, within the network's own forward pass: whoever
-    reads only them runs the network no further, and whoever reads layers of the network, or its output, finds them under
-    the names they have there.
-
     Args:
         base: the network.
         reads: the layers that the sites read.
@@ -104,25 +129,13 @@ class FittedSites(OnNetwork):
     added = (SITES, STANDARDISED)
 
     def __init__(self, base: nn.Module, reads: Sequence[str], sites: Sites, standardised: Standardised) -> None:
-        super().__init__(base)
-        self.reads = tuple(reads)
+        super().__init__(base, reads)
         self.sites = sites
         self.sites_z = standardised
 
-    def forward(self, inputs: Tensor) -> Any:
-        """The network's own output; the sites are read as layers."""
-        held: dict[str, Tensor] = {}
-
-        def keep(layer: str, values: Tensor) -> None:
-            held[layer] = values
-            if len(held) == len(self.reads):
-                self.sites_z(self.sites([held[name] for name in self.reads]))
-
-        with listen(self.base, [layer for layer in self.reads if layer != OUTPUT], keep):
-            output = self.base(inputs)
-        if OUTPUT in self.reads:
-            keep(OUTPUT, output)
-        return output
+    def answer(self, inputs: Tensor, held: dict[str, Tensor]) -> None:
+        """The sites, then their z-scores."""
+        self.sites_z(self.sites([held[name] for name in self.reads]))
 
 
 def observer_with_sites(base: Observer, reads: Sequence[str], sites: Sites, standardised: Standardised) -> Observer:

@@ -5,15 +5,14 @@ from __future__ import annotations
 import copy
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from synthstim.encoding.fitted import SITES, STANDARDISED, OnNetwork, Sites, Standardised, decision_of, require_untaken
-from synthstim.models import OUTPUT, Observer, StimulusInput
+from synthstim.models import Observer, StimulusInput
 from synthstim.models.adoption import move
-from synthstim.models.capture import listen, read_layers
+from synthstim.models.capture import read_layers
 
 MEMBERS = "members"
 SPREAD = "sites_spread"
@@ -66,8 +65,8 @@ class Spread(nn.Module):
 class FittedEnsemble(OnNetwork):
     """A network with the layers ``members`` (batch, member, site), ``sites`` (their mean), ``sites_z``, ``sites_spread``.
 
-    As in ``FittedSites`` they are computed within the first network's forward pass. Members of other networks are asked
-    then, each network once and no further than its members read.
+    They are computed within the first network's forward pass. Members of other networks are asked then, each network once and
+    no further than its members read.
 
     Args:
         networks: the first is the one whose layers keep their names.
@@ -86,41 +85,29 @@ class FittedEnsemble(OnNetwork):
         members: Sequence[Member],
         standardised: Standardised,
     ) -> None:
-        super().__init__(networks[0])
+        reads = [
+            list(dict.fromkeys(layer for member in members if member.network == number for layer in member.reads))
+            for number in range(len(networks))
+        ]
+        super().__init__(networks[0], reads[0])
+        self.reads_of_others = reads[1:]
         self.shown = tuple(shown)
         self.structure = tuple(members)
         self.others = nn.ModuleList(networks[1:])
         self.members = Members([member.sites for member in members])
         self.sites, self.sites_z, self.sites_spread = Mean(), standardised, Spread()
-        self.reads = [
-            list(dict.fromkeys(layer for member in members if member.network == number for layer in member.reads))
-            for number in range(len(networks))
-        ]
 
-    def forward(self, inputs: Tensor) -> Any:
-        """The first network's own output; the sites are read as layers."""
-        held: dict[str, Tensor] = {}
-
-        def keep(layer: str, values: Tensor) -> None:
-            held[layer] = values
-            if len(held) == len(self.reads[0]):
-                self._answer(inputs, held)
-
-        with listen(self.base, [layer for layer in self.reads[0] if layer != OUTPUT], keep):
-            output = self.base(self._prepared(0, inputs))
-        if OUTPUT in self.reads[0]:
-            keep(OUTPUT, output)
-        return output
-
-    def _answer(self, inputs: Tensor, held: dict[str, Tensor]) -> None:
+    def answer(self, inputs: Tensor, held: dict[str, Tensor]) -> None:
+        """The members of all networks, then what is computed of them."""
         read = [held]
-        for number, other in enumerate(self.others, 1):
-            read.append(read_layers(other, self._prepared(number, inputs), self.reads[number]))
+        for number, (other, reads) in enumerate(zip(self.others, self.reads_of_others, strict=True), 1):
+            read.append(read_layers(other, self.prepared(inputs, number), reads))
         members = self.members([[read[one.network][layer] for layer in one.reads] for one in self.structure])
         self.sites_z(self.sites(members))
         self.sites_spread(members)
 
-    def _prepared(self, number: int, inputs: Tensor) -> Tensor:
+    def prepared(self, inputs: Tensor, number: int = 0) -> Tensor:
+        """What one of the networks is given."""
         return self.shown[number].preparation(inputs.device, inputs.dtype)(inputs) if self.shown else inputs
 
 

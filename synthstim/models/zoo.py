@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from synthstim.catalogue import DEFAULT, HEARING, OWN, SEEING, SMELLING
+from synthstim.catalogue import DEFAULT, HEARING, OWN, SEEING
 from synthstim.errors import InputError, nearest, said_by
 from synthstim.kinds import MODELS
 from synthstim.modalities.image.input import ImageInput
@@ -26,6 +26,7 @@ from synthstim.models.smelling import load_smelling
 from synthstim.models.weights import read_weights
 
 LIBRARIES = ("torchvision", "timm")
+_OF_SOUNDS = ("hearing", "whisper")
 
 
 def model_names() -> dict[str, list[str]]:
@@ -77,32 +78,36 @@ def load_model(
         >>> load_model().layers["blocks.2"]
         (40, 28, 28)
     """
-    plugged = MODELS.plugged(name)
-    classical = not plugged and name in SEEING and SEEING[name].weights == "none"
-    smelling = not plugged and name in SMELLING
-    if settings and not (classical or smelling):
+    library, short = ("plug-ins", name) if MODELS.plugged(name) else _find(name)
+    classical = library == "embedded" and SEEING[short].weights == "none"
+    if settings and not (classical or library == "smelling"):
         raise InputError(f"{name} has no settings, {', '.join(settings)} given", "leave them out", code="unknown")
-    if plugged:
+    if library == "plug-ins":
         chosen = {"weights": None if weights == "default" else weights, "size": size, "seconds": seconds, "rate": rate}
         made = called(name, MODELS[name], chosen)
-        made.opening = opening(name, weights, size=size, seconds=seconds, rate=rate)
-        return made
-    library, short = _find(name)
-    _require_asked(name, library, size=size, seconds=seconds, rate=rate)
-    if library == "embedded" and SEEING[short].weights == "none":
-        made = load_seeing(name, short, weights=weights, size=size, settings=settings or {})
-        made.opening = opening(name, weights, size=size, settings=dict(settings) if settings else None)
-        return made
-    if weights == "random":
-        warnings.warn(f"{name} has RANDOM weights: its stimuli say nothing about a trained model", stacklevel=2)
-    if library in ("hearing", "whisper"):
-        made = load_hearing(name, short, weights=weights, seconds=seconds, rate=rate or PLAYED_RATE, download=download)
-        made.opening = opening(name, weights, seconds=seconds, rate=rate)
-        return made
-    if library == "smelling":
-        made = load_smelling(name, short, weights=weights, settings=settings or {})
-        made.opening = opening(name, weights, settings=dict(settings) if settings else None)
-        return made
+    else:
+        _require_asked(name, library, size=size, seconds=seconds, rate=rate)
+        if weights == "random" and not classical:
+            warnings.warn(f"{name} has RANDOM weights: its stimuli say nothing about a trained model", stacklevel=2)
+        if classical:
+            made = load_seeing(name, short, weights=weights, size=size, settings=settings or {})
+        elif library == "smelling":
+            made = load_smelling(name, short, weights=weights, settings=settings or {})
+        elif library in _OF_SOUNDS:
+            made = load_hearing(
+                name, short, weights=weights, seconds=seconds, rate=rate or PLAYED_RATE, download=download
+            )
+        else:
+            made = _image_network(name, library, short, weights=weights, size=size, download=download)
+    asked = {"size": size, "seconds": seconds, "rate": rate, "settings": dict(settings) if settings else None}
+    made.opening = opening(name, weights, **asked)
+    return made
+
+
+def _image_network(
+    name: str, library: str, short: str, *, weights: str | Path, size: tuple[int, int] | None, download: bool
+) -> Observer:
+    """An embedded network, or one of a library."""
     if weights == "default" and library != "embedded" and not download:
         raise InputError(
             f"the weights of {name} are on a hub",
@@ -117,11 +122,9 @@ def load_model(
     if source not in ("default", "random"):
         load_checkpoint(network, read_weights(weights), Path(weights).name)
         source = Path(weights).name
-    made = Observer(
+    return Observer(
         network, input=replace(shown, size=(size[0], size[1])) if size else shown, name=name, weights=source
     )
-    made.opening = opening(name, weights, size=size)
-    return made
 
 
 def _require_asked(
@@ -134,9 +137,9 @@ def _require_asked(
             "leave it out: its panel is fixed",
             code="mismatch",
         )
-    if library in ("hearing", "whisper") and size is not None:
+    if library in _OF_SOUNDS and size is not None:
         raise InputError(f"{name} is played sounds, size {size} given", "give a duration instead", code="mismatch")
-    if library not in ("hearing", "whisper") and (seconds is not None or rate is not None):
+    if library not in _OF_SOUNDS and (seconds is not None or rate is not None):
         raise InputError(f"{name} is shown images, a duration or a rate given", "give size instead", code="mismatch")
 
 

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from synthstim.errors import InputError
 from synthstim.models import Observer
-from synthstim.objectives.base import Activations, Objective, Scorer
+from synthstim.objectives.base import Activations, Objective, ScoreFunction, Scorer
 from synthstim.objectives.sensitivity import noise_weights
 
 
@@ -65,41 +65,56 @@ def match(
                 f"the reference evokes no activity in {layers[int((powers <= 0).any(0).int().argmax())]}",
                 "choose another layer",
             )
-
-        def decibels(_stimuli: Tensor, read: Activations, held: tuple[Tensor, ...]) -> Tensor:
-            errors = [(read[layer] - held[at]).flatten(1).square().sum(1) for at, layer in enumerate(layers)]
-            ratios = torch.stack(errors, 1) / held[-1]
-            ratio = ratios.mean(1) if joined == "mean" else _fourth_norm(ratios)
-            return -10 * torch.log10(ratio.clamp_min(torch.finfo(ratio.dtype).tiny))
-
-        def correlation(_stimuli: Tensor, read: Activations, held: tuple[Tensor, ...]) -> Tensor:
-            return torch.stack(
-                [(_standardised(read[layer]) * held[at]).flatten(1).sum(1) for at, layer in enumerate(layers)]
-            ).mean(0)
-
         through = layers if through_rectifiers else ()
+        matched = _correlation(layers) if metric == "pearson" else _decibels(layers, joined)
+        held: tuple[Tensor, ...] = (*targets, powers)
         if not weighted:
-            function = decibels if metric == "l2" else correlation
-            return Scorer(function, layers, through, (*targets, powers), aim=function, decibels=metric == "l2")
+            return Scorer(matched, layers, through, held, aim=matched, decibels=metric == "l2")
         weights = [
             each.expand_as(target) for each, target in zip(noise_weights(observer, shown, layers), targets, strict=True)
         ]
         wanted = _weighted(targets, weights)
-        power = wanted.square().sum(1)
-
-        def under_weights(_stimuli: Tensor, read: Activations, held: tuple[Tensor, ...]) -> Tensor:
-            count = len(layers)
-            error = _weighted([read[layer] for layer in layers], held[count + 1 : 2 * count + 1]) - held[-2]
-            ratio = error.square().sum(1) / held[-1]
-            return -10 * torch.log10(ratio.clamp_min(torch.finfo(ratio.dtype).tiny))
-
-        def joint(stimuli: Tensor, read: Activations, held: tuple[Tensor, ...]) -> Tensor:
-            return decibels(stimuli, read, held[: len(layers) + 1])
-
-        held = (*targets, powers, *weights, wanted, power)
-        return Scorer(under_weights, layers, through, held, aim=joint, decibels=True)
+        held = (*held, *weights, wanted, wanted.square().sum(1))
+        return Scorer(_under_weights(layers), layers, through, held, aim=matched, decibels=True)
 
     return Objective(bind, f"match({' + '.join(layers)})")
+
+
+def _decibels(layers: Sequence[str], joined: str) -> ScoreFunction:
+    """The match in dB; held are each layer's target, then their powers."""
+
+    def decibels(_stimuli: Tensor, read: Activations, held: tuple[Tensor, ...]) -> Tensor:
+        errors = [(read[layer] - held[at]).flatten(1).square().sum(1) for at, layer in enumerate(layers)]
+        ratios = torch.stack(errors, 1) / held[len(layers)]
+        return _in_decibels(ratios.mean(1) if joined == "mean" else _fourth_norm(ratios))
+
+    return decibels
+
+
+def _correlation(layers: Sequence[str]) -> ScoreFunction:
+    """The mean correlation; held are each layer's target, standardised."""
+
+    def correlation(_stimuli: Tensor, read: Activations, held: tuple[Tensor, ...]) -> Tensor:
+        return torch.stack(
+            [(_standardised(read[layer]) * held[at]).flatten(1).sum(1) for at, layer in enumerate(layers)]
+        ).mean(0)
+
+    return correlation
+
+
+def _under_weights(layers: Sequence[str]) -> ScoreFunction:
+    """The match in dB of all values under weights; held are, behind those of dB, the weights, the target and its power."""
+    count = len(layers)
+
+    def under_weights(_stimuli: Tensor, read: Activations, held: tuple[Tensor, ...]) -> Tensor:
+        error = _weighted([read[layer] for layer in layers], held[count + 1 : 2 * count + 1]) - held[-2]
+        return _in_decibels(error.square().sum(1) / held[-1])
+
+    return under_weights
+
+
+def _in_decibels(ratio: Tensor) -> Tensor:
+    return -10 * torch.log10(ratio.clamp_min(torch.finfo(ratio.dtype).tiny))
 
 
 def _weighted(values: Sequence[Tensor], weights: Sequence[Tensor]) -> Tensor:

@@ -16,6 +16,7 @@ from torch import Tensor
 from synthstim.modalities.image.opponents import opponent_basis
 from synthstim.models import ImageInput
 from synthstim.parametrise.pixels import logit
+from synthstim.parametrise.tables import Tables
 from synthstim.recipe.registered import Offer, Options
 
 
@@ -55,9 +56,7 @@ class Fourier:
     shape: tuple[int, ...]
     decay: float = 0.75
     chroma: float = 0.3
-    _held: dict[tuple[torch.device, torch.dtype], tuple[Tensor, Tensor]] = field(
-        default_factory=dict, init=False, repr=False, compare=False
-    )
+    _held: Tables = field(default_factory=Tables, init=False, repr=False, compare=False)
 
     @property
     def latent_shape(self) -> tuple[int, ...]:
@@ -67,13 +66,13 @@ class Fourier:
 
     def render(self, latents: Tensor) -> Tensor:
         """Latents -> stimuli (batch, channel, y, x), display values in (0, 1)."""
-        amplitude, basis = self._tables(latents)
+        amplitude, basis = self._held.like(latents, self._tables)
         fields = torch.fft.irfft2(torch.view_as_complex(latents) * amplitude, s=self.shape[1:], norm="ortho")
         return torch.sigmoid(torch.einsum("nkhw,kc->nchw", fields, basis))
 
     def invert(self, stimuli: Tensor) -> Tensor:
         """Latents that render to these display values."""
-        amplitude, basis = self._tables(stimuli)
+        amplitude, basis = self._held.like(stimuli, self._tables)
         fields = torch.einsum("nchw,kc->nkhw", logit(stimuli), basis)
         return torch.view_as_real(torch.fft.rfft2(fields, norm="ortho") / amplitude).contiguous()
 
@@ -81,21 +80,14 @@ class Fourier:
         """Every latent renders in range."""
         return latents
 
-    def _tables(self, like: Tensor) -> tuple[Tensor, Tensor]:
-        key = (like.device, like.dtype)
-        if key not in self._held:
-            self._held[key] = self._build(like)
-        return self._held[key]
-
-    def _build(self, like: Tensor) -> tuple[Tensor, Tensor]:
+    def _tables(self) -> tuple[Tensor, Tensor]:
         channels, height, width = self.shape
         fy, fx = torch.fft.fftfreq(height, dtype=torch.float64), torch.fft.rfftfreq(width, dtype=torch.float64)
         radius = (fy[:, None] ** 2 + fx[None] ** 2).sqrt().clamp_min(1 / max(height, width))
         amplitude = radius**-self.decay
         amplitude = (amplitude / amplitude.square().mean().sqrt()).repeat(channels, 1, 1)
         amplitude[1:] *= self.chroma
-        basis = opponent_basis(channels)
-        return amplitude.to(like.dtype).to(like.device), basis.to(like.dtype).to(like.device)
+        return amplitude, opponent_basis(channels)
 
 
 def _make(input: ImageInput, *, bound: str = "sigmoid", **settings: float) -> Fourier:

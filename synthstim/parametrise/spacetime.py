@@ -18,6 +18,7 @@ from synthstim.modalities.image.opponents import opponent_basis
 from synthstim.modalities.movie.input import MovieInput
 from synthstim.modalities.movie.noise import radius_of
 from synthstim.parametrise.pixels import logit
+from synthstim.parametrise.tables import Tables
 from synthstim.recipe.registered import Offer, Options
 
 
@@ -58,9 +59,7 @@ class Spacetime:
     decay: float = 1.0
     chroma: float = 0.3
     smooth: float | None = None
-    _held: dict[tuple[torch.device, torch.dtype], tuple[Tensor, Tensor, Tensor]] = field(
-        default_factory=dict, init=False, repr=False, compare=False
-    )
+    _held: Tables = field(default_factory=Tables, init=False, repr=False, compare=False)
 
     @property
     def latent_shape(self) -> tuple[int, ...]:
@@ -70,7 +69,7 @@ class Spacetime:
 
     def render(self, latents: Tensor) -> Tensor:
         """Latents -> movies (batch, time, channel, y, x), display values in (0, 1)."""
-        amplitude, passed, basis = self._tables(latents)
+        amplitude, passed, basis = self._held.like(latents, self._tables)
         spectrum = torch.view_as_complex(latents) * (amplitude * passed)
         sides = (self.shape[0], *self.shape[2:])
         fields = torch.fft.irfftn(spectrum, s=sides, dim=(2, 3, 4), norm="ortho")
@@ -78,7 +77,7 @@ class Spacetime:
 
     def invert(self, stimuli: Tensor) -> Tensor:
         """Latents that render to these display values, as far as they are smooth."""
-        amplitude, passed, basis = self._tables(stimuli)
+        amplitude, passed, basis = self._held.like(stimuli, self._tables)
         fields = torch.einsum("ntchw,kc->nkthw", logit(stimuli), basis)
         spectrum = torch.fft.rfftn(fields, dim=(2, 3, 4), norm="ortho")
         return torch.view_as_real(spectrum * passed / amplitude).contiguous()
@@ -87,22 +86,14 @@ class Spacetime:
         """Every latent renders in range."""
         return latents
 
-    def _tables(self, like: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        key = (like.device, like.dtype)
-        if key not in self._held:
-            self._held[key] = self._build(like)
-        return self._held[key]
-
-    def _build(self, like: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    def _tables(self) -> tuple[Tensor, Tensor, Tensor]:
         channels = self.shape[1]
         amplitude = radius_of(self.shape) ** -self.decay
         amplitude = (amplitude / amplitude.square().mean().sqrt()).repeat(channels, 1, 1, 1)
         amplitude[1:] *= self.chroma
         rates = torch.fft.fftfreq(self.shape[0]).abs()
         passed = (rates <= (1.0 if self.smooth is None else self.smooth) + 1e-9)[:, None, None]
-        made = (amplitude, passed.double(), opponent_basis(channels))
-        one, other, third = (table.to(like.dtype).to(like.device) for table in made)
-        return one, other, third
+        return amplitude, passed.double(), opponent_basis(channels)
 
 
 def _make(input: MovieInput, *, bound: str = "sigmoid", smooth_hz: float | None = None, **settings: Any) -> Spacetime:

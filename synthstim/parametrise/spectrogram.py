@@ -16,6 +16,7 @@ from torch import Tensor
 
 from synthstim.modalities.sound import highest_hz, raise_rate, resample, within_full_scale
 from synthstim.models import SoundInput
+from synthstim.parametrise.tables import Tables
 from synthstim.recipe.registered import Offer, Options
 
 WINDOW_S = 0.032
@@ -47,9 +48,7 @@ class Spectrogram:
     """
 
     input: SoundInput
-    _windows: dict[tuple[torch.device, torch.dtype], Tensor] = field(
-        default_factory=dict, init=False, repr=False, compare=False
-    )
+    _held: Tables = field(default_factory=Tables, init=False, repr=False, compare=False)
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -99,10 +98,8 @@ class Spectrogram:
         return self._size // OVERLAP
 
     def _window(self, like: Tensor) -> Tensor:
-        key = (like.device, like.dtype)
-        if key not in self._windows:
-            self._windows[key] = torch.hann_window(self._size, dtype=torch.float64).to(like.dtype).to(like.device)
-        return self._windows[key]
+        (window,) = self._held.like(like, lambda: [torch.hann_window(self._size, dtype=torch.float64)])
+        return window
 
 
 PARAMETRISATION = Offer(SpectrogramOptions, Spectrogram, "sound")

@@ -17,6 +17,7 @@ from torch import Tensor
 from synthstim.errors import InputError
 from synthstim.modalities.sound import raise_rate, resample, within_full_scale
 from synthstim.models import SoundInput
+from synthstim.parametrise.tables import Tables
 from synthstim.recipe.registered import Offer, Options
 
 # Below this frequency the spectrum is flat: it would have no end at zero.
@@ -50,9 +51,7 @@ class Waveform:
 
     input: SoundInput
     decay: float = 0.0
-    _held: dict[tuple[torch.device, torch.dtype], Tensor] = field(
-        default_factory=dict, init=False, repr=False, compare=False
-    )
+    _held: Tables = field(default_factory=Tables, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         if not 0 <= self.decay <= 3:
@@ -70,28 +69,26 @@ class Waveform:
 
     def render(self, latents: Tensor) -> Tensor:
         """Latents -> waveforms (batch, time) at the rate played; one that would exceed full scale is quieter as a whole."""
-        spectrum = torch.fft.rfft(latents) * self._amplitude(latents)
+        (amplitude,) = self._held.like(latents, self._tables)
+        spectrum = torch.fft.rfft(latents) * amplitude
         sounds = torch.fft.irfft(spectrum, n=self.input.network_samples)
         return within_full_scale(raise_rate(sounds, self.input.network_rate, self.input.rate))
 
     def invert(self, stimuli: Tensor) -> Tensor:
         """Latents that render to these waveforms, as far as the network can hear them."""
         heard = resample(stimuli, self.input.rate, self.input.network_rate)
-        return torch.fft.irfft(torch.fft.rfft(heard) / self._amplitude(stimuli), n=self.input.network_samples)
+        (amplitude,) = self._held.like(stimuli, self._tables)
+        return torch.fft.irfft(torch.fft.rfft(heard) / amplitude, n=self.input.network_samples)
 
     def project(self, latents: Tensor) -> Tensor:
         """Every latent renders in range."""
         return latents
 
-    def _amplitude(self, like: Tensor) -> Tensor:
-        key = (like.device, like.dtype)
-        if key not in self._held:
-            samples, rate = self.input.network_samples, self.input.network_rate
-            frequency = torch.fft.rfftfreq(samples, 1 / rate, dtype=torch.float64)
-            amplitude = frequency.clamp_min(LOWEST_HZ) ** -self.decay
-            amplitude /= amplitude.square().mean().sqrt()
-            self._held[key] = amplitude.to(like.dtype).to(like.device)
-        return self._held[key]
+    def _tables(self) -> tuple[Tensor]:
+        samples, rate = self.input.network_samples, self.input.network_rate
+        frequency = torch.fft.rfftfreq(samples, 1 / rate, dtype=torch.float64)
+        amplitude = frequency.clamp_min(LOWEST_HZ) ** -self.decay
+        return (amplitude / amplitude.square().mean().sqrt(),)
 
 
 PARAMETRISATION = Offer(WaveformOptions, Waveform, "sound")

@@ -77,8 +77,7 @@ def make(
     if complete is None:
         require_new_folder(out)
     part = None if shard is None else Shard.read(shard)
-    spread = bool(workers or cluster)
-    if spread and (observer is not None or parametrisation is not None):
+    if (workers or cluster) and (observer is not None or parametrisation is not None):
         raise InputError(
             "an observer or a parametrisation of your own given, with workers; expected a recipe that names all",
             "name a function of a module (package.module:function) in the recipe, or leave workers out",
@@ -96,7 +95,7 @@ def make(
         with WorkDirectory(out, resume=resume) as work:
             measurer, jobs, fingerprint = planned()
             tracker = Tracker(jobs, watch)
-            if spread:
+            if workers or cluster:
                 from synthstim.production.spread import Order, run_spread
 
                 order = Order.of(recipe, fingerprint, part, how)

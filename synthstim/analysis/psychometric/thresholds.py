@@ -62,19 +62,16 @@ def fit_curves(levels: Levels, kept: pd.Series) -> dict[str, PsychometricCurve]:
     for name in levels.curves:
         own = table[table["curve"] == name]
         several = own["participant"].nunique() > 1
-        curve = fit_curve(
-            own["level"],
-            own["correct"],
-            guess=levels.guess,
-            span=levels.span,
-            falls=levels.falls,
-            target=levels.target,
-            sigmoid=levels.sigmoid,
-            dispersed=several,
-        )
-        if curve is not None:
+        if (curve := _curve_of(own, levels, dispersed=several)) is not None:
             found[name] = curve
     return found
+
+
+def _curve_of(answers: pd.DataFrame, levels: Levels, *, dispersed: bool = False) -> PsychometricCurve | None:
+    return fit_curve(
+        answers["level"], answers["correct"], guess=levels.guess, span=levels.span, falls=levels.falls, target=levels.target,
+        sigmoid=levels.sigmoid, dispersed=dispersed,
+    )  # fmt: skip
 
 
 def thresholds_by_participant(levels: Levels, participants: pd.DataFrame) -> pd.DataFrame:
@@ -85,15 +82,7 @@ def thresholds_by_participant(levels: Levels, participants: pd.DataFrame) -> pd.
             own = levels.table[(levels.table["participant"] == number) & (levels.table["curve"] == name)]
             if own.empty:
                 continue
-            curve = fit_curve(
-                own["level"],
-                own["correct"],
-                guess=levels.guess,
-                span=levels.span,
-                falls=levels.falls,
-                target=levels.target,
-                sigmoid=levels.sigmoid,
-            )
+            curve = _curve_of(own, levels)
             fitted = (
                 (curve.threshold, *curve.interval, curve.width, curve.slope, curve.lapse) if curve else (math.nan,) * 6
             )

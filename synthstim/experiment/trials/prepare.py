@@ -49,10 +49,58 @@ def prepare_trials(request: ExportRequest, directory: Path) -> Prepared:
     Raises:
         InputError: the set, the design or a setting cannot be used.
     """
+    protocol, setup = request.protocol, request.setup
+    source, design = _source_and_design(request)
+    pool = read_pool(
+        _rows(source, protocol, request.table), source.root.name, include=setup.settings["include"],
+        kept_of_references=tuple(LIMITS) if protocol.shows else (),
+    )  # fmt: skip
+    counts = _counts(setup.settings, design)
+    pool, louder = add_gains(pool, design, source, directory)
+    pairs, obvious = _compared(pool, design, counts, setup.settings)
+    _require_one_place(pairs, design)
+    pairs = with_levels(pool, pairs, design)
+    pairs, obvious, made = add_masks(pairs, obvious, design, source, directory, seed=counts.seed)
+    entries = write_stimuli(_members([*pairs, *obvious]), source, setup, directory, louder | made)
+    check_codes(entries[-1]["marker_code"], setup.rig)
+    answers = design.answers({column: [one.value(column) for one in pool.members] for column in pool.columns})
+    protocol = with_numbered(protocol, answers)
+    adaptive = adaptive_of(design, pairs, counts, directory, entries)
+    plans = adaptive.plans if adaptive else plan_trials(design, pairs, counts, obvious=obvious)
+    how = present(protocol, setup, source, directory, entries, plans, _held(design, pairs, entries))
+    manifest = _manifest(protocol, design, pairs, plans, answers) | (adaptive.manifest if adaptive else {})
+    manifest |= how.manifest | {"stimuli": entries}
+    manifest["criteria"]["catch_pass"] = setup.settings["catch_pass"]
+    files = {entry["stimulus_id"]: entry["file"] for entry in entries}
+    write_plan(directory, how.plans, manifest["slots"], design.conditions, files)
+    write_markers(directory / "markers.tsv", [*files], setup.rig)
+    trial_s = _trial_s(protocol, setup, entries)
+    at_ear = protocol.plays and setup.rig.sound.calibration is not None
+    columns = meanings(design.conditions, manifest["slots"], adaptive=adaptive is not None, at_ear=at_ear)
+    page = {"manifest": manifest, "design": design, "n_participants": len(plans), "columns": columns}
+    page |= light_facts(setup.settings, setup.rig) | {"last_code": entries[-1]["marker_code"]}
+    return Prepared(
+        facts={"n_stimuli": len(entries), "trial_s": trial_s, "answers": _numbered(answers)}
+        | how.facts
+        | _length(how.plans, trial_s),
+        manifest=manifest,
+        settings={"participant": None, SPEAKERS: sound_settings(setup.rig)} | how.settings,
+        page=page | how.page,
+        background=background_of(setup) if protocol.shows else SOUND_BACKGROUND,
+        screen_matters=protocol.shows,
+        notes=(
+            *_notes(pool, design, pairs),
+            *_without_reward(protocol, setup),
+            *calibration_notes(setup.rig, source.provenance),
+        ),
+        protocol=protocol,
+    )
+
+
+def _source_and_design(request: ExportRequest) -> tuple[StimulusSet, Design]:
+    """What trials are made of, if the protocol can be given it with these settings on this rig."""
     protocol, setup, source = request.protocol, request.setup, request.source
     design = protocol.design
-    if design is not None and "mask" in setup.settings:
-        design = design.model_copy(update={"mask": setup.settings["mask"]})
     if source is None or design is None:
         raise InputError(f"{protocol.name} takes the stimuli of a set", "give one")
     if request.labels is not None or request.answers is not None:
@@ -67,61 +115,7 @@ def prepare_trials(request: ExportRequest, directory: Path) -> Prepared:
     if protocol.shows:
         check_options(setup.settings, setup.rig)
     source.require_intact()
-    pool = read_pool(
-        _rows(source, protocol, request.table), source.root.name, include=setup.settings["include"],
-        kept_of_references=tuple(LIMITS) if protocol.shows else (),
-    )  # fmt: skip
-    counts = _counts(setup.settings, design)
-    pool, louder = add_gains(pool, design, source, directory)
-    pairs, obvious = _compared(pool, design, counts, setup.settings)
-    _require_one_place(pairs, design)
-    pairs = with_levels(pool, pairs, design)
-    pairs, obvious, made = add_masks(pairs, obvious, design, source, directory, seed=counts.seed)
-    entries = write_stimuli(_members([*pairs, *obvious]), source, setup, directory, louder | made)
-    answers = design.answers({column: [one.value(column) for one in pool.members] for column in pool.columns})
-    protocol = with_numbered(protocol, answers)
-    facts = _facts(protocol, setup, entries) | {
-        "answers": "    ".join(f"{i}: {one}" for i, one in enumerate(answers, 1))
-    }
-    adaptive = adaptive_of(design, pairs, counts, directory, entries)
-    plans = adaptive.plans if adaptive else plan_trials(design, pairs, counts, obvious=obvious)
-    manifest = _manifest(protocol, design, pairs, plans, answers) | (adaptive.manifest if adaptive else {})
-    how = present(protocol, setup, source, directory, entries, plans, _held(design, pairs, entries))
-    manifest |= how.manifest
-    manifest["criteria"]["catch_pass"] = setup.settings["catch_pass"]
-    manifest["stimuli"] = entries
-    check_codes(entries[-1]["marker_code"], setup.rig)
-    write_plan(
-        directory,
-        how.plans,
-        manifest["slots"],
-        design.conditions,
-        {entry["stimulus_id"]: entry["file"] for entry in entries},
-    )
-    write_markers(directory / "markers.tsv", [entry["stimulus_id"] for entry in entries], setup.rig)
-    return Prepared(
-        facts=facts | how.facts | _length(how.plans, facts["trial_s"]),
-        manifest=manifest,
-        settings={"participant": None, SPEAKERS: sound_settings(setup.rig)} | how.settings,
-        page={
-            "manifest": manifest,
-            "design": design,
-            "n_participants": len(plans),
-            "columns": meanings(
-                design.conditions, manifest["slots"], adaptive=adaptive is not None, at_ear=_at_ear(setup, protocol)
-            ),
-        }
-        | _looks(setup, entries)
-        | how.page,
-        background=background_of(setup) if protocol.shows else SOUND_BACKGROUND,
-        screen_matters=protocol.shows,
-        notes=(
-            *_notes(pool, design, pairs),
-            *_without_reward(protocol, setup),
-            *calibration_notes(setup.rig, source.provenance),
-        ),
-        protocol=protocol,
-    )
+    return source, design.model_copy(update={"mask": setup.settings["mask"]}) if "mask" in setup.settings else design
 
 
 def _rows(source: StimulusSet, protocol: Protocol, table: str | Path | None) -> pd.DataFrame:
@@ -129,14 +123,6 @@ def _rows(source: StimulusSet, protocol: Protocol, table: str | Path | None) -> 
     if protocol.shows:
         return with_positions(source.table, table)
     return source.table if table is None else with_columns(source.table, table)
-
-
-def _at_ear(setup: Setup, protocol: Protocol) -> bool:
-    return protocol.plays and setup.rig.sound.calibration is not None
-
-
-def _looks(setup: Setup, entries: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    return light_facts(setup.settings, setup.rig) | {"last_code": entries[-1]["marker_code"]}
 
 
 def _counts(values: Mapping[str, Any], design: Design) -> Counts:
@@ -224,16 +210,21 @@ def _manifest(
     }
 
 
-def _facts(protocol: Protocol, setup: Setup, entries: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+def _numbered(answers: Sequence[str]) -> str:
+    return "    ".join(f"{number}: {answer}" for number, answer in enumerate(answers, 1))
+
+
+def _trial_s(protocol: Protocol, setup: Setup, entries: Sequence[Mapping[str, Any]]) -> float:
+    """About how long a trial lasts."""
     frames = sum(
         duration(protocol.routines[name], setup) for name in used_routines(protocol.flow, setup, "main_trials")
     )
-    trial_s = setup.rig.milliseconds(frames) / 1000 + _ANSWER_S
-    if not protocol.shows:
-        lasts = [entry["duration_s"] for entry in entries]
-        around = float(setup.settings.get("lead_s", 0)) + float(setup.settings.get("purge_s", 0))
-        trial_s += len(protocol.slots) * (sum(lasts) / len(lasts) + around)
-    return {"n_stimuli": len(entries), "trial_s": trial_s}
+    shown_s = setup.rig.milliseconds(frames) / 1000 + _ANSWER_S
+    if protocol.shows:
+        return shown_s
+    lasts = [entry["duration_s"] for entry in entries]
+    around = float(setup.settings.get("lead_s", 0)) + float(setup.settings.get("purge_s", 0))
+    return shown_s + len(protocol.slots) * (sum(lasts) / len(lasts) + around)
 
 
 def _length(plans: Sequence[Sequence[PlannedTrial]], trial_s: float) -> dict[str, Any]:
@@ -257,6 +248,3 @@ def _notes(pool: Pool, design: Design, pairs: Sequence[Pair]) -> tuple[str, ...]
             f"{len(unused)} stimuli of the set are in no trial, such as {unused[0]}: the design compares {design.compare}"
         )
     return tuple(notes)
-
-
-__all__ = ["prepare_trials"]

@@ -1,14 +1,42 @@
-"""What a network with a branch for each task takes a sound for."""
+"""Networks with a branch for words and one for music, and what they take a sound for."""
 
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from torch import Tensor
+from torch import Tensor, nn
 
 if TYPE_CHECKING:
     from synthstim.models.observer import Observer
+
+
+class WordsAndMusic(nn.Module):
+    """``cochleagram`` -> stages that are shared -> the branch ``word``, then the branch ``music``.
+
+    The word branch comes first, so whoever reads it stops before the music branch is computed.
+    """
+
+    cochleagram: nn.Module
+    word: nn.Module
+    music: nn.Module
+
+    def forward(self, waveforms: Tensor) -> dict[str, Tensor]:
+        """Waveforms (batch, time) -> logits of ``word`` (batch, word) and ``music`` (batch, class)."""
+        return self.recognise(self.cochleagram(waveforms))
+
+    def recognise(self, cochleagrams: Tensor) -> dict[str, Tensor]:
+        """Cochleagrams (batch, channel, frame) -> the logits of both branches."""
+        shared = self.share(cochleagrams)
+        return {"word": self.word(shared), "music": self.music(shared)}
+
+    def share(self, cochleagrams: Tensor) -> Tensor:
+        """Cochleagrams (batch, channel, frame) -> what both branches are given (batch, feature, y, x)."""
+        shared = cochleagrams.unsqueeze(1)
+        for name, stage in self.named_children():
+            if name not in ("cochleagram", "word", "music"):
+                shared = stage(shared)
+        return shared
 
 
 def decide_by_branch(

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from torch import Tensor, nn
 
 from synthstim.errors import InputError
-from synthstim.models.hearing.branches import decide_by_branch
+from synthstim.models.hearing.branches import WordsAndMusic, decide_by_branch
 from synthstim.models.hearing.cochleagram import Cochleagram
 from synthstim.models.hearing.same_padding import SameAvgPool2d, SameConv2d, SameMaxPool2d
 
@@ -31,8 +31,8 @@ STAGES = (
 _POOLED = (6, 6, 512)
 
 
-class Kell2018Branch(nn.Module):
-    """What one task adds to the shared stages: two convolutions, a pool and two full layers."""
+class Kell2018Branch(nn.Sequential):
+    """What one task adds to the shared stages: two convolutions, a pool and two full layers; (batch, 512, 11, 11) -> (batch, class)."""
 
     def __init__(self, classes: int) -> None:
         super().__init__()
@@ -46,17 +46,11 @@ class Kell2018Branch(nn.Module):
         self.relu6 = nn.ReLU()
         self.logits = nn.Linear(1024, classes)
 
-    def forward(self, shared: Tensor) -> Tensor:
-        """(batch, 512, 11, 11) -> (batch, class)."""
-        for stage in self.children():
-            shared = stage(shared)
-        return shared
 
-
-class Kell2018(nn.Module):
+class Kell2018(WordsAndMusic):
     """Waveform -> cochleagram, stretched and resized -> shared stages -> the word branch, then the music branch.
 
-    The word branch comes first, so whoever reads it stops before the music branch is computed.
+    Waveforms are at ``RATE``, full scale; cochleagrams (batch, 256, 256), 0 to 255.
 
     Args:
         words, genres: logits of the branches; as published 589 and 43, each with two that stand for none.
@@ -78,18 +72,6 @@ class Kell2018(nn.Module):
         self.relu3 = nn.ReLU()
         self.word = Kell2018Branch(words)
         self.music = Kell2018Branch(genres)
-
-    def forward(self, waveforms: Tensor) -> dict[str, Tensor]:
-        """Waveforms (batch, time) at ``RATE``, full scale -> logits of ``word`` (batch, word) and ``music`` (batch, genre)."""
-        return self.recognise(self.cochleagram(waveforms))
-
-    def recognise(self, cochleagrams: Tensor) -> dict[str, Tensor]:
-        """Cochleagrams (batch, 256, 256), 0 to 255, frequency by time -> the logits of both branches."""
-        shared = cochleagrams.unsqueeze(1)
-        for name, stage in self.named_children():
-            if name not in ("cochleagram", "word", "music"):
-                shared = stage(shared)
-        return {"word": self.word(shared), "music": self.music(shared)}
 
 
 def network(samples: int, *, trained: bool = True) -> nn.Module:

@@ -90,7 +90,7 @@ class TimeAverage(nn.Module):
         return power.mean(-1)
 
 
-class Spectrotemporal(nn.Module):
+class Spectrotemporal(nn.Sequential):
     """Waveform -> ``cochleagram`` -> ``filters`` -> ``power`` -> ``avgpool``, each a submodule to match at.
 
     ``filters`` has the responses (batch, filter, channel, frame), ``filters.tunings`` what each filter is tuned to;
@@ -123,12 +123,6 @@ class Spectrotemporal(nn.Module):
             feather2023.require_two_seconds(samples, "the spectrotemporal model's readout")
             self.flat = nn.Flatten()
             self.final = nn.Linear(len(self.filters.tunings) * channels, words)
-
-    def forward(self, waveforms: Tensor) -> Tensor:
-        """Waveforms (batch, time) at ``RATE``, full scale -> the last stage."""
-        for stage in self.children():
-            waveforms = stage(waveforms)
-        return waveforms
 
 
 def network(

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from torch import Tensor, nn
 
 from synthstim.errors import InputError
-from synthstim.models.hearing.branches import decide_by_branch
+from synthstim.models.hearing.branches import WordsAndMusic, decide_by_branch
 from synthstim.models.hearing.cochleagram import Cochleagram
 from synthstim.models.hearing.compression import Compression
 from synthstim.models.hearing.erb import ErbBands
@@ -60,7 +60,7 @@ COMPRESSION = Compression(0.3)
 _ROWS = 5
 
 
-class WordMusicBranch(nn.Module):
+class WordMusicBranch(nn.Sequential):
     """What one task adds to the shared stages: two convolutions, a pool, all frequencies together, the mean over time."""
 
     def __init__(self, given: int, widths: tuple[int, int, int], classes: int) -> None:
@@ -81,17 +81,11 @@ class WordMusicBranch(nn.Module):
         self.drop = nn.Dropout(0.3)
         self.logits = nn.Linear(third, classes)
 
-    def forward(self, shared: Tensor) -> Tensor:
-        """(batch, channel, y, x) -> (batch, class)."""
-        for stage in self.children():
-            shared = stage(shared)
-        return shared
 
-
-class WordMusic(nn.Module):
+class WordMusic(WordsAndMusic):
     """Waveform -> cochleagram -> three shared convolutions -> the word branch, then the music branch.
 
-    The word branch comes first, so whoever reads it stops before the music branch is computed.
+    Waveforms are at ``RATE``, full scale; cochleagrams of any number of frames.
 
     Args:
         samples: of each sound, at ``RATE``.
@@ -121,23 +115,6 @@ class WordMusic(nn.Module):
         self.relu3 = nn.ReLU()
         self.word = WordMusicBranch(128, (256, 192, 320), words)
         self.music = WordMusicBranch(128, (96, 64, 128), tracks)
-
-    def forward(self, waveforms: Tensor) -> dict[str, Tensor]:
-        """Waveforms (batch, time) at ``RATE``, full scale -> logits of ``word`` (batch, word) and ``music`` (batch, track)."""
-        return self.recognise(self.cochleagram(waveforms))
-
-    def recognise(self, cochleagrams: Tensor) -> dict[str, Tensor]:
-        """Cochleagrams (batch, channel, frame) of any number of frames -> the logits of both branches."""
-        shared = self.share(cochleagrams)
-        return {"word": self.word(shared), "music": self.music(shared)}
-
-    def share(self, cochleagrams: Tensor) -> Tensor:
-        """Cochleagrams (batch, channel, frame) -> what both branches are given (batch, 128, y, x)."""
-        shared = cochleagrams.unsqueeze(1)
-        for name, stage in self.named_children():
-            if name not in ("cochleagram", "word", "music"):
-                shared = stage(shared)
-        return shared
 
 
 def network(samples: int, *, trained: bool = True) -> WordMusic:
