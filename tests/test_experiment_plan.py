@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 from synthstim.errors import InputError
-from synthstim.experiment import list_protocols, protocol, read_protocol
+from synthstim.experiment import list_protocols, protocol_reading, read_protocol
 from synthstim.experiment.images.orders import randomised_blocks
 from synthstim.experiment.texts import fill_texts
 
@@ -104,7 +104,7 @@ def test_unknown_protocols_are_refused_with_the_nearest() -> None:
 def test_a_protocol_that_contradicts_itself_is_refused(
     path: tuple[str | int, ...], value: object, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    source = protocol.protocols_folder() / "passive_fixation" / "protocol.yaml"
+    source = protocol_reading.protocols_folder() / "passive_fixation" / "protocol.yaml"
     content = yaml.safe_load(source.read_text(encoding="utf-8"))
     inner: Any = content
     for part in path[:-1]:
@@ -112,21 +112,21 @@ def test_a_protocol_that_contradicts_itself_is_refused(
     inner[path[-1]] = value
     (tmp_path / "passive_fixation").mkdir()
     (tmp_path / "passive_fixation" / "protocol.yaml").write_text(yaml.safe_dump(content), encoding="utf-8")
-    monkeypatch.setattr(protocol, "protocols_folder", lambda: tmp_path)
+    monkeypatch.setattr(protocol_reading, "protocols_folder", lambda: tmp_path)
     with pytest.raises(InputError):
         read_protocol("passive_fixation")
 
 
 def changed_protocol(name: str, folder: Path, monkeypatch: pytest.MonkeyPatch, change: Callable[[Any], None]) -> None:
     """Put a protocol into a folder of protocols of its own, changed."""
-    here = protocol.protocols_folder()
+    here = protocol_reading.protocols_folder()
     content = yaml.safe_load((here / name / "protocol.yaml").read_text(encoding="utf-8"))
     change(content)
     for shared in ("settings.yaml", "parts.yaml"):
         shutil.copy(here / shared, folder)
     (folder / name).mkdir()
     (folder / name / "protocol.yaml").write_text(yaml.safe_dump(content), encoding="utf-8")
-    monkeypatch.setattr(protocol, "protocols_folder", lambda: folder)
+    monkeypatch.setattr(protocol_reading, "protocols_folder", lambda: folder)
 
 
 def piece(routine: str, *, first: bool = False, **fields: Any) -> Callable[[Any], None]:

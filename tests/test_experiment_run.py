@@ -21,7 +21,7 @@ from patience import PATIENCE_S
 from PIL import Image
 
 from synthstim.errors import InputError
-from synthstim.experiment import Run, export_experiment, protocol, readme, run_experiment
+from synthstim.experiment import Run, export_experiment, protocol_reading, readme, run_experiment
 from synthstim.experiment.running.virtual_display import virtual_display
 
 OBSERVER = Path(__file__).with_name("experiment_observer.py")
@@ -245,11 +245,14 @@ flow:
 
 def test_a_protocol_is_a_page_of_yaml(stimuli: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "protocols").mkdir()
-    for shared in (*protocol.protocols_folder().glob("*.yaml"), *protocol.protocols_folder().glob("*.j2")):
+    for shared in (
+        *protocol_reading.protocols_folder().glob("*.yaml"),
+        *protocol_reading.protocols_folder().glob("*.j2"),
+    ):
         shutil.copy(shared, tmp_path / "protocols")
     (tmp_path / "protocols" / "self_paced").mkdir()
     (tmp_path / "protocols" / "self_paced" / "protocol.yaml").write_text(SELF_PACED, encoding="utf-8")
-    for module in (protocol, readme):
+    for module in (protocol_reading, readme):
         monkeypatch.setattr(module, "protocols_folder", lambda: tmp_path / "protocols")
     folder = export_experiment(
         stimuli,

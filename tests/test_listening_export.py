@@ -500,16 +500,21 @@ def test_a_hand_made_set_needs_no_modality(tmp_path: Path) -> None:
 
 
 def test_a_name_that_psychopy_keeps_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from synthstim.experiment import protocol, readme
+    from synthstim.experiment import protocol_reading, readme
 
-    for path in (*protocol.protocols_folder().glob("*.yaml"), *protocol.protocols_folder().glob("*.j2")):
+    for path in (
+        *protocol_reading.protocols_folder().glob("*.yaml"),
+        *protocol_reading.protocols_folder().glob("*.j2"),
+    ):
         shutil.copy(path, tmp_path)
-    content = yaml.safe_load((protocol.protocols_folder() / "headphone_check" / "protocol.yaml").read_text("utf-8"))
+    content = yaml.safe_load(
+        (protocol_reading.protocols_folder() / "headphone_check" / "protocol.yaml").read_text("utf-8")
+    )
     content |= {"routines": {"level": {"pieces": [{"piece": "key", "name": "on", "keys": ["space"]}]}}}
     content["flow"].append({"routine": "level"})
     (tmp_path / "headphone_check").mkdir()
     (tmp_path / "headphone_check" / "protocol.yaml").write_text(yaml.safe_dump(content), encoding="utf-8")
-    for module in (protocol, readme):
+    for module in (protocol_reading, readme):
         monkeypatch.setattr(module, "protocols_folder", lambda: tmp_path)
     with pytest.raises(InputError, match="keeps the name 'level' for itself"):
         export_experiment(None, "headphone_check", out=tmp_path / "out")

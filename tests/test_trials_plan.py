@@ -14,9 +14,10 @@ from numpy.random import default_rng
 from synthstim.errors import InputError
 from synthstim.experiment.design.material import Candidate, Pool
 from synthstim.experiment.design.pairs import Pair, between_references, list_pairs
-from synthstim.experiment.design.plan import Counts, conditions_text, plan_text, plan_trials
+from synthstim.experiment.design.plan import Counts, plan_trials
 from synthstim.experiment.design.schema import Design
 from synthstim.experiment.runtime.plan import read_plan
+from synthstim.experiment.trials.written import conditions_text, plan_text
 
 WAYS = [
     {"first": "a", "second": "b", "right": "first"},

@@ -14,8 +14,9 @@ import yaml
 
 from synthstim.configuration import folders_of_protocols
 from synthstim.errors import InputError, said_by
-from synthstim.experiment import protocol as reading
-from synthstim.experiment.protocol import FILE, Protocol, read_folder
+from synthstim.experiment import protocol_reading as reading
+from synthstim.experiment.protocol import Protocol
+from synthstim.experiment.protocol_reading import FILE, read_folder
 from synthstim.experiment.setting import NAME_PATTERN
 from synthstim.files import require_new_folder
 from synthstim.recipe import read_yaml

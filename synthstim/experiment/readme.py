@@ -13,7 +13,8 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 from synthstim.errors import InputError, said_by
 from synthstim.experiment.builder.pieces import Setup
 from synthstim.experiment.marker_codes import CODES, FIRST_STIMULUS
-from synthstim.experiment.protocol import README, Protocol, protocols_folder
+from synthstim.experiment.protocol import Protocol
+from synthstim.experiment.protocol_reading import README, protocols_folder
 from synthstim.experiment.texts import filled
 
 _SHARED = {"images": "rig_readme.md.j2", "movies": "rig_readme.md.j2", "files": "device_readme.md.j2"}

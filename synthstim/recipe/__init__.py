@@ -9,8 +9,9 @@ from synthstim.recipe.controls import ControlsSpec
 from synthstim.recipe.expected import Expected
 from synthstim.recipe.items import expand
 from synthstim.recipe.making import STARTS, OptimiserSpec
+from synthstim.recipe.observers import ObserverSpec
 from synthstim.recipe.problems import problem, raise_problems, validate
-from synthstim.recipe.schema import Criteria, ObserverSpec, Recipe
+from synthstim.recipe.schema import Criteria, Recipe
 from synthstim.recipe.sites import site_problems
 from synthstim.recipe.stimuli import Controller, Distortion, Item, Metamer, OfReference, RobustnessSpec, StimulusSpec
 from synthstim.recipe.units import SITES, OthersSpec, UnitSpec

@@ -65,10 +65,10 @@ def _conditions(found: Analysis) -> PageSection:
             "(Cousineau and Morey) compares conditions; pooled is over all answers, with Wilson's interval."
         )
         columns |= {
-            "proportion": lambda row: number(row["proportion"], ".3f"),
+            "proportion": _number("proportion", ".3f"),
             "95 % interval": _ends("low", "high"),
             "within participants": _ends("within_low", "within_high"),
-            "pooled": lambda row: f"{number(row['pooled'], '.3f')} ({_ends('pooled_low', 'pooled_high')(row)})",
+            "pooled": _estimate("pooled", "pooled_low", "pooled_high", ".3f"),
         } | _of(participants="participants", trials="trials")
     else:
         about = (
@@ -76,12 +76,12 @@ def _conditions(found: Analysis) -> PageSection:
             "(Cousineau and Morey) compares conditions."
         )
         columns |= {
-            "mean": lambda row: number(row["mean"], ".3f"),
+            "mean": _number("mean", ".3f"),
             "95 % interval": _ends("low", "high"),
             "within participants": _ends("within_low", "within_high"),
-            "median": lambda row: number(row["median"], ".3g"),
+            "median": _number("median", ".3g"),
         } | _of(participants="participants", trials="trials")
-    columns["median time, s"] = lambda row: number(row["median_rt_s"], ".2f")
+    columns["median time, s"] = _number("median_rt_s", ".2f")
     return PageSection("conditions", "By condition", about, table=_table(found.by_condition, columns, _texts(found)))
 
 
@@ -101,12 +101,10 @@ def _sensitivity(found: Analysis) -> PageSection:
     columns: dict[str, Cell] = _named(found) | (_of(strategy="strategy") if len(strategies) > 1 else {})
     texts = len(columns)
     columns |= {
-        "d'": lambda row: number(row["d_prime"], ".2f"),
+        "d'": _number("d_prime", ".2f"),
         "95 % interval": _ends("low", "high", ".2f"),
-        "mean of participants": lambda row: (
-            f"{number(row['mean'], '.2f')} ({_ends('mean_low', 'mean_high', '.2f')(row)})"
-        ),
-        "bias c": lambda row: number(row["bias"], ".2f"),
+        "mean of participants": _estimate("mean", "mean_low", "mean_high", ".2f"),
+        "bias c": _number("bias", ".2f"),
     } | _of(participants="participants", trials="trials")
     plot = by_condition_plot(found.study, first, cells, measure)
     return PageSection("sensitivity", "Sensitivity d'", about, plot, _table(found.sensitivity, columns, texts))
@@ -121,19 +119,17 @@ def _psychometric(found: Analysis) -> PageSection:
         "threshold. Large points rest on many answers."
     )
     columns: dict[str, Cell] = {
-        "": lambda row: text(row["curve"]),
-        "threshold": lambda row: number(row["threshold"]),
+        "": _text("curve"),
+        "threshold": _number("threshold"),
         "95 % interval": _ends("low", "high", ".4g"),
-        "proportion there": lambda row: number(row["proportion"], ".3f"),
-        "width": lambda row: f"{number(row['width'])} ({_ends('width_low', 'width_high', '.4g')(row)})",
-        "slope": lambda row: number(row["slope"]),
-        "lapses": lambda row: number(row["lapse"], ".3f"),
-        "mean of participants": lambda row: f"{number(row['mean'])} ({_ends('mean_low', 'mean_high', '.4g')(row)})",
+        "proportion there": _number("proportion", ".3f"),
+        "width": _estimate("width", "width_low", "width_high", ".4g"),
+        "slope": _number("slope"),
+        "lapses": _number("lapse", ".3f"),
+        "mean of participants": _estimate("mean", "mean_low", "mean_high", ".4g"),
     }
     if levels.adaptive:
-        columns["by the method itself"] = lambda row: (
-            f"{number(row['track_mean'])} ({_ends('track_low', 'track_high', '.4g')(row)})"
-        )
+        columns["by the method itself"] = _estimate("track_mean", "track_low", "track_high", ".4g")
     columns |= _of(participants="participants", trials="trials")
     plot = psychometric_plot(levels, found.curves, found.thresholds) if found.curves else None
     return PageSection("psychometric", "Psychometric functions", about, plot, _table(found.thresholds, columns, 1))
@@ -145,10 +141,10 @@ def _times(found: Analysis) -> PageSection:
         f"Times of {right}, from the onset of the trial's last stimulus; click on a condition's name to see its own."
     )
     columns = _named(found) | {
-        "median, s": lambda row: number(row["median_s"], ".3f"),
+        "median, s": _number("median_s", ".3f"),
         "10 to 90 %": _ends("p10_s", "p90_s"),
-        "mean of medians, s": lambda row: number(row["mean_of_medians_s"], ".3f"),
-        "answers": lambda row: text(row["answers"]),
+        "mean of medians, s": _number("mean_of_medians_s", ".3f"),
+        "answers": _text("answers"),
     }
     plot = times_plot(found.counted_times, found.study)
     return PageSection("times", "Reaction times", about, plot, _table(found.times, columns, _texts(found)))
@@ -157,10 +153,10 @@ def _times(found: Analysis) -> PageSection:
 def _answers(found: Analysis) -> Iterator[PageSection]:
     if len(found.confidence):
         columns = _named(found) | {
-            "confidence": lambda row: number(row["confidence"], ".3g"),
-            "of right answers": lambda row: number(row["confidence_right"], ".3g"),
-            "of wrong answers": lambda row: number(row["confidence_wrong"], ".3g"),
-            "answers": lambda row: text(row["answers"]),
+            "confidence": _number("confidence", ".3g"),
+            "of right answers": _number("confidence_right", ".3g"),
+            "of wrong answers": _number("confidence_wrong", ".3g"),
+            "answers": _text("answers"),
         }
         yield PageSection("confidence", "Confidence", table=_table(found.confidence, columns, _texts(found)))
     if found.measure is None or (found.measure.is_proportion and 1 < len(found.study.answers) <= 12):
@@ -168,8 +164,8 @@ def _answers(found: Analysis) -> Iterator[PageSection]:
         columns = _of(condition="condition") | (_of(right="right") if scored else {}) | _of(response="answered")
         texts = len(columns)
         columns |= {
-            "times": lambda row: text(row["count"]),
-            "proportion": lambda row: number(row["proportion"], ".3f"),
+            "times": _text("count"),
+            "proportion": _number("proportion", ".3f"),
             "95 % interval": _ends("low", "high"),
         }
         yield PageSection("answers", "Answers", table=_table(found.answers, columns, texts))
@@ -185,7 +181,7 @@ def _answers(found: Analysis) -> Iterator[PageSection]:
         )
     if len(found.chosen):
         columns = _of(stimulus="stimulus", shown="shown", chosen="chosen") | {
-            "proportion": lambda row: number(row["proportion"], ".3f")
+            "proportion": _number("proportion", ".3f")
         }
         yield PageSection("chosen", "Most often chosen", table=_table(found.chosen.head(_SHOWN), columns, 1))
 
@@ -202,7 +198,7 @@ def _participants(found: Analysis) -> PageSection:
         _of(participant="participant")
         | {
             "": lambda row: "kept" if row["kept"] else "left out",
-            "reason": lambda row: text(row["reason"]),
+            "reason": _text("reason"),
             "headphone check": check,
             "catch trials": lambda row: (
                 f"{row['catch_correct']} of {row['catch_trials']}" if row["catch_trials"] else "none"
@@ -237,11 +233,20 @@ def _texts(found: Analysis) -> int:
 
 def _of(**heads: str) -> dict[str, Cell]:
     """Columns shown as they are: column -> its head."""
+    return {head: _text(name) for name, head in heads.items()}
 
-    def shown(name: str) -> Cell:
-        return lambda row: text(row[name])
 
-    return {head: shown(name) for name, head in heads.items()}
+def _text(name: str) -> Cell:
+    return lambda row: text(row[name])
+
+
+def _number(name: str, style: str = ".4g") -> Cell:
+    return lambda row: number(row[name], style)
+
+
+def _estimate(name: str, low: str, high: str, style: str) -> Cell:
+    ends = _ends(low, high, style)
+    return lambda row: f"{number(row[name], style)} ({ends(row)})"
 
 
 def _ends(low: str, high: str, style: str = ".3f") -> Cell:

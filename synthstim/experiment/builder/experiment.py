@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from synthstim.errors import InputError
-from synthstim.experiment.builder.pieces import Setup, add_piece, claim_name, code_of
+from synthstim.experiment.builder.piece_code import code_of
+from synthstim.experiment.builder.pieces import Setup, add_piece, claim_name, code_component
 from synthstim.experiment.builder.routine import SKIPS, Routine, Step
 from synthstim.experiment.protocol import Protocol
 
@@ -193,12 +194,7 @@ def _add_routine(
 
 
 def _add_code(experiment: Any, routine: str, name: str, code: dict[str, str], says: str) -> None:
-    from psychopy.experiment.components.code import CodeComponent
-
-    component = CodeComponent(experiment, routine, name, codeType="Py")
-    for field, text in code.items():
-        component.params[field].val = f"# {says}\n{text}" if text else ""
-    experiment.routines[routine].addComponent(component)
+    experiment.routines[routine].addComponent(code_component(experiment, routine, name, says, code))
     claim_name(experiment, name)
 
 

@@ -61,6 +61,16 @@ def claim_name(experiment: Any, name: str) -> None:
     experiment.namespace.add(name)
 
 
+def code_component(experiment: Any, routine: str, name: str, says: str, code: Mapping[str, str]) -> Any:
+    """A component of code of ours, by field; a comment says what it is for."""
+    from psychopy.experiment.components.code import CodeComponent
+
+    component = CodeComponent(experiment, routine, name, codeType="Py")
+    for field, text in code.items():
+        component.params[field].val = f"# {says}\n{text}" if text else ""
+    return component
+
+
 def _timing(piece: Piece, setup: Setup) -> dict[str, Any]:
     start, frames = setup.span(piece)
     stop = "" if frames is None else frames
@@ -82,34 +92,28 @@ def _text(experiment: Any, routine: str, piece: Piece, setup: Setup) -> Any:
 
 
 def _sound(experiment: Any, routine: str, piece: Piece, setup: Setup) -> Any:
-    from psychopy.experiment.components.code import CodeComponent
-
     # Not Builder's sound component: it has no block size, opens a stream of its own, and loses last samples.
-    component = CodeComponent(experiment, routine, piece.name, codeType="Py")
-    says = _SAYS[piece.piece]
     load = f'session.load_fixed("{piece.plays}")' if piece.plays else f'session.load("{piece.slot}", {piece.slot})'
     due = f"t >= {float(setup.settings[piece.after]) if piece.after else 0.0}"
     frame = f"session.repeating({due})" if piece.repeat else f"if session.sounding({due}):\n    continueRoutine = False"
-    for field, text in {"Begin Routine": load, "Each Frame": frame, "End Routine": "session.silence()"}.items():
-        component.params[field].val = f"# {says}\n{text}\n"
-    return component
+    code = {"Begin Routine": f"{load}\n", "Each Frame": f"{frame}\n", "End Routine": "session.silence()\n"}
+    return code_component(experiment, routine, piece.name, _SAYS[piece.piece], code)
 
 
 _SAYS = {
     "sound": "Plays the file as it is, every sample, without a window or a gain",
     "odour": "Has the olfactometer present the mixture, once the tubes are clean, and blow it away afterwards",
+    "movie": "Draws the frame that is due, and ends after the last",
+    "look": "Awaits the gaze at the point",
+    "hold": "Aborts the trial when the gaze leaves the point",
+    "reward": "Opens the reward's valve where the trial was right",
 }
 
 
 def _movie(experiment: Any, routine: str, piece: Piece, setup: Setup) -> Any:
-    from psychopy.experiment.components.code import CodeComponent
-
     # Not Builder's movie component, which decodes by a clock of its own: here a frame is as many flips as it should be.
-    component = CodeComponent(experiment, routine, piece.name, codeType="Py")
-    component.params[
-        "Each Frame"
-    ].val = "# Draws the frame that is due, and ends after the last\nif not session.draws(frameN):\n    continueRoutine = False\n"
-    return component
+    frame = "if not session.draws(frameN):\n    continueRoutine = False\n"
+    return code_component(experiment, routine, piece.name, _SAYS["movie"], {"Each Frame": frame})
 
 
 def _key(store: str) -> Callable[[Any, str, Piece, Setup], Any]:
@@ -204,30 +208,19 @@ def _polygon(
 
 
 def _gaze(experiment: Any, routine: str, piece: Piece, setup: Setup) -> Any:
-    from psychopy.experiment.components.code import CodeComponent
-
     # Not Builder's region of interest: a gaze that leaves aborts the trial, which comes again.
-    component = CodeComponent(experiment, routine, piece.name, codeType="Py")
     start, frames = setup.span(piece)
     until = "True" if frames is None else f"frameN < {start + frames}"
     radius = setup.rig.pixels(2 * float(setup.settings[piece.radius])) / 2
     asked = "looks" if piece.piece == "look" else "holds"
     call = f"session.{asked}({radius:.3f}, {start} <= frameN and {until}, {until})"
-    says = (
-        "Awaits the gaze at the point" if piece.piece == "look" else "Aborts the trial when the gaze leaves the point"
-    )
-    component.params["Each Frame"].val = f"# {says}\nif {call}:\n    continueRoutine = False\n"
-    return component
+    frame = f"if {call}:\n    continueRoutine = False\n"
+    return code_component(experiment, routine, piece.name, _SAYS[piece.piece], {"Each Frame": frame})
 
 
 def _reward(experiment: Any, routine: str, piece: Piece, setup: Setup) -> Any:
-    from psychopy.experiment.components.code import CodeComponent
-
-    component = CodeComponent(experiment, routine, piece.name, codeType="Py")
-    component.params[
-        "Begin Routine"
-    ].val = "# Opens the reward's valve where the trial was right\nsession.reward_if_right()\n"
-    return component
+    code = {"Begin Routine": "session.reward_if_right()\n"}
+    return code_component(experiment, routine, piece.name, _SAYS["reward"], code)
 
 
 def _every_repeat(component: Any, *names: str) -> Any:
@@ -261,52 +254,3 @@ PIECES: dict[str, Callable[[Any, str, Piece, Setup], Any]] = {
     "photodiode_on": _photodiode("#ffffff"),
     "photodiode_off": _photodiode("#000000"),
 }
-
-
-def code_of(piece: Piece, setup: Setup) -> dict[str, str]:
-    """What a piece adds to the code component of its routine, by field; numbers and the protocol's own names only."""
-    if piece.piece in ("image", "movie"):
-        # 0 frames: until the routine ends.
-        frames = setup.span(piece)[1] or 0
-        shown = "presentation, block_number, trial_number, item"
-        if piece.slot:
-            shown = f'"{piece.name}", "{piece.slot}", {piece.slot}'
-        return {"Begin Routine": f"session.present({shown}, {frames})\n"}
-    later = bool(piece.start)
-    ask = f'session.asking.ask("{piece.name}"{", later=True" if later else ""})\n'
-    if piece.piece == "choice":
-        end = f"session.asking.chose(_{piece.name}_allKeys)\n"
-        frame = f"session.asking.asks_now({piece.name}.status == STARTED)\n" if later else ""
-        if piece.click:
-            end += f"session.asking.clicked({piece.name}_mouse.clicked_name)\n"
-            frame += (
-                f"session.asking.imagine({piece.name}_mouse, {', '.join(f'{name}={name}' for name in piece.click)})\n"
-            )
-        return {"Begin Routine": ask, "Each Frame": frame, "End Routine": end}
-    if piece.piece == "slider":
-        return {
-            "Begin Routine": ask,
-            "Each Frame": f"session.asking.imagine({piece.name})\n",
-            "End Routine": f"session.asking.rated({piece.name}.getRating())\n",
-        }
-    if piece.piece == "entry":
-        typed = f"session.asking.typed(_{piece.name}_allKeys, {piece.shown_in})"
-        return {"Begin Routine": ask, "Each Frame": f"if {typed}:\n    continueRoutine = False\n"}
-    return {}
-
-
-def question_asked(piece: Piece) -> dict[str, Any] | None:
-    """What the manifest says of a piece that asks; None of others."""
-    if piece.piece not in ("choice", "slider", "entry"):
-        return None
-    keys = {key: answer for answer, keys in piece.options.items() for key in keys}
-    values: list[Any] = list(piece.options) or [int(tick) if tick == int(tick) else tick for tick in piece.ticks]
-    values = list(dict.fromkeys([*values, *piece.click.values()]))
-    kind = piece.answers if piece.piece == "entry" else piece.piece
-    return {"kind": kind, "stores": piece.stores, "keys": keys, "clicks": dict(piece.click), "values": values}
-
-
-def questions_of(protocol: Any) -> dict[str, dict[str, Any]]:
-    """What the manifest says of every piece of a protocol that asks, by name."""
-    pieces = [piece for routine in protocol.routines.values() for piece in routine.pieces]
-    return {piece.name: asked for piece in pieces if (asked := question_asked(piece)) is not None}

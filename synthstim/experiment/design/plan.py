@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 from numpy.random import Generator, default_rng
 
@@ -14,7 +11,6 @@ from synthstim.errors import InputError
 from synthstim.experiment.design.material import Candidate
 from synthstim.experiment.design.pairs import Pair
 from synthstim.experiment.design.schema import Arrangement, Design
-from synthstim.experiment.runtime.plan import COMMON, MISSING, RIGHT
 from synthstim.experiment.sounds.balance import balanced_conditions, with_catch
 
 MAX_TRIALS = 200_000
@@ -105,61 +101,6 @@ def plan_tracks(
                 planned.append(PlannedTrial("main", conditions[track], slots, way.right, tracks[track], track=track))
         plans.append(_with_breaks(planned, counts.break_every))
     return plans
-
-
-def plan_text(
-    plans: Sequence[Sequence[PlannedTrial]], slots: Sequence[str], columns: Sequence[str], files: Mapping[str, str]
-) -> str:
-    """The text of plan.tsv.
-
-    Args:
-        plans: the trials of each participant.
-        slots: names of the slots.
-        columns: names of the columns of the conditions.
-        files: the file of each stimulus in the experiment, by its id.
-    """
-    stream = io.StringIO()
-    writer = csv.writer(
-        stream, delimiter="\t", lineterminator="\n", quoting=csv.QUOTE_NONE, escapechar=None, quotechar=None
-    )
-    writer.writerow([*COMMON, *columns, *slots, RIGHT])
-    for number, trials in enumerate(plans, start=1):
-        counted: dict[str, int] = {}
-        for trial in trials:
-            part = "main" if trial.phase == CATCH else trial.phase
-            place = counted[part] = counted.get(part, -1) + 1
-            told = {
-                "participant": number, "trial": place, "block": trial.block, "phase": trial.phase, "rest": int(trial.rest),
-                "condition": trial.condition, "pair": trial.pair or MISSING, "track": trial.track or MISSING,
-            }  # fmt: skip
-            cells = [told[name] for name in COMMON] + [trial.columns.get(name, MISSING) for name in columns]
-            cells += [_cell(trial.slots.get(slot), files) for slot in slots]
-            writer.writerow([*cells, MISSING if trial.right is None else trial.right])
-    return stream.getvalue()
-
-
-def conditions_text(plan: Sequence[PlannedTrial], slots: Sequence[str], files: Mapping[str, str]) -> str:
-    """The text of a participant's conditions file, which Builder's loops read: numbers and paths only.
-
-    PsychoPy makes each column a variable, and takes cells for numbers or lists where they look like it.
-    """
-    stream = io.StringIO()
-    writer = csv.writer(stream, lineterminator="\n")
-    writer.writerow(["part_number", "trial_number", "rest_before", *slots])
-    counted: dict[int, int] = {}
-    for trial in plan:
-        part = {"headphone": 0, "practice": 1}.get(trial.phase, 2)
-        place = counted[part] = counted.get(part, -1) + 1
-        writer.writerow(
-            [part, place, int(trial.rest), *(_cell(trial.slots.get(slot), files, empty="-") for slot in slots)]
-        )
-    return stream.getvalue()
-
-
-def _cell(held: Any, files: Mapping[str, str], *, empty: str = MISSING) -> str:
-    if held is None:
-        return empty
-    return files[held.stimulus_id] if isinstance(held, Candidate) else str(held)
 
 
 def _shares(design: Design, pairs: Sequence[Pair], counts: Counts) -> list[list[Pair]]:

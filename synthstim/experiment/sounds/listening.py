@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from synthstim.errors import InputError
-from synthstim.experiment.builder.pieces import questions_of
+from synthstim.experiment.builder.piece_code import questions_of
 from synthstim.experiment.marker_codes import check_codes, write_markers
 from synthstim.experiment.prepared import ExportRequest, Prepared, require_modality
 from synthstim.experiment.rig import Rig

@@ -11,7 +11,8 @@ from numpy.random import default_rng
 
 from synthstim.errors import InputError
 from synthstim.experiment.builder.experiment import duration, used_routines
-from synthstim.experiment.builder.pieces import Setup, questions_of
+from synthstim.experiment.builder.piece_code import questions_of
+from synthstim.experiment.builder.pieces import Setup
 from synthstim.experiment.design.material import Candidate, Pool, read_pool
 from synthstim.experiment.design.pairs import Pair, between_references, list_pairs
 from synthstim.experiment.design.plan import Counts, PlannedTrial, plan_trials
