@@ -55,7 +55,7 @@ class LowFrequencies:
                 f"the image to start from is {tuple(self.base.shape)}; expected {tuple(self.shape)}", "fit it first"
             )
         object.__setattr__(self, "_fourier", Fourier(self.shape, decay=self.decay, chroma=self.chroma))
-        object.__setattr__(self, "_places", _half_plane(self.shape, self.cutoff))
+        object.__setattr__(self, "_places", _half_plane(self.cutoff))
         # Waves are orthogonal, so that the mean square of their sum is the sum of their mean squares.
         small = 1e-3 * torch.ones((1, self.size), dtype=torch.float64)
         image = torch.logit(self._fourier.render(self._latents(small)))
@@ -87,7 +87,7 @@ class LowFrequencies:
         return latents
 
 
-def _half_plane(shape: tuple[int, int, int], cutoff: int) -> Tensor:
+def _half_plane(cutoff: int) -> Tensor:
     """Frequencies (frequency, 2) along y and x, in cycles per image, one of each pair of mirror images, without zero."""
     y, x = torch.meshgrid(torch.arange(-cutoff, cutoff + 1), torch.arange(cutoff + 1), indexing="ij")
     kept = (y**2 + x**2 <= cutoff**2) & ((x > 0) | (y > 0))

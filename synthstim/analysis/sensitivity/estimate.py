@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtr, ndtri
 
-from synthstim.analysis.intervals import wilson
+from synthstim.analysis.intervals import LEVEL, wilson
 from synthstim.analysis.sensitivity.models import TaskModel
 
 _OPPOSED = np.array([1.0, -1.0])
@@ -50,7 +50,7 @@ class Estimate:
     bias: float = math.nan
 
 
-def estimate_sensitivity(model: TaskModel, tally: AnswerCounts, answers: int = 2, *, level: float = 0.95) -> Estimate:
+def estimate_sensitivity(model: TaskModel, tally: AnswerCounts, answers: int = 2) -> Estimate:
     """Compute d' by the model of a task.
 
     Rates of 0 and 1 have no finite d': half an answer is added to hits and to false alarms, and one trial to each (the log-linear
@@ -61,7 +61,6 @@ def estimate_sensitivity(model: TaskModel, tally: AnswerCounts, answers: int = 2
         model: of the task.
         tally: the answers.
         answers: the number of alternatives.
-        level: of confidence.
 
     Example:
         >>> from synthstim.analysis.sensitivity import models_of
@@ -74,10 +73,10 @@ def estimate_sensitivity(model: TaskModel, tally: AnswerCounts, answers: int = 2
     if _has_rates(model, tally, answers):
         z, error = _scores(tally)
         # Along the line on which the bias stays as it is.
-        half = ndtri(0.5 + level / 2) * error / 2
+        half = ndtri(0.5 + LEVEL / 2) * error / 2
         value, low, high = (model.of_rates(*ndtr(z + step * _OPPOSED)) for step in (0.0, -half, half))
         return Estimate(value, low, high, bias=float(-z.mean()))
-    low, high = model.sensitivity(wilson(tally.correct / tally.trials, tally.trials, level=level), answers)
+    low, high = model.sensitivity(wilson(tally.correct / tally.trials, tally.trials), answers)
     return Estimate(sensitivity_of(model, tally, answers), float(low), float(high))
 
 

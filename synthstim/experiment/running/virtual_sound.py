@@ -9,7 +9,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 
 from synthstim.errors import InputError
@@ -21,12 +21,12 @@ _START_S = 15.0
 _ALSA = "</usr/share/alsa/alsa.conf>\npcm.!default { type pulse }\nctl.!default { type pulse }\n"
 
 
-def has_sound(environment: Mapping[str, str] = os.environ) -> bool:
+def has_sound() -> bool:
     """Whether a program started now would find a sound server or a card to play on; only Linux may have neither."""
     if not sys.platform.startswith("linux"):
         return True
-    server = Path(environment.get("XDG_RUNTIME_DIR", "/nonexistent")) / "pulse" / "native"
-    return bool(environment.get("PULSE_SERVER")) or server.exists() or any(Path("/dev/snd").glob("pcm*p"))
+    server = Path(os.environ.get("XDG_RUNTIME_DIR", "/nonexistent")) / "pulse" / "native"
+    return bool(os.environ.get("PULSE_SERVER")) or server.exists() or any(Path("/dev/snd").glob("pcm*p"))
 
 
 @contextlib.contextmanager

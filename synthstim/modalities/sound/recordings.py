@@ -28,7 +28,6 @@ KINDS = ("word", "speech", "texture", "music")
 # Five textures that keep their level for 5 s: what a demonstration of sound textures starts from.
 TEXTURES = ("fire", "water", "wind", "crackle", "fountain")
 TABLE = Path(__file__).with_suffix(".tsv")
-_CHANNELS = ("mono", "left", "mean")
 
 
 @dataclass(frozen=True)

@@ -22,6 +22,7 @@ STAGES = ("mel",)
 WINDOW, HOP = 400, 160
 # Of the power of full scale, added to every band: about the noise of 16 bits.
 FLOOR = 1e-10
+BANDS = 64
 SCALES: dict[str, dict[str, Any]] = {"slaney": {"htk": False, "norm": "slaney"}, "htk": {"htk": True, "norm": None}}
 
 
@@ -67,9 +68,9 @@ class MelSpectrogram(nn.Module):
     filters: Tensor
     window: Tensor
 
-    def __init__(self, bands: int = 64, *, scale: str = "slaney") -> None:
+    def __init__(self, scale: str = "slaney") -> None:
         super().__init__()
-        self.register_buffer("filters", mel_filters(bands, scale=scale), persistent=False)
+        self.register_buffer("filters", mel_filters(BANDS, scale=scale), persistent=False)
         self.register_buffer("window", torch.hann_window(WINDOW), persistent=False)
 
     def forward(self, waveforms: Tensor) -> Tensor:

@@ -9,11 +9,11 @@ import torch
 from torch import Tensor
 
 Q_BANDS = 20
+# Hz: centres of the bands of constant width; those an octave apart stay above the second lowest, without the highest.
+LOW, OCTAVES_ABOVE, HIGH = 0.5, 1.0, 200.0
 
 
-def constant_q_bands(
-    frames: int, rate: float, *, bands: int = Q_BANDS, low: float = 0.5, high: float = 200.0
-) -> Tensor:
+def constant_q_bands(frames: int, rate: float) -> Tensor:
     """Modulation filters of constant width to centre (Q = 2), as McDermott & Simoncelli (2011) measure power with.
 
     Each is half a cosine over frequency, from half its centre to one and a half times; centres are spaced evenly in
@@ -23,39 +23,36 @@ def constant_q_bands(
     Args:
         frames: of the envelope; a band that holds no multiple of ``rate / frames`` is empty and measures 0.
         rate: frames a second, Hz.
-        bands: how many.
-        low, high: centre of the lowest and of the highest, Hz.
 
     Returns:
         (band, frequency), frequencies as ``torch.fft.rfftfreq`` gives them, double precision.
     """
     quality = 2
     frequencies = torch.fft.rfftfreq(frames, 1 / rate, dtype=torch.float64)
-    centres = low * (high / low) ** torch.linspace(0, 1, bands, dtype=torch.float64)
+    centres = LOW * (HIGH / LOW) ** torch.linspace(0, 1, Q_BANDS, dtype=torch.float64)
     from_centre = (frequencies - centres[:, None]) / (2 * centres[:, None] / quality)
     filters = torch.where(from_centre.abs() < 0.5, torch.cos(torch.pi * from_centre), 0.0)
     inner = (frequencies >= centres[3]) & (frequencies <= centres[-4])
     return filters / filters.square().sum(0)[inner].mean().sqrt()
 
 
-def octave_centres(*, low: float = 1.0, high: float = 200.0) -> list[float]:
-    """Centres of the octave bands in Hz, ascending: halvings of ``high`` that stay above ``low``, without ``high``."""
+def octave_centres() -> list[float]:
+    """Centres of the octave bands in Hz, ascending."""
     centres = []
-    centre = high / 2
-    while centre > low:
+    centre = HIGH / 2
+    while centre > OCTAVES_ABOVE:
         centres.append(centre)
         centre /= 2
     return centres[::-1]
 
 
-def octave_bands(frames: int, rate: float, *, low: float = 1.0, high: float = 200.0) -> Tensor:
+def octave_bands(frames: int, rate: float) -> Tensor:
     """Modulation filters an octave apart, for correlations between and within channels.
 
     Each is half a cosine over octaves, from half its centre to twice; the squares of neighbours sum to 1.
 
     Args:
         frames, rate: as in ``constant_q_bands``.
-        low, high: Hz, as in ``octave_centres``.
 
     Returns:
         (band, frequency), double precision.
@@ -67,7 +64,7 @@ def octave_bands(frames: int, rate: float, *, low: float = 1.0, high: float = 20
         torch.Size([7, 401])
     """
     frequencies = torch.fft.rfftfreq(frames, 1 / rate, dtype=torch.float64)
-    centres = torch.tensor(octave_centres(low=low, high=high), dtype=torch.float64)
+    centres = torch.tensor(octave_centres(), dtype=torch.float64)
     octaves = torch.log2(frequencies / centres[:, None])
     return torch.where(octaves.abs() < 1, torch.cos(torch.pi / 2 * octaves), 0.0)
 
