@@ -28,8 +28,6 @@ class ProgressDisplay:
     """Shows items done, the current match and the time left; or, when quiet, only writes the log.
 
     Args:
-        console: where the bar goes.
-        quiet: no bar.
         log: a file that gains a line every few seconds.
     """
 

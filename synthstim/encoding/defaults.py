@@ -70,7 +70,6 @@ def given_alike(
     Args:
         openers: what opens each observer; takes what ``load_model`` does, such as ``seconds``.
         sets: all of one modality.
-        ids: of the stimuli that count.
         wanted: (height, width) to show images at.
     """
     part = sets[0].modality.part("encoding")

@@ -67,7 +67,6 @@ class OnNetwork(nn.Module):
     they have there.
 
     Args:
-        base: the network.
         reads: its layers that the added ones read.
     """
 

@@ -27,7 +27,6 @@ def mapped_fields(path: str | Path, fitted: Sequence[str], shape: tuple[int, ...
             their centre), or ``x_deg``, ``y_deg``, ``diameter_deg`` in degrees from the centre of the images, with
             ``image_deg``, how many degrees their smaller side covered.
         fitted: names of the sites; others in the table are left.
-        shape: of an image.
 
     Raises:
         InputError: the table cannot be read, names a site twice or none that is fitted, or a field lies outside the image.

@@ -30,11 +30,6 @@ def estimated(bases: list[Observer], members: Iterable[Member], sites: int) -> p
     The squared weights of each read-out, summed over channels, are brought to one grid and averaged over members; centre and
     width are those of the Gaussian whose moments their sixth power has. The fields of the layer's own units come on top: a site that reads
     a late layer sees more than its weights show.
-
-    Args:
-        bases: networks that members read.
-        members: read-outs of all sites.
-        sites: how many there are.
     """
     shape = bases[0].input.shape
     side = min(shape[-2:]) if len(shape) == 3 else 0

@@ -30,11 +30,7 @@ def tables_of(
     """``Fit.table`` and ``Fit.layers``: a row a site; a row a site and layer.
 
     Args:
-        sites: their names.
-        layers: those that were tried.
-        method: of the read-outs.
         mean: (stimulus, site) mean responses, NaN where there is none.
-        choice: each site's layer and candidate.
         null: (site,) r of shuffled responses.
         ceiling: the table of ``reliability``, if it was asked for.
     """

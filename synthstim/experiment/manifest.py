@@ -129,10 +129,6 @@ Kind = TypeVar("Kind", bound=ManifestPart)
 def read_manifest(root: Path, kind: type[Kind]) -> Kind:
     """Read the manifest of an exported experiment.
 
-    Args:
-        root: the experiment's folder.
-        kind: what is wanted of it.
-
     Raises:
         InputError: there is none, or it lacks something or holds something else.
     """

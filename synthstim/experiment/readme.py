@@ -30,7 +30,6 @@ def write_readme(
 
     Args:
         page: what the template may name beside the protocol, the settings and the rig.
-        set_name: the set that was exported.
         default_rig: whether no rig was given.
     """
     # A template is data, wherever its protocol comes from: it reads what it is given, and calls nothing.

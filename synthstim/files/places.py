@@ -30,7 +30,6 @@ def require_replaceable(path: str | Path, ours: Callable[[Path], bool], kind: st
     """Return the path of a file after checking that it is free, or holds an earlier one of its own kind.
 
     Args:
-        path: where the file goes.
         ours: whether a file that is there is of this kind, so that it may be replaced.
         kind: what is written, with its article, as in "a report".
 

@@ -32,7 +32,6 @@ def write_shown_again(
     Args:
         again: ids of images of earlier generations.
         natural: id -> stimulus.
-        input: of the observer.
     """
     # One that a step left which was not finished.
     remove(path)

@@ -37,9 +37,7 @@ def read_delivery(folder: Path, found: Sequence[tuple[str, ...]], settings: Loop
     """The trials of some recordings, under one session's name; sessions within it stay apart.
 
     Args:
-        folder: that holds them.
         found: (presentations, spikes, markers), or (table,) of each.
-        session: the name.
 
     Raises:
         InputError: one cannot be read, a trial appears twice, or they are not in one unit.

@@ -42,7 +42,6 @@ def most_informative(shown: Features, candidates: Features, count: int) -> list[
     Args:
         shown: (image, feature).
         candidates: (candidate, feature).
-        count: how many are wanted.
 
     Returns:
         Numbers of candidates, the most informative first.

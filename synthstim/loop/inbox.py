@@ -45,7 +45,6 @@ def read_inbox(folder: Path, known: dict[tuple[str, int, int], str] | None = Non
     ``.part`` are of files still being copied.
 
     Args:
-        folder: the inbox.
         known: checksums by name, size and time of change, for who looks again and again; it is added to.
     """
     announced = dict(_announced(folder))

@@ -33,9 +33,7 @@ def take_responses(session: LoopSession, generation: Generation, inbox: Inbox) -
     """Read what arrived, check it, and write ``responses.tsv``; nothing is taken if anything is wrong.
 
     Args:
-        session: of the generation.
         generation: the newest, whose experiment was exported.
-        inbox: a complete one.
 
     Returns:
         The trials, under the generation's name as session.

@@ -30,8 +30,6 @@ class Log:
         """Append an event.
 
         Args:
-            generation: it belongs to.
-            event: one or two words.
             detail: for people; tabs and line ends become spaces.
         """
         time = datetime.now().astimezone().isoformat(timespec="seconds")

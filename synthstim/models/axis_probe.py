@@ -57,7 +57,6 @@ class Seen:
 
     Args:
         kinds: the places of its stimuli in the order of the contrasts: y and x, or frequency and frame.
-        aspect: height over width of images.
         of: for each layer what ``answers`` gave.
     """
 

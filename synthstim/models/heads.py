@@ -21,7 +21,6 @@ def load_checkpoint(module: nn.Module, state: dict[str, Tensor], source: str) ->
     Weights that are lacking become NaN, so that no layer that needs them can be read.
 
     Args:
-        module: the network.
         state: names may begin with those of a wrapper, such as ``module.`` or ``backbone.``.
         source: how messages call the checkpoint.
 

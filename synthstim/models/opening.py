@@ -34,7 +34,6 @@ def open_model(
         weights: ``default``, ``random`` or a file.
         size: (height, width) of images; None for the model's own.
         seconds, rate: of sounds; None for the model's own.
-        settings: of a model of this package.
         allow_code: whether that function may be imported and called.
         allow_download: whether a hub may be called for weights.
 

@@ -26,11 +26,7 @@ Derived = tuple[tuple[str, ...], Callable[[list[Tensor]], Tensor]]
 
 
 class SideBySide(nn.Module):
-    """The networks of several observers, which run each for itself.
-
-    Args:
-        parts: the observers by their names.
-    """
+    """The networks of several observers, which run each for itself."""
 
     def __init__(self, parts: Mapping[str, Observer]) -> None:
         super().__init__()
@@ -43,11 +39,7 @@ class SideBySide(nn.Module):
 
 
 class AxesOfSeveral(LayerAxes):
-    """The axes of each observer's layers.
-
-    Args:
-        owner: the observers as one.
-    """
+    """The axes of each observer's layers."""
 
     def __init__(self, owner: SeveralObservers) -> None:
         self.owner = owner

@@ -26,9 +26,7 @@ def noise_weights(observer: Observer, references: Tensor, layers: Sequence[str])
     are raised by a power of their length. The powers are those that served best on brick and grass (benchmarks/texture.py).
 
     Args:
-        observer: whose layers.
         references: (batch, *shape), where sensitivity is measured.
-        layers: by name.
 
     Returns:
         (batch, ...) weights, for a layer each.

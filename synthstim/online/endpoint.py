@@ -20,11 +20,7 @@ TICK_S = 0.2
 
 
 class Endpoint:
-    """A session that is served.
-
-    Args:
-        session: is closed with the endpoint.
-    """
+    """A session that is served."""
 
     def __init__(self, session: OnlineSession) -> None:
         self.session = session

@@ -30,7 +30,6 @@ class LslServer(Endpoint):
 
     Args:
         stimuli, policy, out, session: as for ``TrialServer``.
-        name: how the two streams' names begin.
 
     Raises:
         InputError: the package pylsl is missing, or the session cannot be resumed.
@@ -91,7 +90,6 @@ class LslClient(TrialClient):
     """A rig over LSL, with the methods of ``TrialClient``.
 
     Args:
-        name: as the endpoint has it.
         sites, window_s, client, timeout_s: as for ``TrialClient``.
 
     Raises:

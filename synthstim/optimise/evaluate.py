@@ -63,8 +63,6 @@ class Evaluator:
         """Evaluate a batch of flat latents; return a message too, which is "" unless memory ran out.
 
         Args:
-            generators: of each item, for random movement.
-            fraction: of the budget that is spent.
             wake: look for units that are shut off, and for a way to them.
         """
         message = ""

@@ -75,7 +75,6 @@ def plan_jobs(
         sites: what ``sites: all`` stands for; by default all of the observer's.
         budget: cap on the evaluations of each item.
         at_once: items in a batch, by default what suits the device.
-        luminance: held by all controllers.
         parametrisation: latents of the user's own, instead of those that entries name.
 
     Raises:

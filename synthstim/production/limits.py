@@ -23,11 +23,7 @@ MOST_CONTRAST = 0.3
 def constraints_of(
     entry: StimulusSpec, recipe: Recipe, observer: Observer, luminance: limits.Luminance | None = None
 ) -> list[limits.Constraint]:
-    """The projections an entry asks for, the ones that must hold best last.
-
-    Args:
-        luminance: held by controllers besides.
-    """
+    """The projections an entry asks for, the ones that must hold best last."""
     also = [(LUMINANCE, luminance)] if luminance is not None and isinstance(entry, Controller) else []
     return limits.asked_for(entry.constraints, observer.input.kind, observer.input, recipe, also)
 

@@ -47,12 +47,8 @@ def run_job(number: int, job: Job, made: Made | None, measurer: Measurer, work: 
     """Run the phases of a job that are still to come.
 
     Args:
-        number: of the job.
-        job: the batch.
         made: what finished phases made of it, if any.
-        measurer: the observer and its pool.
         work: keeps it after each phase, and now and then in between.
-        tracker: is told of each step.
     """
     if made is None and not job.phases:
         made = _solved(job, measurer)

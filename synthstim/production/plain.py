@@ -42,7 +42,6 @@ def one_phase(
     """The modality's usual parametrisation from start to end, unless the recipe asks for another, or another optimiser.
 
     Args:
-        evaluations: of each item.
         optimiser: the name of the one that is taken where the recipe asks for none.
     """
     latents = parametrisation_of(entry, observer, observer.input.modality.parametrisations[0])

@@ -29,10 +29,7 @@ def plan(
     """Open the observer and the pool, and cut the recipe into jobs.
 
     Args:
-        recipe: what is made.
         observer: one of the user's own, or None for the recipe's.
-        device: that it runs on.
-        allow_code, allow_download: what the recipe's observer may do.
         shard: the share of the jobs that is made, of a recipe that is made in parts.
         how: arguments of ``plan_jobs``.
 

@@ -29,10 +29,6 @@ def scores_for(recipe: Recipe, observer: Observer | Fit | None) -> dict[str, flo
 def controlled_sites(recipe: Recipe, sites: Sequence[str], scores: Mapping[str, float]) -> tuple[str, ...]:
     """The sites that ``sites: all`` stands for: those whose held-out score is not below the recipe's ``min_score``.
 
-    Args:
-        sites: names of the fitted sites.
-        scores: of those of which they are known.
-
     Raises:
         InputError: the recipe asks for all sites, and no score is high enough.
 

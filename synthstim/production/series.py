@@ -47,7 +47,6 @@ def write_series(writer: SetWriter, recipe: Recipe, observer: Observer, items: S
 
     Args:
         writer: has the items, and their references.
-        items: of the recipe.
 
     Raises:
         InputError: a mixture would be cut off at its peak, or a file of the recipe cannot be read.

@@ -30,9 +30,7 @@ def presentations(
     """What was shown, in order of time: ``stimulus_id``, ``start_time`` and perhaps ``sha256``; and notes for a person.
 
     Args:
-        content: the file as pynwb reads it.
         table, column, labels: as for ``read_nwb``.
-        name: of the file.
 
     Raises:
         InputError: nothing of that name is there, several might be meant, or a presentation has a label and no onset.

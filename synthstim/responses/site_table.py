@@ -17,7 +17,6 @@ def sites_where(path: str | Path, where: Mapping[str, str], recorded: Sequence[s
     Args:
         path: a TSV or CSV with ``site`` and columns such as ``region`` or ``animal``.
         where: column -> the value that it must have.
-        recorded: names of the sites.
 
     Raises:
         InputError: the table cannot be read, lacks a column, names a site twice, or no recorded site has these values.

@@ -79,7 +79,6 @@ def decoded(markers: pd.DataFrame, name: str = "the markers") -> pd.DataFrame:
 
     Args:
         markers: ``code`` (a byte) and ``time_s``, in order.
-        name: how errors call them.
 
     Raises:
         InputError: a code is no byte.
@@ -126,7 +125,6 @@ def trial_frame(
         spikes: sorted times of each site.
         onsets_s: onset of each presentation on the spikes' clock.
         window_s: (start, end) from onset.
-        session: name of the session.
         source: what holds them, for messages.
 
     Raises:

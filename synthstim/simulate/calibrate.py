@@ -59,7 +59,6 @@ def saturation(natural: Tensor, oracle: Tensor, generator: torch.Generator) -> S
     Args:
         natural, oracle: (site,) drive at the best natural image and at the image found by the site's own gradient, in
             standard deviations over natural images.
-        generator: of gains, counts.
     """
     sites = len(natural)
     gain = GAIN[0] + (GAIN[1] - GAIN[0]) * torch.rand(sites, generator=generator)

@@ -77,9 +77,7 @@ class Cortex(nn.Module):
         stages: parts of the network, run one after the other; a population of all sites reads each.
         populations: one a stage.
         parts: brings what each population reads to standard deviations over natural images.
-        shares: of each stage in a site's drive.
         drive: brings the sum to standard deviations over natural images.
-        sites: makes counts of it.
     """
 
     def __init__(

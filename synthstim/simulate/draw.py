@@ -57,8 +57,6 @@ def draw_cortex(observer: Observer, natural: Tensor, fields: Fields, generator: 
     Args:
         observer: SqueezeNet.
         natural: (image, channel, y, x) display values, over which features and drive are standardised.
-        fields: a receptive field a site.
-        generator: of the channels and weights.
     """
     network = observer.module.get_submodule("features")
     assert isinstance(network, nn.Sequential)

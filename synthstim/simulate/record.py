@@ -49,7 +49,6 @@ def spike_times(
     Args:
         counts: (presentation, site) in the window after each onset, where spikes lie anywhere.
         onsets: (presentation,) seconds.
-        sites: their names.
         base: (site,) mean counts in a window without drive: as often spikes come outside the windows.
         window_s: (start, end) from onset.
         random: draws the times.

@@ -54,8 +54,6 @@ def equally_far(
         decoded: the decoder; latents that it holds are the same in all three.
         latents: (latent,) of the reference, in standard deviations.
         distance: |image - reference| / |reference| in display values.
-        generator: of the random directions.
-        directions: how many of them.
 
     Raises:
         InputError: fewer than two directions lead so far within the prior.

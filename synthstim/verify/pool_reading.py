@@ -33,7 +33,6 @@ class PoolReading:
     again; two stimuli are read whatever is kept, so that a network whose code has changed is noticed.
 
     Args:
-        observer: the model.
         pool: natural stimuli as the observer is given them.
     """
 

@@ -27,8 +27,6 @@ def transfer_of(
 
     Args:
         observer: several as one; of one by itself there are no rows.
-        stimulus_id: of the stimulus.
-        stimulus: as its file holds it.
         reference: of what is made of another stimulus.
         layers: of all observers, at which matches are of interest.
     """
@@ -66,7 +64,6 @@ def transferred_otherwise(known: pd.DataFrame, again: pd.DataFrame, decibels: fl
 
     Args:
         known, again: rows of ``transfer_of``: the set's, and as they are measured again.
-        decibels: by which matches may differ.
     """
     there = {str(row["observer"]): row for row in known.to_dict("records")}
     for row in again.to_dict("records"):

@@ -16,7 +16,6 @@ def check_trials(table: pd.DataFrame, study: Study) -> None:
 
     Args:
         table: as ``as_one_table`` gives it.
-        study: what was tested.
 
     Raises:
         InputError: a phase, condition or answer is unknown, a trial is there twice, or an answered trial says nothing.

@@ -32,7 +32,6 @@ def as_typed(table: pd.DataFrame, name: str) -> pd.DataFrame:
     """A table of text with numbers, flags and missing values as such; its other columns stay text.
 
     Args:
-        table: every cell as its file has it.
         name: of the file, for messages.
 
     Raises:

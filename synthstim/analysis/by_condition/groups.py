@@ -29,13 +29,7 @@ def group_rows(study: Study) -> Iterator[tuple[str, tuple[str | None, ...]]]:
 
 
 def within_widths(cells: pd.DataFrame, column: str, study: Study) -> dict[str, float]:
-    """Half-widths of the within-participant intervals, by condition; NaN where there is none.
-
-    Args:
-        cells: a row a participant and condition.
-        column: what is compared.
-        study: the conditions.
-    """
+    """Half-widths of the within-participant intervals, by condition; NaN where there is none."""
     table = cells.pivot(index="participant", columns="condition", values=column).reindex(columns=[*study.names])
     # Only who was in every condition can be compared over conditions.
     complete = table.dropna(axis=1, how="all").dropna()

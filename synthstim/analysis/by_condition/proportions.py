@@ -51,8 +51,6 @@ def by_condition(cells: pd.DataFrame, trials: pd.DataFrame, study: Study) -> pd.
 
     Args:
         cells: from ``by_participant``; those kept count.
-        trials: all trials, for the times.
-        study: the conditions in their order.
     """
     kept = cells[cells["kept"] & (cells["trials"] > 0)]
     half = within_widths(kept, "proportion", study)

@@ -46,8 +46,6 @@ def rated_by_condition(cells: pd.DataFrame, trials: pd.DataFrame, study: Study) 
 
     Args:
         cells: from ``rated_by_participant``; those kept count.
-        trials: all trials, for medians.
-        study: the conditions in their order.
     """
     kept = cells[cells["kept"] & (cells["trials"] > 0)]
     half = within_widths(kept, "mean", study)

@@ -31,7 +31,6 @@ def times_by_condition(counted: pd.DataFrame, study: Study) -> pd.DataFrame:
 
     Args:
         counted: from ``times_of``.
-        study: the conditions in their order.
     """
     rows = []
     for condition, named in group_rows(study):

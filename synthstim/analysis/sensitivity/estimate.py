@@ -58,8 +58,6 @@ def estimate_sensitivity(model: TaskModel, tally: AnswerCounts, answers: int = 2
     is by the delta method on z scores (Macmillan & Creelman 2005, chapter 13), or Wilson's of the proportion, taken through the model.
 
     Args:
-        model: of the task.
-        tally: the answers.
         answers: the number of alternatives.
 
     Example:

@@ -28,7 +28,6 @@ def over_noise(
     Args:
         integrand: of the noise (..., points); smooth between the ends.
         low: where the integral begins, one end or (..., 1) of them.
-        high: where it ends.
 
     >>> float(over_noise(lambda x: x**2).round(6))
     1.0

@@ -98,7 +98,6 @@ def sensitivity_by_condition(
     """The group's d' in every condition (columns: those of the conditions, then ``SENSITIVITY``).
 
     Args:
-        trials: all trials.
         participants: from ``list_participants``; those kept count.
         study: the task, its answers and conditions.
         cells: from ``sensitivity_by_participant``.

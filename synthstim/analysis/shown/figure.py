@@ -62,8 +62,6 @@ def draw(study: Study, table: pd.DataFrame, cells: pd.DataFrame, words: str, mea
 
     Args:
         study: conditions in order.
-        table: of the group.
-        cells: of the participants.
         words: the caption, kept as the drawing's description.
         measure: the column that is drawn, and its scale.
     """

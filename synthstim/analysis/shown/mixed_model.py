@@ -55,7 +55,6 @@ def r_lines(study: Study, measure: Measure | None) -> str:
     """The lines of R that fit mixed models to the answers of a study.
 
     Args:
-        study: its task and answers.
         measure: whether answers are right or wrong, numbers, or neither.
 
     Example:

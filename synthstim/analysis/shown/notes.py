@@ -23,10 +23,6 @@ def notes_of(
     """Exclusions, interruptions, what was missing, and what figures rest on.
 
     Args:
-        trials: as they were read.
-        participants: who came, and who is kept.
-        table: of the group, by condition.
-        study: what was tested.
         levels: the answers with their levels, where something is ordered.
         curves: the functions that were fitted to them.
     """

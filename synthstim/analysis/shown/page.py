@@ -46,7 +46,6 @@ def render(*, title: str, over: str, lead: str, sections: Sequence[PageSection])
     """The page's HTML.
 
     Args:
-        title: of the experiment.
         over: what kind of experiment it is.
         lead: a sentence on who is in it.
         sections: in order.

@@ -24,10 +24,8 @@ def by_condition_plot(study: Study, table: pd.DataFrame, cells: pd.DataFrame, me
     """What was measured in each condition: the group with its intervals, and each participant as a dot.
 
     Args:
-        study: the conditions in their order.
         table: of the group: ``condition participants trials low high`` and the measure's column.
         cells: of the participants who are drawn: ``participant condition`` and the measure's column.
-        measure: which column, and its scale.
     """
     at, column = places(study), measure.column
     known = cells[cells[column].notna()]
@@ -94,8 +92,6 @@ def psychometric_plot(levels: Levels, curves: Mapping[str, PsychometricCurve], t
     """The fitted functions, the proportions that they were fitted to (the larger the more answers), and thresholds.
 
     Args:
-        levels: the answers.
-        curves: by name.
         table: from ``thresholds_by_curve``.
     """
     data: list[Plot] = []
@@ -147,7 +143,6 @@ def times_plot(counted: pd.DataFrame, study: Study) -> Plot:
 
     Args:
         counted: from ``times_of``.
-        study: the conditions in their order.
     """
     most = float(counted["response_time"].quantile(0.99)) or 1.0
     edges = np.linspace(0, most, 41)

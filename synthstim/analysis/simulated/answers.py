@@ -78,8 +78,6 @@ def simulate_answers(plan: pd.DataFrame, study: Study, skill: Skill, *, seed: in
 
     Args:
         plan: a row a trial: ``participant phase condition right`` and whatever else the table is to hold.
-        study: its task, answers and conditions.
-        skill: of the participants.
         seed: the same seed gives the same answers.
 
     Returns:
@@ -117,9 +115,7 @@ def answer_trials(
 
     Args:
         right: the right answers, (trial,).
-        study: its task and answers.
         d: d' in each trial, (trial,); below 0, somebody who takes one kind for the other, where the task knows that.
-        skill: the strategy and the lapses.
         generator: draws observations.
     """
     # A word of a list is one of so many answers.

@@ -23,9 +23,6 @@ def study_of(
     """A study of a task that no experiment has been exported for.
 
     Args:
-        task: by whose model d' is computed.
-        conditions: their names.
-        participants: how many are planned.
         answers: by default those that the task usually has.
 
     Raises:
@@ -47,10 +44,8 @@ def balanced_plan(study: Study, trials: int, *, participants: int | None = None,
     """A row a trial: ``participant trial phase condition right`` and the columns of the conditions.
 
     Args:
-        study: its conditions and answers.
         trials: of each participant in each condition; each answer is right equally often, give or take one.
         participants: how many; by default as the study plans.
-        seed: of the order.
     """
     generator = np.random.default_rng(seed)
     plans = []

@@ -30,7 +30,6 @@ def simulate_participants(
     """Write the tables of simulated participants into an exported experiment, as rehearsals.
 
     Args:
-        directory: the exported experiment.
         skill: of the participants. Where answers choose the levels, d' of a trial is that of its condition times how easy its
             level is, from 0 at the hardest to 1 at the easiest.
         participants: how many, from the first; by default all that were planned.

@@ -38,10 +38,8 @@ def build_experiment(protocol: Protocol, setup: Setup, *, background: int, block
     """Assemble the experiment.
 
     Args:
-        protocol: what is shown, when.
         setup: the rig, the settings' values and the durations in frames.
         background: level of the grey screen, 0 to 255.
-        blocks: number of blocks.
 
     Returns:
         A ``psychopy.experiment.Experiment``.

@@ -14,7 +14,6 @@ def with_patches(routines: Mapping[str, Routine], masks: Collection[str]) -> dic
     """Routines that show images, each with its patch; those that have one of their own stay as they are.
 
     Args:
-        routines: of a protocol, by name.
         masks: the slots that hold masks, under which the patch is black.
 
     Example:

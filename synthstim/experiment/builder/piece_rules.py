@@ -26,11 +26,7 @@ def check_pieces(
     """Check the pieces of a protocol, which would otherwise show, play or ask something else than they say.
 
     Args:
-        name: of the protocol.
         stimuli: what it shows or plays: ``images``, ``movies``, ``sounds``, ``tones`` or ``odours``.
-        plan: what orders them.
-        routines: by name.
-        flow: what runs.
         slots: of a trial; none where a trial shows one stimulus.
 
     Raises:

@@ -82,7 +82,6 @@ def read_pool(rows: pd.DataFrame, name: str, *, include: str, kept_of_references
 
     Args:
         rows: the set's table, with what the user's table adds.
-        name: of the set.
         include: ``passed`` leaves out what failed its check.
         kept_of_references: columns that hold for a reference as for the first stimulus made from it.
 

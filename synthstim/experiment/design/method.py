@@ -61,7 +61,6 @@ class AdaptiveMethod(ProtocolPart):
         """Every setting of one track, for the manifest and ``runtime.rules``.
 
         Args:
-            levels: those of the track's candidates.
             track: number of the track in its condition, from 0.
             guess: how often whoever knows nothing is right.
 

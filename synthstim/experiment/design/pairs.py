@@ -38,8 +38,6 @@ def list_pairs(pool: Pool, design: Design, *, natural: bool, count: int | None, 
     """All that a design compares.
 
     Args:
-        pool: the stimuli.
-        design: what is compared.
         natural: whether the references stand beside the stimuli, where each, another or a triplet is compared.
         count: how many are drawn, where another or a triplet is compared; None for as many as there are stimuli.
         generator: draws them.

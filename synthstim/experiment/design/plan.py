@@ -50,9 +50,6 @@ def plan_trials(
     """Every participant's trials, in order: practice, then the main part with its catch trials.
 
     Args:
-        design: how trials are arranged.
-        pairs: what they are made of.
-        counts: how many of them.
         obvious: what catch trials are made of, one each.
 
     Raises:
@@ -81,10 +78,7 @@ def plan_tracks(
     """Every participant's trials of an adaptive design: the tracks take turns, in an order drawn anew each time round.
 
     Args:
-        design: how trials are arranged.
         tracks: what the columns of the conditions say of each track.
-        conditions: the condition of each.
-        trials: of each.
         counts: how many participants, and when they rest.
     """
     ways = design.arrangements

@@ -25,7 +25,6 @@ def covering_notes(shown: Sequence[tuple[str, Box]], setup: Setup) -> tuple[str,
     """What to say of images that cover the fixation point, where that is allowed.
 
     Args:
-        shown: each image's id and place.
         setup: the rig and the settings, of which ``allow_covering`` is looked at.
 
     Raises:

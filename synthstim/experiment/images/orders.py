@@ -29,7 +29,6 @@ def randomised_blocks(items: int, *, blocks: int, repeats: int = 1, seed: int = 
 
     Args:
         items: how many items there are; with one item, it is shown again and again.
-        blocks: number of blocks.
         repeats: presentations of each item in a block, as so many passes through all items.
         seed: the same seed gives the same orders.
 

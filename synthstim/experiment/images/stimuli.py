@@ -61,10 +61,6 @@ def prepare_images(
 
     Args:
         stimulus_set: the set; columns x_deg, y_deg and size_deg of its table are those of single stimuli.
-        settings: of the protocol.
-        rig: the rig.
-        directory: of the experiment.
-        protocol: its name.
         table: a table of the user's with such columns, by stimulus_id or by site.
 
     Raises:

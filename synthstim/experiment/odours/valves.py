@@ -78,7 +78,6 @@ def add_flows(entries: Sequence[dict[str, Any]], valves: Valves, timing: Mapping
     Args:
         entries: of the manifest, with their ``mixture``.
         timing: ``lead_s``, ``odour_s`` and ``purge_s``.
-        directory: the experiment's folder.
 
     Raises:
         InputError: the mixtures are beyond the rig's valves or its air.

@@ -62,7 +62,6 @@ def write_new_rig(path: str | Path, given: Mapping[str, Any]) -> Rig:
 
     Args:
         path: the file; nothing may be there yet.
-        given: what goes in, by section.
 
     Raises:
         InputError: something is there already, or a value cannot be one of a rig's.

@@ -21,7 +21,6 @@ def child(command: Sequence[str], **options: Any) -> Iterator[subprocess.Popen[b
     ends it at once, macOS with the block; Windows leaves it.
 
     Args:
-        command: the program and its arguments.
         options: of ``subprocess.Popen``.
     """
     process = subprocess.Popen(

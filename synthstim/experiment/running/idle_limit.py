@@ -13,7 +13,6 @@ class IdleLimit:
     """Runs out when the tables of a run have not grown for so long that nothing more is to be expected.
 
     Args:
-        data: the folder of the run's tables.
         minutes: what the experiment takes; thrice that, and 4 minutes to start, are allowed between two signs of life.
     """
 

@@ -12,12 +12,7 @@ _PSYCHOPY = re.compile(r"\d+\.\d+\s+(DEBUG|INFO|EXP|DATA|WARNING|ERROR|CRITICAL)
 
 
 def reason_of(log: Path, code: int) -> str:
-    """The sentence with which a run ended, or else its last error, or else its last words.
-
-    Args:
-        log: what the run printed.
-        code: its exit status.
-    """
+    """The sentence with which a run ended, or else its last error, or else its last words."""
     lines = [line.rstrip() for line in log.read_text(encoding="utf-8", errors="replace").splitlines() if line.strip()]
     if said := [line.removeprefix(MARK) for line in lines if line.startswith(MARK)]:
         return said[-1]

@@ -35,9 +35,6 @@ def virtual_speaker(rate_hz: int = 48000) -> Iterator[dict[str, str]]:
 
     What is played can be recorded from the source ``synthstim.monitor``.
 
-    Args:
-        rate_hz: the rate at which the device runs.
-
     Raises:
         InputError: PulseAudio is not installed or does not start.
     """

@@ -72,10 +72,7 @@ class Tracks:
     """The tracks of one participant, each of which goes its own way; the plan says whose turn it is.
 
     Args:
-        rules: of each track, by its name.
         candidates: the rows of candidates.tsv, numbers as numbers.
-        seed: of the experiment.
-        participant: the number.
     """
 
     def __init__(

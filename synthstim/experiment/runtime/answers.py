@@ -26,9 +26,7 @@ def question_of(
     """The question of a piece of the protocol.
 
     Args:
-        piece: its name.
         asked: what the manifest says of it: ``kind``, ``stores``, ``keys``, ``clicks``.
-        manifest: of the experiment.
         problem: why a participant's number may not take part, or nothing.
     """
     entry: WordEntry | NumberEntry | None = None

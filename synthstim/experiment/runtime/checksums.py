@@ -21,7 +21,6 @@ def damaged(directory: Path, stimuli: Iterable[Mapping[str, Any]]) -> list[str]:
     """One sentence for each stimulus whose file is missing or differs from its recorded sha256.
 
     Args:
-        directory: the experiment's folder.
         stimuli: mappings with ``file``, relative to the folder, and ``sha256``.
     """
     problems = []

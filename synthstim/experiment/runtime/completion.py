@@ -40,9 +40,6 @@ class WordEntry:
     Letters and digits of any script type, backspace takes back, tab completes as far as the words agree, up and down choose among
     the words. Return answers with the word chosen or the word typed in full; the only word left is chosen first, so
     that whoever answers has seen the answer. Where return cannot answer, ``said`` says why.
-
-    Args:
-        words: the answers that are accepted.
     """
 
     def __init__(self, words: Sequence[str]) -> None:

@@ -15,13 +15,6 @@ from .trials import ABORTED, TrialLog
 class Course:
     """The plan of one participant, and the table of what they did of it.
 
-    Args:
-        directory: the experiment's folder.
-        manifest: its manifest.json.
-        participants: of the experiment.
-        number: of the participant.
-        columns: of the table.
-
     Attributes:
         plan: the rows of the plan, in order.
         log: the table.

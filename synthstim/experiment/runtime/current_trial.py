@@ -51,11 +51,7 @@ class CurrentTrial:
         return None if answer is None or right == MISSING else is_right(answer.value, right, manifest)
 
     def columns(self, manifest: Mapping[str, Any]) -> dict[str, Any]:
-        """What its row of the table says of stimuli and answers.
-
-        Args:
-            manifest: of the experiment.
-        """
+        """What its row of the table says of stimuli and answers."""
         columns: dict[str, Any] = {}
         for slot, told in self.slots.items():
             columns |= {f"{slot}_{name}" if name else slot: value for name, value in told.items()}
@@ -82,8 +78,6 @@ class CurrentTrial:
         """What texts may say of it.
 
         Args:
-            manifest: of the experiment.
-            count: of the trials of its part.
             texts: of the protocol, with the verdicts.
         """
         answer, right = self.answers.get("response"), self.planned[RIGHT]

@@ -86,7 +86,6 @@ class FrameLog:
 
         Args:
             time_s: when the flip returned, in seconds of the experiment's clock.
-            routine: the routine that drew it.
             drawn: names of the components that were drawn.
             shown: the presentations whose stimuli were drawn.
             send: sends the marker due at this flip, if any, and returns its code.

@@ -41,7 +41,6 @@ def too_loud(directory: Path, files: Iterable[str], sound: Mapping[str, Any]) ->
     """The first file that is louder than the safe limit, in a sentence; None where all are safe, or nothing was measured.
 
     Args:
-        directory: the experiment's folder.
         files: relative to it.
         sound: ``full_scale_db_spl``, the level at the ear of an RMS of full scale, None where it was not measured; ``safe_limit_db_spl``.
     """

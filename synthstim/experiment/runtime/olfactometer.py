@@ -63,7 +63,6 @@ class Presenter:
 
     Args:
         settings: the entry ``olfactometer`` of settings.json.
-        stimuli: by file.
         table: path of the table of what was told, and when.
         clock: the experiment's, in seconds.
         opens: whether the port is opened; a rehearsal opens none.

@@ -17,12 +17,7 @@ NUMBER = "SYNTHSTIM_PARTICIPANT"
 
 
 class Participants:
-    """The participants 1 to N of an exported experiment.
-
-    Args:
-        directory: the experiment's folder.
-        manifest: its manifest.json.
-    """
+    """The participants 1 to N of an exported experiment."""
 
     def __init__(self, directory: Path, manifest: Mapping[str, Any]) -> None:
         self._directory, self._protocol = directory, manifest["protocol"]

@@ -12,8 +12,6 @@ def corner(centre: tuple[float, float], size: tuple[int, int], screen: tuple[int
 
     Args:
         centre: right of and above the screen's centre, in pixels.
-        size: width and height of the image.
-        screen: width and height of the screen.
 
     >>> corner((0, 0), (4, 4), (10, 10))
     (3, 3)

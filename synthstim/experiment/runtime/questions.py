@@ -18,8 +18,6 @@ class Questions:
     """Asks one question at a time.
 
     Args:
-        manifest: of the experiment.
-        participants: whose number may be asked for.
         take: what is done with an answer: of a participant's number, the number alone.
 
     Attributes:

@@ -18,7 +18,6 @@ class Rule(ABC):
     """Chooses a level by the answers so far.
 
     Args:
-        rule: its settings.
         levels: from the lowest to the highest.
     """
 

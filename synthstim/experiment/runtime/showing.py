@@ -15,10 +15,7 @@ class Showing:
     """What is on the screen.
 
     Args:
-        directory: the experiment's folder.
-        stimuli: of the manifest.
         places: the centre of each piece that shows an image, in pixels from the screen's centre.
-        settings: settings.json.
     """
 
     def __init__(

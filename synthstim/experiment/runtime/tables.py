@@ -14,8 +14,6 @@ class StreamedTable:
     """A table whose rows wait in memory until ``flush``, which a caller calls where time is not critical.
 
     Args:
-        path: the file.
-        columns: their names.
         append: go on with a table that is there already.
     """
 

@@ -35,7 +35,6 @@ def trial_columns(
 
     Args:
         conditions: names of the columns of the conditions.
-        slots: names of the slots.
         adaptive: whether a rule chooses the levels.
         at_ear: whether levels at the ear are known.
     """
@@ -54,7 +53,6 @@ class TrialLog:
     Args:
         stem: path of both tables without their last words.
         plan: the participant's trials (see ``plan.read_plan``).
-        columns: of the table of trials.
         passes: correct answers of the headphone check that pass it; 0 where there is no check.
     """
 

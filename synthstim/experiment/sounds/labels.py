@@ -38,7 +38,6 @@ def labels_of(sources: Iterable[str], given: Labels) -> dict[str, Label]:
     """The label of each source.
 
     Args:
-        sources: names of the recordings.
         given: words or labels by source; or a table (tab or comma separated) with the columns ``source`` and ``word``,
             and perhaps ``role`` (main, demo, catch) and ``also`` (words that are right as well, with semicolons between
             them); or None, for the letters with which each name begins.

@@ -23,9 +23,7 @@ def participants_trials(
     """Every participant's trials: headphone check, demonstration, main part.
 
     Args:
-        sounds: the sounds of the experiment.
         material: what the set offers; None where only the headphones are checked.
-        participants: how many there are.
         seed: the same seed gives the same orders.
     """
     assigned: list[list[int]] = [[]] * participants

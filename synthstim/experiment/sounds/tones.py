@@ -27,7 +27,6 @@ def headphone_tones(rate_hz: int, level_dbfs: float) -> dict[str, Stereo]:
     the antiphase tone cancels and sounds softest; over headphones it is as loud as the other.
 
     Args:
-        rate_hz: rate of the sounds.
         level_dbfs: root mean square of the equal tones' steady part, dB relative to full scale.
 
     Returns:

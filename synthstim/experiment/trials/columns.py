@@ -76,7 +76,6 @@ def meanings(
 
     Args:
         conditions: names of the columns of the conditions.
-        slots: names of the slots.
         adaptive: whether a rule chooses the levels.
         at_ear: whether levels at the ear are known.
     """

@@ -30,10 +30,6 @@ def write_stimuli(
     """Write what a participant may see or hear, each once.
 
     Args:
-        members: the stimuli.
-        source: the set that they are of.
-        setup: the rig and the settings.
-        directory: the experiment's folder.
         made: files of members that were made at export, by id.
 
     Returns:

@@ -34,8 +34,6 @@ def check_places(
     """Check that whatever a trial may show stands wholly on the screen, off the photodiode, and beside what is shown with it.
 
     Args:
-        protocol: whose pieces.
-        setup: the rig and the settings.
         places: of the pieces; an entry's own hold before them.
         held: the entries of the manifest that may stand in each slot.
 

@@ -65,12 +65,8 @@ def present(
     """Check that the rig presents the stimuli as they are, and write what it needs into the folder of the experiment.
 
     Args:
-        protocol, setup: what is presented, where.
-        source: the set.
         directory: the experiment's folder, where the stimuli are by now.
         entries: of the stimuli in the manifest; what is measured is added, and sounds that are made at export.
-        plans: the trials of each participant.
-        held: what may stand in each slot.
 
     Raises:
         InputError: a stimulus cannot be presented.

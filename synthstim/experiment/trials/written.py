@@ -21,9 +21,7 @@ def write_plan(
     """Write plan.tsv, conditions/participant_001.csv, ..., and trials.json, which says what the columns of the data mean.
 
     Args:
-        directory: the experiment's folder.
         plans: the trials of each participant, in order.
-        slots: of a trial.
         columns: names of the columns of the conditions.
         files: the file of each stimulus, by its id.
     """
@@ -42,8 +40,6 @@ def plan_text(
     """The text of plan.tsv.
 
     Args:
-        plans: the trials of each participant.
-        slots: names of the slots.
         columns: names of the columns of the conditions.
         files: the file of each stimulus in the experiment, by its id.
     """

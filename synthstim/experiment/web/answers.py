@@ -30,11 +30,7 @@ class Refusal(Exception):
 
 
 class Answers:
-    """The participants of a served experiment, and their trials on the disk.
-
-    Args:
-        directory: the exported experiment.
-    """
+    """The participants of a served experiment, and their trials on the disk."""
 
     def __init__(self, directory: Path) -> None:
         self._manifest = manifest_facts(directory, Named)

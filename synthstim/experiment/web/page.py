@@ -65,10 +65,6 @@ def write_web(
 
     Args:
         directory: the experiment's folder, with its stimuli.
-        protocol: as it is built.
-        setup: the rig and the settings.
-        manifest: of the experiment.
-        texts: as the participant reads them.
         background: level of the screen, 0 to 255.
 
     Raises:

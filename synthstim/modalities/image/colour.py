@@ -42,7 +42,6 @@ def colours_of(name: str, opened: Image.Image, chunks: dict[bytes, bytes]) -> Pr
 
     Args:
         name: of the file, for messages.
-        opened: the image.
         chunks: of a PNG; what it says there counts in the order cICP, profile, sRGB, gamma and chromaticities.
 
     Raises:

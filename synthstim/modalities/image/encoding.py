@@ -41,7 +41,6 @@ def shown_at(observer: Observer, size: tuple[int, int]) -> Observer:
     their size would take long.
 
     Args:
-        observer: of images.
         size: (height, width) in pixels.
 
     Raises:

@@ -27,7 +27,6 @@ def shaped_noise(references: Tensor, generators: Sequence[torch.Generator]) -> T
 
     Args:
         references: (batch, channel, y, x) display values.
-        generators: one for each.
 
     Returns:
         (batch, channel, y, x), float64.

@@ -30,7 +30,6 @@ def require_whole(stream: BinaryIO, name: str) -> None:
 
     Args:
         stream: the file, open for reading bytes.
-        name: how errors call it.
 
     Raises:
         InputError: the file is cut off, or was never finished. What is no sound at all passes: decoders say so.

@@ -21,7 +21,6 @@ def load_hearing(
     """Return a model of hearing as an observer of sounds.
 
     Args:
-        name: how the observer is called.
         short: a name of ``HEARING``; or, where ``name`` begins with ``whisper:``, a Whisper of the hub or of a folder.
         weights: ``default``, ``random``, or a file; for Whisper, a folder that transformers saved.
         seconds: duration of the sounds; None takes the model's own.

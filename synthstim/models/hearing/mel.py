@@ -30,10 +30,8 @@ def mel_filters(bands: int, *, scale: str = "slaney", rate: int = RATE, window: 
     """The weights (band, bin) of mel bands, from 0 Hz to half the rate, over the bins of a Fourier transform.
 
     Args:
-        bands: how many.
         scale: ``slaney`` or ``htk``.
         rate: of the sound, in Hz.
-        window: samples that are transformed.
 
     Raises:
         InputError: the scale is unknown, or bands are so narrow that some hold no bin.

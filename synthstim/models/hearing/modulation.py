@@ -76,7 +76,6 @@ def measurement_window(frames: int, *, seconds: int) -> Tensor:
     and end after it; so each fade lasts ``frames // (seconds + 1)``, and the few frames left over weigh nothing.
 
     Args:
-        frames: of the envelope.
         seconds: the sound lasts, rounded, at least 1.
     """
     ramp = frames // (seconds + 1)

@@ -63,10 +63,6 @@ class RippleFilters(nn.Module):
 
     ``tunings`` says which filter is which, as ``Modulations.tunings``.
 
-    Args:
-        channels, frames: of the cochleagrams.
-        modulations: the filters.
-
     Raises:
         InputError: a rate or scale lies above what the cochleagrams can hold.
 

@@ -60,7 +60,6 @@ class SameAvgPool2d(nn.Module):
     """The mean of each window.
 
     Args:
-        kernel, stride: of the windows.
         count_padding: whether zeros outside the input count as values. TensorFlow leaves them out; the published
             PyTorch networks count them.
     """

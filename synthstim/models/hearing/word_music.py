@@ -89,7 +89,6 @@ class WordMusic(WordsAndMusic):
 
     Args:
         samples: of each sound, at ``RATE``.
-        words, tracks: logits of the branches.
 
     Example:
         >>> import torch

@@ -18,11 +18,9 @@ def load_seeing(
     """Return a classical model as an observer of images of any size, or of movies.
 
     Args:
-        name: how the observer is called.
         short: a name of ``SEEING`` whose entry has no weights.
         weights: ``default``.
         size: (height, width) of the images; None takes the model's own.
-        settings: what else can be set of the model.
 
     Raises:
         InputError: weights are asked for, the model has no such setting, or the size does not suit it.

@@ -66,13 +66,7 @@ class CORnetS(nn.Module):
 
 
 class Area(nn.Module):
-    """A bottleneck that runs several times with the same convolutions, each time with normalisation of its own; the first halves the size.
-
-    Args:
-        given: channels that it is given.
-        made: channels that it puts out.
-        times: how often it runs.
-    """
+    """A bottleneck that runs several times with the same convolutions, each time with normalisation of its own; the first halves the size."""
 
     def __init__(self, given: int, made: int, times: int) -> None:
         super().__init__()

@@ -18,12 +18,7 @@ Lag = tuple[int, int]
 
 
 class PoolMatrix:
-    """A sparse matrix (window, place) whose rows sum to 1, and its transpose, in the precision of what is pooled.
-
-    Args:
-        window, place, weight: of each entry, by window.
-        windows, places: how many there are.
-    """
+    """A sparse matrix (window, place) whose rows sum to 1, and its transpose, in the precision of what is pooled."""
 
     def __init__(self, window: Tensor, place: Tensor, weight: Tensor, windows: int, places: int) -> None:
         share = (

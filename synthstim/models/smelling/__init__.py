@@ -22,7 +22,6 @@ def load_smelling(name: str, short: str, *, weights: str | Path, settings: Mappi
     """Return a model of smelling as an observer of odours.
 
     Args:
-        name: how the observer is called.
         short: a name of ``SMELLING``.
         weights: ``default``, ``random``, or a file that ``synthstim train`` wrote.
         settings: ``diluted``, as ``OdourInput`` has it.

@@ -37,7 +37,6 @@ class Olfaction(nn.Module):
     """Mixture -> receptor types -> receptor neurons -> glomeruli -> Kenyon cells -> classes.
 
     Args:
-        kenyon_cells: how many.
         dropped: share of Kenyon cells that are silent at each step of training.
 
     Example:

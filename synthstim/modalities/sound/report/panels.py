@@ -66,7 +66,6 @@ def make_panel(waveform: Floats, seconds: float, cochlear: Cochlear | None, *, p
 
     Args:
         waveform: (time,) at full scale.
-        seconds: how long it lasts.
         cochlear: its cochleagram; None where it is too short for one.
         peak: the amplitude that fills the height; sounds that are compared share it.
         brightest: the cochleagram's value that takes the brightest colour; shared likewise.
