@@ -6,7 +6,7 @@ import pandas as pd
 
 from synthstim.analysis.answered.columns import answered
 from synthstim.analysis.answered.study import Study
-from synthstim.analysis.by_condition.groups import group_columns, group_rows
+from synthstim.analysis.by_condition.groups import every_cell, group_columns, group_rows, kept_answers
 
 COUNTED = {
     "participants": "Participants who were kept and answered a trial of it",
@@ -18,18 +18,13 @@ COUNTED = {
 def counted_by_participant(trials: pd.DataFrame, participants: pd.DataFrame, study: Study) -> pd.DataFrame:
     """Answers of every participant in every condition: (participant, condition, trials, kept)."""
     counts = answered(trials).groupby(["participant", "condition"]).size()
-    rows = [
-        (number, condition, int(counts.get((number, condition), 0)), kept)
-        for number, kept in participants[["participant", "kept"]].itertuples(index=False)
-        for condition in study.names
-    ]
-    return pd.DataFrame(rows, columns=["participant", "condition", "trials", "kept"])
+    return every_cell(counts.to_frame("trials"), participants, study)
 
 
 def counted_by_condition(cells: pd.DataFrame, trials: pd.DataFrame, study: Study) -> pd.DataFrame:
     """Answers of those who are kept in every condition (columns: those of the conditions, then ``COUNTED``)."""
     kept = cells[cells["kept"] & (cells["trials"] > 0)]
-    times = answered(trials[trials["participant"].isin(kept["participant"])])
+    times = kept_answers(trials, kept)
     rows = []
     for condition, named in group_rows(study):
         own = kept[kept["condition"] == condition]

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import pandas as pd
 
-from synthstim.analysis.answered.columns import answered
 from synthstim.analysis.answered.study import Study
-from synthstim.analysis.by_condition.groups import group_columns, group_rows
+from synthstim.analysis.by_condition.groups import group_columns, group_rows, kept_answers
 from synthstim.analysis.intervals import wilson
 
 
 def confusions(trials: pd.DataFrame, participants: pd.DataFrame) -> pd.DataFrame:
     """What was answered instead: (condition, right, response, count) of wrong answers, most frequent first."""
-    main = _kept(trials, participants)
+    main = kept_answers(trials, participants)
     wrong = main[main["correct"].notna() & ~main["correct"].fillna(True).astype(bool)]
     counted = wrong.groupby(["condition", "right", "response"]).size().reset_index(name="count")
     return counted.sort_values(
@@ -25,7 +24,7 @@ def answers_by_condition(trials: pd.DataFrame, participants: pd.DataFrame, study
 
     Answers to trials of one right answer make up 1; ``low`` and ``high`` are Wilson's 95 % interval, as if answers were independent.
     """
-    main = _kept(trials, participants)
+    main = kept_answers(trials, participants)
     known = main.assign(right=main["right"].astype(object).where(main["right"].notna(), None))
     counts = known.groupby(["condition", "right", "response"], dropna=False).size().reset_index(name="count")
     totals = counts.groupby(["condition", "right"], dropna=False)["count"].transform("sum")
@@ -43,7 +42,7 @@ def confidence_by_condition(trials: pd.DataFrame, participants: pd.DataFrame, st
     columns = [*group_columns(study), "answers", "confidence", "confidence_right", "confidence_wrong"]
     if "confidence" not in trials or trials["confidence"].isna().all():
         return pd.DataFrame(columns=columns)
-    main = _kept(trials, participants)
+    main = kept_answers(trials, participants)
     rows = []
     for condition, named in group_rows(study):
         own = main[(main["condition"] == condition) & main["confidence"].notna()]
@@ -59,7 +58,7 @@ def chosen_stimuli(trials: pd.DataFrame, participants: pd.DataFrame, study: Stud
 
     There are as many answers as slots then, in the same order; without rows where there are not.
     """
-    main = _kept(trials, participants)
+    main = kept_answers(trials, participants)
     slots = dict(zip(study.slots, study.answers, strict=False))
     if (
         main["right"].notna().any()
@@ -73,7 +72,3 @@ def chosen_stimuli(trials: pd.DataFrame, participants: pd.DataFrame, study: Stud
     table = pd.DataFrame({"shown": shown, "chosen": chosen}).fillna(0).astype("int64")
     table = table.assign(proportion=table["chosen"] / table["shown"])
     return table.rename_axis("stimulus").reset_index().sort_values("proportion", ascending=False, ignore_index=True)
-
-
-def _kept(trials: pd.DataFrame, participants: pd.DataFrame) -> pd.DataFrame:
-    return answered(trials[trials["participant"].isin(participants.loc[participants["kept"], "participant"])])

@@ -8,7 +8,7 @@ import pandas as pd
 
 from synthstim.analysis.answered.columns import answered
 from synthstim.analysis.answered.study import Study
-from synthstim.analysis.by_condition.groups import group_columns, group_rows, within_widths
+from synthstim.analysis.by_condition.groups import every_cell, group_columns, group_rows, kept_answers, within_widths
 from synthstim.analysis.intervals import UNKNOWN, between, student, wilson
 
 BY_PARTICIPANT = ("participant", "condition", "trials", "correct", "proportion", "kept")
@@ -36,14 +36,10 @@ def by_participant(trials: pd.DataFrame, participants: pd.DataFrame, study: Stud
 
     Answered trials of the main part count; catch trials, and those without an answer, do not.
     """
-    cells = answered(trials).groupby(["participant", "condition"])["correct"].agg(["size", "sum"])
-    rows = []
-    for number, kept in participants[["participant", "kept"]].itertuples(index=False):
-        for condition in study.names:
-            answers, right = map(int, cells.loc[(number, condition)]) if (number, condition) in cells.index else (0, 0)
-            share = right / answers if answers else math.nan
-            rows.append((number, condition, answers, right, share, kept))
-    return pd.DataFrame(rows, columns=[*BY_PARTICIPANT])
+    found = answered(trials).groupby(["participant", "condition"])["correct"].agg(trials="size", correct="sum")
+    cells = every_cell(found, participants, study)
+    right = cells["correct"].fillna(0).astype("int64")
+    return cells.assign(correct=right, proportion=right / cells["trials"])[[*BY_PARTICIPANT]]
 
 
 def by_condition(cells: pd.DataFrame, trials: pd.DataFrame, study: Study) -> pd.DataFrame:
@@ -54,7 +50,7 @@ def by_condition(cells: pd.DataFrame, trials: pd.DataFrame, study: Study) -> pd.
     """
     kept = cells[cells["kept"] & (cells["trials"] > 0)]
     half = within_widths(kept, "proportion", study)
-    times = answered(trials[trials["participant"].isin(kept["participant"])])
+    times = kept_answers(trials, kept)
     rows = []
     for condition, named in group_rows(study):
         own = kept[kept["condition"] == condition]

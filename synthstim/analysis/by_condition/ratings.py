@@ -8,7 +8,7 @@ import pandas as pd
 
 from synthstim.analysis.answered.columns import answered
 from synthstim.analysis.answered.study import Study
-from synthstim.analysis.by_condition.groups import group_columns, group_rows, within_widths
+from synthstim.analysis.by_condition.groups import every_cell, group_columns, group_rows, kept_answers, within_widths
 from synthstim.analysis.intervals import student
 
 RATED_BY_PARTICIPANT = ("participant", "condition", "trials", "mean", "sd", "kept")
@@ -31,14 +31,8 @@ def rated_by_participant(trials: pd.DataFrame, participants: pd.DataFrame, study
     main = answered(trials)
     values = pd.to_numeric(main["response"]).groupby([main["participant"], main["condition"]])
     # Of one answer there is no spread: a missing value, whatever kind of column the table has.
-    cells = values.agg(["size", "mean", "std"]).astype("float64")
-    rows = []
-    for number, kept in participants[["participant", "kept"]].itertuples(index=False):
-        for condition in study.names:
-            known = (number, condition) in cells.index
-            count, mean, spread = cells.loc[(number, condition)] if known else (0, math.nan, math.nan)
-            rows.append((number, condition, int(count), float(mean), float(spread), kept))
-    return pd.DataFrame(rows, columns=[*RATED_BY_PARTICIPANT])
+    found = values.agg(trials="size", mean="mean", sd="std").astype("float64")
+    return every_cell(found, participants, study)[[*RATED_BY_PARTICIPANT]]
 
 
 def rated_by_condition(cells: pd.DataFrame, trials: pd.DataFrame, study: Study) -> pd.DataFrame:
@@ -49,7 +43,7 @@ def rated_by_condition(cells: pd.DataFrame, trials: pd.DataFrame, study: Study) 
     """
     kept = cells[cells["kept"] & (cells["trials"] > 0)]
     half = within_widths(kept, "mean", study)
-    main = answered(trials[trials["participant"].isin(kept["participant"])])
+    main = kept_answers(trials, kept)
     rows = []
     for condition, named in group_rows(study):
         own, trial = kept[kept["condition"] == condition], main[main["condition"] == condition]

@@ -6,9 +6,8 @@ import math
 
 import pandas as pd
 
-from synthstim.analysis.answered.columns import answered
 from synthstim.analysis.answered.study import Study
-from synthstim.analysis.by_condition.groups import group_columns, group_rows
+from synthstim.analysis.by_condition.groups import group_columns, group_rows, kept_answers
 
 TIMES = {
     "answers": "Right answers, or all where nothing is right or wrong, of those who were kept",
@@ -21,7 +20,7 @@ TIMES = {
 
 def times_of(trials: pd.DataFrame, participants: pd.DataFrame) -> pd.DataFrame:
     """The answers whose times count: right ones, of who was kept; all where nothing is right or wrong."""
-    main = answered(trials[trials["participant"].isin(participants.loc[participants["kept"], "participant"])])
+    main = kept_answers(trials, participants)
     counted = main[main["correct"].fillna(False).astype(bool)] if main["correct"].notna().any() else main
     return counted[counted["response_time"].notna()]
 
