@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import importlib
 import math
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -18,13 +16,12 @@ from synthstim.constraints import Constraint, check_all, project_all
 from synthstim.errors import InputError
 from synthstim.evolve.archive import Archive, Values
 from synthstim.evolve.code import Code, LowFrequencies
+from synthstim.evolve.strategy import FULL_COVARIANCE, Strategy
 from synthstim.goals import GOALS
 from synthstim.goals.aim import Aim
 from synthstim.goals.followed import followed
 from synthstim.modalities.image import MODALITY
 
-# Beyond this a full covariance has more entries than a session has presentations: only its diagonal is learnt.
-FULL_COVARIANCE = 60
 # Spreads of the first generation. One as wide as noise would bury an image that it starts from.
 FROM_GREY, FROM_IMAGE = 1.0, 0.3
 # Share of the way to the best codes of a generation that the centre goes. From a good image the whole way is lost again
@@ -117,7 +114,7 @@ class Evolution:
         self.generation = 0
         self.roles: tuple[str, ...] = ()
         pace = PACE_FROM_GREY if start is None else PACE_FROM_IMAGE
-        self._strategy = _strategy(self.code.size, population, spread, seed, pace)
+        self._strategy = Strategy(self.code.size, population, spread, seed, pace)
         self._asked: Values | None = None
         self._shown_again: list[int] = []
         self._archive = Archive()
@@ -140,10 +137,8 @@ class Evolution:
     def ask_codes(self) -> Values:
         """The codes of these images, (image, number)."""
         if self._asked is None:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")  # cma comments on its own state
-                new = [np.asarray(code) for code in self._strategy.ask()]
-            middle = [np.array(self._strategy.mean)] if self.shows_centre else []
+            new = self._strategy.ask()
+            middle = [self._strategy.mean] if self.shows_centre else []
             self._shown_again = self._ranked()[: self.again]
             self._asked = np.stack([*new, *middle, *(self._archive.codes[number] for number in self._shown_again)])
             counts = {"new": len(new), "centre": len(middle), "again": len(self._shown_again)}
@@ -170,9 +165,7 @@ class Evolution:
             raise InputError(f"{self.site}: responses were given before images were requested", "call ask() first")
         means, counts = self._means(responses, counts)
         new = self.population
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            self._strategy.tell(list(self._asked[:new]), (-self.merits(means[:new])).tolist())
+        self._strategy.tell(self._asked[:new], self.merits(means[:new]))
         self.generation += 1
         first = len(self._asked) - len(self._shown_again)
         self._archive.add(self._asked[:first], self.generation)
@@ -207,12 +200,12 @@ class Evolution:
     @property
     def centre(self) -> Tensor:
         """The image (channel, y, x) of the strategy's mean code: what the population has in common."""
-        return self.images(np.array(self._strategy.mean)[None])[0]
+        return self.images(self._strategy.mean[None])[0]
 
     @property
     def step(self) -> float:
         """The strategy's overall step size; it began as ``spread``."""
-        return float(self._strategy.sigma)
+        return self._strategy.step
 
     def _ranked(self) -> list[int]:
         """Numbers of all images shown so far, best mean first."""
@@ -260,26 +253,3 @@ def _check(goal: str, level: float | None, population: int, again: int, spread: 
         raise InputError(
             f"a spread of {spread:g} given; expected above 0 and at most 10, where 1 is a photograph's contrast"
         )
-
-
-def _strategy(size: int, population: int, spread: float, seed: int | Sequence[int], pace: float) -> Any:
-    try:
-        cma = importlib.import_module("cma")
-    except ImportError:
-        raise InputError(
-            "evolution needs the package cma", "pip install 'synthstim[evolve]'", code="not-installed"
-        ) from None
-    random = np.random.default_rng(seed)
-    options = {
-        "popsize": population,
-        "CMA_diagonal": size > FULL_COVARIANCE,
-        "CMA_cmean": pace,
-        # Random numbers of its own: neither numpy's global state nor another evolution's.
-        "randn": lambda *shape: random.standard_normal(shape),
-        "seed": math.nan,
-        "verbose": -9,
-        "verb_log": 0,
-    }
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        return cma.CMAEvolutionStrategy(np.zeros(size), spread, options)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 import zlib
-from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,34 +23,10 @@ from synthstim.stimulus_set.columns import (
     MISSING,
     SCHEMA_VERSION,
     SET,
-    Column,
     columns_of,
-    typed,
 )
+from synthstim.stimulus_set.files import NEEDED, read_provenance, read_table, require_columns
 from synthstim.stimulus_set.paths import inside
-
-# What the package itself reads of the provenance.
-_FACTS: dict[str, type] = {
-    **dict.fromkeys(
-        (
-            "observer",
-            "pool",
-            "null",
-            "device",
-            "criteria",
-            "versions",
-            "stimuli",
-            "table",
-            "sources",
-            "parts",
-            "series",
-            "labels",
-        ),
-        dict,
-    ),
-    **dict.fromkeys(("modality", "recipe", "coding", "adopted_from"), str),
-}
-_NEEDED = ("stimulus_id", "file", "sha256", "kind")
 
 
 @dataclass(frozen=True, repr=False)
@@ -84,14 +58,14 @@ class StimulusSet:
             InputError: the directory is no set, its schema is newer, or an id or path breaks the rules.
         """
         root = Path(directory)
-        provenance = _read_json(root, "provenance.json")
+        provenance = read_provenance(root)
         version = provenance.get("schema_version")
         if not isinstance(version, int) or not 1 <= version <= SCHEMA_VERSION:
             raise InputError(
                 f"{root} has schema version {version!r}, this synthstim reads up to {SCHEMA_VERSION}", "update it"
             )
-        table = _read_table(root, columns_of(provenance))
-        for name in _NEEDED:
+        table = read_table(root, columns_of(provenance))
+        for name in NEEDED:
             if (empty := table[name].isna()).any():
                 raise InputError(f"{root / 'stimuli.tsv'}: row {int(empty.argmax()) + 1} has no {name}")
         check_ids(table["stimulus_id"])
@@ -173,7 +147,7 @@ class StimulusSet:
                 "make the set again",
                 code="unreadable",
             ) from None
-        _require_columns(table, COMPANIONS[name], f"{name} of {self.root.name}")
+        require_columns(table, COMPANIONS[name], f"{name} of {self.root.name}")
         return table[table[SET] == self.part] if self.part and SET in table else table
 
     def damaged(self) -> list[str]:
@@ -193,68 +167,3 @@ class StimulusSet:
         """Raise InputError if any file differs from its checksum."""
         if problems := self.damaged():
             raise InputError(f"{self.root}: {problems[0]}" + (f" and {len(problems) - 1} more" if problems[1:] else ""))
-
-
-def _read_json(root: Path, name: str) -> dict[str, Any]:
-    try:
-        content = json.loads(inside(root, name).read_text(encoding="utf-8"))
-    except (InputError, OSError):
-        raise InputError(f"{root} is not a stimulus set: it has no {name}", code="unreadable") from None
-    except (ValueError, RecursionError) as error:
-        raise InputError(f"{root / name} is not valid JSON ({error})", code="unreadable") from None
-    _require_facts(content, str(root / name))
-    for part, facts in content.get("parts", {}).items():
-        _require_facts(facts, f"{root / name}: the part {part}")
-    return content
-
-
-def _require_facts(facts: Any, place: str) -> None:
-    if not isinstance(facts, dict):
-        raise InputError(f"{place} should hold one JSON object", "copy the set again")
-    for key, kind in _FACTS.items():
-        if key in facts and not isinstance(facts[key], kind):
-            wanted = "an object" if kind is dict else "text"
-            raise InputError(f"{place}: {key} is {json.dumps(facts[key])[:40]}; expected {wanted}")
-
-
-def read_cells(root: Path) -> pd.DataFrame:
-    """The table of a set as text, cell by cell.
-
-    Raises:
-        InputError: there is none, or it is no table of stimuli.
-    """
-    path = root / "stimuli.tsv"
-    try:
-        cells = _cells(inside(root, "stimuli.tsv"))
-    except InputError:
-        raise InputError(f"{root} is not a stimulus set: it has no stimuli.tsv", code="unreadable") from None
-    except (ValueError, OSError) as error:
-        raise InputError(f"{path} cannot be read as a table ({error})", code="unreadable") from None
-    _require_columns(cells, _NEEDED, str(path))
-    return cells
-
-
-def _cells(path: Path) -> pd.DataFrame:
-    # Spreadsheets put a byte order mark in front.
-    return pd.read_csv(path, sep="\t", dtype=str, keep_default_na=False, na_filter=False, encoding="utf-8-sig")
-
-
-def _require_columns(table: pd.DataFrame, needed: Iterable[str], name: str) -> None:
-    if absent := [column for column in needed if column not in table]:
-        whole = "".join(map(str, table.columns[:1]))
-        other = next((mark for mark in ",;|" if mark in whole), None)
-        hint = f": its columns are parted by {other!r}; expected tabs" if other and table.shape[1] == 1 else ""
-        raise InputError(f"{name} lacks the column {absent[0]}{hint}", code="missing")
-
-
-def _read_table(root: Path, columns: Mapping[str, Column]) -> pd.DataFrame:
-    text = read_cells(root)
-    for name in columns:
-        if name not in text:
-            text[name] = MISSING
-    try:
-        return typed(text, columns)
-    except (ValueError, TypeError) as error:
-        raise InputError(
-            f"{root / 'stimuli.tsv'} has a cell that does not fit its column ({error})", code="mismatch"
-        ) from None

@@ -11,7 +11,8 @@ import pandas as pd
 
 from synthstim.files import SUMS, as_json, as_tsv, files_below, read_sums, sha256_of, write_sums
 from synthstim.stimulus_set.columns import PAGE, columns_of, format_value
-from synthstim.stimulus_set.read import StimulusSet, read_cells
+from synthstim.stimulus_set.files import read_cells
+from synthstim.stimulus_set.read import StimulusSet
 
 # What file managers leave behind; hidden files are left too.
 _LITTER = frozenset({"Thumbs.db", "desktop.ini"})

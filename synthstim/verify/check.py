@@ -10,28 +10,21 @@ import pandas as pd
 
 from synthstim.errors import InputError, nearest
 from synthstim.files import sha256_of
-from synthstim.goals import GOALS
 from synthstim.goals.aim import Aim
-from synthstim.modalities.base import Modality
 from synthstim.models import OUTPUT, Observer
 from synthstim.parametrise import Parametrisation
 from synthstim.stimulus_set import StimulusSet, altered
-from synthstim.verify.consistency import MADE, aim_of, disagreements, judged_otherwise, read_aim
+from synthstim.verify.consistency import MADE, aim_of, disagreements, read_aim
+from synthstim.verify.differences import row_problems
 from synthstim.verify.latents import rendered_otherwise
 from synthstim.verify.measure import Measured, Measurer, match_of, resampled
-from synthstim.verify.mixtures import MIXTURE, mixed_otherwise
+from synthstim.verify.mixtures import mixed_otherwise
 from synthstim.verify.natural import natural_pool
 from synthstim.verify.pool import NaturalPool
 from synthstim.verify.transfer import TRANSFER, transfer_of, transferred_otherwise
 
 DECIBELS = 0.1
 DECIBELS_ELSEWHERE = 0.5
-# Limits on the other figures, in the same proportion: 0.1 dB is 1.2 % of an amplitude.
-_SHARE = 0.012
-_ABSOLUTE = {"pearson": 0.002, "spearman": 0.002, "null_percentile": 0.5}
-# Columns that sets of earlier versions do not have.
-_ADDED = ("match_db_soxr", "peak_run", "ssim")
-_FROM_POOL = ("null_percentile", "best_natural")
 
 
 @dataclass(frozen=True)
@@ -134,7 +127,7 @@ def measured_again(
     for number, row in enumerate(rows):
         if row["file"] not in damaged and (pd.isna(row["reference"]) or row["reference"] not in damaged):
             aim = aim_of(stimuli, row) if measurer is not None else None
-            problems += _row_problems(stimuli, row, aim, measurer, limit, same_pool)
+            problems += row_problems(stimuli, row, aim, measurer, limit, same_pool)
             if observer is not None and observer.parts and row["kind"] in MADE:
                 problems += _transfer_problems(stimuli, row, observer, limit, transfer)
             measured += 1
@@ -151,17 +144,6 @@ def measured_again(
     return Check(
         problems, list(zip(failed["stimulus_id"], failed["reason"], strict=True)), measured, pd.DataFrame(elsewhere)
     )
-
-
-def _row_problems(
-    stimuli: StimulusSet, row: dict[str, Any], aim: Aim | None, measurer: Measurer | None, limit: float, same_pool: bool
-) -> list[str]:
-    """Where one stimulus, measured again, is not what its row says, or is judged otherwise."""
-    again = _measure(stimuli, row, aim, measurer)
-    problems = _differences(stimuli.modality, row, again, limit, same_pool)
-    if aim is not None and same_pool:
-        problems += judged_otherwise(row, aim, again, stimuli.provenance.get("criteria", {}))
-    return problems
 
 
 def _transfer_problems(
@@ -209,43 +191,6 @@ def _damaged_naturals(stimuli: StimulusSet) -> list[str]:
         for file, sha256 in zip(naturals["file"], naturals["sha256"], strict=True)
         if sha256_of(stimuli.path(file)) != sha256
     ]
-
-
-def _measure(stimuli: StimulusSet, row: dict[str, Any], aim: Aim | None, measurer: Measurer | None) -> Measured:
-    measured = stimuli.modality.statistics(stimuli.path(row["file"]))
-    if row["kind"] == MIXTURE and not pd.isna(row["reference"]):
-        measured |= stimuli.modality.between(stimuli.stimulus(row["file"]), stimuli.stimulus(row["reference"]))
-    # A control has an aim where it is one unit's; natural stimuli and adopted ones may have none.
-    if measurer is None or aim is None:
-        return measured
-    if aim.layers and pd.isna(row["reference"]):
-        raise InputError(f"{stimuli.root}/stimuli.tsv: the metamer {row['stimulus_id']} has no reference")
-    reference = stimuli.stimulus(row["reference"]) if aim.layers else None
-    layers = str(row["layer"]).split("+") if aim.layers else ()
-    return measured | GOALS[aim.goal].measure(measurer, stimuli.stimulus(row["file"]), aim, reference, layers)
-
-
-def _differences(
-    modality: Modality, row: dict[str, Any], again: Measured, decibels: float, same_pool: bool
-) -> list[str]:
-    relative = ("activation", "best_natural", modality.distance)
-    limits = (
-        dict.fromkeys(("match_db", "held_db", *modality.rematched), decibels)
-        | _ABSOLUTE
-        | dict(modality.tolerances)
-        | {name: _SHARE * abs(again.get(name) or 0.0) for name in relative}
-    )
-    out = []
-    for name, limit in limits.items():
-        value = again.get(name)
-        if value is None or (name in _FROM_POOL and not same_pool) or (name in _ADDED and pd.isna(row[name])):
-            continue
-        if pd.isna(row[name]) or abs(row[name] - value) > limit:
-            out.append(f"{row['stimulus_id']}: {name} is {value:.6g} in the file, the table says {row[name]:.6g}")
-    decided = again.get("same_class")
-    if decided is not None and (pd.isna(row["same_class"]) or bool(row["same_class"]) != decided):
-        out.append(f"{row['stimulus_id']}: same_class is {decided} in the file, the table says {row['same_class']}")
-    return out
 
 
 def _after(resampler: str, stimuli: StimulusSet, row: dict[str, Any], aim: Aim, observer: Observer) -> Measured:
