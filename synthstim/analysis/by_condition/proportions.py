@@ -37,7 +37,7 @@ def by_participant(trials: pd.DataFrame, participants: pd.DataFrame, study: Stud
     Answered trials of the main part count; catch trials, and those without an answer, do not.
     """
     found = answered(trials).groupby(["participant", "condition"])["correct"].agg(trials="size", correct="sum")
-    cells = every_cell(found, participants, study)
+    cells = every_cell(pd.DataFrame(found), participants, study)
     right = cells["correct"].fillna(0).astype("int64")
     return cells.assign(correct=right, proportion=right / cells["trials"])[[*BY_PARTICIPANT]]
 

@@ -31,7 +31,7 @@ def rated_by_participant(trials: pd.DataFrame, participants: pd.DataFrame, study
     main = answered(trials)
     values = pd.to_numeric(main["response"]).groupby([main["participant"], main["condition"]])
     # Of one answer there is no spread: a missing value, whatever kind of column the table has.
-    found = values.agg(trials="size", mean="mean", sd="std").astype("float64")
+    found = pd.DataFrame(values.agg(trials="size", mean="mean", sd="std")).astype("float64")
     return every_cell(found, participants, study)[[*RATED_BY_PARTICIPANT]]
 
 
