@@ -1,9 +1,9 @@
 """Foveated statistics: their time against those of a whole image in the same run, and a metamer with its windows drawn.
 
-    python benchmarks/foveated.py [--size 256] [--scaling 0.5] [--evaluations 300] [--picture FILE]
+    python benchmarks/foveated.py [--size 256] [--scaling 0.5] [--evaluations 300] [--name astronaut] [--pink] [--picture FILE]
 
 One thread. Statistics: seconds of forward and backward passes, in turn; the ratio is the median over the rounds. The metamer is made
-as recipes make it, of scikit-image's astronaut, and measured by class; memory is the most that the process had by then.
+as recipes make it, or from pink noise, and measured by class; memory is the most that the process had by then.
 """
 
 from __future__ import annotations
@@ -31,9 +31,11 @@ ROUNDS = 5
 LINE = (255, 80, 0)
 
 
-def photograph(side: int) -> Tensor:
-    """(1, 1, y, x) in display values."""
-    grey = torch.from_numpy(skimage.data.astronaut().mean(2) / 255).float()[None, None]
+def photograph(name: str, side: int) -> Tensor:
+    """One of scikit-image's, its left upper square, (1, 1, y, x) in display values."""
+    whole = np.atleast_3d(getattr(skimage.data, name)()).mean(2) / 255
+    square = whole[: min(whole.shape), : min(whole.shape)]
+    grey = torch.from_numpy(square).float()[None, None]
     return nn.functional.interpolate(grey, (side, side), mode="area")
 
 
@@ -45,11 +47,13 @@ def timed(model: nn.Module, image: Tensor) -> float:
     return time.perf_counter() - before
 
 
-def metamer(observer: Observer, image: Tensor, evaluations: int) -> Tensor:
+def metamer(observer: Observer, image: Tensor, evaluations: int, *, pink: bool) -> Tensor:
     """The best image found, (1, 1, y, x)."""
-    classes = observer.groups["statistics"]
+    classes, like = observer.groups["statistics"], observer.noise_like
+    assert like is not None
+    start = "pink" if pink else like(image, [torch.Generator().manual_seed(1)])
     run = Synthesiser(
-        observer, match(image, classes, joined="worst", weighted=True), Pixels(observer.input.shape), seeds=[1],
+        observer, match(image, classes, joined="worst", weighted=True), Pixels(observer.input.shape), seeds=[1], start=start,
         optimiser=LBFGS(), stopping=Stopping(evaluations=evaluations), file_levels=255,
     )  # fmt: skip
     return run.result().stimuli.float()
@@ -80,10 +84,12 @@ def main() -> None:
     parser.add_argument("--size", type=int, default=256)
     parser.add_argument("--scaling", type=float, default=0.5)
     parser.add_argument("--evaluations", type=int, default=300)
+    parser.add_argument("--name", default="astronaut", help="the photograph, of scikit-image's")
+    parser.add_argument("--pink", action="store_true", help="start from pink noise")
     parser.add_argument("--picture", type=Path)
     given = parser.parse_args()
     torch.set_num_threads(1)
-    size, image = (given.size, given.size), photograph(given.size)
+    size, image = (given.size, given.size), photograph(given.name, given.size)
     observer = load_model("foveated", size=size, settings={"scaling": given.scaling})
     whole = load_model("portilla-simoncelli", size=size)
     pairs = [(timed(observer.module, image), timed(whole.module, image)) for _ in range(ROUNDS + 1)][1:]
@@ -92,7 +98,7 @@ def main() -> None:
     count = observer.module.windows.count
     print(f"{count} windows: {one * 1e3:.0f} ms, the whole image {other * 1e3:.0f} ms, ratio {ratio:.1f}", flush=True)
     before = time.process_time()
-    made = metamer(observer, image, given.evaluations)
+    made = metamer(observer, image, given.evaluations, pink=given.pink)
     spent = time.process_time() - before
     profile = profile_of(observer, made[0].numpy(), image[0].numpy(), observer.groups["statistics"])
     matched = {name: float(found["match_db"]) for name, found in profile.items()}

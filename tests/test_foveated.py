@@ -79,6 +79,43 @@ def test_windows_and_centre_sum_to_one_on_every_grid(size, given):
         torch.testing.assert_close(found, wanted, rtol=0, atol=1e-9)
 
 
+@pytest.mark.parametrize(("size", "given"), SIZES)
+def test_what_is_smoothed_has_the_means_of_windows(size, given):
+    windows = LogPolarWindows(size, **given)
+    centre = windows.central()
+    flat = windows.smoothed(torch.full((1, *size), 0.3, dtype=torch.float64))[0]
+    torch.testing.assert_close(flat, 0.3 * (1 - centre), rtol=0, atol=1e-9)
+    image = photographs("camera", size, 1)[0].double()
+    window, pixel, weight = (part.numpy() for part in windows.entries)
+    means = [
+        np.average(image.flatten()[pixel[window == at]], weights=weight[window == at]) for at in range(windows.count)
+    ]
+    place = int(pixel[len(pixel) // 3])
+    here = pixel == place
+    assert float(windows.smoothed(image).flatten()[place]) == pytest.approx(
+        (weight[here] * np.take(means, window[here])).sum()
+    )
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_what_a_metamer_begins_from_is_the_reference_in_the_centre_and_means_of_windows_around_it(channels):
+    network = FoveatedStatistics((64, 72), channels=channels, scaling=1.2)
+    references = photographs("camera coffee", (64, 72), channels)
+    drawn = [[torch.Generator().manual_seed(seed) for seed in seeds] for seeds in ((1, 2), (2,), (3,))]
+    both, alone, other = (
+        network.noise_like(given, seeds)
+        for given, seeds in zip((references, references[1:], references[1:]), drawn, strict=True)
+    )
+    assert torch.equal(both[1], alone[0])
+    assert not torch.equal(alone, other)
+    assert 0 <= float(both.min()) < float(both.max()) <= 1
+    whole = network.windows.central() > 1 - 1e-9
+    torch.testing.assert_close(both[..., whole], references[..., whole].double())
+    pool = network._pool(0, both)
+    means = [pooled(images.double().flatten(2).permute(2, 0, 1).contiguous(), pool) for images in (both, references)]
+    torch.testing.assert_close(*means, rtol=0, atol=0.15)
+
+
 def test_windows_grow_with_eccentricity_by_the_scaling():
     windows = LogPolarWindows((512, 512), scaling=0.5, fovea=16)
     # Half the height is reached half a step from the middle on either side.

@@ -55,6 +55,20 @@ def test_what_noise_moves_far_weighs_little(observer):
     assert float(kurtosis) < 0.2 * float(mean)
 
 
+def test_the_more_even_the_say_of_layers_the_less_their_weighted_lengths_differ():
+    reference = photographs("grass", SIZE, 1)
+    spreads = []
+    for evenness in (0.25, 0.75, 1.0):
+        observer = load_model("portilla-simoncelli", size=SIZE)
+        observer.module.evenness = evenness
+        read = observer.activations(reference, STATISTICS)
+        weights = zip(noise_weights(observer, reference, STATISTICS), STATISTICS, strict=True)
+        lengths = torch.stack([(each * read[name]).norm() for each, name in weights])
+        spreads.append(float(lengths.max() / lengths.min()))
+    assert spreads[0] > spreads[1] > spreads[2]
+    assert spreads[2] == pytest.approx(1, rel=1e-3)
+
+
 def test_weights_are_of_squared_errors_alone():
     with pytest.raises(InputError, match="expected l2"):
         match(photographs("grass", SIZE, 1), STATISTICS, metric="pearson", weighted=True)
@@ -81,10 +95,10 @@ def test_a_recipe_stops_when_every_class_is_matched_and_flags_those_that_are_not
         assert row["status"] == "failed"
 
 
-def test_windows_start_from_noise_that_is_not_shaped_by_the_whole_image(tmp_path):
+def test_windows_start_from_their_means_under_noise(tmp_path):
     write_png(tmp_path / "grass.png", photograph("grass", SIZE, 1), bits=8)
     (row,) = make(recipe(tmp_path, "grass", "foveated"), tmp_path / "set", budget=1).table.to_dict("records")
-    assert row["start"] == "pink"
+    assert (row["parametrisation"], row["start"]) == ("pixels", "shaped")
 
 
 def test_a_constant_image_is_no_texture(tmp_path):

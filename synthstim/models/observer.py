@@ -22,8 +22,10 @@ from synthstim.models.receptive import ReceptiveField
 from synthstim.models.survey import Survey, survey
 from synthstim.models.weights import checksum
 
+EVENNESS = 0.25
 HALF = (torch.float16, torch.bfloat16)
 Decision = Callable[["Observer", Tensor, Sequence[str]], list[Hashable]]
+NoiseLike = Callable[[Tensor, Sequence[torch.Generator]], Tensor]
 
 
 class Observer:
@@ -194,9 +196,15 @@ class Observer:
         return sum(math.prod(self.layers[layer]) for layer in order[: last + 1]) * self.dtype.itemsize
 
     @property
-    def of_whole_image(self) -> bool:
-        """Whether its features are statistics of whole images, as its module says: then noise of a like spectrum is near in them."""
-        return getattr(self.module, "of_whole_image", False) is True
+    def evenness(self) -> float:
+        """How even a say layers have that are matched together under weights, from 0 (as they are) to 1: the module's own, or ``EVENNESS``."""
+        return float(getattr(self.module, "evenness", EVENNESS))
+
+    @property
+    def noise_like(self) -> NoiseLike | None:
+        """Noise for references (batch, *shape) and a generator each from which metamers are found soon, where its module has some."""
+        own = getattr(self.module, "noise_like", None)
+        return own if callable(own) else None
 
     def require(self, layers: Sequence[str]) -> None:
         """Raise InputError, with the nearest names, unless all layers exist and can be read."""

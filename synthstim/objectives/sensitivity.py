@@ -14,7 +14,7 @@ DRAWS = 8
 NOISE = 1e-3
 # The least sensitivity that counts, as a share of the greatest.
 FLOOR = 1e-4
-POWER, LAYER_POWER = 0.7, 0.25
+POWER = 0.7
 
 
 def noise_weights(observer: Observer, references: Tensor, layers: Sequence[str]) -> list[Tensor]:
@@ -23,7 +23,8 @@ def noise_weights(observer: Observer, references: Tensor, layers: Sequence[str])
     The squared error of values so different as kurtoses and correlations has a valley as many times longer than wide as
     their gradients differ in length. White noise measures those lengths without a backward pass (Hutchinson 1989), and
     values divided by a power of them are matched at about the same pace. Layers of small values, such as one variance,
-    are raised by a power of their length. The powers are those that served best on brick and grass (benchmarks/texture.py).
+    are raised by a power of their length, the observer's ``evenness``. The powers are those that served best on brick and grass
+    (benchmarks/texture.py), and in windows on one photograph (benchmarks/foveated.py).
 
     Args:
         references: (batch, *shape), where sensitivity is measured.
@@ -47,5 +48,5 @@ def noise_weights(observer: Observer, references: Tensor, layers: Sequence[str])
         lengths = [(each * resting[layer]).flatten(1).norm(dim=1) for each, layer in zip(weights, layers, strict=True)]
         longest = torch.stack(lengths).amax(0)
         tiny = torch.finfo(longest.dtype).tiny
-        raised = [length.maximum(FLOOR**2 * longest).clamp_min(tiny).pow(-LAYER_POWER) for length in lengths]
+        raised = [length.maximum(FLOOR**2 * longest).clamp_min(tiny).pow(-observer.evenness) for length in lengths]
         return [each * factor.view(-1, *[1] * (each.ndim - 1)) for each, factor in zip(weights, raised, strict=True)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from typing import Protocol
 
 import torch
@@ -103,7 +104,8 @@ def _run_phase(
     start = phase.start if phase.start is not None or made is None else made.stimuli[rows]
     if isinstance(start, str) and start in modality.shaped_starts:
         assert job.references is not None
-        start = modality.shaped(start, job.references[rows], [torch.Generator().manual_seed(seed) for seed in seeds])
+        like = observer.noise_like or partial(modality.shaped, start)
+        start = like(job.references[rows].cpu(), [torch.Generator().manual_seed(seed) for seed in seeds])
     synthesiser = Synthesiser(
         observer,
         objective_of(job, rows, measurer),

@@ -58,8 +58,8 @@ class StimulusSpec(Section):
         bits: of the files: 8 or 16 for PNG; 16, 24 or 32 (floating point) for WAV. None takes 8 and 24.
         parametrisation: what is optimised; None takes the default of the modality.
         start: what synthesis starts from: noise with a spectrum of 1/f (pink) or a flat one (white), noise with the
-            spectrum of the reference (shaped; of images with its histogram, too), or a file. Textures of whole images start shaped. A metamer that starts from its own
-            reference is no metamer: it never had to be found.
+            spectrum of the reference (shaped; of images with its histogram, too; of foveated ones with the means of windows), or a file. Textures
+            start shaped. A metamer that starts from its own reference is no metamer: it never had to be found.
         optimiser: None takes the default of the kind.
         evaluations: the most forward and backward passes that an item may spend.
         seconds: the most time that the synthesis of a stimulus may take, with those of its batch.

@@ -3,7 +3,8 @@
 The defaults come from docs/optimiser_study.md. A metamer is found by L-BFGS in the Fourier domain. Where the match is
 good by then, as at early layers, L-BFGS goes on in a whiter domain; elsewhere Adam finishes on pixels already rounded
 to the file's levels, which ends 2 to 5 dB above L-BFGS alone at equal evaluations. Textures are found by L-BFGS on
-pixels from noise with the reference's spectrum and histogram (pink noise where windows are pooled), until every class of statistics is matched: benchmarks/texture.py.
+pixels, from noise with the reference's spectrum (where windows are pooled, that of every window), until every class of statistics is
+matched: benchmarks/texture.py and foveated.py.
 """
 
 from __future__ import annotations
@@ -120,7 +121,7 @@ def _texture(entry: StimulusSpec, recipe: Recipe, observer: Observer, budget: in
         stopping = replace(stopping, target=STOP_DB)
     make = optimiser_of(entry.optimiser or OptimiserSpec(name="lbfgs"))
     latents, start = parametrisation_of(entry, observer, "pixels"), start_of(entry, recipe, observer)
-    if observer.of_whole_image and "start" not in entry.model_fields_set:
+    if observer.noise_like is not None and "start" not in entry.model_fields_set:
         start = "shaped"
     require_start(latents, start, observer.input.modality)
     return Phase(latents, make, repr(make()), stopping, start)

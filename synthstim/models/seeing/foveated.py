@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from synthstim.errors import InputError
+from synthstim.modalities.image.noise import noise
 from synthstim.models.seeing.band_moments import BandMoments, half_plane
 from synthstim.models.seeing.marginals import LowMoments, PixelMoments
 from synthstim.models.seeing.pooling import PoolMatrix, pooled, pooled_lags, pooled_products
@@ -109,10 +110,10 @@ class FoveatedStatistics(PortillaSimoncelli):
     """
 
     bytes_of_value = 1600
+    # Covariances differ more from class to class than correlations do.
+    evenness = 0.75
     central: Tensor
     highpass: Tensor
-
-    of_whole_image = False
 
     def __init__(
         self,
@@ -151,6 +152,17 @@ class FoveatedStatistics(PortillaSimoncelli):
                 self.windows.count, grid[0] * grid[1],
             )  # fmt: skip
         return self._pools[key]
+
+    def noise_like(self, references: Tensor, generators: Sequence[torch.Generator]) -> Tensor:
+        """Where a metamer of each reference (batch, channel, y, x) begins: its means in windows, under weak pink noise.
+
+        The centre, which is matched pixel by pixel, is the reference's own. Fine structure is left to be found: what is there too
+        much takes longer to remove than what is missing takes to grow, so noise of the right energies is a worse start.
+        """
+        weak = noise("pink", tuple(references.shape[1:]), generators) - 0.5
+        centre = self.windows.central()
+        smooth = torch.stack([self.windows.smoothed(image) for image in references.double()])
+        return (smooth + centre * references + (1 - centre) * weak).clamp(0, 1)
 
     def forward(self, images: Tensor) -> Tensor:
         """All classes side by side, in the order of ``statistics``."""

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from synthstim.errors import InputError
+from synthstim.modalities.image.noise import shaped_noise
 from synthstim.modalities.image.opponents import opponent_basis
 from synthstim.models.seeing.band_moments import BandMoments, band_moments, half_weights, lag_tables, squares_of
 from synthstim.models.seeing.marginals import LowMoments, PixelMoments, low_moments, pixel_moments
@@ -81,8 +82,6 @@ class PortillaSimoncelli(nn.Module):
     floors: Tensor
     bytes_of_value = 650
 
-    of_whole_image = True
-
     def __init__(self, size: tuple[int, int], *, channels: int = 1) -> None:
         super().__init__()
         if min(size) < SMALLEST:
@@ -120,6 +119,10 @@ class PortillaSimoncelli(nn.Module):
         """About how much memory an image and its gradient take, as measured at 256 and 512 px."""
         height, width = self.grids[0]
         return self.channels * height * width * self.bytes_of_value
+
+    def noise_like(self, references: Tensor, generators: Sequence[torch.Generator]) -> Tensor:
+        """Noise (batch, channel, y, x) to begin a metamer of each reference from: with its spectrum and its histogram."""
+        return shaped_noise(references, generators)
 
     def _tables(self, area: int) -> None:
         pyramid = self.pyramid

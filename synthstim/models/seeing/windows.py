@@ -146,6 +146,14 @@ class LogPolarWindows:
         total = torch.zeros(len(key), dtype=torch.float64).index_add(0, where, weight)
         return key // (rows * columns), key % (rows * columns), total
 
+    def smoothed(self, maps: Tensor) -> Tensor:
+        """Maps (any, y, x) that have their own mean in each window, where windows weigh them: 0 in the centre."""
+        window, pixel, weight = self.entries
+        flat = maps.double().flatten(1)
+        sums = flat.new_zeros(len(flat), self.count).index_add(1, window, flat[:, pixel] * weight)
+        means = sums / weight.new_zeros(self.count).index_add(0, window, weight)
+        return torch.zeros_like(flat).index_add(1, pixel, means[:, window] * weight).view(maps.shape)
+
     def central(self) -> Tensor:
         """What the centre weighs each pixel (y, x): what is left of 1 by all windows."""
         _, pixel, weight = self.entries
