@@ -18,6 +18,8 @@ from synthstim.optimise import Stopping, Synthesiser
 from synthstim.production.phases import Phase
 from synthstim.recipe import Metamer, Recipe
 
+LEVELS = 255
+
 
 @dataclass
 class Climb:
@@ -79,7 +81,7 @@ def climb(
         for progress in run:
             kept = [run.finished[item][0] for item in sorted(run.finished)]
             best = torch.stack(kept) if kept else run.best_latents
-            shown = run.evaluator.rounded_scores(best, scorer) if rounded else progress.best
+            shown = run.evaluator.judge(best, scorer, LEVELS)[1].tolist() if rounded else progress.best
             for item, decibels in zip(rows, shown, strict=True):
                 watched.add(item, spent[item] + progress.evaluations, decibels)
         made = run.result()
