@@ -14,6 +14,8 @@ from synthstim.models import load_model
 from synthstim.observers import together
 from synthstim.production import make, memory
 from synthstim.production.memory import bytes_of_item, free_bytes
+from synthstim.production.planned import plan
+from synthstim.recipe import Recipe
 
 ENTRY = {"name": "a", "kind": "controller", "goal": "drive", "unit": {"layer": "2", "channel": 3}, "copies": 4}
 
@@ -36,6 +38,20 @@ def test_what_cannot_fit_is_refused_before_it_begins(monkeypatch, tmp_path):
 def test_one_that_cannot_fit_alone_is_to_be_smaller(monkeypatch, tmp_path):
     with pytest.raises(InputError, match="ask for smaller stimuli"):
         run(monkeypatch, tmp_path, small_network(), 0.1)
+
+
+def test_processes_share_the_memory_of_a_computer_and_others_ask_for_themselves(monkeypatch):
+    observer = small_network()
+    recipe = Recipe.from_dict({"observer": "x", "stimuli": [ENTRY]})
+    monkeypatch.setattr(memory, "free_bytes", lambda _: int(3 * bytes_of_item(observer, ["2"])))
+    plan(recipe, observer, at_once=2)
+    with pytest.warns(
+        UserWarning, match="2 stimuli at once in each of 2 processes of .*make 1 at once .*or take fewer"
+    ):
+        plan(recipe, observer, at_once=2, processes=2)
+    # As the caller of a cluster does, whose machines are others.
+    monkeypatch.setattr(memory, "free_bytes", lambda _: 1)
+    plan(recipe, observer, at_once=2, processes=0)
 
 
 def test_what_may_not_fit_is_warned_of_and_what_fits_is_not(monkeypatch, tmp_path):

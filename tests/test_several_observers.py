@@ -269,7 +269,7 @@ def test_methods_are_written_with_what_they_cite(made, tmp_path):
         "The observer (called lite) was efficientnet-lite0 (Tan & Le 2019)",
         "1 metamer of cat was made at lite.blocks.0+squeeze.features.3 to match their reference (Feather et al. 2019; Feather et al. 2023)",
         "1 controller was made at lite.log_odds+squeeze.log_odds to be answered differently by each observer (Golan et al. 2020)",
-        "(Wang & Simoncelli 2008)",
+        "as possible at others (farther, target 5 dB) (Wang & Simoncelli 2008)",
         "from pink noise",
     ):
         assert words in said.paragraph

@@ -21,8 +21,13 @@ _CGROUP = Path("/sys/fs/cgroup")
 _MEMINFO = Path("/proc/meminfo")
 
 
-def require_memory(jobs: Sequence[Job], observer: Observer) -> None:
-    """Raise InputError if the largest batch cannot fit into the memory that is free, and warn if it may not.
+def require_memory(jobs: Sequence[Job], observer: Observer, processes: int = 1) -> None:
+    """Raise InputError if the largest batches cannot fit into the memory that is free, and warn if they may not.
+
+    Args:
+        jobs: what is made.
+        observer: for which.
+        processes: how many of this computer have a batch each.
 
     Raises:
         InputError: with what it would need, and what to ask for instead.
@@ -32,15 +37,19 @@ def require_memory(jobs: Sequence[Job], observer: Observer) -> None:
     if free is None or not searched:
         return
     most, each = max(searched, key=lambda one: one[0] * one[1])
-    needed = most * each
+    processes = min(processes, len(searched))
+    needed = sum(sorted(items * size for items, size in searched)[-processes:])
     if needed <= _DOUBTFUL * free:
         return
+    shared = f" in each of {processes} processes" if processes > 1 else ""
     told = (
-        f"{most} {'stimulus' if most == 1 else 'stimuli'} at once of {observer.input.words} on {observer.name}"
+        f"{most} {'stimulus' if most == 1 else 'stimuli'} at once{shared} of {observer.input.words} on {observer.name}"
         f" take about {_told(needed)} of memory, {_told(free)} are free"
     )
-    fitting = int(_DOUBTFUL * free // each)
-    advice = f"make {fitting} at once (at_once={fitting})" if 0 < fitting < most else "ask for smaller stimuli"
+    fitting = int(_DOUBTFUL * free // (each * processes))
+    advice = "take fewer workers" if processes > 1 else "ask for smaller stimuli"
+    if 0 < fitting < most:
+        advice = f"make {fitting} at once (at_once={fitting})" + (", or take fewer workers" if processes > 1 else "")
     if needed > _HOPELESS * free:
         raise InputError(told, advice, code="too-large")
     warnings.warn(f"{told}, which may not do: {advice}", stacklevel=3)

@@ -24,6 +24,7 @@ def plan(
     allow_code: bool = False,
     allow_download: bool = False,
     shard: Shard | None = None,
+    processes: int = 1,
     **how: Any,
 ) -> tuple[Measurer, list[Job]]:
     """Open the observer and the pool, and cut the recipe into jobs.
@@ -31,6 +32,7 @@ def plan(
     Args:
         observer: one of the user's own, or None for the recipe's.
         shard: the share of the jobs that is made, of a recipe that is made in parts.
+        processes: of this computer that share the work; 0 where others do it, which ask whether they have the memory.
         how: arguments of ``plan_jobs``.
 
     Raises:
@@ -39,7 +41,8 @@ def plan(
     opened = _observer(recipe, observer, device, allow_code=allow_code, allow_download=allow_download)
     sites = controlled_sites(recipe, opened.sites, scores_for(recipe, observer))
     jobs = plan_jobs(recipe, opened, sites=sites, **how)
-    require_memory(jobs, opened)
+    if processes:
+        require_memory(jobs, opened, processes)
     folder = recipe.resolve(recipe.pool) if recipe.pool else None
     with recipe.placing(("pool",)):
         pool = natural_pool(opened, folder, level_dbfs=recipe.level_dbfs, channel=recipe.channel)

@@ -86,7 +86,8 @@ def make(
     how: dict[str, Any] = {"device": device, "budget": budget, "at_once": at_once, "allow_code": allow_code, "allow_download": allow_download}  # fmt: skip
 
     def planned() -> tuple[Measurer, list[Job], Fingerprint]:
-        measurer, jobs = plan(recipe, observer, parametrisation=parametrisation, shard=part, **how)
+        processes = 0 if cluster else workers or 1
+        measurer, jobs = plan(recipe, observer, parametrisation=parametrisation, shard=part, processes=processes, **how)
         return measurer, jobs, fingerprint_of(recipe, measurer, jobs, budget, parametrisation, shard=part)
 
     if complete is not None:

@@ -150,7 +150,7 @@ class _Sentences:
         of = f" of {_listed(references)}" if references else ""
         about = shown.about or f"for the goal {goal}"
         were = "was" if len(rows) == 1 else "were"
-        sentence = f"{len(rows)} {noun}{of} {were} made{at} {about}{self._cite(*known_goal)}"
+        sentence = f"{len(rows)} {noun}{of} {were} made{at} {about}{_asked(rows)}{self._cite(*known_goal)}"
         line = next((line for line in shown.lines if _numeric(rows, line.column)), None)
         if line is not None:
             column = line.column
@@ -192,6 +192,15 @@ class _Sentences:
         if known(self.made.get("level_db_spl")):
             return f"Sounds had {self.made['level_db_spl']:g} dB SPL."
         return f"Sounds had {self.made['level_dbfs']:g} dB re full scale." if known(self.made.get("level_dbfs")) else ""
+
+
+def _asked(rows: pd.DataFrame) -> str:
+    """Which way, and to what, where the rows of a goal agree on it."""
+    told = [str(way) for way in rows["direction"].dropna().unique()]
+    for column, unit in (("target", ""), ("target_db", " dB")):
+        if _numeric(rows, column) and rows[column].nunique() == 1:
+            told.append(f"target {number(float(rows[column].dropna().iloc[0]))}{unit}")
+    return f" ({', '.join(told)})" if told else ""
 
 
 def _start(name: str) -> str:
