@@ -115,15 +115,21 @@ def test_every_file_is_embedded_byte_for_byte(full, page):
         assert embedded[file].uri.startswith("data:image/png;base64,")
 
 
-def test_a_heavy_set_is_shown_by_reduced_previews(full, monkeypatch, tmp_path):
+def test_a_heavy_set_is_shown_where_it_lies_and_elsewhere_by_reduced_previews(monkeypatch, tmp_path):
     monkeypatch.setattr(media, "BUDGET_BYTES", 10)
     monkeypatch.setattr(pictures, "PREVIEW_EDGE", 70)
     wide = SetWriter(tmp_path / "wide")
     wide.add("ramp", np.linspace(0, 1, 80 * 100, dtype=np.float32).reshape(1, 80, 100), kind="control")
-    html = write_report(wide.commit({})).read_text(encoding="utf-8")
-    assert "reduced previews" in html
-    assert "data:image/webp" in html
-    assert 'data-width="100" data-height="80"' in html
+    made = wide.commit({})
+    beside, away = (write_report(made, out).read_text(encoding="utf-8") for out in (None, tmp_path / "away.html"))
+    assert f'src="{StimulusSet.read(made).table["file"].iloc[0]}"' in beside
+    assert "leave it in the set" in beside
+    assert "img-src &#39;self&#39; file: data:" in beside
+    assert "reduced previews" in away
+    assert "data:image/webp" in away
+    assert "img-src data:" in away
+    for html in (beside, away):
+        assert 'data-width="100" data-height="80"' in html
 
 
 def test_the_summary_counts_and_explains(page):

@@ -93,7 +93,10 @@ def test_the_same_set_gives_the_same_page(full, page, tmp_path):
 ])  # fmt: skip
 def test_a_heavy_set_is_heard_through_smaller_copies(tmp_path, monkeypatch, tone, budget, coding, said):
     monkeypatch.setattr(sounds, "BUDGET_BYTES", budget)
-    html = write_report(one_sound(tmp_path / "heavy", tone)).read_text(encoding="utf-8")
+    heavy = one_sound(tmp_path / "heavy", tone)
+    (file,) = StimulusSet.read(heavy).table["file"]
+    assert f'src="{file}"' in write_report(heavy).read_text(encoding="utf-8")
+    html = write_report(heavy, tmp_path / "away.html").read_text(encoding="utf-8")
     assert f"players here hold {said}" in html
     copy, rate = soundfile.read(io.BytesIO(embedded(html)[0]))
     assert (rate, len(copy)) == (coding.rate or RATE, coding.rate or RATE)
@@ -105,7 +108,8 @@ def test_a_heavy_set_is_heard_through_smaller_copies(tmp_path, monkeypatch, tone
 def test_a_sound_below_the_ceiling_keeps_its_rate_in_copies(tmp_path, monkeypatch):
     monkeypatch.setattr(sounds, "BUDGET_BYTES", 10)
     root = one_sound(tmp_path / "low", vowel("ah")[::6].copy(), rate=8_000)
-    assert soundfile.read(io.BytesIO(embedded(write_report(root).read_text(encoding="utf-8"))[0]))[1] == 8_000
+    html = write_report(root, tmp_path / "away.html").read_text(encoding="utf-8")
+    assert soundfile.read(io.BytesIO(embedded(html)[0]))[1] == 8_000
 
 
 def test_a_tone_lies_at_its_frequency_and_a_click_at_its_time(tone):

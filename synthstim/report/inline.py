@@ -54,11 +54,17 @@ def as_label(words: object) -> str:
     return html.escape(str(words), quote=False).replace("%{", "%&#123;")
 
 
-def policy(*scripts: str) -> str:
-    """A page's content security policy: these scripts by their hashes, embedded images and sounds, no request to any host."""
+def policy(*scripts: str, linked: bool = False) -> str:
+    """A page's content security policy: these scripts by their hashes, embedded images and sounds, no request to any host.
+
+    Args:
+        scripts: as they stand in the page.
+        linked: whether images and sounds beside the page are shown too.
+    """
     hashes = (base64.b64encode(hashlib.sha256(script.encode()).digest()).decode() for script in scripts)
     allowed = " ".join(f"'sha256-{digest}'" for digest in hashes)
-    return f"{_POLICY}{allowed}; style-src 'unsafe-inline'; img-src data: blob:; media-src data:; base-uri 'none'"
+    beside = "'self' file: " if linked else ""
+    return f"{_POLICY}{allowed}; style-src 'unsafe-inline'; img-src {beside}data: blob:; media-src {beside}data:; base-uri 'none'"
 
 
 def require_page(path: str | Path, subject: str) -> Path:

@@ -6,6 +6,7 @@ import base64
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import ClassVar, Generic, Protocol, TypeVar
+from urllib.parse import quote
 
 from typing_extensions import Self
 
@@ -16,6 +17,7 @@ from synthstim.stimulus_set import StimulusSet
 # A page beyond this opens slowly; above it, reduced copies stand in for the files.
 BUDGET_BYTES = 32 << 20
 MOST_VALUES = 12
+LINKED = "this page shows the files of the set where they lie, so leave it in the set's folder"
 
 
 class Medium(Protocol):
@@ -45,12 +47,22 @@ class Media(Protocol):
     def previews(self) -> str:
         """What the page says where it does not hold the files themselves."""
 
+    @property
+    def linked(self) -> bool:
+        """Whether the page shows the files where they lie."""
+
     def __getitem__(self, relative: str) -> Medium:
         """One of them; what cannot be shown says why."""
 
 
-def media_of(stimuli: StimulusSet, files: set[str], drawing: str | None = None) -> Media:
-    """Embed the files of a set.
+def media_of(stimuli: StimulusSet, files: set[str], drawing: str | None = None, *, beside: bool = False) -> Media:
+    """Embed the files of a set, or link to them from a page beside them where all of them would make too large a page.
+
+    Args:
+        stimuli: the set.
+        files: those that the page shows, by their paths in the set.
+        drawing: of the modality's own.
+        beside: whether the page lies in the set's folder.
 
     Raises:
         InputError: a path leaves the set, passes a link, or has no file; the modality knows no such drawing.
@@ -62,7 +74,8 @@ def media_of(stimuli: StimulusSet, files: set[str], drawing: str | None = None) 
     part = modality.part("report")
     if part is None:
         return Values(stimuli)
-    media: Media = part.media_of(stimuli, files, *([drawing or modality.drawings[0]] if modality.drawings else []))
+    how = [drawing or modality.drawings[0]] if modality.drawings else []
+    media: Media = part.media_of(stimuli, files, *how, beside=beside)
     return media
 
 
@@ -71,34 +84,41 @@ Shown = TypeVar("Shown", bound=Medium)
 
 @dataclass
 class Embedded(Generic[Shown]):
-    """A set's stimuli by the files' own bytes, or by smaller pictures where all of them would make too large a page.
+    """A set's stimuli by the files' own bytes; where all of them would make too large a page, by links or smaller pictures.
 
     Attributes:
         home: the folder of the template.
-        smaller: what the page says where it does not hold the files themselves.
+        smaller: what the page says where smaller pictures stand in.
         stimuli: the set.
-        reduced: whether smaller pictures stand in.
+        reduced: whether they do.
+        linked: whether the page shows the files where they lie.
     """
 
     home: ClassVar[Path]
     smaller: ClassVar[str]
     stimuli: StimulusSet
     reduced: bool = False
+    linked: bool = False
     _known: dict[str, Shown] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, stimuli: StimulusSet, files: set[str]) -> Self:
-        """Choose by the bytes that the files take together.
+    def of(cls, stimuli: StimulusSet, files: set[str], *, beside: bool = False) -> Self:
+        """Choose by the bytes that the files take together, and by whether the page lies beside them.
 
         Raises:
             InputError: a path leaves the set, passes a link, or has no file.
         """
-        return cls(stimuli, reduced=sum(stimuli.path(file).stat().st_size for file in files) > BUDGET_BYTES)
+        heavy = sum(stimuli.path(file).stat().st_size for file in files) > BUDGET_BYTES
+        return cls(stimuli, reduced=heavy and not beside, linked=heavy and beside)
 
     @property
     def previews(self) -> str:
         """What the page says where it does not hold the files themselves."""
-        return self.smaller if self.reduced else ""
+        return LINKED if self.linked else self.smaller if self.reduced else ""
+
+    def address(self, mime: str, path: Path, relative: str) -> str:
+        """Where a browser finds the file itself: in the page, or beside it."""
+        return link(relative) if self.linked else data_uri(mime, path.read_bytes())
 
     def __getitem__(self, relative: str) -> Shown:
         if relative not in self._known:
@@ -119,6 +139,11 @@ def scaled(width: int, height: int, edge: int) -> tuple[int, int]:
     scale = edge / max(width, height, 1)
     scale = float(int(scale)) if scale >= 1 else scale
     return max(1, round(width * scale)), max(1, round(height * scale))
+
+
+def link(relative: str) -> str:
+    """The address of a file of the set, from a page beside it."""
+    return quote(relative)
 
 
 def data_uri(mime: str, data: bytes) -> str:
@@ -146,6 +171,7 @@ class Values:
     home: ClassVar[Path] = HERE
     stimuli: StimulusSet
     previews: str = ""
+    linked: bool = False
 
     def __getitem__(self, relative: str) -> Vector:
         try:

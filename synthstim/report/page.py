@@ -44,7 +44,8 @@ def write_report(
         'report.html'
     """
     stimuli = stimulus_set if isinstance(stimulus_set, StimulusSet) else StimulusSet.read(stimulus_set)
-    return write_text(_place(stimuli, out), render(stimuli, drawing))
+    path = _place(stimuli, out)
+    return write_text(path, render(stimuli, drawing, beside=path.resolve().parent == stimuli.root.resolve()))
 
 
 def _place(stimuli: StimulusSet, out: str | Path | None) -> Path:
@@ -55,9 +56,9 @@ def _place(stimuli: StimulusSet, out: str | Path | None) -> Path:
     return require_page(path, "stimulus set")
 
 
-def render(stimuli: StimulusSet, drawing: str | None = None) -> str:
-    """The page's HTML."""
-    media = media_of(stimuli, groups.files_shown(stimuli), drawing)
+def render(stimuli: StimulusSet, drawing: str | None = None, *, beside: bool = False) -> str:
+    """The page's HTML; ``beside`` says that it will lie in the set's folder."""
+    media = media_of(stimuli, groups.files_shown(stimuli), drawing, beside=beside)
     plotly, script = as_script(get_plotlyjs()), as_script(asset("plots.js") + asset("report.js"))
     return (
         templates(media.home, HERE)
@@ -79,7 +80,7 @@ def render(stimuli: StimulusSet, drawing: str | None = None) -> str:
             measures=figures.MEASURES,
             css=asset("report.css"),
             scripts=(plotly, script),
-            policy=policy(plotly, script),
+            policy=policy(plotly, script, linked=media.linked),
         )
     )
 

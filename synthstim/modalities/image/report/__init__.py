@@ -66,47 +66,42 @@ class Pictures(Embedded[Picture]):
 
     def embed(self, path: Path, relative: str) -> Picture:
         """One image, or why it cannot be shown."""
-        return _embed(path, relative, self.reduced)
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("error", Image.DecompressionBombWarning)
+                with Image.open(path) as opened:
+                    return self._picture(opened, path, relative)
+        except (UnidentifiedImageError, OSError, SyntaxError, ValueError) as error:
+            # Pillow quotes the path of this machine; the page names the file itself.
+            return Picture(relative, problem="no image that can be shown" if str(path) in str(error) else str(error))
+        except (Image.DecompressionBombError, Image.DecompressionBombWarning):
+            return Picture(relative, problem="declares too many pixels to be shown")
 
-
-def _embed(path: Path, relative: str, preview: bool) -> Picture:
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error", Image.DecompressionBombWarning)
-            with Image.open(path) as opened:
-                return _picture(opened, path, relative, preview)
-    except (UnidentifiedImageError, OSError, SyntaxError, ValueError) as error:
-        # Pillow quotes the path of this machine; the page names the file itself.
-        return Picture(relative, problem="no image that can be shown" if str(path) in str(error) else str(error))
-    except (Image.DecompressionBombError, Image.DecompressionBombWarning):
-        return Picture(relative, problem="declares too many pixels to be shown")
-
-
-def _picture(opened: Image.Image, path: Path, relative: str, preview: bool) -> Picture:
-    width, height = opened.size
-    # Before anything decodes the file: Pillow then forgets how it was coded.
-    bits = 16 if any("16" in str(tile[3]) for tile in getattr(opened, "tile", [])) else 8
-    if width * height > MAX_PIXELS:
-        return Picture(relative, problem="declares too many pixels to be shown")
-    if opened.getexif().get(_ORIENTATION, 1) >= 5:
-        width, height = height, width
-    mime = _MIME.get(opened.format or "")
-    if mime is None or (preview and max(width, height) > 64):
-        mime, data = "image/webp", _preview(opened)
-    else:
-        data = path.read_bytes()
-    scale = max(1, SHOWN_EDGE // max(width, height))
-    shrink = min(1.0, SHOWN_EDGE / max(width, height)) if max(width, height) > 256 else 1.0
-    return Picture(
-        relative,
-        uri=data_uri(mime, data),
-        width=width,
-        height=height,
-        shown_width=max(1, round(width * scale * shrink)),
-        shown_height=max(1, round(height * scale * shrink)),
-        pixelated=scale > 1,
-        bits=bits,
-    )
+    def _picture(self, opened: Image.Image, path: Path, relative: str) -> Picture:
+        width, height = opened.size
+        # Before anything decodes the file: Pillow then forgets how it was coded.
+        bits = 16 if any("16" in str(tile[3]) for tile in getattr(opened, "tile", [])) else 8
+        if width * height > MAX_PIXELS:
+            return Picture(relative, problem="declares too many pixels to be shown")
+        if opened.getexif().get(_ORIENTATION, 1) >= 5:
+            width, height = height, width
+        mime = _MIME.get(opened.format or "")
+        if mime is None or (self.reduced and max(width, height) > 64):
+            uri = data_uri("image/webp", _preview(opened))
+        else:
+            uri = self.address(mime, path, relative)
+        scale = max(1, SHOWN_EDGE // max(width, height))
+        shrink = min(1.0, SHOWN_EDGE / max(width, height)) if max(width, height) > 256 else 1.0
+        return Picture(
+            relative,
+            uri=uri,
+            width=width,
+            height=height,
+            shown_width=max(1, round(width * scale * shrink)),
+            shown_height=max(1, round(height * scale * shrink)),
+            pixelated=scale > 1,
+            bits=bits,
+        )
 
 
 def _preview(opened: Image.Image) -> bytes:

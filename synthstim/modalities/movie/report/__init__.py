@@ -55,29 +55,25 @@ class ShownMovies(Embedded[ShownMovie]):
 
     def embed(self, path: Path, relative: str) -> ShownMovie:
         """One movie, or why it cannot be shown."""
-        return _embed(path, relative, self.reduced)
-
-
-def _embed(path: Path, relative: str, reduced: bool) -> ShownMovie:
-    try:
-        held = read_movie(path)
-    except InputError as error:
-        return ShownMovie(relative, problem=str(error))
-    levels = np.rint(255 * held.frames.transpose(0, 2, 3, 1)).astype(np.uint8)
-    count, height, width = levels.shape[:3]
-    strip, strip_shown = _strip(levels)
-    seconds = count / held.rate_hz
-    return ShownMovie(
-        relative,
-        uri=strip if reduced else data_uri("image/apng", path.read_bytes()),
-        strip=strip,
-        shown=strip_shown if reduced else scaled(width, height, SHOWN_EDGE),
-        thumb=scaled(*strip_shown, THUMB_EDGE) if reduced else scaled(width, height, THUMB_EDGE),
-        strip_shown=strip_shown,
-        width=width,
-        height=height,
-        about=f"{count} frames of {width} × {height} pixels at {held.rate_hz:g} Hz ({seconds:.3g} s), as the observer saw it",
-    )
+        try:
+            held = read_movie(path)
+        except InputError as error:
+            return ShownMovie(relative, problem=str(error))
+        levels = np.rint(255 * held.frames.transpose(0, 2, 3, 1)).astype(np.uint8)
+        count, height, width = levels.shape[:3]
+        strip, strip_shown = _strip(levels)
+        seconds = count / held.rate_hz
+        return ShownMovie(
+            relative,
+            uri=strip if self.reduced else self.address("image/apng", path, relative),
+            strip=strip,
+            shown=strip_shown if self.reduced else scaled(width, height, SHOWN_EDGE),
+            thumb=scaled(*strip_shown, THUMB_EDGE) if self.reduced else scaled(width, height, THUMB_EDGE),
+            strip_shown=strip_shown,
+            width=width,
+            height=height,
+            about=f"{count} frames of {width} × {height} pixels at {held.rate_hz:g} Hz ({seconds:.3g} s), as the observer saw it",
+        )
 
 
 def _strip(levels: NDArray[np.uint8]) -> tuple[str, tuple[int, int]]:

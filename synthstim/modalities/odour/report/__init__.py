@@ -81,6 +81,7 @@ class DrawnOdours:
     """The odours of a set, and what the observer's receptors answer to them."""
 
     home: ClassVar[Path] = Path(__file__).parent
+    linked: ClassVar[bool] = False
     stimuli: StimulusSet
     files: tuple[str, ...]
     _known: dict[str, DrawnOdour] = field(default_factory=dict)
@@ -130,8 +131,8 @@ class DrawnOdours:
         return found, max((float(answer.max()) for answer in found.values()), default=1.0)
 
 
-def media_of(stimuli: StimulusSet, files: set[str]) -> DrawnOdours:
-    """The odours of a set."""
+def media_of(stimuli: StimulusSet, files: set[str], *, beside: bool = False) -> DrawnOdours:
+    """The odours of a set, drawn in the page wherever it lies."""
     return DrawnOdours(stimuli, tuple(sorted(files)))
 
 

@@ -17,7 +17,7 @@ from synthstim.modalities.sound import SoundLevel, Waveform, level_of, read_soun
 from synthstim.modalities.sound.report import panels
 from synthstim.modalities.sound.report.panels import Cochlear, Panel, make_panel
 from synthstim.modalities.sound.report.spectra import PICTURES
-from synthstim.report.media import BUDGET_BYTES, data_uri
+from synthstim.report.media import BUDGET_BYTES, LINKED, data_uri, link
 from synthstim.report.numbers import dbfs
 from synthstim.stimulus_set import StimulusSet
 
@@ -79,7 +79,7 @@ class _Heard:
 
 @dataclass
 class Sounds:
-    """Embeds a set's sounds: the files' own bytes, or smaller copies where all of them would make too large a page.
+    """Embeds a set's sounds: the files' own bytes; where all of them would make too large a page, links or smaller copies.
 
     A reference and what was made of it are one family: they are drawn with the same scale of amplitude and of colour.
     """
@@ -89,30 +89,36 @@ class Sounds:
     coding: PageCoding
     families: dict[str, list[str]]
     drawing: str
+    linked: bool = False
     _known: dict[str, Sound] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, stimuli: StimulusSet, files: set[str], drawing: str = "cochleagram") -> Sounds:
-        """Choose the coding by the bytes that all files take together.
+    def of(cls, stimuli: StimulusSet, files: set[str], drawing: str = "cochleagram", *, beside: bool = False) -> Sounds:
+        """Choose the coding by the bytes that all files take together, and by whether the page lies beside them.
 
         Raises:
             InputError: a path leaves the set, passes a link, or has no file.
         """
         paths = [stimuli.path(file) for file in sorted(files)]
-        fitting = (coding for coding in CODINGS if sum(_size(path, coding) for path in paths) <= BUDGET_BYTES)
+        fitting = [coding for coding in CODINGS if sum(_size(path, coding) for path in paths) <= BUDGET_BYTES]
+        coding = next(iter(fitting), CODINGS[-1])
+        linked = beside and coding != CODINGS[0]
         families: dict[str, list[str]] = {}
         for reference, file in stimuli.table[["reference", "file"]].dropna().itertuples(index=False):
             families.setdefault(reference, [reference]).append(file)
         return cls(
             stimuli,
-            next(fitting, CODINGS[-1]),
+            CODINGS[0] if linked else coding,
             {file: family for family in families.values() for file in family},
             drawing,
+            linked,
         )
 
     @property
     def previews(self) -> str:
         """What the page says where it does not hold the files themselves."""
+        if self.linked:
+            return LINKED
         if self.coding == CODINGS[0]:
             return ""
         return f"players here hold {self.coding} copies; the files themselves are in the set"
@@ -138,10 +144,13 @@ class Sounds:
 
     def _sound(self, file: str, heard: _Heard, peak: float, brightest: float) -> Sound:
         path, seconds = self.stimuli.path(file), len(heard.waveform) / heard.rate
-        data = _coded(path, heard.waveform, heard.rate, self.coding)
+        if self.linked and _plays(path, heard.rate, self.coding):
+            uri = link(file)
+        else:
+            uri = data_uri("audio/wav", _coded(path, heard.waveform, heard.rate, self.coding))
         return Sound(
             file,
-            uri=data_uri("audio/wav", data),
+            uri=uri,
             seconds=seconds,
             rate=heard.rate,
             depth=_depth(path),
@@ -170,12 +179,18 @@ def _depth(path: Path) -> str:
         return opened.subtype if bits is None else "32-bit float" if bits == 32 else f"{bits}-bit"
 
 
-def _coded(path: Path, waveform: Waveform, rate: int, coding: PageCoding) -> bytes:
-    """The bytes of a WAV file that a browser plays."""
+def _plays(path: Path, rate: int, coding: PageCoding) -> bool:
+    """Whether a browser plays the file itself, and it is no larger than a copy."""
     with soundfile.SoundFile(str(path)) as opened:
         as_it_is, bits = opened.format == "WAV", _PLAYED.get(opened.subtype)
     to = min(rate, coding.rate or rate)
-    if as_it_is and bits and (coding.bits is None or (bits <= coding.bits and to == rate)):
+    return bool(as_it_is and bits and (coding.bits is None or (bits <= coding.bits and to == rate)))
+
+
+def _coded(path: Path, waveform: Waveform, rate: int, coding: PageCoding) -> bytes:
+    """The bytes of a WAV file that a browser plays."""
+    to = min(rate, coding.rate or rate)
+    if _plays(path, rate, coding):
         return path.read_bytes()
     if to != rate:
         waveform = soxr.resample(waveform, rate, to)
