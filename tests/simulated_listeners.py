@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from synthstim.analysis.answered.study import LISTENING, NATURAL, Study
 from synthstim.analysis.planning.proportions import population, skills_of
-from synthstim.analysis.shown.tables import table_text
+from synthstim.analysis.shown.files import table_text
 from synthstim.errors import InputError
 from synthstim.experiment.runtime.trials import trial_columns
 from synthstim.experiment.sounds.balance import balanced_conditions, order_of, with_catch

@@ -15,10 +15,9 @@ from synthstim.loop.assemble import write_shown_again
 from synthstim.loop.exploration import layer_features, most_informative, random_pattern
 from synthstim.loop.generation import Generation, plan_table
 from synthstim.loop.history import History
-from synthstim.loop.requests import Request, requests_for
+from synthstim.loop.requests import Request, best, requests_for
 from synthstim.loop.session import LoopSession
 from synthstim.loop.settings import LoopSettings
-from synthstim.loop.shown_again import anchor_rows
 from synthstim.loop.tables import write_frame
 from synthstim.loop.write_recipe import EXPLORE, RECIPE, entries_for, plan_rows, write_recipe, write_starts
 from synthstim.modalities.base import Stimulus
@@ -61,7 +60,7 @@ def plan_generation(session: LoopSession, generation: Generation, tell: Callable
     tell(f"generation {number}: {len(requests)} requests, {naturals + patterns} stimuli to explore with")
     asked = [*requests, *_patterns(settings, number, [site for site in sites if site not in scores], patterns)]
     entries, of = entries_for(asked, history, fit)
-    anchors = anchor_rows(settings, history, requests)
+    anchors = _anchors(settings, history, requests)
     crops = _informative(session, history, fit, number, naturals) if naturals else []
     rows = [anchors, _natural_rows(number, crops)]
     if entries:
@@ -127,3 +126,29 @@ def _natural_rows(number: int, crops: Sequence[tuple[Stimulus, str]]) -> pd.Data
             for at, (_, photograph) in enumerate(crops)
         ]
     )
+
+
+def _anchors(settings: LoopSettings, history: History, requests: Sequence[Request]) -> pd.DataFrame:
+    """Rows of the plan for images that are shown again (``PLAN``), the best of each kind first.
+
+    The best natural image was found among noisy responses, so that its next mean is lower: only what is shown again beside
+    the controllers says what they gain. Levels have none of their own. Those that were drawn at random, always the same
+    ones, serve no goal: they say how far the recording drifted.
+    """
+    rows: list[tuple[object, ...]] = []
+    seen = set()
+    for request in requests:
+        key = (request.wish.name, request.target)
+        if request.want.level is not None or key in seen:
+            continue
+        seen.add(key)
+        merits = request.merits(history)
+        made = history.rows(role="exploit", goal=request.wish.name, target=request.target)
+        for among, most in ((history.natural(), settings.anchors.natural), (made, settings.anchors.earlier)):
+            for row in best(merits, among, most):
+                name = history.means.stimulus_ids[row]
+                rows.append((name, "anchor", key[0], request.wish.goal, key[1], None, history.groups[name], None))
+    first = [str(name) for name in history.generations[0].plan["stimulus_id"]]
+    for at in sorted(np.random.default_rng(settings.seed).permutation(len(first))[: settings.anchors.random]):
+        rows.append((first[at], "anchor", None, None, None, None, history.groups[first[at]], None))
+    return plan_table(rows)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
@@ -14,7 +14,7 @@ from synthstim.analysis.by_condition.times import TIMES
 from synthstim.analysis.psychometric import BY_CURVE, BY_TRACK
 from synthstim.analysis.sensitivity.tables import SENSITIVITY
 from synthstim.analysis.shown.mixed_model import r_lines
-from synthstim.analysis.shown.tables import table_text
+from synthstim.files import as_tsv
 
 if TYPE_CHECKING:
     from synthstim.analysis.analyse import Analysis
@@ -57,3 +57,15 @@ def _meanings(found: Analysis) -> pd.DataFrame:
         meanings |= {"thresholds": BY_CURVE, "thresholds_by_participant": BY_TRACK}
     rows = [(f"{table}.tsv", column, said) for table, columns in meanings.items() for column, said in columns.items()]
     return pd.DataFrame(rows, columns=["table", "column", "meaning"])
+
+
+def table_text(table: pd.DataFrame) -> str:
+    """A table as the package writes them, with a header and a line a row."""
+    written = table.astype(object).map(_cell)
+    return as_tsv(written).decode()
+
+
+def _cell(value: Any) -> Any:
+    if value is True or value is False:
+        return int(value)
+    return f"{value:.6g}" if isinstance(value, float) and value == value else value

@@ -8,12 +8,9 @@ from pathlib import Path
 from pydantic import Field
 
 from synthstim.errors import InputError
-from synthstim.experiment.rig.eye_tracker import EyeTracker
 from synthstim.experiment.rig.markers import Markers, MarkersOff
-from synthstim.experiment.rig.monitor import Monitor, Photodiode
 from synthstim.experiment.rig.olfactometer import Olfactometer
-from synthstim.experiment.rig.responses import KeysOnly, Responses
-from synthstim.experiment.rig.reward import Reward
+from synthstim.experiment.rig.sections import EyeTracker, KeysOnly, Monitor, Photodiode, Responses, Reward
 from synthstim.experiment.rig.sound import Speakers
 from synthstim.recipe import read_yaml, validate
 from synthstim.recipe.fields import Section

@@ -7,8 +7,8 @@ import math
 from synthstim.experiment.rig.luminance import srgb_light
 from synthstim.experiment.rig.markers import MarkersOff, largest_code, sends_index
 from synthstim.experiment.rig.primaries import VISIBLE
-from synthstim.experiment.rig.responses import ResponseBox
 from synthstim.experiment.rig.rig import Rig
+from synthstim.experiment.rig.sections import ResponseBox
 from synthstim.experiment.rig.sound import UNCALIBRATED
 from synthstim.experiment.runtime.marker_bytes import FIRST_ONSET
 
