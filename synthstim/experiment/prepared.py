@@ -63,6 +63,12 @@ class Prepared:
     notes: tuple[str, ...] = ()
 
 
+def require_no_words(request: ExportRequest) -> None:
+    """Raise InputError where words are given to a protocol that asks for none."""
+    if request.labels is not None or request.answers is not None:
+        raise InputError(f"{request.protocol.name} asks for no words", "leave labels and answers out")
+
+
 def require_modality(stimulus_set: StimulusSet, wanted: str, protocol: str) -> None:
     """Raise InputError unless the set holds images, or sounds, as a protocol wants."""
     recorded = stimulus_set.provenance.get("modality")

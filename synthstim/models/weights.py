@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +47,19 @@ def read_weights(path: str | Path) -> dict[str, Tensor]:
     if not isinstance(content, dict) or not all(isinstance(value, Tensor) for value in content.values()):
         raise InputError(f"{path.name} does not hold a state dict", "save model.state_dict()")
     return {str(name).removeprefix("module."): value for name, value in content.items()}
+
+
+@contextmanager
+def same_random_weights() -> Iterator[None]:
+    """Random weights are the same every time, so that a set made on them can be checked; nobody else's draws change."""
+    with torch.random.fork_rng(devices=[]):
+        torch.default_generator.manual_seed(0)
+        yield
+
+
+def weights_called(weights: str | Path) -> str:
+    """How an observer calls its weights: ``default``, ``random``, or the name of the file."""
+    return str(weights) if str(weights) in ("default", "random") else Path(weights).name
 
 
 def unwrap(content: Any) -> Any:

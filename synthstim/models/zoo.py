@@ -8,7 +8,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import nn
 
 from synthstim.catalogue import DEFAULT, HEARING, OWN, SEEING
@@ -23,7 +22,7 @@ from synthstim.models.known_inputs import of_timm
 from synthstim.models.observer import Observer
 from synthstim.models.seeing import load_seeing
 from synthstim.models.smelling import load_smelling
-from synthstim.models.weights import read_weights
+from synthstim.models.weights import read_weights, same_random_weights, weights_called
 
 LIBRARIES = ("torchvision", "timm")
 _OF_SOUNDS = ("hearing", "whisper")
@@ -114,14 +113,11 @@ def _image_network(
             "allow it with --allow-download, or give a weights file",
             code="not-allowed",
         )
-    # Random weights are the same every time, so that a set made on them can be checked; nobody else's draws change.
-    with torch.random.fork_rng(devices=[]):
-        torch.default_generator.manual_seed(0)
+    with same_random_weights():
         network, shown = _BUILDERS[library](short, trained=weights == "default")
-    source = str(weights)
+    source = weights_called(weights)
     if source not in ("default", "random"):
-        load_checkpoint(network, read_weights(weights), Path(weights).name)
-        source = Path(weights).name
+        load_checkpoint(network, read_weights(weights), source)
     return Observer(
         network, input=replace(shown, size=(size[0], size[1])) if size else shown, name=name, weights=source
     )

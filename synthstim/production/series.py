@@ -15,6 +15,7 @@ from synthstim.recipe.series import PREFIXES, Steps, share_of
 from synthstim.recipe.stimuli import Item
 from synthstim.stimulus_set import SetWriter
 from synthstim.verify import TOLERANCE, away
+from synthstim.verify.judging import cut_off
 
 OF_METAMER, OF_FILES = PREFIXES
 
@@ -94,9 +95,7 @@ def _add(writer: SetWriter, series: Series, name: str, mix: float) -> None:
     )
     filed = modality.read(path)
     measured = modality.statistics(path) | modality.between(filed, first)
-    reasons = list(series.reasons)
-    if run := measured.get("peak_run"):
-        reasons.append(f"the sound is cut off at its peak, {run} samples in a row")
+    reasons = [*series.reasons, *cut_off(measured)]
     if (off := away(modality, filed, first, second, share)) > TOLERANCE:
         reasons.append(f"the file is {off:.3g} away from the mixture")
     verdict = {"status": "failed" if reasons else "passed", "reason": "; ".join(reasons) or None}

@@ -18,7 +18,7 @@ from synthstim.experiment.images.orders import randomised_blocks, write_conditio
 from synthstim.experiment.images.stimuli import ShownImage, prepare_images
 from synthstim.experiment.marker_codes import write_markers
 from synthstim.experiment.placement import in_degrees
-from synthstim.experiment.prepared import ExportRequest, Prepared
+from synthstim.experiment.prepared import ExportRequest, Prepared, require_no_words
 from synthstim.experiment.protocol import Protocol
 from synthstim.experiment.rig import Rig
 
@@ -39,8 +39,7 @@ def prepare_viewing(request: ExportRequest, directory: Path) -> Prepared:
     protocol, setup = request.protocol, request.setup
     if request.source is None:
         raise InputError(f"{protocol.name} shows the images of a set", "give one")
-    if request.labels is not None or request.answers is not None:
-        raise InputError(f"{protocol.name} asks for no words", "leave labels and answers out")
+    require_no_words(request)
     stimuli = prepare_images(
         request.source, setup.settings, setup.rig, directory, protocol=protocol.name, table=request.table
     )

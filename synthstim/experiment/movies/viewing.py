@@ -14,7 +14,7 @@ from synthstim.errors import InputError
 from synthstim.experiment.images.light import check_conversion, converts, shown_values
 from synthstim.experiment.images.stimuli import write_all
 from synthstim.experiment.images.viewing import viewed
-from synthstim.experiment.prepared import ExportRequest, Prepared, require_modality
+from synthstim.experiment.prepared import ExportRequest, Prepared, require_modality, require_no_words
 from synthstim.experiment.rig import Rig
 from synthstim.modalities.movie import MODALITY, read_movie, write_movie
 
@@ -33,8 +33,7 @@ def prepare_movies(request: ExportRequest, directory: Path) -> Prepared:
     protocol, setup = request.protocol, request.setup
     if request.source is None:
         raise InputError(f"{protocol.name} shows the movies of a set", "give one")
-    if request.labels is not None or request.answers is not None:
-        raise InputError(f"{protocol.name} asks for no words", "leave labels and answers out")
+    require_no_words(request)
     require_modality(request.source, MODALITY.name, protocol.name)
     native = replace(setup, settings={**setup.settings, **_NATIVE})
     check_conversion(native.settings, setup.rig)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from .clock import clock_s
 from .flows import flow_problem
 from .olfactometer import Presenter
 from .simulate import simulated
@@ -29,16 +30,10 @@ class OdourSession(SoundSession):
         settings = self.settings["olfactometer"]
         table = Path(f"{stem}_olfactometer.tsv")
         opens = not simulated()
-        presenter = Presenter(settings, self._by_file, table, _now, opens=opens)
+        presenter = Presenter(settings, self._by_file, table, clock_s, opens=opens)
         return presenter, {"olfactometer": settings["kind"] if opens else "simulated"}
 
     def _close_presenting(self) -> dict[str, Any]:
         facts = super()._close_presenting()
         self._hearing.close()
         return facts
-
-
-def _now() -> float:
-    from psychopy import logging
-
-    return float(logging.defaultClock.getTime())

@@ -6,6 +6,7 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from .clock import clock_s
 from .completion import NumberEntry, WordEntry, fold
 from .simulate import simulated
 
@@ -93,7 +94,7 @@ class Question:
 
     def _waits_for_character(self, time_s: float) -> bool:
         self._letter_seen_at = time_s if self._letter_seen_at is None else self._letter_seen_at
-        if self._now() - self._letter_seen_at < _CHARACTER_S:
+        if clock_s() - self._letter_seen_at < _CHARACTER_S:
             return True
         self._letter_seen_at = None
         return False
@@ -110,7 +111,7 @@ class Question:
             return None
         if self.entry is not None and (letter := _next_letter(self.entry.typed, fold(wanted))) and not letter.isascii():
             # No key gives it: it comes as a character, as of an input method.
-            self.type_in(letter, self._now())
+            self.type_in(letter, clock_s())
             return None
         self._sent, self._sent_at = self._seen + 1, time.monotonic()
         if self.entry is None:
@@ -122,14 +123,9 @@ class Question:
         """The key that gives an answer; of an entry, the answer itself."""
         return next((key for key, value in self.keys.items() if value == answer), str(answer))
 
-    def _now(self) -> float:
-        from psychopy import logging
-
-        return float(logging.defaultClock.getTime())
-
     def _time_of(self, key: Any) -> float:
         # Without PsychToolbox, PsychoPy times keys by another clock: then it is the time of the frame that saw the key.
-        now = self._now()
+        now = clock_s()
         return float(key.tDown) if (self.asked_at or 0) <= key.tDown <= now else now
 
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from .answers import Given, question_of
+from .clock import clock_s
 from .completion import NumberEntry
 from .current_trial import CurrentTrial
 from .imagined import imagined_answer
@@ -75,12 +76,12 @@ class Questions:
     def clicked(self, names: Sequence[str]) -> None:
         """Take the component that was clicked last as the answer."""
         if self.question is not None and names:
-            self._take(self.question.clicks[names[-1]], self._now())
+            self._take(self.question.clicks[names[-1]], clock_s())
 
     def rated(self, value: Any) -> None:
         """Take the mark on a slider as the answer, where one was made."""
         if self.question is not None and value is not None:
-            self._take(value, self._now())
+            self._take(value, clock_s())
 
     def imagine(self, pointed: Any, **components: Any) -> None:
         """Mark a slider, or click on one of the components, where nobody is there to do it."""
@@ -125,7 +126,7 @@ class Questions:
 
     def _type_in(self, text: str) -> None:
         if self.question is not None:
-            self.question.type_in(text, self._now())
+            self.question.type_in(text, clock_s())
 
     def _clicks(self, question: Question) -> bool:
         """Whether the simulated participant clicks: every other time, or always where there are no keys."""
@@ -140,11 +141,6 @@ class Questions:
     def _imagined_value(self, question: Question) -> Any:
         planned, level = ({}, None) if self.trial is None else (self.trial.planned, self.trial.chosen.get("level"))
         return imagined_answer(question, planned, self._manifest, self.participant, level)
-
-    def _now(self) -> float:
-        from psychopy import logging
-
-        return float(logging.defaultClock.getTime())
 
 
 __all__ = ["Questions"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -72,6 +72,11 @@ def copy_sounds(sounds: SoundFiles, source: StimulusSet, material: Material) -> 
             }
             columns |= asdict(recording.condition) | {"source_sha256": recording.sha256} | facts
             sounds.add((name, recording.condition.condition), recording.stimulus_id, **columns)
+    require_one_rate(rates, source)
+
+
+def require_one_rate(rates: Mapping[int, str], source: StimulusSet) -> None:
+    """Raise InputError for sounds of several rates, of each of which a file is named."""
     if len(rates) > 1:
         told = " and ".join(f"{file} is at {rate} Hz" for rate, file in sorted(rates.items())[:2])
         raise InputError(

@@ -12,7 +12,7 @@ from typing import Any
 from synthstim.errors import InputError
 from synthstim.experiment.builder.piece_code import questions_of
 from synthstim.experiment.marker_codes import check_codes, write_markers
-from synthstim.experiment.prepared import ExportRequest, Prepared, require_modality
+from synthstim.experiment.prepared import ExportRequest, Prepared, require_modality, require_no_words
 from synthstim.experiment.rig import Rig
 from synthstim.experiment.runtime.plan import PARTS, part_of
 from synthstim.experiment.sounds import tones
@@ -97,8 +97,7 @@ def _material(request: ExportRequest) -> Material | None:
         require_modality(request.source, "sound", protocol.name)
         request.source.require_intact()
     if protocol.stimuli == "tones":
-        if request.labels is not None or request.answers is not None:
-            raise InputError(f"{protocol.name} asks for no words", "leave labels and answers out")
+        require_no_words(request)
         return None
     if request.source is None:
         raise InputError(f"{protocol.name} plays the sounds of a set", "give one")

@@ -14,6 +14,7 @@ from synthstim.experiment.design.table import ID
 from synthstim.experiment.images.positions import own_settings
 from synthstim.experiment.images.stimuli import MAX_DECODED_BYTES, write_image
 from synthstim.experiment.marker_codes import FIRST_STIMULUS
+from synthstim.experiment.sounds.files import require_one_rate
 from synthstim.experiment.sounds.sound_set import measured
 from synthstim.files import sha256_of
 from synthstim.modalities.odour import read_odour
@@ -89,12 +90,7 @@ _WRITERS = {"shows": (".png", _write_image), "plays": (".wav", _write_sound), "p
 
 def _check(entries: list[dict[str, Any]], source: StimulusSet) -> None:
     if source.modality.presents == "plays":
-        rates = {entry["rate_hz"]: entry["file"] for entry in reversed(entries)}
-        if len(rates) > 1:
-            told = " and ".join(f"{file} is at {rate} Hz" for rate, file in sorted(rates.items())[:2])
-            raise InputError(
-                f"the sounds of {source.root.name} have different rates, {told}", "make them at one", code="mismatch"
-            )
+        require_one_rate({entry["rate_hz"]: entry["file"] for entry in reversed(entries)}, source)
     elif (
         source.modality.presents == "shows"
         and (decoded := sum(3 * entry["width_px"] * entry["height_px"] for entry in entries)) > MAX_DECODED_BYTES

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
@@ -14,9 +14,16 @@ AMPLITUDE = 0.1
 
 def noise(kind: str, shape: tuple[int, ...], generators: Sequence[torch.Generator]) -> Tensor:
     """Noise (batch, channel, y, x) of float64 display values in (0, 1): ``pink`` (1/f amplitude) or ``white``."""
+    return around_grey(shape, generators, _pink if kind == "pink" else None)
+
+
+def around_grey(
+    shape: tuple[int, ...], generators: Sequence[torch.Generator], filtered: Callable[[Tensor], Tensor] | None
+) -> Tensor:
+    """White noise of float64 display values in (0, 1), or what a filter makes of it."""
     # One by one: a transform of several at once may round differently.
     white = [torch.randn(shape, generator=generator, dtype=torch.float64) for generator in generators]
-    return torch.sigmoid(AMPLITUDE * torch.stack([_pink(one) if kind == "pink" else one for one in white]))
+    return torch.sigmoid(AMPLITUDE * torch.stack([one if filtered is None else filtered(one) for one in white]))
 
 
 def shaped_noise(references: Tensor, generators: Sequence[torch.Generator]) -> Tensor:

@@ -7,8 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-# As of images.
-AMPLITUDE = 0.1
+from synthstim.modalities.image.noise import around_grey
 
 
 def radius_of(shape: tuple[int, ...]) -> Tensor:
@@ -22,9 +21,7 @@ def radius_of(shape: tuple[int, ...]) -> Tensor:
 
 def noise(kind: str, shape: tuple[int, ...], generators: Sequence[torch.Generator]) -> Tensor:
     """Noise (batch, time, channel, y, x) of float64 display values in (0, 1): ``pink`` (1/f in space and time) or ``white``."""
-    # One by one: a transform of several at once may round differently.
-    white = [torch.randn(shape, generator=generator, dtype=torch.float64) for generator in generators]
-    return torch.sigmoid(AMPLITUDE * torch.stack([_pink(one) if kind == "pink" else one for one in white]))
+    return around_grey(shape, generators, _pink if kind == "pink" else None)
 
 
 def _pink(white: Tensor) -> Tensor:

@@ -5,14 +5,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import torch
-
 from synthstim.catalogue import HEARING
 from synthstim.modalities.sound import SoundInput
 from synthstim.models.capture import OUTPUT
 from synthstim.models.heads import load_checkpoint
 from synthstim.models.observer import Observer
-from synthstim.models.weights import read_weights
+from synthstim.models.weights import read_weights, same_random_weights, weights_called
 
 
 def load_hearing(
@@ -38,9 +36,7 @@ def load_hearing(
     hears = module.rate_of(**options) if hasattr(module, "rate_of") else module.RATE
     input = SoundInput.lasting(seconds or entry.seconds, network_rate=hears, rate=rate)
     from_file = not whisper and str(weights) not in ("default", "random")
-    # Random weights are the same every time, so that a set made on them can be checked; nobody else's draws change.
-    with torch.random.fork_rng(devices=[]):
-        torch.default_generator.manual_seed(0)
+    with same_random_weights():
         network = module.network(input.network_samples, trained=weights == "default" or (whisper and weights != "random"), **options)  # fmt: skip
     if from_file:
         state = read_weights(weights)
@@ -50,7 +46,7 @@ def load_hearing(
         network,
         input=input,
         name=name,
-        weights=str(weights) if str(weights) in ("default", "random") else Path(weights).name,
+        weights=weights_called(weights),
         decision=getattr(module, "decide", OUTPUT if entry.weights != "none" else None),
         stages=getattr(module, "STAGES", statistics),
         groups={"statistics": statistics} if statistics else None,

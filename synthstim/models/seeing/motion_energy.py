@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from synthstim.errors import InputError
 from synthstim.modalities.movie.input import MovieInput
-from synthstim.models.seeing.steerable import SteerablePyramid, low_frequencies
+from synthstim.models.seeing.steerable import SteerablePyramid, low_frequencies, neighbourhood, unit_bands
 
 SIZE = (64, 64)
 SMALLEST, FEWEST = 32, 8
@@ -92,21 +92,11 @@ class MotionEnergy(nn.Module):
         for name in self.statistics:
             self.add_module(name, nn.Identity())
         for scale in range(SCALES):
-            radius, _ = self.pyramid.polar(scale)
-            # A band's centre is at half the Nyquist frequency of its grid: 4 of its samples a wavelength.
-            around = torch.exp(-2 * (torch.pi * NEIGHBOURHOOD * 4 * radius / 2 * 2**scale) ** 2)
-            self.register_buffer(f"bands_{scale}", self._bands(scale), persistent=False)
+            self.register_buffer(f"bands_{scale}", unit_bands(self.pyramid, scale).float(), persistent=False)
+            around = neighbourhood(self.pyramid, scale, NEIGHBOURHOOD)
             self.register_buffer(f"around_{scale}", around.float(), persistent=False)
         self.register_buffer("rates", _rates(int(frames)).float(), persistent=False)
         self.register_buffer("planes", _planes().float(), persistent=False)
-
-    def _bands(self, scale: int) -> Tensor:
-        """Responses (orientation, y, x, 2), scaled so that a grating where a band responds most has its own amplitude."""
-        bands = self.pyramid.bands(scale, scale)
-        grid, size = self.pyramid.grid(scale), self.pyramid.size
-        # A cosine's amplitude is in two frequencies, of which an analytic band passes one: twice, over the peak.
-        peak = float(bands.abs().amax()) / 2
-        return torch.view_as_real(bands / peak * (math.prod(grid) / math.prod(size))).float()
 
     def forward(self, movies: Tensor) -> Tensor:
         """All layers side by side, in the order of ``statistics``."""

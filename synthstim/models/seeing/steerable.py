@@ -74,6 +74,21 @@ class SteerablePyramid:
         return (-1j) ** order * tuned * self.lowpass(octave, scale) * _rising(radius * 2 ** (octave + 1))
 
 
+def unit_bands(pyramid: SteerablePyramid, scale: int) -> Tensor:
+    """Responses (orientation, y, x, 2), scaled so that a grating where a band responds most has its own amplitude."""
+    bands = pyramid.bands(scale, scale)
+    # A cosine's amplitude is in two frequencies, of which an analytic band passes one: twice, over the peak.
+    peak = float(bands.abs().amax()) / 2
+    return torch.view_as_real(bands / peak * (math.prod(pyramid.grid(scale)) / math.prod(pyramid.size)))
+
+
+def neighbourhood(pyramid: SteerablePyramid, scale: int, width: float) -> Tensor:
+    """Response (y, x) of a Gaussian whose standard deviation is so many wavelengths of a scale's bands."""
+    radius, _ = pyramid.polar(scale)
+    # A band's centre is at half the Nyquist frequency of its grid: 4 of its samples a wavelength.
+    return torch.exp(-2 * (torch.pi * width * 4 * radius / 2 * 2**scale) ** 2)
+
+
 def low_frequencies(spectrum: Tensor, grid: tuple[int, int]) -> Tensor:
     """The frequencies (..., y, x) of a smaller grid, out of an FFT's of a larger one."""
     return spectrum if spectrum.shape[-2:] == grid else _LowFrequencies.apply(spectrum, grid)

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from synthstim.errors import InputError
-from synthstim.models.seeing.steerable import SteerablePyramid, low_frequencies
+from synthstim.models.seeing.steerable import SteerablePyramid, low_frequencies, neighbourhood, unit_bands
 
 SIZE = (128, 128)
 SMALLEST = 32
@@ -60,21 +60,9 @@ class V1Energy(nn.Module):
         for name in self.statistics:
             self.add_module(name, nn.Identity())
         for scale in range(SCALES):
-            radius, _ = self.pyramid.polar(scale)
-            # A band's centre is at half the Nyquist frequency of its grid: 4 of its samples a wavelength.
-            cycles = radius / 2 * 2**scale
-            around = torch.exp(-2 * (torch.pi * NEIGHBOURHOOD * 4 * cycles) ** 2)
-            self.register_buffer(f"bands_{scale}", self._bands(scale), persistent=False)
+            self.register_buffer(f"bands_{scale}", unit_bands(self.pyramid, scale).float(), persistent=False)
+            around = neighbourhood(self.pyramid, scale, NEIGHBOURHOOD)
             self.register_buffer(f"around_{scale}", around.float(), persistent=False)
-
-    def _bands(self, scale: int) -> Tensor:
-        """Responses (orientation, y, x, 2), scaled so that a grating where a band responds most has its own amplitude."""
-        bands = self.pyramid.bands(scale, scale)
-        whole = self.pyramid.size[0] * self.pyramid.size[1]
-        grid = self.pyramid.grid(scale)
-        # A cosine's amplitude is in two frequencies, of which an analytic band passes one: twice, over the peak of the response.
-        peak = float(bands.abs().amax()) / 2
-        return torch.view_as_real(bands / peak * (grid[0] * grid[1] / whole)).float()
 
     def forward(self, images: Tensor) -> Tensor:
         """All energies side by side, in the order of ``statistics``."""

@@ -7,12 +7,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from synthstim.catalogue import SMELLING
 from synthstim.errors import InputError
 from synthstim.models.capture import OUTPUT
 from synthstim.models.observer import Observer
+from synthstim.models.weights import same_random_weights, weights_called
 
 # Of every model: how much of an odour's concentrations reaches it.
 SETTINGS = ("diluted",)
@@ -34,15 +33,13 @@ def load_smelling(name: str, short: str, *, weights: str | Path, settings: Mappi
             f"the setting {unknown[0]!r} of {name} given; expected {', '.join(SETTINGS)}", "correct it", code="unknown"
         )
     module = SMELLING[short].module
-    # Random weights are the same every time, so that a set made on them can be checked; nobody else's draws change.
-    with torch.random.fork_rng(devices=[]):
-        torch.default_generator.manual_seed(0)
+    with same_random_weights():
         network = module.network(weights=weights)
     return Observer(
         network,
         input=replace(module.INPUT if hasattr(module, "INPUT") else module.panel(), **settings),
         name=name,
-        weights=str(weights) if str(weights) in ("default", "random") else Path(weights).name,
+        weights=weights_called(weights),
         decision=getattr(module, "decide", OUTPUT if SMELLING[short].weights != "none" else None),
         stages=module.STAGES,
         axes=module.AXES,
