@@ -302,14 +302,14 @@ def test_a_watch_tries_again_what_no_delivery_caused(
     session = copied(delivered, tmp_path)
     monkeypatch.setattr(sys.modules["synthstim.loop.watch"], "AGAIN_S", 0.05)
     fails = iter([RuntimeError("out of memory"), OSError(28, "No space left on device")])
-    fit = sys.modules["synthstim.loop.advance"].fit_sites
+    fit = sys.modules["synthstim.loop.steps"].fit_sites
 
     def sometimes(*arguments: object, **options: object) -> object:
         if (error := next(fails, None)) is not None:
             raise error
         return fit(*arguments, **options)
 
-    monkeypatch.setattr(sys.modules["synthstim.loop.advance"], "fit_sites", sometimes)
+    monkeypatch.setattr(sys.modules["synthstim.loop.steps"], "fit_sites", sometimes)
     thread, told, end = watched(session)
     until(lambda: any("generation 1 waits" in line for line in told))
     end.append(True)

@@ -17,11 +17,11 @@ from synthstim.errors import InputError
 from synthstim.experiment.rig import files_of_rig
 from synthstim.files import Staging, as_json, require_new_folder, written_whole
 from synthstim.goals.wish import Wish
-from synthstim.loop.advance import export_generation
 from synthstim.loop.generation import PLAN, Generation
 from synthstim.loop.probes import write_probes
 from synthstim.loop.session import BEGUN, LoopSession, lasting, open_settings_observer
 from synthstim.loop.settings import LOOP, LoopSettings, read_settings
+from synthstim.loop.steps import export_generation
 from synthstim.loop.tables import read_frame, write_frame
 from synthstim.loop.template import render_settings
 from synthstim.models import Observer

@@ -13,10 +13,11 @@ from typing import Any
 
 from synthstim.errors import InputError
 from synthstim.files import locked
-from synthstim.loop.advance import Making, Outcome, Tell, advance
+from synthstim.loop.advance import Outcome, advance
 from synthstim.loop.inbox import signature
 from synthstim.loop.session import LoopSession
 from synthstim.loop.settings import LOOP
+from synthstim.loop.steps import Making, Tell
 from synthstim.loop.tables import full
 
 EVERY_S = 5.0
