@@ -302,7 +302,10 @@ def test_one_of_several_windows_is_chosen(folder: Path, tmp_path: Path) -> None:
 def test_a_folder_that_is_there_and_a_set_that_is_none_are_refused(folder: Path, tmp_path: Path) -> None:
     for out, stimuli, said in (
         (tmp_path, folder / "set", "exists already"),
-        (tmp_path / "fit", folder, "is not a stimulus set"),
+        (tmp_path / "fit", folder, "is not a stimulus set: it has no provenance.json"),
+        (tmp_path / "fit", folder / "set" / "stimuli", "synthstim adopt makes one of images of your own"),
+        (tmp_path / "fit", folder / "tonight.tsv", "it is a file: give the folder of a set"),
+        (tmp_path / "fit", folder / "nowhere", "nothing is there: check the path"),
     ):
         done = CliRunner().invoke(
             app, ["fit", str(folder / "tonight.tsv"), "--stimuli", str(stimuli), "--out", str(out)]

@@ -57,6 +57,11 @@ def refuses():
 
 def number():
     return 3
+
+def bare():
+    return nn.Conv2d(3, 4, 5)
+
+network = bare()
 """
 
 
@@ -101,15 +106,41 @@ NOT_OPENED = {
     "fails": ("mine_for_tests:fails", {}, "mine_for_tests:fails failed: IndexError in mine_for_tests.py, line 18: list index"),
     "refuses": ("mine_for_tests:refuses", {}, "^no such cortex: choose V1 or V4$"),
     "number": ("mine_for_tests:number", {}, "returned a int; expected a synthstim.Observer"),
+    "bare": ("mine_for_tests:bare", {}, r"returned a Conv2d; expected a synthstim.Observer: a function that returns .*ImageInput"),
+    "network": ("mine_for_tests:network", {}, "mine_for_tests:network is a Conv2d; expected a synthstim.Observer: a function"),
+    "file": ("mine_for_tests.py:net", {}, "name mine_for_tests.py as mine_for_tests:net, and set PYTHONPATH=."),
+    "elsewhere": ("unseen:net", {}, "name unseen.py as unseen:net, and set PYTHONPATH=."),
+    "no function": ("unseen.py", {}, "there is a file unseen.py: an observer of your own is named unseen:FUNCTION"),
     "sites": ("fit:somewhere", {"weights": "x.pth"}, "stands on the network it was fitted to, weights x.pth given"),
 }  # fmt: skip
 
 
 @pytest.mark.parametrize("name", NOT_OPENED)
-def test_what_does_not_open_says_why(mine, name):
+def test_what_does_not_open_says_why(mine, name, tmp_path, monkeypatch):
+    desk = tmp_path / "desk"
+    desk.mkdir()
+    (desk / "unseen.py").write_text(MINE)
+    (desk / "mine_for_tests.py").write_text(MINE)
+    monkeypatch.chdir(desk)
     asked, options, reason = NOT_OPENED[name]
     with pytest.raises(InputError, match=reason):
         open_observer(asked, **{"allow_code": True, **options})
+
+
+@pytest.mark.parametrize(
+    ("call", "said"),
+    [
+        (lambda: load_model(torch.nn.ReLU()), "a ReLU given; expected the name of a model: a network of your own"),
+        (lambda: load_model(size=64), r"size 64 given; expected \(height, width\) in pixels"),
+        (lambda: ImageInput(size=(64,)), r"size \(64,\) given; expected \(height, width\)"),
+        (lambda: ImageInput(size=(64.0, 64.0)), r"size \(64.0, 64.0\) given"),
+        (lambda: Observer(torch.nn.ReLU(), input=(24, 24)), r"input \(24, 24\) given; expected ImageInput"),
+        (lambda: Recipe.from_dict("tonight.yaml"), "a str given; expected a mapping: a file is read with read_recipe"),
+    ],
+)
+def test_what_python_gives_in_the_place_of_something_else_is_one_sentence(call, said):
+    with pytest.raises(InputError, match=said):
+        call()
 
 
 # Sets that were made on networks of one's own.

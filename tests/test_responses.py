@@ -63,7 +63,7 @@ def second(**changes: object) -> pd.DataFrame:
         (trials().iloc[:0], "holds 0 trials"),
         (second(response=np.nan), "1 trial of 11 is NaN or infinite, first row 3"),
         (second(response=np.inf), "NaN or infinite"),
-        (second(response="many"), "column response holds something that is not a number"),
+        (second(response="many"), "row 3 has 'many' as response; expected a number"),
         (second(stimulus_id=None), "row 3 has no usable stimulus_id"),
         (second(site=" "), "row 3 has no usable site"),
         (second(session="a\tb"), "row 3 has no usable session"),

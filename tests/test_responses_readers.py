@@ -64,7 +64,7 @@ def test_what_a_table_leaves_out_is_given_by_hand(tmp_path: Path) -> None:
     bare = trials().drop(columns=["session", "window_start_s", "window_end_s"])
     path = write_text(tmp_path / "bare.tsv", bare)
     assert same(read_table(path, session="monday", window_s=WINDOW), Responses(trials()))
-    with pytest.raises(InputError, match="lacks the column session"):
+    with pytest.raises(InputError, match="lacks the columns session, window_start_s, window_end_s"):
         read_table(path)
 
 
@@ -74,8 +74,25 @@ def test_what_a_table_leaves_out_is_given_by_hand(tmp_path: Path) -> None:
         ("", "is empty"),
         ("stimulus_id\trepeat\ncat\t0\ncat", "ends within a line"),
         ("stimulus_id\trepeat\ncat\t0\ncat\n", "line 3 has 1 cells, its first line names 2"),
-        ("stimulus_id\trepeat\ncat\t0\n", "lacks the column session"),
-        ("\xff\xfe\n", "cannot be read|lacks the column"),
+        ("stimulus_id\trepeat\ncat\t0\n", "lacks the columns session, site, .*; it has stimulus_id, repeat: "),
+        ("\xff\xfes\0\n\0", "bad.tsv is text in UTF-16, as spreadsheets save it: save it as CSV in UTF-8"),
+        ("\xff\n", "cannot be read"),
+        (
+            "stimulus_id;repeat\ncat;0,5\n",
+            "has semicolons between its columns; .tsv is read with tabs: save it so, with points",
+        ),
+        (
+            "stimulus_id,repeat\ncat,0\n",
+            "has commas between its columns; .tsv is read with tabs: name it by what separates",
+        ),
+        (
+            "image\telectrode\ncat\tv4\n",
+            "it has image, electrode: a row is one trial of one site, with stimulus_id, repeat",
+        ),
+        (
+            "\t".join(COLUMNS[:-2]) + "\ncat\t0\t1\ta\t3\n",
+            "lacks the columns window_start_s, window_end_s: .* give window_s=",
+        ),
         ("\t".join(COLUMNS) + "\ncat\t0\t1\ta\tn/a\t0.07\t0.17\n", "NaN"),
     ],
 )

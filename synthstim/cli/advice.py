@@ -16,7 +16,7 @@ FIT = {
     "missing-option": "give it as an option (--spikes FILE and --markers FILE of a log of presentations)",
     "no-time-unit": "give --time-unit s or ms",
     "no-window": "give the window with --window START,END",
-    "not-the-set": "give the set that was shown, or correct the ids with Responses.renamed in Python",
+    "not-the-set": "give the set that was shown, or correct the ids, in the file or by Responses.renamed in Python",
     "one-fold-short": "fit without --ensemble folds, or leave them out with --leave-out NAMES",
     "padded": "give --nan absent if they pad what was not recorded",
     "unfit-sites": "leave them out with --leave-out NAMES",

@@ -9,6 +9,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from torch import nn
+
 from synthstim.errors import InputError, nearest, said_by
 from synthstim.models.observer import Observer
 
@@ -42,9 +44,25 @@ def called(name: str, make: Callable[..., Any], asked: Mapping[str, Any]) -> Obs
     except Exception as error:
         raise InputError(f"{name} failed: {_told(error)}") from error
     if not isinstance(made, Observer):
-        raise InputError(f"{name} returned a {type(made).__name__}; expected a synthstim.Observer")
+        raise _no_observer(f"{name} returned", made)
     require_asked(made, name, asked)
     return made
+
+
+def file_of(module: str) -> Path | None:
+    """The file of Python, seen from here, that may be meant by a name."""
+    path = Path(f"{module.removesuffix('.py')}.py")
+    try:
+        return path if path.is_file() else None
+    except (OSError, ValueError):  # A name that no file can have.
+        return None
+
+
+def _no_observer(came: str, made: Any) -> InputError:
+    """The mistake of something else in the place of an observer, and what makes one of a network."""
+    wrap = "synthstim.Observer(network, input=synthstim.ImageInput(size=(224, 224)))"
+    advice = f"a function that returns {wrap} makes an observer of it" if isinstance(made, nn.Module) else ""
+    return InputError(f"{came} a {type(made).__name__}; expected a synthstim.Observer", advice)
 
 
 def require_asked(made: Observer, name: str, asked: Mapping[str, Any]) -> None:
@@ -67,12 +85,18 @@ def imported(name: str) -> Callable[..., Any]:
     try:
         code = importlib.import_module(module)
     except ModuleNotFoundError as error:
-        raise InputError(
-            f"the observer {name} cannot be imported ({error})", "check the name and PYTHONPATH", code="not-installed"
-        ) from None
+        path = file_of(module) if error.name in (module, module.partition(".")[0]) else None
+        advice = (
+            "check the name and PYTHONPATH"
+            if path is None
+            else f"name {path} as {path.stem}:{function}, and set PYTHONPATH={path.parent}"
+        )
+        raise InputError(f"the observer {name} cannot be imported ({error})", advice, code="not-installed") from None
     except Exception as error:
         raise InputError(f"{module} fails on import: {_told(error)}") from error
     make = getattr(code, function, None)
+    if isinstance(make, nn.Module):
+        raise _no_observer(f"{name} is", make)
     if not callable(make):
         known = [key for key, value in vars(code).items() if inspect.isfunction(value)]
         raise InputError(f"{module} has no function {function!r}: {nearest(function, known)}")

@@ -81,6 +81,11 @@ class Observer:
         axes: Mapping[str, str] | None = None,
     ) -> None:
         self.module = adopted(module)
+        if input is not None and not isinstance(input, StimulusInput):
+            raise InputError(
+                f"input {input!r} given; expected ImageInput, SoundInput or another StimulusInput",
+                "such as ImageInput(size=(224, 224))",
+            )
         self.input = input if input is not None else input_of(self.module)
         self.decision = decision
         self.stages = tuple(stages)

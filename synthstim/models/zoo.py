@@ -13,9 +13,10 @@ from torch import nn
 from synthstim.catalogue import DEFAULT, HEARING, OWN, SEEING
 from synthstim.errors import InputError, nearest, said_by
 from synthstim.kinds import MODELS
+from synthstim.modalities.image.displayed import require_size
 from synthstim.modalities.image.input import ImageInput
 from synthstim.modalities.sound.input import PLAYED_RATE
-from synthstim.models.functions import called
+from synthstim.models.functions import called, file_of
 from synthstim.models.heads import load_checkpoint
 from synthstim.models.hearing import load_hearing
 from synthstim.models.known_inputs import of_timm
@@ -77,6 +78,11 @@ def load_model(
         >>> load_model().layers["blocks.2"]
         (40, 28, 28)
     """
+    if not isinstance(name, str):
+        raise InputError(
+            f"a {type(name).__name__} given; expected the name of a model",
+            "a network of your own is wrapped by Observer(network, input=ImageInput(size=(224, 224)))",
+        )
     library, short = ("plug-ins", name) if MODELS.plugged(name) else _find(name)
     classical = library == "embedded" and SEEING[short].weights == "none"
     if settings and not (classical or library == "smelling"):
@@ -135,6 +141,8 @@ def _require_asked(
         )
     if library in _OF_SOUNDS and size is not None:
         raise InputError(f"{name} is played sounds, size {size} given", "give a duration instead", code="mismatch")
+    if size is not None:
+        require_size(size)
     if library not in _OF_SOUNDS and (seconds is not None or rate is not None):
         raise InputError(f"{name} is shown images, a duration or a rate given", "give size instead", code="mismatch")
 
@@ -171,6 +179,12 @@ def _find(name: str) -> tuple[str, str]:
         # timm's names may go on with a tag that chooses among its weights: resnet50.a1_in1k.
         if (short.partition(".")[0] if place == "timm" else short) in known[place]:
             return place, short
+    if (path := file_of(name)) is not None:
+        raise InputError(
+            f"no model is called {name!r}; there is a file {path}",
+            f"an observer of your own is named {path.stem}:FUNCTION, of the function that returns it",
+            code="unknown",
+        )
     raise InputError(
         f"no model is called {name!r}: {nearest(short, sorted({n for names in known.values() for n in names}))}",
         code="unknown",

@@ -212,7 +212,9 @@ class Recipe(Section):
             0
         """
         if not isinstance(data, Mapping):
-            raise InputError(f"recipe: a {type(data).__name__} given; expected a mapping")
+            raise InputError(
+                f"recipe: a {type(data).__name__} given; expected a mapping", "a file is read with read_recipe"
+            )
         recipe = cls.from_source(Source("recipe", Path(folder).absolute(), "", dict(data)))
         plain = recipe.model_dump(mode="json", exclude_unset=True)
         recipe._text = yaml.dump(plain, Dumper=_PlainDumper, sort_keys=False, allow_unicode=True)

@@ -29,7 +29,10 @@ def site_problems(
             continue
         here: Location = ("stimuli", index)
         if not sites:
-            yield (*here, entry.says_what), f"is of fitted sites, but {observer} has none: write observer: fit:FOLDER"
+            yield (
+                (*here, entry.says_what),
+                f"is of fitted sites, but {observer} has none: write observer: fit:FOLDER, or a unit with layer and channel",
+            )
             continue
         for location, site in entry.named_sites():
             if site not in sites:

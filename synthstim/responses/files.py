@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import importlib
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -25,6 +26,7 @@ class Reader:
 
 
 HDF5_MAGIC = b"\x89HDF\r\n\x1a\n"
+_UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 # Of what is read at once: a damaged or hostile file may declare any size.
 MAX_BYTES = 2 * 2**30
 
@@ -42,6 +44,12 @@ def require_file(path: str | Path) -> Path:
 def require_whole_lines(path: Path) -> None:
     """Raise InputError unless a text file ends with a newline: one that does not may lack part of its last number."""
     with open(path, "rb") as stream:
+        if stream.read(2) in _UTF_16:
+            raise InputError(
+                f"{path.name} is text in UTF-16, as spreadsheets save it",
+                "save it as CSV in UTF-8",
+                code="unreadable",
+            )
         stream.seek(-1, 2)
         if stream.read(1) != b"\n":
             raise InputError(

@@ -44,7 +44,11 @@ def read_responses(path: str | Path, **options: Any) -> Responses:
     name, reader = Path(path).name, reader_of(path)
     if reader is None:
         known = [end for _, each in READERS.usable() for end in each.suffixes]
-        raise InputError(f"{name} is not a file of responses; expected one of {', '.join(known)}")
+        raise InputError(
+            f"{name} is not a file of responses; expected one of {', '.join(known)}",
+            "save a table of a spreadsheet as CSV in UTF-8",
+            code="unknown",
+        )
     takes = inspect.signature(reader.read).parameters
     if unknown := [option for option in options if option not in takes]:
         raise InputError(

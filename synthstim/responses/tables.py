@@ -13,9 +13,10 @@ from synthstim.errors import InputError
 from synthstim.files import MISSING, as_tsv, write_whole
 from synthstim.responses.files import Reader, require_file, require_whole_lines, unreadable
 from synthstim.responses.seconds import Window, require_window
-from synthstim.responses.trials import COLUMNS, OPTIONAL, Responses
+from synthstim.responses.trials import Responses
 
 SEPARATORS = {".tsv": "\t", ".csv": ","}
+_MARKS = {";": "semicolons", "\t": "tabs", ",": "commas"}
 # Before its third version, pandas may miss the last digit of a number unless it is told not to.
 _EXACT: dict[str, Any] = {"float_precision": "round_trip"} if pd.__version__ < "3" else {}
 
@@ -39,14 +40,21 @@ def read_table(path: str | Path, *, session: str | None = None, window_s: Window
         frame["session"] = session
     if window_s is not None and "window_start_s" not in frame and "window_end_s" not in frame:
         frame["window_start_s"], frame["window_end_s"] = require_window(window_s, Path(path).name)
-    return Responses(frame[[name for name in (*COLUMNS, *OPTIONAL) if name in frame]], Path(path).name)
+    return Responses(frame, Path(path).name)
 
 
 READER = Reader((".tsv", ".csv"), read_table)
 
 
 def write_table(responses: Responses, path: str | Path) -> Path:
-    """Write trials as a TSV file, whole or not at all."""
+    """Write trials as a TSV file, whole or not at all.
+
+    Example:
+        >>> write_table(responses, "all.tsv").name
+        'all.tsv'
+        >>> read_table("all.tsv").sites == responses.sites
+        True
+    """
     path = Path(path)
     if path.suffix != ".tsv":
         raise InputError(f"{path.name}: trials are written as .tsv")
@@ -92,6 +100,12 @@ def _check_shape(path: Path, separator: str) -> None:
         names = next(rows)
         if twice := [name for at, name in enumerate(names) if name in names[:at]]:
             raise InputError(f"{path.name} has the column {twice[0]!r} twice", "leave one out")
+        if len(names) == 1 and (mark := next((mark for mark in _MARKS if mark in names[0]), None)):
+            raise InputError(
+                f"{path.name} has {_MARKS[mark]} between its columns; {path.suffix} is read with {_MARKS[separator]}",
+                "save it so, with points in numbers" if mark == ";" else "name it by what separates its columns",
+                code="unreadable",
+            )
         width = len(names)
         for number, row in enumerate(rows, 2):
             if row and len(row) != width:

@@ -170,7 +170,7 @@ def _checked(trials: Any, source: str) -> pd.DataFrame:
     if not isinstance(trials, pd.DataFrame):
         raise InputError(f"{source} is a {type(trials).__name__}; expected a pandas table of trials")
     if absent := [name for name in COLUMNS if name not in trials]:
-        raise InputError(f"{source} lacks the column {absent[0]}: a trial needs {', '.join(COLUMNS)}", code="missing")
+        raise _lacking(source, absent, [str(name) for name in trials.columns])
     if (twice := trials.columns[trials.columns.duplicated()]).isin((*COLUMNS, *OPTIONAL)).any():
         raise InputError(f"{source} has the column {twice[0]} twice", "leave one out")
     if not 0 < len(trials) <= MAX_TRIALS:
@@ -184,6 +184,22 @@ def _checked(trials: Any, source: str) -> pd.DataFrame:
     table = pd.DataFrame({name: pd.Series(values).reset_index(drop=True) for name, values in out.items()})
     _check_trials(table, source)
     return table
+
+
+def _lacking(source: str, absent: Sequence[str], there: Sequence[str]) -> InputError:
+    """The mistake of a table without some columns."""
+    column = f"lacks the column{'s' if len(absent) > 1 else ''} {listed(absent, len(COLUMNS))}"
+    if set(absent) <= {"window_start_s", "window_end_s"}:
+        return InputError(
+            f"{source} {column}: the window in which responses were counted",
+            "give window_s=(start, end) in seconds from the onset",
+            code="no-window",
+        )
+    return InputError(
+        f"{source} {column}; it has {listed(there)}",
+        f"a row is one trial of one site, with {', '.join(COLUMNS)}",
+        code="missing",
+    )
 
 
 def coded(codes: np.ndarray, names: Sequence[str]) -> pd.Categorical:
@@ -213,8 +229,10 @@ def _numbers(values: pd.Series, name: str, source: str) -> np.ndarray:
         raise InputError(f"{source}: the column {name} holds values of the kind {odd[0].__name__}; expected numbers")
     try:
         numbers = pd.to_numeric(values).to_numpy(dtype=np.float64, na_value=np.nan)
-    except (ValueError, TypeError) as error:
-        raise InputError(f"{source}: the column {name} holds something that is not a number ({error})") from None
+    except (ValueError, TypeError):
+        row = next((row for row, value in enumerate(values) if not _is_number(value)), 0)
+        given = f"{str(values.iloc[row])[:40]!a} as {name}"
+        raise InputError(f"{source}: row {row + 1} has {given}; expected a number") from None
     bad = ~np.isfinite(numbers)
     if name == "response" and bad.any():
         raise InputError(
@@ -232,6 +250,14 @@ def _numbers(values: pd.Series, name: str, source: str) -> np.ndarray:
             f"{source}: row {row + 1} has repeat {numbers[row]:.12g}; expected a whole number from 0 to {MAX_REPEAT}"
         )
     return numbers.astype(np.int32)
+
+
+def _is_number(value: Any) -> bool:
+    try:
+        float(0 if value is pd.NA else value)
+    except (ValueError, TypeError):
+        return False
+    return True
 
 
 def _check_trials(table: pd.DataFrame, source: str) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 import pandas as pd
 
 from synthstim.errors import InputError
+from synthstim.modalities import modality_of_file
 from synthstim.stimulus_set.columns import MISSING, Column, typed
 from synthstim.stimulus_set.paths import inside
 
@@ -31,13 +32,25 @@ def read_provenance(root: Path, name: str = "provenance.json") -> dict[str, Any]
     try:
         content = json.loads(inside(root, name).read_text(encoding="utf-8"))
     except (InputError, OSError):
-        raise InputError(f"{root} is not a stimulus set: it has no {name}", code="unreadable") from None
+        raise _no_set(root, name) from None
     except (ValueError, RecursionError) as error:
         raise InputError(f"{root / name} is not valid JSON ({error})", code="unreadable") from None
     _require_facts(content, str(root / name))
     for part, facts in content.get("parts", {}).items():
         _require_facts(facts, f"{root / name}: the part {part}")
     return content
+
+
+def _no_set(root: Path, lacking: str) -> InputError:
+    """The mistake of a path that is no set, and what makes one of what lies there."""
+    said = f"{root} is not a stimulus set"
+    if not root.exists():
+        return InputError(f"{said}: nothing is there", "check the path", code="missing")
+    if not root.is_dir():
+        return InputError(f"{said}: it is a file", "give the folder of a set", code="unreadable")
+    own = next((kind for path in sorted(root.iterdir()) if (kind := modality_of_file(path)) is not None), None)
+    advice = "" if own is None else f"synthstim adopt makes one of {own.plural} of your own"
+    return InputError(f"{said}: it has no {lacking}", advice, code="unreadable")
 
 
 def _require_facts(facts: Any, place: str) -> None:
@@ -59,7 +72,7 @@ def read_cells(root: Path) -> pd.DataFrame:
     try:
         cells = _cells(inside(root, "stimuli.tsv"))
     except InputError:
-        raise InputError(f"{root} is not a stimulus set: it has no stimuli.tsv", code="unreadable") from None
+        raise _no_set(root, "stimuli.tsv") from None
     except (ValueError, OSError) as error:
         raise InputError(f"{path} cannot be read as a table ({error})", code="unreadable") from None
     require_columns(cells, NEEDED, str(path))

@@ -71,6 +71,10 @@ def check_set(
     Raises:
         InputError: the observer's weights are not those the set was made on, or the second observer is of the other
             modality, or the resampler is unknown or the set is of images.
+
+    Example:
+        >>> check_set(stimuli, None).problems
+        []
     """
     if resampler is not None:
         _require_resampled(stimuli, observer, resampler)
@@ -179,7 +183,7 @@ def _require_same(stimuli: StimulusSet, observer: Observer) -> None:
         raise InputError(
             f"{stimuli.root} was made on {stimuli.provenance.get('observer', {}).get('name')} with weights "
             f"{str(recorded)[:12]}..., {observer.name} here has {observer.weights_sha256[:12]}...",
-            "give the same weights",
+            "give the same weights; a function that draws them anew calls torch.manual_seed first",
             code="changed",
         )
 

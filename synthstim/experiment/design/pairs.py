@@ -79,7 +79,7 @@ def between_references(pool: Pool, generator: Generator, count: int) -> list[tup
 Group = tuple[Candidate, ...]
 _WANTED = {
     "each": "it is empty",
-    "reference": "no stimulus names a reference",
+    "reference": "no stimulus names a reference, as metamers do (compare: another in a design takes any two)",
     "copy": "no stimulus has two copies (copies: 2 in the recipe)",
     "observer": "no reference has stimuli of two observers (synthstim join makes one set of two)",
     "layer": "no reference has stimuli of two layers of one observer",

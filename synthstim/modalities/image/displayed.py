@@ -32,6 +32,7 @@ class DisplayedInput(StimulusInput):
     rest: ClassVar[float] = 0.5
 
     def __post_init__(self) -> None:
+        require_size(self.size)
         if min(self.size) < 1 or self.channels < 1:
             raise InputError(f"an input of {self.channels} channels and size {self.size} is empty")
         for name in ("mean", "std"):
@@ -66,6 +67,14 @@ class DisplayedInput(StimulusInput):
         """What display values are multiplied by, and what is added then: (channel, 1, 1) each."""
         mean, std = (torch.tensor(each, device=device, dtype=dtype).view(-1, 1, 1) for each in (self.mean, self.std))
         return 1 / std, -mean / std
+
+
+def require_size(size: object) -> None:
+    """Raise InputError unless this is a height and a width in pixels."""
+    if not (
+        isinstance(size, (tuple, list)) and len(size) == 2 and all(isinstance(side, (int, np.integer)) for side in size)
+    ):
+        raise InputError(f"size {size!r} given; expected (height, width) in pixels, such as (224, 224)")
 
 
 class Displayed(Modality):
