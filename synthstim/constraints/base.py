@@ -100,6 +100,12 @@ def check_all(constraints: Sequence[Constraint], shape: tuple[int, ...], modalit
 
     Args:
         modality: of the stimuli, if constraints for those of another are to be refused.
+
+    Example:
+        >>> check_all([Energy(most=0.2)], (3, 64, 64))
+        >>> check_all([Energy(most=0.7)], (3, 64, 64))
+        Traceback (most recent call last):
+        synthstim.errors.InputError: ...
     """
     for constraint in constraints:
         if modality is not None and constraint.modality != modality.name:

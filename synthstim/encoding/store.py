@@ -31,6 +31,12 @@ def save_fit(fit: Fit, path: str | Path) -> Path:
 
     Raises:
         InputError: something is there already.
+
+    Example:
+        >>> save_fit(fit, "fit_of_tonight").name
+        'fit_of_tonight'
+        >>> load_fit("fit_of_tonight").sites == fit.sites
+        True
     """
     kept = {
         name: value

@@ -33,6 +33,14 @@ def read_tasks(stimuli: StimulusSet, labels: str | Path, observer: Observer, out
     Raises:
         InputError: the table cannot be read, names a stimulus that the set lacks, or has a label that is no whole number; a stimulus does not fit
             the observer.
+
+    Example:
+        >>> rows = [f"{name}\\t{number % 2}" for number, name in enumerate(stimuli.table["stimulus_id"])]
+        >>> Path("labels.tsv").write_text("\\n".join(["stimulus_id\\tlabel", *rows]) + "\\n") > 0
+        True
+        >>> tasks = read_tasks(stimuli, "labels.tsv", observer, "output")
+        >>> [len(task.labels) for task in tasks.values()]
+        [24]
     """
     name = Path(labels).name
     table = read_text_table(labels, text=[ID, TASK], needed=[ID, LABEL])

@@ -132,7 +132,13 @@ def read_units(observer: Observer, stimuli: Tensor, units: Sequence[Unit]) -> Te
 
 
 def units_in(activations: Mapping[str, Tensor], units: Sequence[Unit], observer: Observer) -> Tensor:
-    """Units (batch, unit) of activations that an observer put out: layer -> (batch, ...)."""
+    """Units (batch, unit) of activations that an observer put out: layer -> (batch, ...).
+
+    Example:
+        >>> units = [Unit(layer="blocks.1", channel=3), Unit(layer="blocks.1", channel=5)]
+        >>> units_in(observer.activations(images, ["blocks.1"]), units, observer).shape
+        torch.Size([4, 2])
+    """
     columns = []
     for unit in units:
         values = activations[unit.layer]

@@ -28,7 +28,12 @@ def drive(units: Unit | Sequence[Unit]) -> Objective:
 
 
 def suppress(units: Unit | Sequence[Unit]) -> Objective:
-    """Suppress a unit: the score is minus its activation."""
+    """Suppress a unit: the score is minus its activation.
+
+    Example:
+        >>> suppress(Unit(layer="blocks.4", channel=42))
+        suppress(channel 42 at centre)
+    """
     return Objective((-drive(units)).bind, f"suppress({_label(units)})")
 
 
@@ -38,6 +43,10 @@ def level(units: Unit | Sequence[Unit], value: float | Sequence[float]) -> Objec
     Args:
         units: one unit for all items, or one for each.
         value: the activation wanted, for all items or for each.
+
+    Example:
+        >>> level(Unit(layer="blocks.4", channel=42), 2.5)
+        level(channel 42 at centre, 2.5)
     """
 
     def bind(observer: Observer, items: int) -> Scorer:
@@ -79,6 +88,12 @@ def one_hot(
             further down than the share alone asks for: of use where they answer more than is predicted, as fitted sites do.
         mean, std: (1 + others,) of each unit over natural images, target first, to z-score them; none by default. For
             targets of each item (batch, 1 + others), of as many others as the longest list has.
+
+    Example:
+        >>> target, *others = (Unit(layer="blocks.1", channel=channel) for channel in (3, 5, 8))
+        >>> mean, std = standardisation(observer, images, [target, *others])
+        >>> one_hot(target, others, mean=mean, std=std)
+        one_hot(channel 3 at centre, 2 others)
     """
     if temperature <= 0:
         raise InputError(f"temperature {temperature} given; expected a positive number")

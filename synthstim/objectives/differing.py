@@ -29,6 +29,10 @@ def differentiate(
         hold, move: layers, each matched jointly; of several observers as one, of which one is held and one moved.
         at_db: the match at which ``hold`` is kept.
         closer: for each item whether ``move`` goes closer to the reference, or farther from it.
+
+    Example:
+        >>> differentiate(images[:1], ["blocks.0"], ["blocks.3"], at_db=20, closer=[True, False])
+        differentiate(blocks.3, holding blocks.0 at 20 dB)
     """
     if set(hold) & set(move):
         raise InputError(f"{sorted(set(hold) & set(move))[0]} is to be held and moved", "name it once", code="mismatch")

@@ -37,6 +37,10 @@ def match(
         weighted: whether the search goes by all values of all layers, each under its ``noise_weights``, while a target is
             compared with the match as joined: statistics of unlike kinds are matched in a fraction of the evaluations.
         through_rectifiers: whether a matched rectifier passes gradients on unchanged, as the authors did.
+
+    Example:
+        >>> match(images[:1], ["blocks.1", "blocks.2"])
+        match(blocks.1 + blocks.2)
     """
     if metric not in ("l2", "pearson"):
         raise InputError(f"metric {metric!r} is unknown", "choose l2 or pearson", code="unknown")

@@ -20,6 +20,10 @@ def diversity(layer: str, groups: Sequence[int]) -> Objective:
     Args:
         layer: where copies are compared.
         groups: group number of each item.
+
+    Example:
+        >>> drive(Unit(layer="blocks.4", channel=42)) + 0.1 * diversity("blocks.4", groups=[0, 0, 1, 1])
+        drive(channel 42 at centre) + 0.1 * (diversity(blocks.4))
     """
 
     def bind(observer: Observer, items: int) -> Scorer:

@@ -71,6 +71,12 @@ def _gatherer(observer: Observer, layer: str, units: Sequence[Unit]) -> Callable
 
 
 def standardisation(observer: Observer, pool: Tensor, units: Sequence[Unit]) -> tuple[Tensor, Tensor]:
-    """Mean and standard deviation (unit,) of units over natural images (image, channel, y, x), for ``one_hot``."""
+    """Mean and standard deviation (unit,) of units over natural images (image, channel, y, x), for ``one_hot``.
+
+    Example:
+        >>> mean, std = standardisation(observer, images, [Unit(layer="blocks.1", channel=3)])
+        >>> mean.shape, bool(std > 0)
+        (torch.Size([1]), True)
+    """
     values = read_units(observer, pool, units)
     return values.mean(0), values.std(0).clamp_min(1e-6)

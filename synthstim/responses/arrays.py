@@ -128,6 +128,11 @@ def read_numpy(
 
     Raises:
         InputError: the file is missing, damaged or holds objects, or something is said nowhere.
+
+    Example:
+        >>> np.save("counts.npy", np.random.default_rng(0).poisson(5.0, (4, 2, 3)))
+        >>> read_numpy("counts.npy", stimulus_ids=["cat", "dog"], sites=["a", "b", "c"], window_s=(0.07, 0.17))
+        Responses(24 trials: 2 stimuli x 3 sites, 1 session, window 0.07 to 0.17 s)
     """
     path = require_file(path)
     held = _held(path)

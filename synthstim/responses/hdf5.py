@@ -45,6 +45,13 @@ def read_hdf5(
 
     Raises:
         InputError: the file is damaged, links to another file, or holds neither layout.
+
+    Example:
+        >>> import h5py
+        >>> with h5py.File("counts.h5", "w") as file:
+        ...     file["responses"] = np.random.default_rng(0).poisson(5.0, (4, 2, 3))
+        >>> read_hdf5("counts.h5", stimulus_ids=["cat", "dog"], sites=["a", "b", "c"], window_s=(0.07, 0.17))
+        Responses(24 trials: 2 stimuli x 3 sites, 1 session, window 0.07 to 0.17 s)
     """
     path = require_file(path)
     h5py = library("h5py", "recordings")

@@ -55,6 +55,15 @@ def read_netcdf(
     Raises:
         InputError: the file is damaged, links to another file, does not hold such a variable, or is refused by
             ``from_xarray``.
+
+    Example:
+        >>> import xarray
+        >>> counts = np.random.default_rng(0).poisson(5.0, (4, 2))
+        >>> shown = {"stimulus_id": ("presentation", ["cat", "dog", "dog", "cat"]), "site": ("neuroid", ["a", "b"])}
+        >>> array = xarray.DataArray(counts, dims=("presentation", "neuroid"), coords=shown, name="counts")
+        >>> array.to_netcdf("counts.nc")
+        >>> read_netcdf("counts.nc", window_s=(0.07, 0.17)).sites
+        ('a', 'b')
     """
     path = require_file(path)
     xarray = library("xarray", "recordings")
@@ -122,6 +131,13 @@ def from_xarray(
 
     Raises:
         InputError: a dimension or coordinate is missing, the values are no numbers, or the unit of time is said nowhere.
+
+    Example:
+        >>> import xarray
+        >>> counts = np.random.default_rng(0).poisson(5.0, (4, 2))
+        >>> shown = {"stimulus_id": ("presentation", ["cat", "dog", "dog", "cat"]), "site": ("neuroid", ["a", "b"])}
+        >>> from_xarray(xarray.DataArray(counts, dims=("presentation", "neuroid"), coords=shown), window_s=(0.07, 0.17))
+        Responses(8 trials: 2 stimuli x 2 sites, 1 session, window 0.07 to 0.17 s)
     """
     if nan not in NAN:
         raise InputError(f"missing values cannot be handled by {nan!r}", f"choose {' or '.join(NAN)}")

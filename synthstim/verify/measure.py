@@ -141,14 +141,26 @@ class Measurer:
 def profile_of(
     observer: Observer, stimulus: Stimulus, reference: Stimulus, layers: Sequence[str]
 ) -> dict[str, Measured]:
-    """Match in dB, Pearson and Spearman at each of an observer's layers."""
+    """Match in dB, Pearson and Spearman at each of an observer's layers.
+
+    Example:
+        >>> first, second = (stimuli.stimulus(file) for file in stimuli.table["file"][:2])
+        >>> list(profile_of(observer, first, second, ["blocks.0", "blocks.1"]))
+        ['blocks.0', 'blocks.1']
+    """
     with torch.no_grad():
         read = observer.activations(_batch(observer, stimulus, reference), list(layers))
     return {layer: _compare(*read[layer].flatten(1).double().cpu().numpy()) for layer in layers}
 
 
 def match_of(observer: Observer, stimulus: Stimulus, reference: Stimulus, layers: Sequence[str]) -> Measured:
-    """Match in dB, Pearson and Spearman of layers, jointly, and whether the observer decides the same on both stimuli."""
+    """Match in dB, Pearson and Spearman of layers, jointly, and whether the observer decides the same on both stimuli.
+
+    Example:
+        >>> same, other = stimuli.stimulus(stimuli.table["file"][0]), stimuli.stimulus(stimuli.table["file"][1])
+        >>> sorted(match_of(observer, other, same, ["blocks.1", "blocks.2"]))
+        ['match_db', 'pearson', 'same_class', 'spearman']
+    """
     decided = [_decision(observer, one, layers) for one in (stimulus, reference)]
     return _joint(profile_of(observer, stimulus, reference, layers)) | {"same_class": _same(*decided)}
 

@@ -146,7 +146,13 @@ class PoolReading:
 
 
 def null_distribution(observer: Observer, layers: Sequence[str], pool: NaturalPool) -> Null:
-    """Matches of all pairs of natural stimuli at the layers, jointly when there are several."""
+    """Matches of all pairs of natural stimuli at the layers, jointly when there are several.
+
+    Example:
+        >>> null = null_distribution(observer, ["blocks.1"], natural_pool(observer, count=16))
+        >>> null.origin.shape
+        (16,)
+    """
     return PoolReading(observer, pool).null(layers)
 
 

@@ -93,6 +93,11 @@ def read_rig(path: str | Path) -> Rig:
 
     Raises:
         InputError: the file cannot be read, or a key or a value is wrong; says which and what was wanted.
+
+    Example:
+        >>> rig = read_rig("tonight_experiment/rig.yaml")
+        >>> rig.monitor.width_px, rig.monitor.refresh_hz
+        (1920, 60.0)
     """
     rig = validate(read_yaml(path), Rig)
     if rig.monitor.luminance is None and not rig.linearised and not 1.6 <= rig.monitor.gamma <= 2.8:

@@ -38,6 +38,10 @@ def fit_image(image: FloatImage, channels: int, size: tuple[int, int], how: str 
         channels: 1 takes the sRGB luma of a colour image; 3 repeats a grey one.
         size: (height, width) in pixels.
         how: ``crop`` (centre crop, then antialiased resize), ``pad`` (resize, mid-grey around), ``stretch``, ``exact``.
+
+    Example:
+        >>> fit_image(np.zeros((3, 60, 90), dtype=np.float32), 1, (32, 32)).shape
+        (1, 32, 32)
     """
     if how not in FITS:
         raise InputError(f"fit {how!r} is unknown", f"choose one of {', '.join(FITS)}", code="unknown")

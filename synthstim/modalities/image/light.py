@@ -23,7 +23,12 @@ def luminance(images: torch.Tensor) -> torch.Tensor:
 
 
 def linear_luminance(linear: torch.Tensor) -> torch.Tensor:
-    """Relative luminance (batch, y, x) of linear light (batch, channel, y, x); the mean where channels are not RGB."""
+    """Relative luminance (batch, y, x) of linear light (batch, channel, y, x); the mean where channels are not RGB.
+
+    Example:
+        >>> linear_luminance(torch.tensor([1.0, 0.0, 0.0]).view(1, 3, 1, 1))
+        tensor([[[0.2126]]])
+    """
     if linear.shape[1] != 3:
         return linear.mean(1)
     return torch.einsum("nchw,c->nhw", linear, linear.new_tensor([0.2126, 0.7152, 0.0722]))

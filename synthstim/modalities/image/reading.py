@@ -38,6 +38,11 @@ def read_image(path: str | Path) -> FloatImage:
 
     Warns:
         UserWarning: colours are converted, or a file of 16 bits has no level above 4095, as if it held 12 bits.
+
+    Example:
+        >>> image = read_image("my_gratings/0.png")
+        >>> image.shape, image.dtype, float(image.max()) <= 1
+        ((3, 48, 48), dtype('float32'), True)
     """
     path = Path(path)
     if not path.is_file():

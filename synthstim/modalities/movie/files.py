@@ -73,6 +73,12 @@ def write_movie(path: str | Path, frames: Stimulus, *, rate_hz: float) -> None:
 
     Raises:
         InputError: a value is NaN or outside [0, 1], there is one frame only, or no file holds the frame rate.
+
+    Example:
+        >>> frames = np.random.default_rng(0).random((12, 1, 32, 32), dtype=np.float32)
+        >>> write_movie("noise.apng", frames, rate_hz=30)
+        >>> read_movie("noise.apng").frames.shape
+        (12, 1, 32, 32)
     """
     path, values = Path(path), np.asarray(frames)
     if values.ndim != 4 or len(values) < 2 or values.shape[1] not in (1, 3) or not values.size:

@@ -97,6 +97,11 @@ def at_level(waveform: Waveform, rms_dbfs: float, name: str = "the sound") -> Wa
 
     Raises:
         InputError: its peaks would clip there.
+
+    Example:
+        >>> tone = at_level(np.sin(np.arange(48_000) / 10), -26)
+        >>> round(float(20 * np.log10(np.sqrt(np.mean(tone**2)))), 3)
+        -26.0
     """
     values = waveform.astype(np.float64) - waveform.mean(dtype=np.float64)
     values *= 10 ** (rms_dbfs / 20) / math.sqrt(float((values**2).mean()))
