@@ -83,7 +83,7 @@ def tell_next(made: Fit, out: Path) -> None:
             "it stands on a network that no recipe can name: make stimuli in Python, make(recipe, out, observer=load_fit(folder, observer))"
         )
         return
-    say("next: save these lines as tonight.yaml, then: synthstim make tonight.yaml --out tonight")
+    say("next: save these lines as controllers.yaml, then: synthstim make controllers.yaml --out controllers")
     say(f"observer: fit:{out}")
     say("stimuli:")
     say("  - {name: stretch, kind: controller, goal: drive, unit: {sites: all}, copies: 5}")
