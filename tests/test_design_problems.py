@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 from experiment_fixture import write_rig
 from trials_fixture import layers_set
@@ -11,7 +12,9 @@ from trials_fixture import layers_set
 from synthstim.errors import InputError
 from synthstim.experiment import export_experiment
 from synthstim.experiment.design.schema import Design
+from synthstim.modalities.image import write_png
 from synthstim.recipe import read_yaml, validate
+from synthstim.stimulus_set import adopt
 
 GOOD = """\
 compare: reference
@@ -45,6 +48,21 @@ def test_a_design_that_cannot_be_is_refused(old: str, new: str, said: str, tmp_p
     found = said_of(GOOD.replace(old, new, 1), tmp_path)
     assert said in found
     assert "\n" not in found or old.startswith("{first")
+
+
+def test_images_of_ones_own_are_compared_as_the_message_says(tmp_path: Path) -> None:
+    (tmp_path / "mine").mkdir()
+    for number, image in enumerate(np.random.default_rng(0).random((3, 3, 48, 48), dtype=np.float32)):
+        write_png(tmp_path / "mine" / f"{number}.png", image)
+    mine, _ = adopt(tmp_path / "mine", tmp_path / "set")
+    with pytest.raises(
+        InputError, match=r"no stimulus names a reference, .*\(compare: another in a design takes any two"
+    ):
+        export_experiment(mine, "same_different", out=tmp_path / "none", rig=write_rig(tmp_path))
+    (tmp_path / "design.yaml").write_text("compare: another\n")
+    asked = {"design": tmp_path / "design.yaml", "rig": write_rig(tmp_path)}
+    made = export_experiment(mine, "same_different", out=tmp_path / "study", **asked)
+    assert "- Compared: any two stimuli." in (made / "README.md").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("line", ["task: 2afc", "method: {kind: staircase, over: mix, easier: high}"])

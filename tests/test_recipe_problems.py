@@ -222,6 +222,11 @@ WHOLES = [
     ("observer: x\nstimuli: {name: a}", 2, "stimuli: a mapping with name given; expected a list of stimuli"),
     ("observer: x\nstimuli:\n  - 5", 3, "stimuli[0]: 5 (whole number) given; expected a mapping"),
     ("observer: x\nstimulus: 3\n" + ENTRY, 2, "stimulus is unknown: did you mean 'stimuli'?"),
+    (
+        "observer: x\ncriteria: {null_percentile: 99,5}\n" + ENTRY,
+        2,
+        "criteria.5 is a key without a value: numbers are written with a point",
+    ),
     ("observer: ''\n" + ENTRY, 1, "observer: empty text given; expected"),
     ("observer: 5\n" + ENTRY, 1, "observer: 5 (whole number) given; expected the name of an observer, or a mapping"),
     ("observer:\n  nam: x\n" + ENTRY, 2, "observer.nam is unknown: did you mean 'name'?"),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NoReturn, TypeVar
 
 from pydantic import BaseModel, ValidationError
@@ -133,6 +133,8 @@ def _sentence(source: Source, model: type[BaseModel], detail: ErrorDetails, loca
 def _unknown(key: str, model: type[BaseModel], place: Location, data: Any) -> str:
     branches = options_at(model, place, data)
     here = _value_at(data, place)[1]
+    if key.isdigit() and isinstance(here, Mapping) and key in here and here[key] is None:
+        return " is a key without a value: numbers are written with a point, such as 2.2"
     if elsewhere := [option.model for option in branches if option.model and key in option.model.model_fields]:
         return _goes_with(elsewhere, here)
     known = list(dict.fromkeys(
