@@ -20,6 +20,7 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
+from synthstim.modalities.image.synthesis import TEXTURE_STEP
 from synthstim.models import Observer, load_model
 from synthstim.models.seeing.windows import LogPolarWindows
 from synthstim.objectives import match
@@ -53,8 +54,8 @@ def metamer(observer: Observer, image: Tensor, evaluations: int, *, pink: bool) 
     assert like is not None
     start = "pink" if pink else like(image, [torch.Generator().manual_seed(1)])
     run = Synthesiser(
-        observer, match(image, classes, joined="worst", weighted=True), Pixels(observer.input.shape), seeds=[1], start=start,
-        optimiser=LBFGS(), stopping=Stopping(evaluations=evaluations), file_levels=255,
+        observer, match(image, classes, joined="worst", weighted=True), Pixels(observer.input.shape, bound="projection"), seeds=[1], start=start,
+        optimiser=LBFGS(step=TEXTURE_STEP), stopping=Stopping(evaluations=evaluations), file_levels=255,
     )  # fmt: skip
     return run.result().stimuli.float()
 

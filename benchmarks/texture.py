@@ -23,6 +23,7 @@ import torch
 from plenoptic.loss import portilla_simoncelli_loss_factory
 from torch import Tensor, nn
 
+from synthstim.modalities.image.synthesis import TEXTURE_STEP
 from synthstim.models import Observer, load_model
 from synthstim.models.seeing.portilla_simoncelli import STATISTICS
 from synthstim.objectives import match
@@ -89,10 +90,10 @@ def until(
     run = Synthesiser(
         observer,
         match(image, STATISTICS, joined="worst", weighted=True),
-        Pixels(observer.input.shape),
+        Pixels(observer.input.shape, bound="projection"),
         seeds=[1],
         start=observer.input.modality.shaped("shaped", image, [torch.Generator().manual_seed(1)]),
-        optimiser=LBFGS(),
+        optimiser=LBFGS(step=TEXTURE_STEP),
         stopping=Stopping(evaluations=MOST),
         file_levels=None,
     )

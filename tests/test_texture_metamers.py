@@ -9,6 +9,7 @@ from engine_fixture import photograph, photographs
 
 from synthstim.errors import InputError
 from synthstim.modalities.image import write_png
+from synthstim.modalities.image.synthesis import phases_of
 from synthstim.models import Observer, load_model
 from synthstim.models.seeing.portilla_simoncelli import STATISTICS
 from synthstim.models.textures import FLAG_DB, STOP_DB
@@ -99,6 +100,17 @@ def test_windows_start_from_their_means_under_noise(tmp_path):
     write_png(tmp_path / "grass.png", photograph("grass", SIZE, 1), bits=8)
     (row,) = make(recipe(tmp_path, "grass", "foveated"), tmp_path / "set", budget=1).table.to_dict("records")
     assert (row["parametrisation"], row["start"]) == ("pixels", "shaped")
+
+
+@pytest.mark.parametrize("name", ["portilla-simoncelli", "foveated"])
+def test_black_and_white_pixels_are_free_to_leave(tmp_path, name):
+    write_png(tmp_path / "grass.png", photograph("grass", SIZE, 1), bits=8)
+    asked, observer = recipe(tmp_path, "grass", name), load_model(name, size=SIZE)
+    (phase,) = phases_of(asked.stimuli[0], asked, observer, texture=True)
+    for value in (0.0, 1.0):
+        latents = phase.parametrisation.invert(torch.full((1, 1, *SIZE), value)).requires_grad_()
+        phase.parametrisation.render(latents).sum().backward()
+        assert float(latents.grad.min()) > 0.5
 
 
 def test_a_constant_image_is_no_texture(tmp_path):

@@ -68,7 +68,7 @@ def evaluations_of(entry: StimulusSpec, metamer: int, budget: int | None) -> int
 
 
 def parametrisation_of(
-    entry: StimulusSpec, observer: Observer, default: str, **defaults: float | None
+    entry: StimulusSpec, observer: Observer, default: str, **defaults: float | str | None
 ) -> Parametrisation:
     """What an entry asks to be optimised, or the one of this name; ``defaults`` are settings where the recipe has none."""
     asked = entry.parametrisation

@@ -32,6 +32,8 @@ from synthstim.robustness import Robustness
 
 METAMER_EVALUATIONS = 800
 TEXTURE_EVALUATIONS = 600
+# Root mean square of the first step on pixels, in display values.
+TEXTURE_STEP = 0.0125
 # L-BFGS has this many of a metamer's evaluations, or this share of a small budget, before the finish on pixels.
 SEARCH = 100
 SEARCH_SHARE = 0.3
@@ -119,8 +121,12 @@ def _texture(entry: StimulusSpec, recipe: Recipe, observer: Observer, budget: in
     stopping = stopping_of(entry, evaluations_of(entry, TEXTURE_EVALUATIONS, budget))
     if stopping.target is None and not (isinstance(entry, Metamer) and entry.metric != "l2"):
         stopping = replace(stopping, target=STOP_DB)
-    make = optimiser_of(entry.optimiser or OptimiserSpec(name="lbfgs"))
-    latents, start = parametrisation_of(entry, observer, "pixels"), start_of(entry, recipe, observer)
+    make = optimiser_of(entry.optimiser or OptimiserSpec(name="lbfgs", step=TEXTURE_STEP))
+    # Under a sigmoid, pixels that an early step drives to black or white hardly come back.
+    latents, start = (
+        parametrisation_of(entry, observer, "pixels", bound="projection"),
+        start_of(entry, recipe, observer),
+    )
     if observer.noise_like is not None and "start" not in entry.model_fields_set:
         start = "shaped"
     require_start(latents, start, observer.input.modality)
