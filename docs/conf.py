@@ -40,6 +40,9 @@ html_theme_options: dict[str, Any] = {
     "header_links_before_dropdown": 6,
 }
 html_show_sourcelink = False
+html_static_path = ["style"]
+html_css_files = ["code.css"]
+html_sidebars = {"made/gallery": []}
 exclude_patterns = ["word_music"]
 myst_enable_extensions = ["colon_fence"]
 myst_heading_anchors = 3
