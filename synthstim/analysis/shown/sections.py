@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
 from synthstim.analysis.by_condition.measure import Measure
+from synthstim.analysis.shown.cells import Cell, Row, as_they_are, ends_of, estimate_of, number_of, table_of, text_of
 from synthstim.analysis.shown.page import PageSection, PageTable
 from synthstim.analysis.shown.plots import by_condition_plot, psychometric_plot, times_plot
-from synthstim.report.numbers import known, number, text
+from synthstim.report.numbers import known, text
 
 if TYPE_CHECKING:
     from synthstim.analysis.analyse import Analysis
 
-Row = Mapping[Any, Any]
-Cell = Callable[[Row], str]
 _SHOWN = 25
 
 
@@ -58,31 +57,31 @@ def _conditions(found: Analysis) -> PageSection:
     columns = _named(found)
     about = ""
     if found.measure is None:
-        columns |= _of(participants="participants", trials="trials")
+        columns |= as_they_are(participants="participants", trials="trials")
     elif found.measure.is_proportion:
         about = (
             "Mean over participants with its 95 % interval (participants as the random unit); the within-participant interval "
             "(Cousineau and Morey) compares conditions; pooled is over all answers, with Wilson's interval."
         )
         columns |= {
-            "proportion": _number("proportion", ".3f"),
-            "95 % interval": _ends("low", "high"),
-            "within participants": _ends("within_low", "within_high"),
-            "pooled": _estimate("pooled", "pooled_low", "pooled_high", ".3f"),
-        } | _of(participants="participants", trials="trials")
+            "proportion": number_of("proportion", ".3f"),
+            "95 % interval": ends_of("low", "high"),
+            "within participants": ends_of("within_low", "within_high"),
+            "pooled": estimate_of("pooled", "pooled_low", "pooled_high", ".3f"),
+        } | as_they_are(participants="participants", trials="trials")
     else:
         about = (
             "Mean over participants of their mean answers with its 95 % t interval; the within-participant interval "
             "(Cousineau and Morey) compares conditions."
         )
         columns |= {
-            "mean": _number("mean", ".3f"),
-            "95 % interval": _ends("low", "high"),
-            "within participants": _ends("within_low", "within_high"),
-            "median": _number("median", ".3g"),
-        } | _of(participants="participants", trials="trials")
-    columns["median time, s"] = _number("median_rt_s", ".2f")
-    return PageSection("conditions", "By condition", about, table=_table(found.by_condition, columns, _texts(found)))
+            "mean": number_of("mean", ".3f"),
+            "95 % interval": ends_of("low", "high"),
+            "within participants": ends_of("within_low", "within_high"),
+            "median": number_of("median", ".3g"),
+        } | as_they_are(participants="participants", trials="trials")
+    columns["median time, s"] = number_of("median_rt_s", ".2f")
+    return PageSection("conditions", "By condition", about, table=table_of(found.by_condition, columns, _texts(found)))
 
 
 def _sensitivity(found: Analysis) -> PageSection:
@@ -98,16 +97,16 @@ def _sensitivity(found: Analysis) -> PageSection:
         f"By the model of the task {found.study.task}: of the answers of all participants together, with the 95 % interval over "
         f"participants (jackknife), and the mean of each participant's.{said}"
     )
-    columns: dict[str, Cell] = _named(found) | (_of(strategy="strategy") if len(strategies) > 1 else {})
+    columns: dict[str, Cell] = _named(found) | (as_they_are(strategy="strategy") if len(strategies) > 1 else {})
     texts = len(columns)
     columns |= {
-        "d'": _number("d_prime", ".2f"),
-        "95 % interval": _ends("low", "high", ".2f"),
-        "mean of participants": _estimate("mean", "mean_low", "mean_high", ".2f"),
-        "bias c": _number("bias", ".2f"),
-    } | _of(participants="participants", trials="trials")
+        "d'": number_of("d_prime", ".2f"),
+        "95 % interval": ends_of("low", "high", ".2f"),
+        "mean of participants": estimate_of("mean", "mean_low", "mean_high", ".2f"),
+        "bias c": number_of("bias", ".2f"),
+    } | as_they_are(participants="participants", trials="trials")
     plot = by_condition_plot(found.study, first, cells, measure)
-    return PageSection("sensitivity", "Sensitivity d'", about, plot, _table(found.sensitivity, columns, texts))
+    return PageSection("sensitivity", "Sensitivity d'", about, plot, table_of(found.sensitivity, columns, texts))
 
 
 def _psychometric(found: Analysis) -> PageSection:
@@ -119,20 +118,20 @@ def _psychometric(found: Analysis) -> PageSection:
         "threshold. Large points rest on many answers."
     )
     columns: dict[str, Cell] = {
-        "": _text("curve"),
-        "threshold": _number("threshold"),
-        "95 % interval": _ends("low", "high", ".4g"),
-        "proportion there": _number("proportion", ".3f"),
-        "width": _estimate("width", "width_low", "width_high", ".4g"),
-        "slope": _number("slope"),
-        "lapses": _number("lapse", ".3f"),
-        "mean of participants": _estimate("mean", "mean_low", "mean_high", ".4g"),
+        "": text_of("curve"),
+        "threshold": number_of("threshold"),
+        "95 % interval": ends_of("low", "high", ".4g"),
+        "proportion there": number_of("proportion", ".3f"),
+        "width": estimate_of("width", "width_low", "width_high", ".4g"),
+        "slope": number_of("slope"),
+        "lapses": number_of("lapse", ".3f"),
+        "mean of participants": estimate_of("mean", "mean_low", "mean_high", ".4g"),
     }
     if levels.adaptive:
-        columns["by the method itself"] = _estimate("track_mean", "track_low", "track_high", ".4g")
-    columns |= _of(participants="participants", trials="trials")
+        columns["by the method itself"] = estimate_of("track_mean", "track_low", "track_high", ".4g")
+    columns |= as_they_are(participants="participants", trials="trials")
     plot = psychometric_plot(levels, found.curves, found.thresholds) if found.curves else None
-    return PageSection("psychometric", "Psychometric functions", about, plot, _table(found.thresholds, columns, 1))
+    return PageSection("psychometric", "Psychometric functions", about, plot, table_of(found.thresholds, columns, 1))
 
 
 def _times(found: Analysis) -> PageSection:
@@ -141,49 +140,53 @@ def _times(found: Analysis) -> PageSection:
         f"Times of {right}, from the onset of the trial's last stimulus; click on a condition's name to see its own."
     )
     columns = _named(found) | {
-        "median, s": _number("median_s", ".3f"),
-        "10 to 90 %": _ends("p10_s", "p90_s"),
-        "mean of medians, s": _number("mean_of_medians_s", ".3f"),
-        "answers": _text("answers"),
+        "median, s": number_of("median_s", ".3f"),
+        "10 to 90 %": ends_of("p10_s", "p90_s"),
+        "mean of medians, s": number_of("mean_of_medians_s", ".3f"),
+        "answers": text_of("answers"),
     }
     plot = times_plot(found.counted_times, found.study)
-    return PageSection("times", "Reaction times", about, plot, _table(found.times, columns, _texts(found)))
+    return PageSection("times", "Reaction times", about, plot, table_of(found.times, columns, _texts(found)))
 
 
 def _answers(found: Analysis) -> Iterator[PageSection]:
     if len(found.confidence):
         columns = _named(found) | {
-            "confidence": _number("confidence", ".3g"),
-            "of right answers": _number("confidence_right", ".3g"),
-            "of wrong answers": _number("confidence_wrong", ".3g"),
-            "answers": _text("answers"),
+            "confidence": number_of("confidence", ".3g"),
+            "of right answers": number_of("confidence_right", ".3g"),
+            "of wrong answers": number_of("confidence_wrong", ".3g"),
+            "answers": text_of("answers"),
         }
-        yield PageSection("confidence", "Confidence", table=_table(found.confidence, columns, _texts(found)))
+        yield PageSection("confidence", "Confidence", table=table_of(found.confidence, columns, _texts(found)))
     if found.measure is None or (found.measure.is_proportion and 1 < len(found.study.answers) <= 12):
         scored = found.answers["right"].notna().any()
-        columns = _of(condition="condition") | (_of(right="right") if scored else {}) | _of(response="answered")
+        columns = (
+            as_they_are(condition="condition")
+            | (as_they_are(right="right") if scored else {})
+            | as_they_are(response="answered")
+        )
         texts = len(columns)
         columns |= {
-            "times": _text("count"),
-            "proportion": _number("proportion", ".3f"),
-            "95 % interval": _ends("low", "high"),
+            "times": text_of("count"),
+            "proportion": number_of("proportion", ".3f"),
+            "95 % interval": ends_of("low", "high"),
         }
-        yield PageSection("answers", "Answers", table=_table(found.answers, columns, texts))
+        yield PageSection("answers", "Answers", table=table_of(found.answers, columns, texts))
     elif len(found.confusions):
-        columns = _of(
+        columns = as_they_are(
             condition="condition",
             right="said" if found.study.is_listening else "right",
             response="answered",
             count="times",
         )
         yield PageSection(
-            "confused", "Most frequent confusions", table=_table(found.confusions.head(_SHOWN), columns, 3)
+            "confused", "Most frequent confusions", table=table_of(found.confusions.head(_SHOWN), columns, 3)
         )
     if len(found.chosen):
-        columns = _of(stimulus="stimulus", shown="shown", chosen="chosen") | {
-            "proportion": _number("proportion", ".3f")
+        columns = as_they_are(stimulus="stimulus", shown="shown", chosen="chosen") | {
+            "proportion": number_of("proportion", ".3f")
         }
-        yield PageSection("chosen", "Most often chosen", table=_table(found.chosen.head(_SHOWN), columns, 1))
+        yield PageSection("chosen", "Most often chosen", table=table_of(found.chosen.head(_SHOWN), columns, 1))
 
 
 def _participants(found: Analysis) -> PageSection:
@@ -195,10 +198,10 @@ def _participants(found: Analysis) -> PageSection:
 
     table = found.participants
     columns: dict[str, Cell] = (
-        _of(participant="participant")
+        as_they_are(participant="participant")
         | {
             "": lambda row: "kept" if row["kept"] else "left out",
-            "reason": _text("reason"),
+            "reason": text_of("reason"),
             "headphone check": check,
             "catch trials": lambda row: (
                 f"{row['catch_correct']} of {row['catch_trials']}" if row["catch_trials"] else "none"
@@ -207,7 +210,7 @@ def _participants(found: Analysis) -> PageSection:
                 text(row["main_answered"]) + (f" of {text(row['main_planned'])}" if known(row["main_planned"]) else "")
             ),
         }
-        | _of(main_interrupted="interrupted")
+        | as_they_are(main_interrupted="interrupted")
     )
     for name, head in (
         ("main_aborted", "aborted"),
@@ -215,49 +218,17 @@ def _participants(found: Analysis) -> PageSection:
         ("missed_refreshes", "missed refreshes"),
     ):
         if table[name].any():
-            columns |= _of(**{name: head})
+            columns |= as_they_are(**{name: head})
     out = frozenset(at for at, kept in enumerate(table["kept"]) if not kept)
     count = f"{int(table['kept'].sum())} of {len(table)} kept"
-    return PageSection("participants", "Participants", table=_table(table, columns, 3, out), count=count)
+    return PageSection("participants", "Participants", table=table_of(table, columns, 3, out), count=count)
 
 
 def _named(found: Analysis) -> dict[str, Cell]:
     """The columns that tell conditions; those that say nothing of any are left out."""
     columns = ["condition", *(name for name in found.study.columns if found.by_condition[name].notna().any())]
-    return _of(**{name: "model" if name == "observer" else name for name in columns})
+    return as_they_are(**{name: "model" if name == "observer" else name for name in columns})
 
 
 def _texts(found: Analysis) -> int:
     return len(_named(found))
-
-
-def _of(**heads: str) -> dict[str, Cell]:
-    """Columns shown as they are: column -> its head."""
-    return {head: _text(name) for name, head in heads.items()}
-
-
-def _text(name: str) -> Cell:
-    return lambda row: text(row[name])
-
-
-def _number(name: str, style: str = ".4g") -> Cell:
-    return lambda row: number(row[name], style)
-
-
-def _estimate(name: str, low: str, high: str, style: str) -> Cell:
-    ends = _ends(low, high, style)
-    return lambda row: f"{number(row[name], style)} ({ends(row)})"
-
-
-def _ends(low: str, high: str, style: str = ".3f") -> Cell:
-    return lambda row: f"{number(row[low], style)} to {number(row[high], style)}" if known(row[low]) else "–"
-
-
-def _table(
-    table: pd.DataFrame, columns: Mapping[str, Cell], texts: int, out: frozenset[int] = frozenset()
-) -> PageTable:
-    rows: Sequence[Row] = table.to_dict("records")
-    return PageTable(
-        tuple(columns), tuple(tuple(cell(row) for cell in columns.values()) for row in rows),
-        frozenset(range(texts, len(columns))), out,
-    )  # fmt: skip
