@@ -9,8 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from synthstim.errors import InputError
-from synthstim.modalities.base import Preparation
 from synthstim.modalities.image.displayed import DisplayedInput
+from synthstim.modalities.inputs import Preparation
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 
 from synthstim.errors import InputError
-from synthstim.modalities.base import Preparation
 from synthstim.modalities.image.displayed import DisplayedInput
+from synthstim.modalities.inputs import Preparation
 from synthstim.modalities.movie.chunks import delay_of
 from synthstim.modalities.movie.files import require_room
 

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from synthstim.errors import InputError, nearest
-from synthstim.modalities.base import Preparation, StimulusInput
+from synthstim.modalities.inputs import Preparation, StimulusInput
 
 if TYPE_CHECKING:
     import torch

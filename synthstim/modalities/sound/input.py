@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from synthstim.errors import InputError
-from synthstim.modalities.base import Preparation, StimulusInput
+from synthstim.modalities.inputs import Preparation, StimulusInput
 from synthstim.modalities.sound.resampling import MAX_RATE, MIN_RATE, resample
 
 PLAYED_RATE = 48_000
