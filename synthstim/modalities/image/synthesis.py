@@ -123,10 +123,8 @@ def _texture(entry: StimulusSpec, recipe: Recipe, observer: Observer, budget: in
         stopping = replace(stopping, target=STOP_DB)
     make = optimiser_of(entry.optimiser or OptimiserSpec(name="lbfgs", step=TEXTURE_STEP))
     # Under a sigmoid, pixels that an early step drives to black or white hardly come back.
-    latents, start = (
-        parametrisation_of(entry, observer, "pixels", bound="projection"),
-        start_of(entry, recipe, observer),
-    )
+    latents = parametrisation_of(entry, observer, "pixels", bound="projection")
+    start = start_of(entry, recipe, observer)
     if observer.noise_like is not None and "start" not in entry.model_fields_set:
         start = "shaped"
     require_start(latents, start, observer.input.modality)
