@@ -80,7 +80,7 @@ def climb(
         scorer = run.scorer
         for progress in run:
             kept = [run.finished[item][0] for item in sorted(run.finished)]
-            best = torch.stack(kept) if kept else run.best_latents
+            best = torch.stack(kept) if kept else run.bests.latents
             shown = run.evaluator.judge(best, scorer, LEVELS)[1].tolist() if rounded else progress.best
             for item, decibels in zip(rows, shown, strict=True):
                 watched.add(item, spent[item] + progress.evaluations, decibels)

@@ -103,7 +103,7 @@ def until(
         before = time.process_time()
         progress = next(steps)
         spent += time.process_time() - before
-        found = measured(run.evaluator.render(run.best_latents).view(image.shape))
+        found = measured(run.evaluator.render(run.bests.latents).view(image.shape))
     return spent, progress.evaluations, found
 
 

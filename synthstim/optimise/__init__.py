@@ -5,8 +5,9 @@ from synthstim.optimise.base import Optimiser
 from synthstim.optimise.checkpoint import load_checkpoint, save_checkpoint
 from synthstim.optimise.exchange import Exchange
 from synthstim.optimise.lbfgs import LBFGS
-from synthstim.optimise.loop import Progress, Synthesis, Synthesiser
+from synthstim.optimise.loop import Synthesiser
 from synthstim.optimise.stopping import Stopping
+from synthstim.optimise.synthesis import Progress, Synthesis
 
 __all__ = [
     "LBFGS",

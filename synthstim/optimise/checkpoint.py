@@ -13,12 +13,12 @@ from torch import Tensor
 
 from synthstim.errors import InputError
 from synthstim.files import write_whole
-from synthstim.optimise.loop import PER_ITEM, Synthesiser
+from synthstim.optimise.loop import Synthesiser
 
 
 def save_checkpoint(synthesiser: Synthesiser, path: Path) -> None:
     """Write everything a resumed run needs to continue bit for bit; the old file stands until the new one is whole."""
-    tensors = {name: getattr(synthesiser, name) for name in PER_ITEM}
+    tensors = _of_items(synthesiser)
     tensors |= {f"optimiser.{name}": value for name, value in synthesiser.optimiser.state.items()}
     tensors |= {f"generator.{row}": generator.get_state() for row, generator in enumerate(synthesiser.generators)}
     tensors |= {f"finished.{item}": kept[0] for item, kept in synthesiser.finished.items()}
@@ -57,10 +57,18 @@ def load_checkpoint(synthesiser: Synthesiser, path: Path) -> None:
         ) from None
 
 
+def _of_items(synthesiser: Synthesiser) -> dict[str, Tensor]:
+    """What is kept of each running item, beside the optimiser's state."""
+    kept = {f"best.{name}": values for name, values in vars(synthesiser.bests).items()}
+    return {"latents": synthesiser.latents, **kept}
+
+
 def _fits(facts: dict[str, Any], tensors: dict[str, Tensor], synthesiser: Synthesiser) -> bool:
     running, items = len(facts["running"]), len(synthesiser.curves)
     size = synthesiser.latents.shape[1]
-    wanted: dict[str, tuple[int, ...]] = {name: (running, *getattr(synthesiser, name).shape[1:]) for name in PER_ITEM}
+    wanted: dict[str, tuple[int, ...]] = {
+        name: (running, *value.shape[1:]) for name, value in _of_items(synthesiser).items()
+    }
     wanted |= {f"finished.{item}": (size,) for item in facts["finished"]}
     wanted |= {f"optimiser.{name}": (running, *value.shape[1:]) for name, value in synthesiser.optimiser.state.items()}
     return (
@@ -78,8 +86,9 @@ def _restore(facts: dict[str, Any], tensors: dict[str, Tensor], synthesiser: Syn
         int(item): (tensors[f"finished.{item}"].to(device), *kept) for item, kept in facts["finished"].items()
     }
     synthesiser.spent, synthesiser.elapsed, synthesiser.waking = facts["spent"], facts["elapsed"], facts["waking"]
-    for name in PER_ITEM:
-        setattr(synthesiser, name, tensors[name].to(device))
+    synthesiser.latents = tensors["latents"].to(device)
+    for name in vars(synthesiser.bests):
+        setattr(synthesiser.bests, name, tensors[f"best.{name}"].to(device))
     synthesiser.optimiser.state = {
         name: tensors[f"optimiser.{name}"].to(value.device) for name, value in synthesiser.optimiser.state.items()
     }

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
@@ -15,62 +14,20 @@ from synthstim.models import Observer
 from synthstim.objectives import Objective
 from synthstim.optimise.ascent import Adam
 from synthstim.optimise.base import Optimiser
+from synthstim.optimise.bests import Bests
 from synthstim.optimise.defaults import usual
 from synthstim.optimise.evaluate import Evaluation, Evaluator
 from synthstim.optimise.exchange import Looking
 from synthstim.optimise.stopping import Stopping
+from synthstim.optimise.synthesis import Progress, Synthesis
 from synthstim.parametrise import Parametrisation, first_latents, latents_of
 from synthstim.robustness import Robustness
 
 SYNC = 10
 # Of the budget, at the start: the time in which units that do not respond may be woken.
 WAKING = 0.5
-# What is kept of each running item, beside the optimiser's state.
-PER_ITEM = ("latents", "best_latents", "below", "best", "there", "still")
-# A step that leads beyond the target of a controller is halved this often: one may go from nothing to many times it.
-LANDING = 8
 # Candidates that are scored together.
 TOGETHER = 2048
-
-
-@dataclass(frozen=True)
-class Progress:
-    """Where a batch stands: yielded every few evaluations.
-
-    Attributes:
-        evaluations: spent on each running item.
-        running: items that have not stopped.
-        best: best score of each item so far.
-        message: something the user should know (memory ran out, ...), or "".
-    """
-
-    evaluations: int
-    running: int
-    best: list[float]
-    message: str = ""
-
-
-@dataclass(frozen=True)
-class Synthesis:
-    """What came of a batch.
-
-    Attributes:
-        stimuli: (batch, *shape) display values in [0, 1] or full scale, each item's best, on the CPU.
-        latents: (batch, ...) behind them.
-        scores: best score of each item.
-        evaluations: forward and backward passes each item took.
-        converged: whether a target or a plateau ended it, not a budget.
-        still: whether its units never had a gradient, so that nothing could move them.
-        curves: for each item, (evaluations, best score) at every few evaluations.
-    """
-
-    stimuli: Tensor
-    latents: Tensor
-    scores: list[float]
-    evaluations: list[int]
-    converged: list[bool]
-    still: list[bool]
-    curves: list[list[tuple[int, float]]] = field(repr=False)
 
 
 class Synthesiser:
@@ -147,11 +104,7 @@ class Synthesiser:
         self.evaluator = Evaluator(observer, self.scorer, parametrisation, constraints, robustness, levels)
         first = self._first(start, latents).to(observer.dtype).to(observer.device)
         self.latents = first.flatten(1).contiguous()
-        self.best_latents, self.below = self.latents.clone(), self.latents.clone()
-        self.best = torch.full((len(seeds),), -torch.inf, device=observer.device, dtype=observer.dtype)
-        # Items whose best is at the target, as far as the floating-point stimulus says.
-        self.there = torch.zeros_like(self.best, dtype=torch.bool)
-        self.still = torch.ones_like(self.there)
+        self.bests = Bests.before(self.latents)
         self.waking = self.scorer.controls
         self.optimiser.start(self.latents)
         # Items still running, by their number in the whole batch; what is finished lies in `finished`.
@@ -165,9 +118,9 @@ class Synthesiser:
         while self.running:
             before = time.monotonic()
             message = self._evaluate_some()
-            best = self.best.tolist()  # waits for the device, so that the time is the device's too
+            self.bests.scores.tolist()  # waits for the device, so that the time is the device's too
             self.elapsed += time.monotonic() - before
-            self._stop_some(best)
+            self._stop_some()
             yield Progress(self.spent, len(self.running), [curve[-1][1] for curve in self.curves], message)
 
     def result(self) -> Synthesis:
@@ -213,14 +166,14 @@ class Synthesiser:
             now, note = self.evaluator(self.latents, self.generators, fraction, wake=waking)
             message = note or message
             self.spent += 1
-            self._keep_best(now, fraction)
+            self._keep(now, fraction)
             if waking:
                 self.waking = bool(now.asleep.any())
                 self.optimiser.disregard(now.asleep)
             loss, slope = _as_loss(now.scores, now.gradient, self.scorer.decibels and self.optimiser.squared)
             self.latents = self.evaluator.project(self._proposed(loss, slope, fraction))
         at_rest = ~(now.gradient != 0).any(1) | now.still
-        self.still &= at_rest
+        self.bests.still &= at_rest
         self.waking |= self.scorer.controls and bool(at_rest.any())
         return message
 
@@ -239,29 +192,17 @@ class Synthesiser:
         judged = (self.evaluator.judge(part, scorer, None) for part, scorer in zip(parts, scorers, strict=True))
         return torch.cat([scores for scores, _ in judged])
 
-    def _keep_best(self, now: Evaluation, fraction: float) -> None:
-        if self.evaluator.moving(fraction):
-            # A score under jitter is luck: the latest state stands until the images are still.
-            better = torch.ones_like(self.there)
-        else:
-            if self.spent > 1 and self.evaluator.moving((self.spent - 2) / self.stopping.evaluations):
-                # The first still images.
-                self.best = torch.full_like(self.best, -torch.inf)
-                self.there = torch.zeros_like(self.there)
-            better = now.scores > self.best
-        if (target := self.stopping.target) is not None:
-            # The first state at the target is wanted, not one beyond it; items that look at one another go on together.
-            arrived = now.aims >= target
-            if not self.evaluator.moving(fraction):
-                self.below = torch.where((arrived | self.there)[:, None], self.below, self.latents)
-            better = better if self.scorer.coupled else (better | arrived) & ~self.there
-            self.there = torch.where(better, arrived, self.there)
-        self.best = torch.where(better, now.scores, self.best)
-        self.best_latents = torch.where(better[:, None], self.latents, self.best_latents)
+    def _keep(self, now: Evaluation, fraction: float) -> None:
+        moving, target = self.evaluator.moving(fraction), self.stopping.target
+        if not moving and self.spent > 1 and self.evaluator.moving((self.spent - 2) / self.stopping.evaluations):
+            self.bests.begin_at_rest()
+        self.bests.keep(self.latents, now, target, moving=moving, together=self.scorer.coupled)
 
-    def _stop_some(self, best: list[float]) -> None:
-        """Take out the items that have stopped, given the best score of each, and go on with the rest."""
-        reached = self._reached(best)
+    def _stop_some(self) -> None:
+        """Take out the items that have stopped, and go on with the rest."""
+        moved = self.evaluator.moving((self.spent - 1) / self.stopping.evaluations)
+        reached = self.bests.arrived(self.evaluator, self.stopping.target, self.file_levels, moving=moved)
+        best, still = self.bests.scores.tolist(), self.bests.still.tolist()
         for item, score in zip(self.running, best, strict=True):
             if self.spent <= SYNC and not score > -float("inf"):
                 raise InputError(
@@ -269,7 +210,6 @@ class Synthesiser:
                     "gives NaN or infinity"
                 )
             self.curves[item].append((self.spent, score))
-        still = self.still.tolist()
         out = self.spent >= self.stopping.evaluations or self.elapsed >= (self.stopping.seconds or float("inf"))
         moving = self.evaluator.moving(self.spent / self.stopping.evaluations)
         done, converged = [], []
@@ -282,49 +222,9 @@ class Synthesiser:
             return
         for row, item in enumerate(self.running):
             if done[row]:
-                kept = self.best_latents[row].clone()
+                kept = self.bests.latents[row].clone()
                 self.finished[item] = (kept, best[row], self.spent, converged[row], still[row])
         self._go_on_with([row for row, stopped in enumerate(done) if not stopped])
-
-    def _reached(self, best: list[float]) -> list[bool]:
-        """Which items are at the target; the file must be there, not only the floating-point stimulus, and at rest.
-
-        ``best`` becomes the score at rest of those.
-        """
-        target = self.stopping.target
-        moving = self.evaluator.moving((self.spent - 1) / self.stopping.evaluations)
-        there = [moving or ready for ready in self.there.tolist()]
-        if target is None or not any(there):
-            return [False] * len(best)
-        rows = [row for row, ready in enumerate(there) if ready]
-        _, aims = self.evaluator.judge(
-            self.best_latents[rows], self.scorer.select(torch.tensor(rows)), self.file_levels
-        )
-        reached = dict(zip(rows, (aims >= target).tolist(), strict=True))
-        if moving:
-            self.below[rows] = torch.where((aims < target)[:, None], self.best_latents[rows], self.below[rows])
-        rows = [row for row in rows if reached[row]]
-        self.there &= torch.tensor([reached.get(row, False) for row in range(len(best))], device=self.there.device)
-        lands = self.scorer.controls and not self.scorer.coupled
-        if rows and lands:
-            self.best_latents[rows] = self._landed(rows, target)
-        if rows and (moving or lands):
-            # All of them, since items may look at one another.
-            scores, _ = self.evaluator.judge(self.best_latents, self.scorer, None)
-            for row in rows:
-                best[row] = float(scores[row])
-        return [row in rows for row in range(len(best))]
-
-    def _landed(self, rows: list[int], target: float) -> Tensor:
-        """States at the target, between the last ones below it and those that stepped beyond."""
-        scorer = self.scorer.select(torch.tensor(rows))
-        low, high = self.below[rows], self.best_latents[rows]
-        for _ in range(LANDING):
-            middle = (low + high) / 2
-            _, aims = self.evaluator.judge(middle, scorer, self.file_levels)
-            beyond = (aims >= target)[:, None]
-            low, high = torch.where(beyond, low, middle), torch.where(beyond, middle, high)
-        return high
 
     def _go_on_with(self, rows: list[int]) -> None:
         if len(rows) == len(self.running):
@@ -332,8 +232,8 @@ class Synthesiser:
         keep = torch.tensor(rows, dtype=torch.long, device=self.latents.device)
         self.running = [self.running[row] for row in rows]
         self.generators = [self.generators[row] for row in rows]
-        for name in PER_ITEM:
-            setattr(self, name, getattr(self, name)[keep])
+        self.latents = self.latents[keep]
+        self.bests.select(keep)
         self.optimiser.state = {name: value[keep.to(value.device)] for name, value in self.optimiser.state.items()}
         self.scorer = self.evaluator.scorer = self.scorer.select(keep)
 

@@ -22,7 +22,8 @@ from synthstim.responses.seconds import Window
 from synthstim.responses.selection import Selection, reliability_figure, select_sites, write_reliability
 from synthstim.responses.spikes import count_spikes, read_markers, read_spikes
 from synthstim.responses.tables import read_table, write_table
-from synthstim.responses.trials import COLUMNS, Responses
+from synthstim.responses.trial_table import COLUMNS
+from synthstim.responses.trials import Responses
 from synthstim.responses.xarrays import from_xarray, read_netcdf
 
 __all__ = [

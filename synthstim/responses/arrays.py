@@ -14,7 +14,8 @@ from synthstim.errors import InputError
 from synthstim.responses.files import MAX_BYTES, Reader, require_file, unreadable
 from synthstim.responses.labels import required_labels
 from synthstim.responses.seconds import Window, require_window
-from synthstim.responses.trials import MAX_TRIALS, Responses, coded
+from synthstim.responses.trial_table import MAX_TRIALS, coded
+from synthstim.responses.trials import Responses
 
 NAN = ("refuse", "absent")
 

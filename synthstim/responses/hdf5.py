@@ -13,7 +13,8 @@ from synthstim.errors import InputError
 from synthstim.responses.arrays import array_facts, from_array
 from synthstim.responses.files import MAX_BYTES, Reader, library, listed, require_file, unreadable
 from synthstim.responses.seconds import Window
-from synthstim.responses.trials import COLUMNS, MAX_TRIALS, OPTIONAL, Responses
+from synthstim.responses.trial_table import COLUMNS, MAX_TRIALS, OPTIONAL
+from synthstim.responses.trials import Responses
 
 AXES = ("repeat", "image", "site")
 

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from synthstim.errors import InputError
 from synthstim.responses.files import listed
-from synthstim.responses.trials import TEXT, Responses
+from synthstim.responses.trial_table import TEXT
+from synthstim.responses.trials import Responses
 
 # Counts become spikes per second by a factor of ten in windows of 100 ms; recordings change less from day to day.
 MAX_DRIFT = 3.0

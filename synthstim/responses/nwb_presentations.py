@@ -12,7 +12,7 @@ from synthstim.errors import InputError
 from synthstim.responses.experiment_log import is_complete
 from synthstim.responses.files import listed
 from synthstim.responses.labels import labels_of
-from synthstim.responses.trials import MAX_TRIALS
+from synthstim.responses.trial_table import MAX_TRIALS
 
 COLUMN = "stimulus_id"
 # The tables of these names come before others.

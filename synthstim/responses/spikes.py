@@ -19,7 +19,7 @@ from synthstim.responses.files import listed
 from synthstim.responses.labels import required_labels
 from synthstim.responses.seconds import Times, Window, require_seconds, require_window
 from synthstim.responses.tables import read_text_table
-from synthstim.responses.trials import coded
+from synthstim.responses.trial_table import coded
 
 # As rigs send codes of two bytes: the first is HIGH and the code's whole ROUNDs, the second 1 and what remains.
 HIGH, ROUND = 128, 127

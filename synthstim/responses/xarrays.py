@@ -23,7 +23,8 @@ from synthstim.responses.files import (
 from synthstim.responses.hdf5 import refuse_links
 from synthstim.responses.labels import labels_of, required_labels
 from synthstim.responses.seconds import Window, require_window
-from synthstim.responses.trials import MAX_TRIALS, Responses, coded
+from synthstim.responses.trial_table import MAX_TRIALS, coded
+from synthstim.responses.trials import Responses
 
 DIMENSIONS = ("presentation", "neuroid", "time_bin")
 # The names that published assemblies give to these coordinates, ours first. Their object_name is what an image shows.
