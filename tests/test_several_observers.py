@@ -20,7 +20,8 @@ from synthstim.errors import InputError
 from synthstim.goals import GOALS
 from synthstim.modalities.image import read_image, write_png
 from synthstim.models import ImageInput, Observer, load_model
-from synthstim.models.several import LOG_ODDS, log_odds
+from synthstim.models.log_odds import log_odds
+from synthstim.models.several import LOG_ODDS
 from synthstim.objectives import differentiate, match
 from synthstim.observers import together
 from synthstim.papers import PAPERS

@@ -16,6 +16,7 @@ from synthstim.ids import OBSERVER_NAME, OBSERVER_RULE
 from synthstim.modalities.base import StimulusInput
 from synthstim.models.axes import CHANNEL, Axes
 from synthstim.models.layer_axes import LayerAxes
+from synthstim.models.log_odds import log_odds
 from synthstim.models.observer import Observer
 from synthstim.models.survey import Survey
 
@@ -238,22 +239,6 @@ def _naming(name: str) -> Iterator[None]:
 
 def _decided(observer: Observer, stimuli: Tensor, layers: Sequence[str]) -> list[Hashable]:
     return observer.decide(stimuli, layers) or [None] * len(stimuli)
-
-
-def log_odds(outputs: Tensor) -> Tensor:
-    """Log-odds (batch, answer) of each answer by a softmax of outputs (batch, answer).
-
-    Example:
-        >>> log_odds(torch.tensor([[2.0, 0.0]])).tolist()
-        [[2.0, -2.0]]
-    """
-    # Of the likeliest answer 1 - p would be lost to rounding: what the others come to is summed by itself.
-    top = outputs.argmax(1, keepdim=True)
-    others = outputs.scatter(1, top, -torch.inf).logsumexp(1, keepdim=True)
-    shares = outputs - outputs.logsumexp(1, keepdim=True)
-    below = shares.clamp_max(-0.5)
-    odds = shares - torch.log1p(-below.exp())
-    return odds.scatter(1, top, outputs.gather(1, top) - others)
 
 
 def _prefixed(parts: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
