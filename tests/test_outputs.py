@@ -88,6 +88,14 @@ def _a_work_folder(place: Path) -> Path:
     return place
 
 
+def _in_a_set(place: Path) -> Path:
+    photographs = place.with_name("photographs")
+    photographs.mkdir()
+    write_png(photographs / "one.png", np.full((3, 64, 64), 0.5, np.float32))
+    adopt(photographs, place.with_name("a_set"))
+    return place.with_name("a_set") / place.name
+
+
 def seen(folder: Path) -> dict[Path, bytes | None]:
     return {path: path.read_bytes() if path.is_file() else None for path in sorted(folder.rglob("*"))}
 
@@ -100,7 +108,11 @@ HIDDEN = [(name, _a_hidden_folder) for name in ("make", "adopt", "export", "fit"
 
 @pytest.mark.parametrize(
     ("command", "theirs"),
-    [(name, theirs) for name in COMMANDS for theirs in (_a_file, _a_folder, _a_link, _under_a_file, _a_device)]
+    [
+        (name, theirs)
+        for name in COMMANDS
+        for theirs in (_a_file, _a_folder, _a_link, _under_a_file, _a_device, _in_a_set)
+    ]
     + HIDDEN,
 )
 def test_what_is_the_users_is_left_alone(synthstim, command, theirs, folder, tmp_path):

@@ -3,13 +3,14 @@
 from synthstim.files.cache import cache_folder
 from synthstim.files.checksums import SUMS, files_below, read_sums, sha256_of, write_sums
 from synthstim.files.lock import Holder, locked, read_holder
-from synthstim.files.places import is_there, require_absent, require_folder, require_parent, require_replaceable
+from synthstim.files.places import REPORT, is_there, require_absent, require_folder, require_parent, require_replaceable
 from synthstim.files.staging import Staging, require_new_folder, require_ours
 from synthstim.files.text import MISSING, as_json, as_tsv
 from synthstim.files.whole import remove, write_whole, written_whole
 
 __all__ = [
     "MISSING",
+    "REPORT",
     "SUMS",
     "Holder",
     "Staging",

@@ -7,10 +7,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 from synthstim.errors import InputError
+from synthstim.files.checksums import SUMS
 from synthstim.ids import RESERVED
 
 # What is written beside a name bears a longer one for a while; file systems take 255 bytes.
 LONGEST_NAME = 200
+# What makes a folder a stimulus set, to which nothing may be added but its report: made of the set, and no part of it.
+OF_SETS = (SUMS, "stimuli.tsv")
+REPORT = "report.html"
 
 
 def require_absent(path: str | Path) -> Path:
@@ -20,6 +24,7 @@ def require_absent(path: str | Path) -> Path:
         InputError: something is there, the name does not go with every system, or the parent cannot be made or written.
     """
     root = _named_well(Path(path))
+    require_outside_sets(root)
     if is_there(root):
         raise InputError(f"{root} exists already", "choose another name or remove it", code="in-the-way")
     require_parent(root)
@@ -37,6 +42,7 @@ def require_replaceable(path: str | Path, ours: Callable[[Path], bool], kind: st
         InputError: something else is there, or the place cannot be written.
     """
     file = _named_well(Path(path))
+    require_outside_sets(file)
     taken = is_there(file)
     if taken and file.is_dir():
         raise InputError(f"{file} is a directory", f"give the name of a file, such as {file / file.name}")
@@ -46,6 +52,18 @@ def require_replaceable(path: str | Path, ours: Callable[[Path], bool], kind: st
         )
     require_parent(file)
     return file
+
+
+def require_outside_sets(path: Path) -> None:
+    """Raise InputError if a path lies in a stimulus set, whose checksums tell what belongs to it, and is not its report."""
+    whole = path.resolve()
+    for folder in whole.parents:
+        if all((folder / name).is_file() for name in OF_SETS) and whole != folder / REPORT:
+            raise InputError(
+                f"{path} lies inside the set {folder.name}, to which nothing can be added",
+                "choose a place outside it",
+                code="in-the-way",
+            )
 
 
 def require_folder(path: str | Path) -> Path:

@@ -8,6 +8,7 @@ from typing import Any
 from plotly.offline import get_plotlyjs
 
 from synthstim.errors import InputError
+from synthstim.files import REPORT
 from synthstim.report import figures, groups
 from synthstim.report.cards import layer_of, rows_of, status_of
 from synthstim.report.inline import HERE, as_script, asset, plain, policy, require_page, templates, write_text
@@ -18,7 +19,7 @@ from synthstim.report.stages import stages_figure
 from synthstim.report.summary import summarise
 from synthstim.report.table import make_table
 from synthstim.report.transfer import transfer_shown
-from synthstim.stimulus_set import PAGE, StimulusSet
+from synthstim.stimulus_set import StimulusSet
 
 
 def write_report(
@@ -44,16 +45,8 @@ def write_report(
         'report.html'
     """
     stimuli = stimulus_set if isinstance(stimulus_set, StimulusSet) else StimulusSet.read(stimulus_set)
-    path = _place(stimuli, out)
+    path = require_page(stimuli.root / REPORT if out is None else out, "stimulus set")
     return write_text(path, render(stimuli, drawing, beside=path.resolve().parent == stimuli.root.resolve()))
-
-
-def _place(stimuli: StimulusSet, out: str | Path | None) -> Path:
-    own = stimuli.root / PAGE
-    path = own if out is None else Path(out)
-    if path.resolve() != own.resolve() and path.resolve().is_relative_to(stimuli.root.resolve()):
-        raise InputError(f"{path} lies inside the set, whose page is {own}", "choose that, or a place outside the set")
-    return require_page(path, "stimulus set")
 
 
 def render(stimuli: StimulusSet, drawing: str | None = None, *, beside: bool = False) -> str:

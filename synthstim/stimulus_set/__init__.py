@@ -2,7 +2,7 @@
 
 from synthstim.ids import check_ids, safe_id
 from synthstim.stimulus_set.adopt import adopt
-from synthstim.stimulus_set.columns import COLUMNS, COMPANIONS, PAGE, SCHEMA_VERSION
+from synthstim.stimulus_set.columns import COLUMNS, COMPANIONS, SCHEMA_VERSION
 from synthstim.stimulus_set.join import join_sets
 from synthstim.stimulus_set.read import StimulusSet
 from synthstim.stimulus_set.seal import altered, write_sealed
@@ -11,7 +11,6 @@ from synthstim.stimulus_set.write import SetWriter
 __all__ = [
     "COLUMNS",
     "COMPANIONS",
-    "PAGE",
     "SCHEMA_VERSION",
     "SetWriter",
     "StimulusSet",

@@ -11,8 +11,6 @@ from synthstim.files import MISSING
 from synthstim.modalities import DEFAULT, MODALITIES
 
 SCHEMA_VERSION = 1
-# The report's name in a set: made of the set, and no part of it.
-PAGE = "report.html"
 # Folder of what stimuli were rendered from, an array each.
 LATENTS = "latents"
 

@@ -9,8 +9,8 @@ from typing import Any
 
 import pandas as pd
 
-from synthstim.files import SUMS, as_json, as_tsv, files_below, read_sums, sha256_of, write_sums
-from synthstim.stimulus_set.columns import PAGE, columns_of, format_value
+from synthstim.files import REPORT, SUMS, as_json, as_tsv, files_below, read_sums, sha256_of, write_sums
+from synthstim.stimulus_set.columns import columns_of, format_value
 from synthstim.stimulus_set.files import read_cells
 from synthstim.stimulus_set.read import StimulusSet
 
@@ -55,7 +55,7 @@ def altered(stimuli: StimulusSet) -> list[str]:
 def _outside(root: Path) -> set[str]:
     """Files that lie in a set's folder and are no part of it."""
     names = {name: Path(name).parts for name in files_below(root)}
-    return {PAGE} | {name for name, parts in names.items() if parts[-1] in _LITTER or any(p[0] == "." for p in parts)}
+    return {REPORT} | {name for name, parts in names.items() if parts[-1] in _LITTER or any(p[0] == "." for p in parts)}
 
 
 def _digests(table: pd.DataFrame) -> dict[str, dict[str, str]]:
