@@ -285,18 +285,29 @@ class Observer:
         Args:
             layers: a model with several outputs decides by those that these layers serve; by all for none.
         """
-        if self.decision is None or (self.decision == OUTPUT and OUTPUT not in self.layers):
-            return None
         with torch.no_grad():
             if callable(self.decision):
                 return self.decision(self, stimuli, layers)
-            read = self.activations(stimuli, [self.decision])[self.decision]
-            return [int(number) for number in read.flatten(1).argmax(1)]
+            if (layer := self.decision_layer) is None:
+                return None
+            return most_active(self.activations(stimuli, [layer])[layer])
+
+    @property
+    def decision_layer(self) -> str | None:
+        """The layer whose most active output is the decision; None where none is, or another rule decides."""
+        if not isinstance(self.decision, str) or (self.decision == OUTPUT and OUTPUT not in self.layers):
+            return None
+        return self.decision
 
     @cached_property
     def weights_sha256(self) -> str:
         """Checksum of every parameter and buffer: names, shapes and bytes."""
         return checksum(self.module)
+
+
+def most_active(outputs: Tensor) -> list[Hashable]:
+    """Number of the most active output of each stimulus, of outputs (batch, ...)."""
+    return [int(number) for number in outputs.flatten(1).argmax(1)]
 
 
 def _plain(values: Tensor, dtype: torch.dtype) -> Tensor:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,9 +15,10 @@ from synthstim.goals.aim import Aim
 from synthstim.modalities.base import Stimulus
 from synthstim.models import Observer, Unit, read_units
 from synthstim.models.textures import unmatched
-from synthstim.verify.null import MEASURES, FloatArray, Null, joined, ranks
+from synthstim.verify.null import MEASURES, FloatArray, Null, joined
 from synthstim.verify.pool import NaturalPool
 from synthstim.verify.pool_reading import PoolReading
+from synthstim.verify.reading import StimulusReading, batch_of, read_stimulus
 
 Measured = dict[str, Any]
 
@@ -35,8 +36,8 @@ class Measurer:
         self.pool = pool
         self.reading = PoolReading(observer, pool)
         self._nulls: dict[tuple[str, ...], Null] = {}
-        # A decoder may take seconds, and a reference has many metamers.
-        self._decisions: dict[tuple[bytes, tuple[str, ...]], Hashable] = {}
+        # Of the reference that was read last: it has many metamers.
+        self._reference: tuple[tuple[bytes, tuple[str, ...]], StimulusReading] | None = None
 
     def metamer(
         self, stimulus: Stimulus, reference: Stimulus, layers: Sequence[str], *, each: bool = False
@@ -48,7 +49,8 @@ class Measurer:
         Args:
             each: the layers are statistics of a texture, each of which counts: ``unmatched`` names those that fall short.
         """
-        profile = profile_of(self.observer, stimulus, reference, layers)
+        own, wanted = read_stimulus(self.observer, stimulus, layers), self._reading_of(reference, layers)
+        profile = own.profile(wanted)
         measured = _joint(profile)
         if each:
             measured["unmatched"] = unmatched({layer: float(found["match_db"]) for layer, found in profile.items()})
@@ -56,16 +58,18 @@ class Measurer:
         for column, resampler in modality.rematched.items():
             heard = resampled(self.observer, resampler, stimulus, reference)
             measured[column] = _joint(profile_of(self.observer, *heard, layers))["match_db"]
-        # A layer decides whatever is matched; an observer with several outputs decides by those that the layers serve.
-        key = (reference.tobytes(), tuple(layers) if callable(self.observer.decision) else ())
-        if key not in self._decisions:
-            self._decisions[key] = _decision(self.observer, reference, layers)
-        measured["same_class"] = _same(_decision(self.observer, stimulus, layers), self._decisions[key])
+        measured["same_class"] = own.same_decision(wanted)
         leave_out = self.pool.recognise(reference)
         null = self.null(layers)
         percentiles = [_percentile(null.values(measure, leave_out), measured[measure]) for measure in MEASURES]
         measured["itself"] = modality.recovers and np.array_equal(stimulus, reference)
         return measured | {"null_percentile": min(percentiles)} | modality.between(stimulus, reference)
+
+    def _reading_of(self, reference: Stimulus, layers: Sequence[str]) -> StimulusReading:
+        key = reference.tobytes(), tuple(layers)
+        if self._reference is None or self._reference[0] != key:
+            self._reference = key, read_stimulus(self.observer, reference, layers)
+        return self._reference[1]
 
     def matched(self, stimulus: Stimulus, reference: Stimulus, layers: Sequence[str]) -> Measured:
         """Match in dB, Pearson and Spearman of layers, jointly, and the distance of the stimuli themselves."""
@@ -94,7 +98,7 @@ class Measurer:
 
     def batch(self, *stimuli: Stimulus) -> torch.Tensor:
         """Stimuli (batch, *shape) as the observer is given them."""
-        return _batch(self.observer, *stimuli)
+        return batch_of(self.observer, *stimuli)
 
     def null(self, layers: Sequence[str]) -> Null:
         """The null distribution at these layers."""
@@ -148,9 +152,8 @@ def profile_of(
         >>> list(profile_of(observer, first, second, ["blocks.0", "blocks.1"]))
         ['blocks.0', 'blocks.1']
     """
-    with torch.no_grad():
-        read = observer.activations(_batch(observer, stimulus, reference), list(layers))
-    return {layer: _compare(*read[layer].flatten(1).double().cpu().numpy()) for layer in layers}
+    own, wanted = (read_stimulus(observer, each, layers, decides=False) for each in (stimulus, reference))
+    return own.profile(wanted)
 
 
 def match_of(observer: Observer, stimulus: Stimulus, reference: Stimulus, layers: Sequence[str]) -> Measured:
@@ -161,8 +164,8 @@ def match_of(observer: Observer, stimulus: Stimulus, reference: Stimulus, layers
         >>> sorted(match_of(observer, other, same, ["blocks.1", "blocks.2"]))
         ['match_db', 'pearson', 'same_class', 'spearman']
     """
-    decided = [_decision(observer, one, layers) for one in (stimulus, reference)]
-    return _joint(profile_of(observer, stimulus, reference, layers)) | {"same_class": _same(*decided)}
+    own, wanted = (read_stimulus(observer, each, layers) for each in (stimulus, reference))
+    return _joint(own.profile(wanted)) | {"same_class": own.same_decision(wanted)}
 
 
 def resampled(observer: Observer, resampler: str, stimulus: Stimulus, reference: Stimulus) -> tuple[Stimulus, Stimulus]:
@@ -177,34 +180,6 @@ def resampled(observer: Observer, resampler: str, stimulus: Stimulus, reference:
 
 def _joint(profile: dict[str, Measured]) -> Measured:
     return {name: float(joined(name, [value[name] for value in profile.values()])) for name in MEASURES}
-
-
-def _decision(observer: Observer, stimulus: Stimulus, layers: Sequence[str]) -> Hashable:
-    decided = observer.decide(_batch(observer, stimulus), layers)
-    return None if decided is None else decided[0]
-
-
-def _same(one: Hashable, other: Hashable) -> bool | None:
-    return None if one is None or other is None else one == other
-
-
-def _batch(observer: Observer, *stimuli: Stimulus) -> torch.Tensor:
-    return torch.from_numpy(np.stack(stimuli)).to(observer.device, observer.dtype)
-
-
-def _compare(features: FloatArray, wanted: FloatArray) -> dict[str, FloatArray]:
-    error = np.linalg.norm(features - wanted) / max(float(np.linalg.norm(wanted)), 1e-30)
-    constant = np.ptp(features) == 0 or np.ptp(wanted) == 0
-    return {
-        "match_db": np.float64(-20 * np.log10(max(error, 1e-12))),
-        "pearson": np.float64(0.0 if constant else _correlation(features, wanted)),
-        "spearman": np.float64(0.0 if constant else _correlation(ranks(features), ranks(wanted))),
-    }
-
-
-def _correlation(one: FloatArray, other: FloatArray) -> float:
-    one, other = one - one.mean(), other - other.mean()
-    return float(np.clip((one / np.linalg.norm(one)) @ (other / np.linalg.norm(other)), -1.0, 1.0))
 
 
 def _percentile(sorted_values: FloatArray, value: float) -> float:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import warnings
 from collections.abc import Iterator
+from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -41,15 +42,13 @@ def cut_pool(
     same seed; about ``count`` in all, by default 576, or one a photograph where there are more photographs than that.
     """
     paths = files_in(folder, input.modality) if folder is not None else _carried()
-    channels, height, width = input.shape
     each = max(1, round((count or CROPS) / len(paths)))
-    crops, photograph = [], []
     digests = [sha256_of(path) for path in paths]
-    for number, image in enumerate(_read_all(paths, folder)):
-        image = fit_image(image, channels, (image.shape[1], image.shape[2]))
-        crops.append(_cut(image, digests[number], each, (height, width), [number, seed] if seed else number))
-        photograph += [number] * each
-    stored, origin = np.concatenate(crops), np.array(photograph)
+    channels, height, width = input.shape
+    shape = channels, height, width
+    cuts = [Cut(digest, each, shape, [number, seed] if seed else number) for number, digest in enumerate(digests)]
+    stored = np.concatenate(_carried_crops(cuts, paths) if folder is None else _crops_of(cuts, paths, folder))
+    origin = np.repeat(np.arange(len(paths)), each)
     known = np.concatenate(
         [_thumbnails(part.astype(np.float32) / np.float32(255)) for part in np.array_split(stored, 16)]
     )
@@ -62,18 +61,71 @@ def cut_pool(
     return NaturalPool(stored, origin, tuple(path.name for path in paths), source, digest, input.modality, recognise)
 
 
-def _read_all(paths: list[Path], folder: Path | None) -> Iterator[FloatImage]:
-    """Photographs one after the other; what there is to say of those of a user's folder is said once."""
+@dataclass(frozen=True)
+class Cut:
+    """What is cut of one photograph.
+
+    Attributes:
+        digest: of its file.
+        count: crops.
+        shape: (channel, y, x) of a crop.
+        seed: of where they lie.
+    """
+
+    digest: str
+    count: int
+    shape: tuple[int, int, int]
+    seed: int | list[int]
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """What crops are kept under."""
+        return {"crops": self.digest, "count": self.count, "shape": self.shape, "seed": self.seed, "torch": torch.__version__}  # fmt: skip
+
+    def kept(self) -> NDArray[np.uint8] | None:
+        """The crops, where they were cut before on this machine."""
+        kept = recall(self.facts) if self.count > 1 else None
+        return kept if kept is not None and kept.shape == (self.count, *self.shape) else None
+
+    def of(self, image: FloatImage) -> NDArray[np.uint8]:
+        """The crops (crop, channel, y, x) of the photograph, or those that were kept if the first one is still the same."""
+        image = fit_image(image, self.shape[0], (image.shape[1], image.shape[2]))
+        crops = (np.rint(crop * 255).astype(np.uint8) for crop in _crops(image, self.count, self.shape[1:], self.seed))
+        first = next(crops)
+        kept = self.kept()
+        if kept is not None and np.array_equal(kept[0], first):
+            return kept
+        cut = np.stack([first, *crops])
+        if self.count > 1:
+            keep(self.facts, cut)
+        return cut
+
+
+def _carried_crops(cuts: list[Cut], paths: list[Path]) -> list[NDArray[np.uint8]]:
+    """Of the photographs that packages carry. Where the first one's are cut as they were kept, the others' are too."""
+    kept = cuts[0].kept()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        first = cuts[0].of(read_image(paths[0]))
+        steady = kept is not None and np.array_equal(kept, first)
+        found = (cut.kept() if steady else None for cut in cuts[1:])
+        rest = zip(cuts[1:], paths[1:], found, strict=True)
+        return [first, *(crops if crops is not None else cut.of(read_image(path)) for cut, path, crops in rest)]
+
+
+def _crops_of(cuts: list[Cut], paths: list[Path], folder: Path) -> list[NDArray[np.uint8]]:
+    """Of a user's photographs; what there is to say of them is said once."""
     said: list[warnings.WarningMessage] = []
-    for path in paths:
+    found = []
+    for cut, path in zip(cuts, paths, strict=True):
         with warnings.catch_warnings(record=True) as told:
             warnings.simplefilter("always")
-            image = read_image(path)
+            found.append(cut.of(read_image(path)))
         said += told
-        yield image
-    if said and folder is not None:
+    if said:
         more = f" ({len(said) - 1} more like it in {folder})" if said[1:] else ""
-        warnings.warn(f"{said[0].message}{more}", stacklevel=2)
+        warnings.warn(f"{said[0].message}{more}", stacklevel=3)
+    return found
 
 
 def _carried() -> list[Path]:
@@ -87,20 +139,6 @@ def _folder(package: str) -> Path:
     assert found is not None
     assert found.origin is not None
     return Path(found.origin).parent.joinpath(*inside)
-
-
-def _cut(image: FloatImage, digest: str, count: int, size: tuple[int, int], seed: int | list[int]) -> NDArray[np.uint8]:
-    """The crops (crop, channel, y, x) of one photograph, or those that were kept if the first one is still the same."""
-    crops = (np.rint(crop * 255).astype(np.uint8) for crop in _crops(image, count, size, seed))
-    first = next(crops)
-    facts = {"crops": digest, "count": count, "shape": first.shape, "seed": seed, "torch": torch.__version__}
-    kept = recall(facts) if count > 1 else None
-    if kept is not None and kept.shape == (count, *first.shape) and np.array_equal(kept[0], first):
-        return kept
-    cut = np.stack([first, *crops])
-    if count > 1:
-        keep(facts, cut)
-    return cut
 
 
 def _crops(image: FloatImage, count: int, size: tuple[int, int], seed: int | list[int]) -> Iterator[FloatImage]:
