@@ -1,4 +1,8 @@
-"""One process at a time: the lock of a session, which ends with its process, however that ends."""
+"""One process at a time: the lock of a session, which ends with its process, however that ends.
+
+The file that is locked says who holds it, for whoever is kept out. The package filelock has no place for that: up to version 3 it
+empties the file before it knows whether it may have it, and on Windows it locks the byte that others would read first.
+"""
 
 from __future__ import annotations
 
