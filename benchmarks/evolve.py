@@ -18,7 +18,7 @@ import numpy as np
 import torch
 from material import show
 
-from synthstim.evolve import Evolution
+from synthstim.evolve import Evolution, Parents
 from synthstim.models import Observer, Unit, load_model, read_units
 from synthstim.objectives import drive
 from synthstim.optimise import Adam, Stopping, Synthesiser
@@ -35,6 +35,8 @@ VARIANTS: list[dict[str, Any]] = [
 UNITS = [Unit(layer=layer, channel=channel) for layer in ("blocks.2", "blocks.3", "blocks.4") for channel in (5, 20)]
 # Presentations of each natural image by which the one to start from is picked.
 PICKED_BY = 3
+# How many of the best of them are recombined.
+PARENTS = 60
 # Expected counts of a unit's median and best natural image.
 USUAL, BEST = 2.0, 20.0
 
@@ -123,17 +125,32 @@ def units(seed: int) -> Subject:
 def compare(subject: Subject, stops: list[int], seed: int) -> None:
     """The table of one subject."""
     random = np.random.default_rng(seed)
-    picked = random.poisson(np.repeat(subject.to_natural[None], PICKED_BY, 0)).mean(0).argmax(0)
+    counted = random.poisson(np.repeat(subject.to_natural[None], PICKED_BY, 0)).mean(0)
+    picked = counted.argmax(0)
     from_grey = evolved(subject, stops, seed, **DEFAULT)
     from_picked = evolved(subject, stops, seed, **DEFAULT, starts=subject.natural[picked])
+    recombined = evolved(subject, stops, seed, repeats=1, population=16, parents=parents(subject, counted))
     rows = [[f"evolution from grey: {what}", *map(summary, found.values())] for what, found in from_grey.items()]
     rows += [[f"from the natural image: {what}", *map(summary, found.values())] for what, found in from_picked.items()]
+    rows += [
+        [f"recombined: {what}", *map(summary, found.values())] for what, found in recombined.items() if what != "centre"
+    ]
     still = subject.to_natural[picked, range(len(picked))] / subject.best
     shown = PICKED_BY * len(subject.natural)
     rows.append([f"that natural image, picked by {shown} presentations", *[summary(still)] * len(stops)])
     rows.append(["the gradient, which knows the site", *[summary(subject.oracle / subject.best)] * len(stops)])
     title = f"{subject.name}: expected count over that of the best natural image, median (least to most)"
     show(title, ["presentations", *map(str, stops)], rows)
+
+
+def parents(subject: Subject, counted: np.ndarray) -> list[Parents]:
+    """Of each site, the natural images with the highest mean counts (image, site)."""
+    best = [mean.argsort()[::-1][:PARENTS].copy() for mean in counted.T]
+    presented = np.full(PARENTS, PICKED_BY)
+    return [
+        Parents(subject.natural[rows], mean[rows], presented, mean.mean())
+        for rows, mean in zip(best, counted.T, strict=True)
+    ]
 
 
 def variants(subject: Subject, stops: list[int], seed: int) -> None:
@@ -147,13 +164,21 @@ def variants(subject: Subject, stops: list[int], seed: int) -> None:
 
 
 def evolved(
-    subject: Subject, stops: list[int], seed: int, *, repeats: int, starts: torch.Tensor | None = None, **settings: Any
+    subject: Subject,
+    stops: list[int],
+    seed: int,
+    *,
+    repeats: int,
+    starts: torch.Tensor | None = None,
+    parents: list[Parents] | None = None,
+    **settings: Any,
 ) -> dict[str, dict[int, np.ndarray]]:
     """Expected count over that of the best natural image (site,) of what evolution has after so many presentations."""
     found: dict[str, dict[int, list[float]]] = {"new images": {}, "best so far": {}, "centre": {}}
     for number, best in enumerate(subject.best):
-        start = None if starts is None else starts[number]
-        evolution = Evolution((3, SIZE, SIZE), seed=[seed, number], start=start, **settings)
+        settings["start"] = None if starts is None else starts[number]
+        settings["parents"] = None if parents is None else parents[number]
+        evolution = Evolution((3, SIZE, SIZE), seed=[seed, number], **settings)
         random, shown, waiting = np.random.default_rng([seed, number]), 0, list(stops)
         while waiting:
             images = eight_bits(evolution.ask())

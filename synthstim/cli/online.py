@@ -27,10 +27,20 @@ def init(
     goal: Annotated[str, typer.Option(help="drive, suppress or level")] = "drive",
     level: Annotated[float | None, typer.Option(help="The response that level asks for")] = None,
     population: Annotated[int, typer.Option(help="New images of a generation, for each site")] = 20,
-    again: Annotated[int, typer.Option(help="Best images so far that are shown again")] = 1,
+    again: Annotated[
+        int | None, typer.Option(help="Best images so far that are shown again; 1, or 5 of those that are recombined")
+    ] = None,
     cutoff: Annotated[int, typer.Option(help="Highest spatial frequency, cycles per image")] = 8,
     start: Annotated[
         list[str] | None, typer.Option(metavar="SITE=IMAGE", help="Image that a site's evolution starts from")
+    ] = None,
+    shown: Annotated[
+        Path | None, typer.Option(metavar="SET", help="Images that were shown, whose best are recombined")
+    ] = None,
+    responses: Annotated[Path | None, typer.Option(help="Trials of that set")] = None,
+    window: Annotated[
+        tuple[float, float] | None,
+        typer.Option(metavar="START END", help="Seconds from onset, where the responses do not say them"),
     ] = None,
     spread: Annotated[float | None, typer.Option(help="Contrast of the first changes; 1 is a photograph's")] = None,
     seed: Annotated[int, typer.Option(help="Seed of the random numbers")] = 0,
@@ -39,6 +49,8 @@ def init(
 ) -> None:
     """Begin an evolution and write the stimulus set of its first generation."""
     from synthstim.evolve import EvolutionFolder
+    from synthstim.responses import read_responses
+    from synthstim.stimulus_set import StimulusSet
 
     limits = {"mean_luminance": mean_luminance, "rms_contrast": rms_contrast}
     settings: dict[str, Any] = {
@@ -47,7 +59,9 @@ def init(
         "constraints": {name: value for name, value in limits.items() if value is not None},
     }  # fmt: skip
     starts = dict(_pair(text) for text in start or [])
-    _show(EvolutionFolder.begin(folder, settings, starts=starts))
+    read = None if responses is None else read_responses(responses, **({} if window is None else {"window_s": window}))
+    known = None if shown is None else StimulusSet.read(shown)
+    _show(EvolutionFolder.begin(folder, settings, starts=starts, shown=known, responses=read))
 
 
 @evolve.command("next")

@@ -3,6 +3,17 @@
 from synthstim.evolve.code import Code, Latents, LowFrequencies
 from synthstim.evolve.evolution import GOALS, Best, Evolution
 from synthstim.evolve.folder import EvolutionFolder
+from synthstim.evolve.recombination import Parents
 from synthstim.evolve.settings import EvolveSettings
 
-__all__ = ["GOALS", "Best", "Code", "Evolution", "EvolutionFolder", "EvolveSettings", "Latents", "LowFrequencies"]
+__all__ = [
+    "GOALS",
+    "Best",
+    "Code",
+    "Evolution",
+    "EvolutionFolder",
+    "EvolveSettings",
+    "Latents",
+    "LowFrequencies",
+    "Parents",
+]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -16,10 +15,11 @@ from synthstim.constraints import Constraint, check_all, project_all
 from synthstim.errors import InputError
 from synthstim.evolve.archive import Archive, Values
 from synthstim.evolve.code import Code, LowFrequencies
-from synthstim.evolve.strategy import FULL_COVARIANCE, Strategy
+from synthstim.evolve.recombination import Parents, Recombination
+from synthstim.evolve.required import require_settings
+from synthstim.evolve.strategy import Strategy
 from synthstim.goals import GOALS
 from synthstim.goals.aim import Aim
-from synthstim.goals.followed import followed
 from synthstim.modalities.image import MODALITY
 
 # Spreads of the first generation. One as wide as noise would bury an image that it starts from.
@@ -27,6 +27,8 @@ FROM_GREY, FROM_IMAGE = 1.0, 0.3
 # Share of the way to the best codes of a generation that the centre goes. From a good image the whole way is lost again
 # to noise: after 2,000 presentations 0.90 of the best natural image's count was left, against 1.02 (median of 4 sites).
 PACE_FROM_GREY, PACE_FROM_IMAGE = 1.0, 0.3
+# Shown again in each generation: what breeds by its estimate must be measured more than once.
+AGAIN, AGAIN_OF_PARENTS = 1, 5
 
 
 @dataclass(frozen=True)
@@ -47,7 +49,11 @@ class Best:
 
 
 class Evolution:
-    """CMA-ES over the low spatial frequencies of an image, for one site.
+    """Images that evolve for one site: natural ones recombined, or CMA-ES over the low spatial frequencies of one image.
+
+    With ``parents``, natural images and what they did, each generation has children of the best images so far (``Recombination``),
+    and exceeds the best natural image within a thousand presentations. Without them nothing need be known beforehand, and
+    CMA-ES (below) begins at grey or at one image.
 
     Each generation has ``population`` new images, and the strategy learns from their mean responses alone. It keeps no
     elite: a lucky image moves it for one generation. Two kinds of images are shown beside them and do not breed. The
@@ -61,8 +67,8 @@ class Evolution:
         level: the response that ``level`` asks for, in the unit in which responses are told.
         site: its name, for messages.
         population: new images of a generation.
-        again: the best images so far that each generation shows again, from the second on.
-        centre: whether each generation shows the strategy's centre; at first that is mid-grey.
+        again: the best images so far that each generation shows again; by default 1, and 5 with parents.
+        centre: whether each generation shows the strategy's centre; at first that is mid-grey. Recombination has none.
         cutoff: highest spatial frequency, in cycles per image.
         start: (channel, y, x) display values of an image to begin at, such as the best natural one; evolution changes its
             low frequencies. By default mid-grey, which makes the first generation noise.
@@ -71,6 +77,7 @@ class Evolution:
         seed: of the random numbers; a sequence for several evolutions of one seed.
         constraints: projections that every image goes through before it is shown.
         code: what evolves instead of low frequencies, such as ``Latents(Pixels(shape))``.
+        parents: natural images that were shown, the best of a session, and what they did.
 
     Raises:
         InputError: a setting is out of range, the constraints cannot be met, or the package cma is not installed.
@@ -91,7 +98,7 @@ class Evolution:
         level: float | None = None,
         site: str = "the site",
         population: int = 20,
-        again: int = 1,
+        again: int | None = None,
         centre: bool = True,
         cutoff: int = 8,
         start: Tensor | None = None,
@@ -99,33 +106,39 @@ class Evolution:
         seed: int | Sequence[int] = 0,
         constraints: Sequence[Constraint] = (),
         code: Code | None = None,
+        parents: Parents | None = None,
     ) -> None:
         spread = spread if spread is not None else FROM_GREY if start is None else FROM_IMAGE
-        _check(goal, level, population, again, spread)
+        again = again if again is not None else AGAIN if parents is None else min(AGAIN_OF_PARENTS, population)
+        require_settings(goal, level, population, again, spread)
         check_all(constraints, shape, MODALITY)
-        self.code: Code = code or LowFrequencies(shape, cutoff, base=start)
+        self.goal, self.level, self.site = goal, level, site
+        self._archive = Archive()
+        self._strategy: Strategy | Recombination
+        if parents is not None:
+            if start is not None or code is not None:
+                raise InputError("parents go with no other start or code", "give one of them")
+            self._strategy = Recombination(parents, population, seed, self.merits)
+            self._strategy.begin(self._archive)
+            self.code: Code = self._strategy.code
+        else:
+            self.code = code or LowFrequencies(shape, cutoff, base=start)
+            pace = PACE_FROM_GREY if start is None else PACE_FROM_IMAGE
+            self._strategy = Strategy(self.code.size, population, spread, seed, pace)
         if tuple(self.code.shape) != tuple(shape):
             raise InputError(
                 f"the code renders {tuple(self.code.shape)}, the images are {tuple(shape)}", "use one shape"
             )
-        self.goal, self.level, self.site = goal, level, site
-        self.population, self.again, self.shows_centre = population, again, centre
+        self.population, self.again, self.shows_centre = population, again, centre and parents is None
         self.constraints = tuple(constraints)
         self.generation = 0
         self.roles: tuple[str, ...] = ()
-        pace = PACE_FROM_GREY if start is None else PACE_FROM_IMAGE
-        self._strategy = Strategy(self.code.size, population, spread, seed, pace)
         self._asked: Values | None = None
         self._shown_again: list[int] = []
-        self._archive = Archive()
 
     def __repr__(self) -> str:
         what = f"level {self.level:g}" if self.level is not None else self.goal
-        kind = "diagonal" if self.code.size > FULL_COVARIANCE else "full"
-        return (
-            f"Evolution({what}, {self.site}: generation {self.generation} of {self.population} images,"
-            f" {self.code.size} numbers, {kind} covariance)"
-        )
+        return f"Evolution({what}, {self.site}: generation {self.generation} of {self.population} images, {self._strategy})"
 
     def ask(self) -> Tensor:
         """The images to show next, (image, channel, y, x): new ones, the centre, those shown again; ``roles`` tells.
@@ -137,7 +150,7 @@ class Evolution:
     def ask_codes(self) -> Values:
         """The codes of these images, (image, number)."""
         if self._asked is None:
-            new = self._strategy.ask()
+            new = self._strategy.ask(self._archive)
             middle = [self._strategy.mean] if self.shows_centre else []
             self._shown_again = self._ranked()[: self.again]
             self._asked = np.stack([*new, *middle, *(self._archive.codes[number] for number in self._shown_again)])
@@ -180,7 +193,7 @@ class Evolution:
         Raises:
             InputError: no responses were told.
         """
-        if not len(self._archive):
+        if not self.generation:
             raise InputError(f"{self.site}: nothing is best before responses were told")
         kept, ranked = self._archive, self._ranked()
         number = next((number for number in ranked if kept.generations[number] > 1), ranked[0])
@@ -208,8 +221,8 @@ class Evolution:
         return self._strategy.step
 
     def _ranked(self) -> list[int]:
-        """Numbers of all images shown so far, best mean first."""
-        return np.argsort(-self.merits(self._archive.means), kind="stable").tolist()
+        """Numbers of all images shown so far, those first that are thought to be best."""
+        return np.argsort(-self.merits(self._strategy.estimates(self._archive)), kind="stable").tolist()
 
     def merits(self, means: Values) -> Values:
         """How well mean responses (image,) do what the goal asks, higher is better."""
@@ -235,21 +248,3 @@ class Evolution:
                 f"{self.site}: the counts of presentations are not one of at least 1 for each image", code="too-few"
             )
         return values, taken
-
-
-def _check(goal: str, level: float | None, population: int, again: int, spread: float) -> None:
-    if goal not in (known := followed()):
-        raise InputError(f"the goal {goal!r} is unknown", f"choose {', '.join(known)}", code="unknown")
-    if GOALS[goal].levelled != (level is not None):
-        levelled = " or ".join(name for name in known if GOALS[name].levelled)
-        raise InputError(f"level goes with the goal {levelled}, and with no other", "give both or neither")
-    if level is not None and not math.isfinite(level):
-        raise InputError(f"the level {level} given; expected a response")
-    if not 4 <= population <= 1000:
-        raise InputError(f"a population of {population} given; expected 4 to 1000 new images in a generation")
-    if not 0 <= again <= population:
-        raise InputError(f"{again} images to show again given; expected 0 to the population, {population}")
-    if not 0 < spread <= 10:
-        raise InputError(
-            f"a spread of {spread:g} given; expected above 0 and at most 10, where 1 is a photograph's contrast"
-        )

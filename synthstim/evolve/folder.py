@@ -17,8 +17,10 @@ from synthstim.errors import InputError, said_by
 from synthstim.evolve.archive import Values
 from synthstim.evolve.evolution import Evolution
 from synthstim.evolve.generation import keep_image, name_of, write_set
+from synthstim.evolve.parents import IMAGES, parents_of, read_parents, read_starts, write_parents
+from synthstim.evolve.recombination import Parents
 from synthstim.evolve.settings import EvolveSettings, versions
-from synthstim.files import Staging, as_json, as_tsv, sha256_of, write_whole
+from synthstim.files import Staging, as_json, as_tsv, write_whole
 from synthstim.modalities.image import fit_image, read_image
 from synthstim.recipe.problems import validate
 from synthstim.recipe.yaml_source import read_yaml
@@ -60,7 +62,8 @@ class EvolutionFolder:
                 f"{self.root} is not an evolution: it has no {SETTINGS}; begin one with synthstim evolve init"
             )
         self.settings: EvolveSettings = validate(read_yaml(self.root / SETTINGS), EvolveSettings)
-        self.evolutions = _evolutions(self.settings, self._starts())
+        parents = read_parents(self.root, self.settings.parents) if self.settings.parents else {}
+        self.evolutions = _evolutions(self.settings, read_starts(self.root, self.settings.starts), parents)
         self._rows: list[dict[str, Any]] = []
         while (path := self._told(self.generation)).is_file():
             self._replay(path)
@@ -72,6 +75,8 @@ class EvolutionFolder:
         settings: EvolveSettings | Mapping[str, Any],
         *,
         starts: Mapping[str, str | Path] | None = None,
+        shown: StimulusSet | None = None,
+        responses: Responses | None = None,
     ) -> EvolutionFolder:
         """Make the folder and the stimulus set of its first generation.
 
@@ -80,20 +85,28 @@ class EvolutionFolder:
             settings: those of ``EvolveSettings``; ``sites`` and ``size`` are needed.
             starts: site -> image file that its evolution starts from, cropped to the size and copied to the folder; the
                 others start at mid-grey.
+            shown, responses: a set, and trials of it at every site: evolutions recombine the best of its images.
 
         Raises:
-            InputError: a setting is wrong, or an image cannot be read; nothing is made then.
+            InputError: a setting is wrong, or an image cannot be read, or the responses are of other stimuli; nothing is
+                made then.
         """
+        if (shown is None) != (responses is None) or (shown is not None and starts):
+            raise InputError("a set goes with the responses to it, and with no starts", "give a set and responses")
         checked = settings if isinstance(settings, EvolveSettings) else EvolveSettings.from_dict(settings)
         images = {
             site: fit_image(read_image(path), checked.channels, checked.size, "crop")
             for site, path in (starts or {}).items()
         }
-        _evolutions(checked, {site: torch.from_numpy(image) for site, image in images.items()})
+        parents = parents_of(shown, responses, checked) if shown is not None and responses is not None else {}
+        _evolutions(checked, {site: torch.from_numpy(image) for site, image in images.items()}, parents)
         with Staging(directory, "evolve init") as staging:
             (staging.path / "told").mkdir()
-            held = {site: keep_image(staging.path / "starts", image) for site, image in images.items()}
-            checked = EvolveSettings.from_dict(checked.facts() | {"made_with": versions(), "starts": held})
+            held = {site: keep_image(staging.path / IMAGES, image) for site, image in images.items()}
+            facts = checked.facts() | {"made_with": versions(), "starts": held}
+            if parents:
+                facts["parents"] = write_parents(staging.path, parents)
+            checked = EvolveSettings.from_dict(facts)
             write_whole(staging.path / SETTINGS, as_json(checked.facts()))
             _ = cls(staging.path).stimuli
             return cls(staging.commit())
@@ -204,16 +217,6 @@ class EvolutionFolder:
             self.settings.require_same_versions(self.root)
         self._learn(means, counts)
 
-    def _starts(self) -> dict[str, Tensor]:
-        """The image that each site's evolution starts from, where it is not mid-grey."""
-        found = {}
-        for site, digest in self.settings.starts.items():
-            path = self.root / "starts" / f"{digest}.png"
-            if not path.is_file() or sha256_of(path) != digest:
-                raise InputError(f"{path} is missing or has changed", "restore it from a copy", code="changed")
-            found[site] = torch.from_numpy(read_image(path))
-        return found
-
     def _told(self, generation: int) -> Path:
         return self.root / "told" / f"{name_of(generation)}.npz"
 
@@ -221,7 +224,9 @@ class EvolutionFolder:
         write_whole(self.root / "generations.tsv", as_tsv(self.progress(), float_format="%.7g"))
 
 
-def _evolutions(settings: EvolveSettings, starts: Mapping[str, Tensor]) -> dict[str, Evolution]:
+def _evolutions(
+    settings: EvolveSettings, starts: Mapping[str, Tensor], parents: Mapping[str, Parents]
+) -> dict[str, Evolution]:
     """One evolution a site; random numbers of one do not depend on the others."""
     return {
         site: Evolution(
@@ -235,6 +240,7 @@ def _evolutions(settings: EvolveSettings, starts: Mapping[str, Tensor]) -> dict[
             cutoff=settings.cutoff,
             spread=settings.spread,
             start=starts.get(site),
+            parents=parents.get(site),
             seed=[settings.seed, number],
             constraints=settings.projections,
         )

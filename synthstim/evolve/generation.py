@@ -21,7 +21,7 @@ def write_set(
     with SetWriter(root, description=f"Generation {generation} of an evolution") as writer:
         for site, evolution in evolutions.items():
             images = evolution.ask().numpy()
-            firsts = iter(f"{name_of(since)}_{stems[site]}_{row:03d}" for since, row in evolution.again_of)
+            firsts = iter(_first_name(since, stems[site], row) for since, row in evolution.again_of)
             for row, (image, role) in enumerate(zip(images, evolution.roles, strict=True)):
                 path = writer.add(
                     f"{name_of(generation)}_{stems[site]}_{row:03d}",
@@ -34,12 +34,17 @@ def write_set(
                     copy=row,
                     seed=settings.seed,
                     start=next(firsts) if role == "again" else role,
-                    parametrisation=f"fourier up to {settings.cutoff} cycles",
-                    optimiser="CMA-ES",
+                    parametrisation="recombination" if settings.parents else f"fourier up to {settings.cutoff} cycles",
+                    optimiser="recombination" if settings.parents else "CMA-ES",
                 )
                 writer.rows[-1].update(writer.modality.statistics(path))
         writer.commit({"evolution": settings.facts(), "generation": generation, "versions": versions()})
     return StimulusSet.read(root)
+
+
+def _first_name(since: int, stem: str, row: int) -> str:
+    """What an image was called when it was first shown: as a parent, before the first generation."""
+    return f"{name_of(since) if since else 'parent'}_{stem}_{row:03d}"
 
 
 def name_of(generation: int) -> str:

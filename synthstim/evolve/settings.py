@@ -55,6 +55,7 @@ class EvolveSettings(Section):
         channels: 1 for grey, 3 for colour.
         goal, level, population, again, centre, cutoff, spread, seed: of ``Evolution``.
         starts: site -> sha256 of the image that its evolution starts from, ``starts/SHA256.png`` in the folder.
+        parents: sha256 of ``parents.tsv`` in the folder, where evolutions recombine natural images.
         constraints: mean_luminance, rms_contrast, energy and aperture, as recipes have them.
         made_with: versions of what the random numbers depend on.
     """
@@ -66,11 +67,12 @@ class EvolveSettings(Section):
     goal: Annotated[str, AfterValidator(_goal)] = "drive"
     level: float | None = None
     population: int = Field(default=20, ge=4, le=1000)
-    again: int = Field(default=1, ge=0)
+    again: int | None = Field(default=None, ge=0)
     centre: bool = True
     cutoff: int = Field(default=8, ge=1)
     spread: float | None = Field(default=None, gt=0, le=10)
     starts: dict[str, Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]] = Field(default_factory=dict)
+    parents: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")] | None = None
     seed: int = Field(default=0, ge=0, le=2**63 - 1)
     constraints: Limits = Constraints()
     made_with: dict[str, str] = Field(default_factory=dict)
@@ -82,7 +84,7 @@ class EvolveSettings(Section):
             problems.append((("sites",), "name a site twice: name each once"))
         if unknown := sorted(self.starts.keys() - set(self.sites)):
             problems.append((("starts",), f"names {unknown[0]!r}, which is no site here: choose one of the sites"))
-        if len(self.sites) * (self.population + self.again + 1) > MAX_IMAGES:
+        if len(self.sites) * (self.population + (self.again or 0) + 1) > MAX_IMAGES:
             problems.append((("population",), f"makes more than {MAX_IMAGES:,} images a generation: ask for fewer"))
         allowed = {"mean_luminance", "rms_contrast", "energy", "aperture"}
         for name in sorted(self.constraints.model_fields_set - allowed):

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 import numpy as np
 
 from synthstim.errors import InputError
-from synthstim.evolve.archive import Values
+from synthstim.evolve.archive import Archive, Values
 
 # Beyond this a full covariance has more entries than a session has presentations: only its diagonal is learnt.
 FULL_COVARIANCE = 60
@@ -62,8 +62,16 @@ class Strategy:
         """The overall step size."""
         return float(self._cma.sigma)
 
-    def ask(self) -> list[Values]:
-        """The codes of a generation."""
+    def __repr__(self) -> str:
+        size = self._cma.N
+        return f"{size} numbers, {'diagonal' if size > FULL_COVARIANCE else 'full'} covariance"
+
+    def estimates(self, archive: Archive) -> Values:
+        """What each image so far is thought to do: what it did."""
+        return archive.means
+
+    def ask(self, archive: Archive) -> list[Values]:
+        """The codes of a generation, by what was told."""
         with _silent():
             return [np.asarray(code) for code in self._cma.ask()]
 
