@@ -68,7 +68,7 @@ def _fitted(shown: StimulusSet, row: int, settings: EvolveSettings) -> torch.Ten
 def write_parents(folder: Path, parents: Mapping[str, Parents]) -> str:
     """Write the images and parents.tsv into an evolution's folder; return the table's checksum."""
     rows = [
-        {"site": site, "image": keep_image(folder / IMAGES, image.numpy()), "mean": mean, "count": int(count),
+        {"site": site, "file": keep_image(folder / IMAGES, image.numpy()), "mean": mean, "count": int(count),
          "average": these.average}
         for site, these in parents.items()
         for image, mean, count in zip(these.images, these.means, these.counts, strict=True)
@@ -86,10 +86,10 @@ def read_parents(folder: Path, digest: str) -> dict[str, Parents]:
     path = folder / PARENTS
     _require(path, digest)
     try:
-        table = pd.read_csv(path, sep="\t", dtype={"site": str, "image": str})
+        table = pd.read_csv(path, sep="\t", dtype={"site": str, "file": str})
         found = {}
         for site, rows in table.groupby("site", sort=False):
-            files = [folder / IMAGES / f"{image}.png" for image in rows["image"]]
+            files = [folder / IMAGES / f"{image}.png" for image in rows["file"]]
             for file in files:
                 _require(file, file.stem)
             images = torch.stack([torch.from_numpy(read_image(file)) for file in files])

@@ -56,9 +56,9 @@ def require_replaceable(path: str | Path, ours: Callable[[Path], bool], kind: st
 
 def require_outside_sets(path: Path) -> None:
     """Raise InputError if a path lies in a stimulus set, whose checksums tell what belongs to it, and is not its report."""
-    whole = path.resolve()
+    whole = Path(os.path.realpath(path))  # unlike Path.resolve, it takes any path
     for folder in whole.parents:
-        if all((folder / name).is_file() for name in OF_SETS) and whole != folder / REPORT:
+        if all(os.path.isfile(folder / name) for name in OF_SETS) and whole != folder / REPORT:
             raise InputError(
                 f"{path} lies inside the set {folder.name}, to which nothing can be added",
                 "choose a place outside it",
