@@ -140,11 +140,12 @@ def test_what_cannot_be_recombined_is_refused_before_a_folder_is_made(tmp_path, 
         ),
         ({"shown": shown, "responses": good.without(sites=["v4_b"])}, "lacks the site v4_b"),
         ({"shown": shown, "responses": few}, "007 answered 5 images"),
+        ({"settings": NEW | {"cutoff": 3}, "shown": shown, "responses": good}, "cutoff is of low frequencies"),
         ({"shown": shown, "responses": good.renamed({good.stimulus_ids[0]: "cat"})}, "1 stimulus is not in the set"),
     ]
     for wrong, sentence in cases:
         with pytest.raises(InputError, match=sentence):
-            EvolutionFolder.begin(tmp_path / "run", NEW, **wrong)
+            EvolutionFolder.begin(tmp_path / "run", **({"settings": NEW} | wrong))
     (tmp_path / "tones").mkdir()
     write_wav(tmp_path / "tones" / "tone.wav", 0.1 * np.sin(np.arange(8_000, dtype=np.float32)), 8_000)
     adopt(tmp_path / "tones", tmp_path / "sounds")
@@ -175,5 +176,6 @@ def test_the_command_line_recombines(tmp_path, shown, synthstim):
     write_table(answered(shown), tmp_path / "naturals.tsv")
     words = ("evolve", "init", "run", "--site", "007", "--size", 32, "--grey", "--population", 4, "--shown", "naturals")
     assert "a set goes with the responses" in synthstim(*words, cwd=tmp_path)
+    assert "which are not given" in synthstim(*words, "--window", 0.07, 0.17, cwd=tmp_path)
     made = synthstim(*words, "--responses", "naturals.tsv", cwd=tmp_path, status=0)
     assert "generation 1 waits for responses: show run/g001 (8 images)" in made

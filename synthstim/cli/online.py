@@ -30,7 +30,9 @@ def init(
     again: Annotated[
         int | None, typer.Option(help="Best images so far that are shown again; 1, or 5 of those that are recombined")
     ] = None,
-    cutoff: Annotated[int, typer.Option(help="Highest spatial frequency, cycles per image")] = 8,
+    cutoff: Annotated[
+        int | None, typer.Option(help="Highest spatial frequency that evolves, cycles per image; 8")
+    ] = None,
     start: Annotated[
         list[str] | None, typer.Option(metavar="SITE=IMAGE", help="Image that a site's evolution starts from")
     ] = None,
@@ -55,9 +57,12 @@ def init(
     limits = {"mean_luminance": mean_luminance, "rms_contrast": rms_contrast}
     settings: dict[str, Any] = {
         "sites": site, "size": [size, size], "channels": 1 if grey else 3, "goal": goal, "level": level,
-        "population": population, "again": again, "cutoff": cutoff, "spread": spread, "seed": seed,
+        "population": population, "again": again, "seed": seed,
         "constraints": {name: value for name, value in limits.items() if value is not None},
     }  # fmt: skip
+    settings |= {name: value for name, value in {"cutoff": cutoff, "spread": spread}.items() if value is not None}
+    if window is not None and responses is None:
+        raise InputError("--window is of --responses, which are not given", "give both")
     starts = dict(_pair(text) for text in start or [])
     read = None if responses is None else read_responses(responses, **({} if window is None else {"window_s": window}))
     known = None if shown is None else StimulusSet.read(shown)

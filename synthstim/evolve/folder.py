@@ -91,9 +91,11 @@ class EvolutionFolder:
             InputError: a setting is wrong, or an image cannot be read, or the responses are of other stimuli; nothing is
                 made then.
         """
+        checked = settings if isinstance(settings, EvolveSettings) else EvolveSettings.from_dict(settings)
         if (shown is None) != (responses is None) or (shown is not None and starts):
             raise InputError("a set goes with the responses to it, and with no starts", "give a set and responses")
-        checked = settings if isinstance(settings, EvolveSettings) else EvolveSettings.from_dict(settings)
+        if shown is not None and (idle := sorted(checked.model_fields_set & {"cutoff", "spread", "centre"})):
+            raise InputError(f"{idle[0]} is of low frequencies, and images are recombined here", "leave it out")
         images = {
             site: fit_image(read_image(path), checked.channels, checked.size, "crop")
             for site, path in (starts or {}).items()
