@@ -69,8 +69,13 @@ def demonstrate(
     of = DEFAULT if kind in FURTHER else kind
     part = MODALITIES[of].part("demonstration") if of in MODALITIES else None
     if part is None:
-        known = " or ".join((*own_names(), *FURTHER))
-        raise InputError(f"the demonstration {kind!r} is unknown", f"choose {known}", code="unknown")
+        known = [name for name in own_names() if MODALITIES[name].part("demonstration") is not None]
+        raise InputError(
+            f"the demonstration {kind!r} is unknown",
+            f"choose {' or '.join((*known, *FURTHER))}",
+            code="unknown",
+            value=kind,
+        )
     shown: Demonstration = getattr(part, FURTHER.get(kind, "DEMONSTRATION"))
     out = Path(shown.out) if out is None else out
     _check_place(out, shown)

@@ -41,6 +41,7 @@ CODES = {
     "many-windows": "responses of one window are needed, several are there",
     "no-time-unit": "a file does not say its unit of time",
     "no-window": "a file of spikes needs a window",
+    "none-passed": "no stimulus of a set passed its check",
     "not-the-set": "responses are of other stimuli than the set's",
     "one-fold-short": "sites answered too few stimuli outside one fold",
     "one-repeat": "sites have one repeat of each stimulus",
@@ -114,14 +115,27 @@ def said_by(error: BaseException, most: int = 200) -> str:
 
 
 def nearest(word: str, known: Iterable[str], count: int = 3) -> str:
-    """Return a clause that names the known words nearest to a misspelt one.
+    """Return a clause that names the known words nearest to a misspelt one, or the first of them where none is near.
 
-    >>> nearest("block.0", ["blocks.0", "blocks.1", "stem"], 1)
-    "did you mean 'blocks.0'?"
+    >>> nearest("block.0", ["blocks.0", "blocks.1", "stem"], 1), nearest("zzz", ["blocks.0", "blocks.1", "stem"], 2)
+    ("did you mean 'blocks.0'?", "known are 'blocks.0', 'blocks.1' and 1 more")
     """
     known = list(known)
-    found = difflib.get_close_matches(word, known, n=count, cutoff=0.4) or known[:count]
-    return "did you mean " + " or ".join(repr(name) for name in found) + "?" if found else "none is known"
+    if found := difflib.get_close_matches(word, known, n=count, cutoff=0.4):
+        return "did you mean " + " or ".join(repr(name) for name in found) + "?"
+    if not known:
+        return "none is known"
+    more = f" and {len(known) - count} more" if known[count:] else ""
+    return f"known {'is' if len(known) == 1 else 'are'} {', '.join(map(repr, known[:count]))}{more}"
+
+
+def counted(number: int, one: str, many: str = "") -> str:
+    """A number with its noun.
+
+    >>> counted(1, "site"), counted(1200, "stimulus", "stimuli")
+    ('1 site', '1,200 stimuli')
+    """
+    return f"{number:,} {one if number == 1 else many or one + 's'}"
 
 
 def printable(text: object) -> str:

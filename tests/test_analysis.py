@@ -573,9 +573,10 @@ def test_skills_have_the_population_s_mean_and_the_spread_asked_for():
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        ({"accuracies": {"natural": 0.9}}, "'conv1' has no accuracy"),
+        ({"accuracies": {"natural": 0.9}}, "no proportion given for conv1"),
+        ({"accuracies": {"natural": 90}}, "90 given as the proportion of natural; expected 0 to 1"),
         ({"accuracies": {**SHARES, "conv3": 0.1}}, "'conv3' is not in the study"),
-        ({"accuracies": {**SHARES, "conv1": 60}}, "out of range"),
+        ({"accuracies": {**SHARES, "conv1": 60}}, "60 given as the proportion of conv1"),
         ({"spread": 0.7}, "0 to 0.5"),
         ({"careless": 9}, "careless=9 of 6 participants"),
         ({"trials": 0}, "at least 1 trial"),

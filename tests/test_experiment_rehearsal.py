@@ -81,6 +81,18 @@ def test_a_rehearsal_uses_up_no_participant(folder: Path, monkeypatch: pytest.Mo
     assert Participants(folder, MANIFEST).first_free() == 2
 
 
+def test_a_rehearsal_of_everybody_ends_with_a_sentence_instead_of_waiting(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for switch, advice in (("1", r"remove .*rehearsal to rehearse anew"), ("0", "export it again for more")):
+        monkeypatch.setenv(SWITCH, switch)
+        for number in (1, 2):
+            assert Participants(folder, MANIFEST).given({"participant": None}) is None
+            finish(Participants(folder, MANIFEST), number)
+        with pytest.raises(SystemExit, match=f"all 2 participants have finished, or are in another run now: {advice}"):
+            Participants(folder, MANIFEST).given({"participant": None})
+
+
 @pytest.mark.parametrize(("heard", "said"), [(0, ""), (1, "you have done 1 of 2")])
 def test_who_comes_back_is_told_how_much_is_done(heard: int, said: str, folder: Path) -> None:
     everybody = Participants(folder, MANIFEST)

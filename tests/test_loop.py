@@ -686,7 +686,7 @@ def test_the_command_line_goes_once_round(synthstim, tmp_path: Path) -> None:
     assert "delivered s/generation-000/inbox/night0.tsv" in synthstim(
         "loop", "deliver", "s", "night0.tsv", cwd=tmp_path, status=0
     )
-    assert "1 files arrived" in synthstim("loop", "status", "s", cwd=tmp_path, status=0)
+    assert "1 file arrived" in synthstim("loop", "status", "s", cwd=tmp_path, status=0)
     out = synthstim("loop", "next", "s", "--last", "--quiet", cwd=tmp_path, status=0)
     assert "generation 0 is complete: s/generation-000/report.html" in out
     assert "complete" in synthstim("loop", "status", "s", cwd=tmp_path, status=0)

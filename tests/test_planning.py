@@ -73,9 +73,9 @@ def test_what_is_planned_is_found_by_its_name(tmp_path):
         (lambda: study_to_plan("odity", ["a"]), "expected an exported experiment, a protocol or a task: did you mean 'oddity'"),
         (lambda: study_to_plan("passive_fixation", ["a"]), "has no d': nothing is right in it"),
         (lambda: study_to_plan("oddity", []), "name each condition once"),
-        (lambda: plan(participants=(2,)), "at least 3 participants"),
+        (lambda: plan(participants=(2,)), "2 participants, 30 trials in each condition, .* expected 3, 2 and 1 or more"),
         (lambda: plan(strategy="lucky"), "no strategy of oddity is called 'lucky'"),
-        (lambda: plan_sensitivity(study_of("abx", ["a", "b"]), {"a": 1}, trials=10), "the condition 'b' has no d'"),
+        (lambda: plan_sensitivity(study_of("abx", ["a", "b"]), {"a": 1}, trials=10), "no d' given for b: give a number"),
         (lambda: study_of("triangle", ["a"]), "the task 'triangle' given; expected one of yes_no, 2afc"),
     ],
 )  # fmt: skip

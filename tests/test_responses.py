@@ -150,6 +150,12 @@ def test_every_stimulus_that_does_not_match_is_listed_and_refused() -> None:
     assert "2 were shown from another file than the set's (dog, owl)" in str(caught.value)
 
 
+def test_names_of_files_in_the_place_of_ids_are_told_as_such() -> None:
+    ends = {name: f"{name}.png" for name in STIMULI["stimulus_id"]}
+    with pytest.raises(InputError, match="ids are names of files without their endings: take the endings off"):
+        require_match(Responses(trials()).renamed(ends), STIMULI)
+
+
 def test_two_sets_with_one_id_for_two_files_are_refused() -> None:
     with pytest.raises(InputError, match="'cat' for different files"):
         require_match(Responses(trials()), [STIMULI, STIMULI.assign(sha256="0" * 64)])

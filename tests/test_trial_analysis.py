@@ -285,7 +285,7 @@ def test_the_same_seed_simulates_the_same_answers(tmp_path):
 @pytest.mark.parametrize(
     ("wrong", "said"),
     [
-        (lambda study: Skill({"a": 1.0}), "the condition 'b' has no d'"),
+        (lambda study: Skill({"a": 1.0}), "no d' given for b: give a number"),
         (lambda study: Skill({"a": 1.0, "b": 1.0, "c": 1.0}), "the condition 'c' is not in the study"),
         (lambda study: Skill(1.0, lapses=1.5), "out of range"),
         (lambda study: Skill(1.0, strategy="lucky"), "expected one of independent, differencing"),
@@ -333,6 +333,17 @@ def test_the_lines_for_r_find_sensitivity(tmp_path):
     ours = found.sensitivity.set_index("condition")["d_prime"]
     assert slope == pytest.approx(ours["low"], abs=0.1)
     assert slope + change == pytest.approx(ours["high"], abs=0.15)
+
+
+@pytest.mark.skipif(shutil.which("Rscript") is None, reason="R is not installed")
+def test_the_lines_for_r_say_why_one_participant_has_no_mixed_model(tmp_path):
+    study = study_of("yes_no", ["low", "high"], participants=1)
+    found = analyse_trials(simulate_answers(balanced_plan(study, 4), study, Skill({"low": 1.0, "high": 2.0})), study)
+    for name, content in analysis_files(found).items():
+        (tmp_path / name).write_text(content, encoding="utf-8")
+    command = ["Rscript", "--vanilla", "mixed_model.R"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=300, check=False)
+    assert "Error: mixed models need two participants or more" in done.stderr
 
 
 def test_the_command_analyses_and_names_a_column_that_is_not_there(folder):

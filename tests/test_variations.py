@@ -166,7 +166,7 @@ def test_a_label_cannot_take_the_name_of_a_column(tmp_path):
 
 def test_commands(heads, synthstim, tmp_path):
     said = synthstim("sweep", heads.root, "--over", "yaw=-45,0,45", "--over", "azimuth=30", "--only", "who_1", "--out", "turned", cwd=tmp_path, status=0)  # fmt: skip
-    assert "3 images of 1 stimuli in turned" in said
+    assert "3 images of 1 stimulus in turned" in said
     assert list(StimulusSet.read(tmp_path / "turned").table["yaw"]) == [-45, 0, 45]
     assert "yaw=left given; expected numbers" in synthstim(
         "sweep", heads.root, "--over", "yaw=left", "--out", "x", cwd=tmp_path

@@ -40,6 +40,7 @@ OF_COMMANDS = {
         "no-space": "make room, then continue with --resume",
     },
     "demo": {"damaged-work": _AGAIN, "interrupted": _AGAIN, "no-space": _ROOM},
+    "export": {"none-passed": "make the set again without --budget, or show all with --set include=all"},
     "loop": {"damaged-work": _AGAIN, "interrupted": _AGAIN, "no-space": _ROOM},
 }
 # How to continue after Ctrl-C; of the other commands nothing is left half-written, and nothing to continue.

@@ -62,7 +62,8 @@ def export(
     for note in read_manifest(made, Experiment).notes:
         say(f"note: {note}")
     script = any(made.glob("*.psyexp"))
-    say(f"read {made / 'README.md'}" + (f", then: synthstim run {made}" if script else ""))
+    then = [f"synthstim run {made}"] * script + [f"synthstim web {made}"] * web
+    say(f"read {made / 'README.md'}" + (f", then: {', or: '.join(then)}" if then else ""))
 
 
 @app.command()

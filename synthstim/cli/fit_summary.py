@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from synthstim.cli.app import as_table, console, say
+from synthstim.errors import counted
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -23,12 +24,11 @@ POOR = 0.2
 def tell_screened(screened: Screened, at_least: float) -> None:
     """Which sites are fitted, and why the others are not."""
     kept = len(screened.responses.sites)
+    fitted = f"{kept} of {counted(screened.sites, 'site')} {'is' if kept == 1 else 'are'} fitted"
     if screened.selection is None:
-        say(
-            f"{kept} of {screened.sites} sites are fitted; no stimulus was repeated: there is no reliability and no ceiling"
-        )
+        say(f"{fitted}; no stimulus was repeated: there is no reliability and no ceiling")
     else:
-        say(f"{kept} of {screened.sites} sites are fitted: those of a reliability of {at_least:g} or more")
+        say(f"{fitted}: those of a reliability of {at_least:g} or more")
     if len(screened.left_out):
         console.print(_rows(screened.left_out.rename(columns={"why": "left out: why"}).head(_SHOWN), ["reliability"]))
     if len(screened.left_out) > _SHOWN:

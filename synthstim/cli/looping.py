@@ -67,7 +67,8 @@ def init(
 
     files = {"rig": rig, "places": places}
     shown = {
-        **{name: path and str(path) for name, path in files.items()},
+        # Given from the folder that the command is typed in, which may lie below them.
+        **{name: path and str(path.absolute()) for name, path in files.items()},
         "protocol": protocol,
         "settings": read_settings_of(setting),
     }

@@ -12,7 +12,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from synthstim.cli.app import AllowCode, AllowDownload, Device, Quiet, SetPath, app, as_table, complaints, console, say
-from synthstim.errors import InputError
+from synthstim.errors import InputError, counted
 
 
 @app.command()
@@ -233,7 +233,7 @@ def _tell_checked(read: Any, found: Any) -> None:
     for problem in found.problems:
         complaints.print(f"[red]differs[/] {escape(problem)}", highlight=False)
     console.print(
-        f"{found.measured} of {len(read)} files measured again, {len(found.problems)} differences, {len(found.failed)} marked failed"
+        f"{found.measured} of {len(read)} files measured again, {counted(len(found.problems), 'difference')}, {len(found.failed)} marked failed"
     )
 
 

@@ -10,7 +10,7 @@ from rich.markup import escape
 
 from synthstim.cli.advice import EVOLVE
 from synthstim.cli.app import app, as_table, complaints, console, say
-from synthstim.errors import InputError, advised
+from synthstim.errors import InputError, advised, counted
 
 evolve = typer.Typer(no_args_is_help=True, help="Evolve images from measured responses alone, without a model.")
 app.add_typer(evolve, name="evolve")
@@ -129,7 +129,9 @@ def _pair(text: str) -> tuple[str, str]:
 
 def _show(evolution: Any) -> None:
     stimuli = evolution.stimuli
-    say(f"generation {evolution.generation} waits for responses: show {stimuli.root} ({len(stimuli)} images)")
+    say(
+        f"generation {evolution.generation} waits for responses: show {stimuli.root} ({counted(len(stimuli), 'image')})"
+    )
 
 
 @app.command()

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from synthstim.cli.app import Quiet, app, console, say
+from synthstim.errors import counted
 from synthstim.modalities import DEFAULT
 
 
@@ -66,7 +67,7 @@ def split(
     from synthstim.modalities.sound import splitting
 
     count = splitting.split(source, out, seconds=seconds, quiet_db=quiet_db, channel=channel)
-    say(f"{out}: {count} clips, and clips.tsv, which says where each is from")
+    say(f"{out}: {counted(count, 'clip')}, and clips.tsv, which says where each is from")
 
 
 @app.command()
@@ -83,4 +84,4 @@ def convert(
     if made.left_out:
         shown = ", ".join(made.left_out[:20]) + (f" and {len(made.left_out) - 20} more" if made.left_out[20:] else "")
         say(f"left out, no weights: {shown}")
-    say(f"{made.path}: {len(made.kept)} tensors; give it as weights in a recipe")
+    say(f"{made.path}: {counted(len(made.kept), 'tensor')}; give it as weights in a recipe")

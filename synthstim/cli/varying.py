@@ -9,7 +9,7 @@ import typer
 
 from synthstim.cli.app import AllowCode, AllowDownload, Device, SetPath, app, say
 from synthstim.cli.options import read_settings_of, read_size
-from synthstim.errors import InputError
+from synthstim.errors import InputError, counted
 
 _SHAPE = "Size of the images, 128 or 128x96"
 
@@ -42,7 +42,7 @@ def sweep(
         read, observer=observer, weights=weights, device=device, allow_code=allow_code, allow_download=allow_download
     )
     made = make_sweep(read, _values(over), out, only=only, observer=opened)
-    say(f"{len(made)} images of {made.table['identity'].nunique()} stimuli in {out}")
+    say(f"{counted(len(made), 'image')} of {counted(made.table['identity'].nunique(), 'stimulus', 'stimuli')} in {out}")
 
 
 @app.command()
@@ -71,7 +71,7 @@ def pairs(
     held = {name: _number(name, value) for name, value in read_settings_of(hold, "--hold").items()}
     decoded = Decoded(open_decoder(decoder, (3, height, width)), hold=held)
     made = make_pairs(decoded, out, references=references, distances=distance or [0.1], seed=seed)
-    say(f"{len(made)} images of {references} references in {out}")
+    say(f"{counted(len(made), 'image')} of {counted(references, 'reference')} in {out}")
 
 
 def _values(over: list[str]) -> dict[str, list[float]]:

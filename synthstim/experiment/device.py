@@ -28,7 +28,7 @@ def prepare_files(request: ExportRequest, directory: Path) -> Prepared:
     source.require_intact()
     table = source.table if values["include"] == "all" else source.table[source.table["status"].fillna("") != "failed"]
     if not len(table):
-        raise InputError(f"no stimulus of {source.root.name} remains", "choose include=all")
+        raise InputError(f"no stimulus of {source.root.name} remains", "choose include=all", code="none-passed")
     check_codes(FIRST_STIMULUS + len(table) - 1, request.setup.rig)
     (directory / "stimuli").mkdir(parents=True)
     entries = []

@@ -78,7 +78,11 @@ def _target(session: LoopSession, number: int | None) -> Generation:
             f"generation {target.number} is still being made: finish it with: synthstim loop next {session.root}"
         )
     if target.lacks != "responses.tsv":
-        raise InputError(f"generation {target.number} has its responses already: nothing more is read for it")
+        raise InputError(
+            f"generation {target.number} has its responses already, and nothing more is read for it",
+            f"all files of one generation are delivered together: to begin it again, remove {target.root / 'responses.tsv'}"
+            " and what was made after it (docs/loop.md)",
+        )
     return target
 
 

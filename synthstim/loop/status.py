@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from synthstim.errors import InputError
+from synthstim.errors import InputError, counted
 from synthstim.files import read_holder
 from synthstim.loop.advance import awaited
 from synthstim.loop.generation import Generation
@@ -94,7 +94,7 @@ def _awaited(newest: Generation, session: LoopSession) -> str:
     if newest.lacks == "responses.tsv":
         inbox = read_inbox(newest.inbox)
         if inbox.complete:
-            return f"generation {newest.number}: {len(inbox.arrived)} files arrived; take them in with: synthstim loop next {session.root}"
+            return f"generation {newest.number}: {counted(len(inbox.arrived), 'file')} arrived; go on with: synthstim loop next {session.root}"
         return awaited(newest, inbox)
     if newest.lacks is None:
         return f"generation {newest.number} is complete; continue with: synthstim loop next {session.root}"

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from synthstim.errors import InputError
+from synthstim.errors import InputError, counted
 from synthstim.ids import NAME_RULE, is_name
 from synthstim.responses.files import listed
 from synthstim.responses.labels import labels_of, quoted
@@ -21,11 +21,6 @@ MAX_TRIALS = 50_000_000
 MAX_REPEAT = 2**31 - 1
 TEXT = ("stimulus_id", "session", "site")
 KEY = ("stimulus_id", "repeat", "session", "site", "window_start_s", "window_end_s")
-
-
-def counted(number: int, one: str, many: str = "") -> str:
-    """A number with its noun."""
-    return f"{number:,} {one if number == 1 else many or one + 's'}"
 
 
 def checked(trials: Any, source: str) -> pd.DataFrame:
@@ -82,7 +77,8 @@ def _names(values: pd.Series, name: str, source: str) -> pd.Categorical:
     if (bad := ~usable[codes]).any():
         row = int(bad.argmax())
         word = quoted(text[codes[row]] if codes[row] >= 0 else None)
-        raise InputError(f"{source}: row {row + 1} has no usable {name}{word}: every trial needs {NAME_RULE}")
+        blank = "; a blank presentation has no row" if name == "stimulus_id" and codes[row] < 0 else ""
+        raise InputError(f"{source}: row {row + 1} has no usable {name}{word}: every trial needs {NAME_RULE}{blank}")
     again, words = pd.factorize(np.array(text, dtype=object))
     return coded(again[codes], [str(word) for word in words])
 

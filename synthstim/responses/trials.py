@@ -8,10 +8,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
-from synthstim.errors import InputError, nearest
+from synthstim.errors import InputError, counted, nearest
 from synthstim.responses.files import listed
 from synthstim.responses.seconds import Window
-from synthstim.responses.trial_table import KEY, checked, counted
+from synthstim.responses.trial_table import KEY, checked
 
 
 @dataclass(frozen=True, repr=False)

@@ -39,11 +39,15 @@ def begin(kind: str, folder: str | Path) -> Path:
         ['README.md', 'answers.txt', 'recipe.yaml', 'recordings']
     """
     if kind not in KINDS:
-        raise InputError(f"{kind!r} given; expected {', '.join(KINDS)}", nearest(kind, KINDS), code="unknown")
+        raise InputError(
+            f"no folder to begin from is called {kind!r}", nearest(kind, KINDS, len(KINDS)), code="unknown", value=kind
+        )
     made = Path(folder)
     name = made.name
     if not re.fullmatch(r"[a-z][a-z0-9_]{0,39}", name):
-        raise InputError(f"the name {name!r} given; expected a letter, then small letters, digits or _, 40 at most")
+        raise InputError(
+            f"the name {name!r} given; expected a small letter, then small letters, digits or _, 40 at most", value=name
+        )
     with Staging(made, f"new {kind}") as staging:
         place = staging.path
         for path in sorted((HERE / kind).rglob("*")):

@@ -11,7 +11,7 @@ from scipy import stats
 
 from synthstim.analysis.answered.study import Study
 from synthstim.analysis.intervals import between
-from synthstim.analysis.planning.sensitivity import told_apart
+from synthstim.analysis.planning.sensitivity import told_apart, too_few
 from synthstim.errors import InputError, nearest
 
 # How far a participant's skill in one condition says that in another.
@@ -55,7 +55,7 @@ def plan_participants(
     """
     means, names = population(study, accuracies), study.names
     if min(participants, default=0) < 2 or trials < 1 or repeats < 1:
-        raise InputError("give at least 2 participants, 1 trial and 1 repeat", code="too-few")
+        raise too_few(participants, trials, repeats, expected=(2, 1))
     generator = np.random.default_rng(seed)
     rows = []
     for count in participants:
@@ -76,14 +76,13 @@ def population(study: Study, accuracies: Mapping[str, float]) -> NDArray[np.floa
     """The accuracies in the study's order, checked: (condition,)."""
     if unknown := [name for name in accuracies if name not in study.names]:
         raise InputError(f"the condition {unknown[0]!r} is not in the study: {nearest(unknown[0], study.names)}")
-    if absent := [name for name in study.names if name not in accuracies]:
+    if wrong := [name for name, value in accuracies.items() if not 0 <= value <= 1]:
         raise InputError(
-            f"the condition {absent[0]!r} has no accuracy", "give a proportion from 0 to 1 for each condition"
+            f"{accuracies[wrong[0]]:g} given as the proportion of {wrong[0]}; expected 0 to 1", value=wrong[0]
         )
-    values = np.array([accuracies[name] for name in study.names], float)
-    if not ((values >= 0) & (values <= 1)).all():
-        raise InputError("an accuracy is out of range", "give proportions from 0 to 1")
-    return values
+    if absent := [name for name in study.names if name not in accuracies]:
+        raise InputError(f"no proportion given for {', '.join(absent)}", "give one for each condition", code="missing")
+    return np.array([accuracies[name] for name in study.names], float)
 
 
 def skills_of(

@@ -65,7 +65,7 @@ def plan_sensitivity(
         [nan, 1.0]
     """
     if min(participants, default=0) < 3 or trials < 2 or repeats < 1:
-        raise InputError("give at least 3 participants, 2 trials and 1 repeat", code="too-few")
+        raise too_few(participants, trials, repeats, expected=(3, 2))
     model, names = _model(study, strategy), study.names
     skill = Skill(d_prime, spread=spread)
     assumed = skill.of(names)
@@ -82,6 +82,18 @@ def plan_sensitivity(
             above = float((means[:, place] - half[:, place] > 0).mean())
             rows.append((count, name, float(assumed[place]), share, float(np.median(half[:, place])), above, power))
     return pd.DataFrame(rows, columns=[*PLANNED])
+
+
+def too_few(participants: Sequence[int], trials: int, repeats: int, *, expected: tuple[int, int]) -> InputError:
+    """The mistake of a plan with too few participants (the first that is expected), or trials (the second)."""
+    given = (
+        f"{min(participants, default=0)} participants, {trials} trials in each condition, {repeats} simulated studies"
+    )
+    return InputError(
+        f"{given} given; expected {expected[0]}, {expected[1]} and 1 or more",
+        "raise the one that is lower",
+        code="too-few",
+    )
 
 
 def told_apart(differences: Values) -> float:

@@ -18,13 +18,16 @@ several <- nlevels(droplevels(main$condition)) > 1
 # Participants and what was compared are random.
 random <- if (nlevels(main$pair) > 1) "(1 | participant) + (1 | pair)" else "(1 | participant)"
 model <- function(left, right) as.formula(paste(left, "~", right, "+", random))
+if (length(unique(main$participant)) < 2) stop("mixed models need two participants or more", call. = FALSE)
 library(lme4)
 """
 _CORRECT = """
 cat("Log odds of a right answer; each condition against the first\\n")
 print(aggregate(correct ~ condition, main, mean))
-fit <- glmer(model("correct", if (several) "condition" else "1"), main, family = binomial)
-print(summary(fit)$coefficients)
+if (length(unique(main$correct)) > 1) {
+  fit <- glmer(model("correct", if (several) "condition" else "1"), main, family = binomial)
+  print(summary(fit)$coefficients)
+} else cat("All answers are equally right: there is nothing to model\\n")
 """
 _RATES = """
 # DeCarlo 1998, doi:10.1037/1082-989X.3.2.186

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
+from synthstim.errors import counted
 from synthstim.report.numbers import known, number
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ def _conditions(found: Analysis) -> Iterator[str]:
     width = max(len(name) for name in found.study.names)
     for row in found.by_condition.to_dict("records"):
         value = f"{number(row[found.measure.column], '.3f')}  ({_interval(row)})  " if found.measure else ""
-        yield f"  {row['condition']:<{width}}  {value}{row['trials']} trials"
+        yield f"  {row['condition']:<{width}}  {value}{counted(row['trials'], 'trial')}"
 
 
 def _sensitivity(found: Analysis) -> Iterator[str]:

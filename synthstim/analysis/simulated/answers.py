@@ -59,9 +59,7 @@ class Skill:
                 f"the condition {unknown[0]!r} is not in the study", nearest(unknown[0], names), code="unknown"
             )
         if absent := [name for name in names if name not in self.d_prime]:
-            raise InputError(
-                f"the condition {absent[0]!r} has no d'", "give a number for each condition", code="missing"
-            )
+            raise InputError(f"no d' given for {', '.join(absent)}", "give a number for each condition", code="missing")
         return np.array([float(self.d_prime[name]) for name in names])
 
     def drawn(self, names: Sequence[str], participants: int, generator: np.random.Generator) -> NDArray[np.float64]:

@@ -90,7 +90,9 @@ def read_pool(rows: pd.DataFrame, name: str, *, include: str, kept_of_references
     """
     kept = rows if include == "all" else rows[rows["status"].fillna("") != "failed"]
     if not len(kept):
-        raise InputError(f"no stimulus of {name} remains, all failed their check", "choose include=all")
+        raise InputError(
+            f"no stimulus of {name} remains, all failed their check", "choose include=all", code="none-passed"
+        )
     taken = {str(name).lower() for name in rows["stimulus_id"]}
     references: dict[str, Candidate] = {}
     if "reference" in kept:

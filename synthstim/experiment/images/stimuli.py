@@ -136,7 +136,9 @@ def _chosen(stimulus_set: StimulusSet, settings: Mapping[str, Any], path: str | 
     if settings["references"]:
         rows += _references(table, {row["stimulus_id"].lower() for row in rows})
     if not rows:
-        raise InputError(f"no stimulus of {stimulus_set.root.name} remains to be shown", "choose include=all")
+        raise InputError(
+            f"no stimulus of {stimulus_set.root.name} remains to be shown", "choose include=all", code="none-passed"
+        )
     check_ids(row["stimulus_id"] for row in rows)
     return rows
 

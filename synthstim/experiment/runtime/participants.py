@@ -9,7 +9,7 @@ from typing import IO, Any
 
 from .lock import take_lock
 from .plan import read_plan
-from .simulate import data_folder
+from .simulate import REHEARSAL, data_folder, simulated
 from .stop import stopped
 from .trials import finished
 
@@ -65,13 +65,18 @@ class Participants:
         """The number that the environment or settings.json gives, claimed; None where it is to be asked for.
 
         Raises:
-            SystemExit: it may not take part.
+            SystemExit: it may not take part, or nobody is left who may.
         """
         text = str(os.environ.get(NUMBER) or settings["participant"] or "")
         if text and not text.isdecimal():
             raise stopped(f"the participant {text[:40]!r} is not a number: give a whole one")
         if text and (problem := self.claim(int(text))):
             raise stopped(problem)
+        if not text and self.first_free() is None:
+            again = (
+                f"remove {self._directory / REHEARSAL} to rehearse anew" if simulated() else "export it again for more"
+            )
+            raise stopped(f"all {self.count} participants have finished, or are in another run now: {again}")
         return int(text) if text else None
 
     def first_free(self) -> int | None:

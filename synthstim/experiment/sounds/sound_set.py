@@ -89,6 +89,7 @@ def read_sound_set(stimulus_set: StimulusSet, *, include: str) -> SoundSet:
         raise InputError(
             f"{stimulus_set.root.name} has no metamer that passed its check, only the natural recordings remain",
             "make it again, or choose include=all",
+            code="none-passed",
         )
     if len(recordings) < 2:
         raise InputError(
