@@ -85,6 +85,10 @@ def asked_for(
         input: of the observer.
         recipe: for its files, and what it says of all its stimuli.
         also: further ones, each with its order.
+
+    Example:
+        >>> asked_for(CONSTRAINTS["energy"].options(energy=0.2), "image", observer.input)
+        [Energy(most=0.2)]
     """
     out = list(also)
     for _, limit in CONSTRAINTS.usable():

@@ -47,7 +47,17 @@ def open_decoder(name: str, shape: tuple[int, ...], *, allow_code: bool = False)
 
 
 def require_usable(decoder: Decoder, name: str, shape: tuple[int, ...]) -> None:
-    """Raise InputError unless a decoder makes finite images of a shape, display values in [0, 1], that change with its latents."""
+    """Raise InputError unless a decoder makes finite images of a shape, display values in [0, 1], that change with its latents.
+
+    Args:
+        name: what a recipe calls it.
+        shape: of the observer's images (channel, y, x).
+
+    Example:
+        >>> require_usable(open_decoder("head", (3, 32, 32)), "head", (3, 48, 48))
+        Traceback (most recent call last):
+        synthstim.errors.InputError: the decoder 'head' makes images of 3 x 32 x 32; expected 3 x 48 x 48: ...
+    """
     if tuple(decoder.shape) != tuple(shape):
         raise InputError(
             f"the decoder {name!r} makes images of {_by(decoder.shape)}; expected {_by(shape)}",
@@ -65,6 +75,11 @@ def decode(decoder: Decoder, latents: torch.Tensor, name: str = "") -> torch.Ten
 
     Raises:
         InputError: they have another shape, or a value is no number or outside [0, 1].
+
+    Example:
+        >>> head = open_decoder("head", (3, 32, 32))
+        >>> decode(head, draws(head, 2, torch.Generator().manual_seed(0)).float()).shape
+        torch.Size([2, 3, 32, 32])
     """
     images = decoder.decode(latents)
     called = f"the decoder {name!r}" if name else type(decoder).__name__

@@ -50,7 +50,15 @@ def in_units(decoder: Decoder, standardised: Tensor) -> Tensor:
 
 
 def draws(decoder: Decoder, count: int, generator: torch.Generator) -> Tensor:
-    """Latents (count, latent) from their priors, in their own units, in double precision."""
+    """Latents (count, latent) from their priors, in their own units, in double precision.
+
+    Args:
+        generator: on the CPU; the same seed gives the same latents.
+
+    Example:
+        >>> draws(open_decoder("head", (3, 32, 32)), 2, torch.Generator().manual_seed(0)).shape
+        torch.Size([2, 50])
+    """
     drawn = []
     for group in decoder.groups:
         shape = count, len(group.names)
@@ -93,6 +101,13 @@ def require_within(decoder: Decoder, values: Mapping[int, float], within: float)
 
     Args:
         within: share of the draws from a normal prior that lie nearer to its centre than is allowed.
+
+    Example:
+        >>> head = open_decoder("head", (3, 32, 32))
+        >>> require_within(head, placed(head, {"pose": [30, 0]}), 0.95)
+        >>> require_within(head, placed(head, {"pose": [400, 0]}), 0.95)
+        Traceback (most recent call last):
+        synthstim.errors.InputError: ...
     """
     centre, spread = standard(decoder)
     for group, part in parts_of(decoder):

@@ -93,6 +93,12 @@ def lesion_table(
 
     Raises:
         InputError: the share is none, or what ``rank_units`` raises.
+
+    Example:
+        >>> task = Task(images, torch.tensor([0, 0, 1, 1]))
+        >>> table, rankings = lesion_table(observer, ["blocks.1"], {"cats": task}, share=0.25)
+        >>> table[["layer", "ranked_by", "task"]].to_dict("records")
+        [{'layer': 'blocks.1', 'ranked_by': 'cats', 'task': 'cats'}]
     """
     if not 0 < share < 1:
         raise InputError(f"a share of {share:g} given; expected more than 0 and less than 1")

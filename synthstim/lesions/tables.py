@@ -69,7 +69,18 @@ def read_tasks(stimuli: StimulusSet, labels: str | Path, observer: Observer, out
 
 
 def write_lesions(out: str | Path, table: pd.DataFrame, rankings: Mapping[tuple[str, str], Ranking]) -> None:
-    """Write a folder with ``lesions.tsv``, of ``lesion_table``, and ``ranking.tsv``, a line a layer, task and channel."""
+    """Write a folder with ``lesions.tsv``, of ``lesion_table``, and ``ranking.tsv``, a line a layer, task and channel.
+
+    Args:
+        out: it must not exist yet.
+        table, rankings: what ``lesion_table`` returns.
+
+    Example:
+        >>> ranking = Ranking("blocks.1", 1.0, (0.2, 0.5))
+        >>> write_lesions("lesioned", pd.DataFrame({"layer": ["blocks.1"], "loss": [1.4]}), {("blocks.1", "cats"): ranking})
+        >>> pd.read_csv("lesioned/ranking.tsv", sep="\\t")["channel"].tolist()
+        [1, 0]
+    """
     rows = [
         (layer, task, number, increase, rank)
         for (layer, task), ranking in rankings.items()

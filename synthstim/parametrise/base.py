@@ -73,6 +73,11 @@ def first_latents(
     Args:
         start: of the modality's noise.
         generators: one for each item, on the CPU.
+
+    Example:
+        >>> seeds = [torch.Generator().manual_seed(seed) for seed in (1, 2)]
+        >>> first_latents(Pixels((3, 32, 32)), "pink", observer.input.modality, seeds).shape
+        torch.Size([2, 3, 32, 32])
     """
     # One by one, so that an item starts from the very same latents whoever shares the batch.
     if isinstance(parametrisation, Invertible):

@@ -128,6 +128,12 @@ def read_sent_markers(markers: str | Path, shown: pd.DataFrame, record: Mapping[
 
     Raises:
         InputError: the file is half-written or no marker file.
+
+    Example:
+        >>> _ = Path("bytes.tsv").write_text("code\\ttime_s\\n129\\t0.5\\n4\\t0.501\\n")
+        >>> shown = pd.DataFrame({"marker_code": [130]})
+        >>> read_sent_markers("bytes.tsv", shown, {"markers": {"encoding": "two_bytes"}})["code"].tolist()
+        [130]
     """
     seen = read_markers(markers)
     if (record.get("markers") or {}).get("encoding") != "two_bytes" or not seen["code"].between(1, 255).all():

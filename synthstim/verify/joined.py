@@ -35,6 +35,12 @@ def check_joined(
 
     Raises:
         InputError: the set is not a joined one, or an observer's weights are not those that a set was made on.
+
+    Example:
+        >>> gratings, _ = adopt("my_gratings", "gratings")
+        >>> both, _ = join_sets(["natural", gratings.root], "both")
+        >>> check_joined(both, {}).problems
+        []
     """
     if "parts" not in stimuli.provenance:
         raise InputError(f"{stimuli.root} was not joined of several sets", "check it with check_set")

@@ -17,7 +17,18 @@ TOLERANCE = 0.006
 
 
 def away(modality: Modality, filed: Stimulus, first: Stimulus, second: Stimulus, share: float) -> float:
-    """How far a file is from the mixture that it is to hold, as ``Modality.off`` says it."""
+    """How far a file is from the mixture that it is to hold, as ``Modality.off`` says it.
+
+    Args:
+        filed, first, second: stimuli as files hold them, (*shape).
+        share: of the second in the mixture.
+
+    Example:
+        >>> first, second = images[:2].numpy()
+        >>> modality = observer.input.modality
+        >>> away(modality, modality.mixed(first, second, 0.25), first, second, 0.25) < TOLERANCE
+        True
+    """
     wanted, came = (
         torch.from_numpy(values[None].astype(np.float64)) for values in (modality.mixed(first, second, share), filed)
     )

@@ -65,6 +65,13 @@ def run_experiment(
     Raises:
         InputError: the folder is no experiment, there is no display, the run failed or took too long; the reason that it
             gave is in the message, all that it printed in ``run.log`` of its folder of data.
+
+    Example:
+        >>> run_experiment("tonight_experiment", simulate=True).status  # takes minutes, and a screen  # doctest: +SKIP
+        'completed'
+        >>> run_experiment("my_set")
+        Traceback (most recent call last):
+        synthstim.errors.InputError: ...
     """
     root = Path(directory).resolve()
     experiment = read_manifest(root, Experiment)
