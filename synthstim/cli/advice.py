@@ -29,6 +29,7 @@ EVOLVE = {
     "no-window": "give the window with --window START END",
 }
 
+EXPORT = {"none-passed": "make the set again, longer, or give --set include=all"}
 
 # Of the commands that make stimuli.
 _AGAIN = "remove it, then give the same command again"
@@ -40,7 +41,6 @@ OF_COMMANDS = {
         "no-space": "make room, then continue with --resume",
     },
     "demo": {"damaged-work": _AGAIN, "interrupted": _AGAIN, "no-space": _ROOM},
-    "export": {"none-passed": "make the set again without --budget, or show all with --set include=all"},
     "loop": {"damaged-work": _AGAIN, "interrupted": _AGAIN, "no-space": _ROOM},
 }
 # How to continue after Ctrl-C; of the other commands nothing is left half-written, and nothing to continue.

@@ -7,9 +7,10 @@ from typing import Annotated, Any
 
 import typer
 
+from synthstim.cli.advice import EXPORT
 from synthstim.cli.app import app, as_table, console, say
 from synthstim.cli.options import read_names, read_settings_of
-from synthstim.errors import InputError
+from synthstim.errors import InputError, advised
 
 
 @app.command()
@@ -55,10 +56,11 @@ def export(
     from synthstim.experiment import export_experiment
     from synthstim.experiment.manifest import Experiment, read_manifest
 
-    made = export_experiment(
-        stimuli, protocol, out=out, rig=rig, settings=read_settings_of(setting), labels=labels, answers=answers, design=design,
-        table=table, texts=texts, web=web,
-    )  # fmt: skip
+    with advised(EXPORT):
+        made = export_experiment(
+            stimuli, protocol, out=out, rig=rig, settings=read_settings_of(setting), labels=labels, answers=answers, design=design,
+            table=table, texts=texts, web=web,
+        )  # fmt: skip
     for note in read_manifest(made, Experiment).notes:
         say(f"note: {note}")
     script = any(made.glob("*.psyexp"))

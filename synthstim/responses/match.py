@@ -49,20 +49,25 @@ def require_match(responses: Responses, stimuli: pd.DataFrame | Iterable[pd.Data
     unknown = problems[problems["problem"] == "unknown"]
     other = problems[problems["problem"] == "other file"]
     parts = []
-    advice = "give the set that was shown, or correct the ids with renamed(stimulus_ids=...)"
-    code = "not-the-set"
     if len(unknown):
-        if set(unknown["stimulus_id"].map(lambda name: Path(name).stem)) <= set(table["stimulus_id"].astype(str)):
-            advice, code = "ids are names of files without their endings: take the endings off in the file", "mismatch"
         hint = nearest(unknown["stimulus_id"].iloc[0], table["stimulus_id"].astype(str), 1)
         parts.append(
             f"{len(unknown)} {'stimulus is' if len(unknown) == 1 else 'stimuli are'} not in the set ({listed(unknown['stimulus_id'])}; {hint.rstrip('?')})"
         )
     if len(other):
         parts.append(f"{len(other)} were shown from another file than the set's ({listed(other['stimulus_id'])})")
+    said = f"{responses.source}: {' and '.join(parts)}"
+    if len(unknown) and set(map(_stem, unknown["stimulus_id"])) <= set(table["stimulus_id"].astype(str)):
+        raise InputError(
+            said, "ids are names of files without their endings: take the endings off in the file", code="mismatch"
+        )
     raise InputError(
-        f"{responses.source}: {' and '.join(parts)}", advice, code=code,
-    )  # fmt: skip
+        said, "give the set that was shown, or correct the ids with renamed(stimulus_ids=...)", code="not-the-set"
+    )
+
+
+def _stem(name: str) -> str:
+    return Path(name).stem
 
 
 def _checksums(stimuli: pd.DataFrame) -> dict[str, str]:
