@@ -48,7 +48,7 @@ def test_clips_are_the_samples_of_their_recording(recording, tmp_path, synthstim
     write_wav(tmp_path / "long.wav", recording, RATE, coding="pcm16")
     whole, _ = read_sound(tmp_path / "long.wav")
     options = [] if seconds is None else ["--seconds", str(seconds)]
-    assert f"{count} clips" in synthstim("split", "long.wav", "--out", "clips", *options, cwd=tmp_path, status=0)
+    assert f"{count} clip" in synthstim("split", "long.wav", "--out", "clips", *options, cwd=tmp_path, status=0)
     table = pd.read_csv(tmp_path / "clips" / "clips.tsv", sep="\t")
     assert len(table) == count
     for row in table.itertuples():

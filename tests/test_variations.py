@@ -186,5 +186,5 @@ def test_commands(heads, synthstim, tmp_path):
         cwd=tmp_path,
         status=0,
     )
-    assert "2 images of 1 references in pairs" in said
+    assert "2 images of 1 reference in pairs" in said
     assert "the decoder 'heed' is unknown" in synthstim("pairs", "--decoder", "heed", "--out", "x", cwd=tmp_path)
