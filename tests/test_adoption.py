@@ -213,7 +213,7 @@ UNREAD = {
     "spectrum": "layer 'spectrum' of net outputs complex numbers; units and matches are of real ones",
     "total": "layer 'total' of net outputs a single number for all stimuli",
     "blocks": "net has a part 'blocks' that never runs as a layer: choose a layer inside it, such as 'blocks.1'",
-    "unused": "net has a part 'unused' that never runs as a layer: did you mean",
+    "unused": "net has a part 'unused' that never runs as a layer: known are",
     "script.0": "net has a part 'script.0' that is inside TorchScript, which hides its parts",
     "again": "net has no layer 'again': it is the same part as 'norm', choose that",
     OUTPUT: "layer 'output' of net outputs a dict with 'first', not one tensor: choose a layer before it, such as 'blocks.1'",

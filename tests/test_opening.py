@@ -331,7 +331,7 @@ def test_models_are_the_packages_own_unless_more_are_asked_for():
 @pytest.mark.parametrize(
     ("line", "old", "new", "said"),
     [
-        (6, 'layer: "0"', 'layer: "7"', "u: small has no layer '7': did you mean"),
+        (6, 'layer: "0"', 'layer: "7"', "u: small has no layer '7': known are '0'"),
         (6, "channel: 1", "channel: 99", "u: channel 99 is outside 0, which has 8 channels"),
         (12, '- "2"', "- two", "m: small has no layer 'two'"),
     ],

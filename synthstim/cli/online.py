@@ -130,7 +130,7 @@ def _pair(text: str) -> tuple[str, str]:
 def _show(evolution: Any) -> None:
     stimuli = evolution.stimuli
     say(
-        f"generation {evolution.generation} waits for responses: show {stimuli.root} ({counted(len(stimuli), 'image')})"
+        f"generation {evolution.generation} waits for responses: show {stimuli.root} ({counted(len(stimuli), stimuli.modality.name, stimuli.modality.plural)})"
     )
 
 

@@ -42,7 +42,9 @@ def sweep(
         read, observer=observer, weights=weights, device=device, allow_code=allow_code, allow_download=allow_download
     )
     made = make_sweep(read, _values(over), out, only=only, observer=opened)
-    say(f"{counted(len(made), 'image')} of {counted(made.table['identity'].nunique(), 'stimulus', 'stimuli')} in {out}")
+    say(
+        f"{counted(len(made), made.modality.name, made.modality.plural)} of {counted(made.table['identity'].nunique(), 'stimulus', 'stimuli')} in {out}"
+    )
 
 
 @app.command()
@@ -71,7 +73,9 @@ def pairs(
     held = {name: _number(name, value) for name, value in read_settings_of(hold, "--hold").items()}
     decoded = Decoded(open_decoder(decoder, (3, height, width)), hold=held)
     made = make_pairs(decoded, out, references=references, distances=distance or [0.1], seed=seed)
-    say(f"{counted(len(made), 'image')} of {counted(references, 'reference')} in {out}")
+    say(
+        f"{counted(len(made), made.modality.name, made.modality.plural)} of {counted(references, 'reference')} in {out}"
+    )
 
 
 def _values(over: list[str]) -> dict[str, list[float]]:

@@ -72,7 +72,7 @@ class Pool:
             if column not in self.columns:
                 raise InputError(
                     f"{what} names the column {column!r}, which neither the set nor a table of yours has",
-                    f"{nearest(column, self.columns)} A table with that column and stimulus_id is given with --table",
+                    f"{nearest(column, self.columns)} (a table with that column and stimulus_id is given with --table)",
                     code="missing",
                 )
 
