@@ -56,6 +56,8 @@ def test_impossible_durations_are_refused_with_what_is_possible(
     [
         (MONITOR.replace("width_cm", "width_mm"), "did you mean 'width_cm'?"),
         (MONITOR.replace("57", "-57"), "monitor.distance_cm"),
+        (MONITOR.replace("57", "0.57"), "is 176 degrees wide: 30 cm, 0.57 cm from the eye; expected at most 150"),
+        (MONITOR.replace("cm: 30", "cm: 531"), "is 156 degrees wide: 531 cm, 57 cm from the eye"),
         (MONITOR.replace(", refresh_hz: 60", ""), "monitor.refresh_hz is missing"),
         (MONITOR.replace("60}", "60, gamma: 1.3}"), "monitor.gamma"),
         (MONITOR + "markers: {kind: usb}\n", "markers.kind"),

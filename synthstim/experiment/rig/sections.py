@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
@@ -12,6 +13,9 @@ from synthstim.experiment.rig.primaries import Primaries
 from synthstim.experiment.runtime.reward_line import LONGEST_MS
 from synthstim.recipe.fields import Section
 from synthstim.recipe.problems import problem
+
+# A flat screen that is wider has been measured in mm, or the distance to it in another unit.
+WIDEST_DEG = 150
 
 
 class Monitor(Section):
@@ -32,6 +36,15 @@ class Monitor(Section):
     screen: int = Field(default=1, ge=1, le=10)
     fullscreen: bool = True
     check: bool = True
+
+    @model_validator(mode="after")
+    def _is_seen_whole(self) -> Monitor:
+        if (wide := 2 * math.degrees(math.atan(self.width_cm / self.distance_cm / 2))) > WIDEST_DEG:
+            raise problem(
+                f"is {wide:.0f} degrees wide: {self.width_cm:g} cm, {self.distance_cm:g} cm from the eye; expected at most"
+                f" {WIDEST_DEG}, so measure both in cm"
+            )
+        return self
 
     def light(self, value: float) -> float:
         """The share of its range of light, 0 to 1, that the display makes of a display value in [0, 1]."""
