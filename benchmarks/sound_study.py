@@ -37,7 +37,7 @@ ARMS: dict[str, Callable[[], Optimiser]] = {
     "squared error, constant step": lambda: OnSquares(step=STEP, schedule="constant"),
     "step .05": lambda: Adam(step=STEP / 2),
     "step .2": lambda: Adam(step=2 * STEP),
-    "shorter memory (.9, .99)": lambda: Adam(step=STEP, decay=(0.9, 0.99)),
+    "shorter memory (.9, .99)": lambda: Adam(step=STEP, memory=0.99),
 }
 
 

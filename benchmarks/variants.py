@@ -94,10 +94,10 @@ def _variants(observer: Observer) -> dict[str, Change]:
         variants[f"L-BFGS for {share:.0%} of the evaluations"] = _shared(share)
     for levels in (0.5, 1, 2, 4, 8):
         if levels / 255 != FINISH_STEP:
-            variants[f"finish step {levels:g} levels"] = _finish(partial(Adam, step=levels / 255, decay=(0.9, 0.99)))
+            variants[f"finish step {levels:g} levels"] = _finish(partial(Adam, step=levels / 255, memory=0.99))
     variants["finish with Adam's usual decay .999"] = _finish(partial(Adam, step=FINISH_STEP))
     for share, levels in ((0.5, 2), (0.6, 2), (0.6, 1), (0.8, 1)):
-        narrow = _finish(partial(Adam, step=levels / 255, decay=(0.9, 0.99)))
+        narrow = _finish(partial(Adam, step=levels / 255, memory=0.99))
         variants[f"L-BFGS for {share:.0%}, finish step {levels} levels"] = _both(_shared(share), narrow)
     return variants
 

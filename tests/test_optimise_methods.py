@@ -113,11 +113,12 @@ def test_lbfgs_rests_at_a_minimum_and_steps_by_its_own_length_first():
     assert torch.nn.functional.cosine_similarity(moved, -gradient).item() == pytest.approx(1)
 
 
-def test_adam_is_adam():
+@pytest.mark.parametrize("momentum", [0.9, 0.5])
+def test_adam_is_adam(momentum):
     function, start = rosenbrock, torch.randn(3, 6, generator=torch.Generator().manual_seed(4), dtype=torch.float64)
-    ours = minimise(function, start, Adam(step=0.01, schedule="constant"), 60)
+    ours = minimise(function, start, Adam(step=0.01, schedule="constant", momentum=momentum), 60)
     leaf, theirs = start.clone().requires_grad_(), []
-    reference = torch.optim.Adam([leaf], lr=0.01, eps=1e-12)
+    reference = torch.optim.Adam([leaf], lr=0.01, betas=(momentum, 0.999), eps=1e-12)
     for _ in range(60):
         reference.zero_grad()
         loss = function(leaf)

@@ -93,6 +93,11 @@ ENTRIES = [
     (f"{DRIVE}|optimiser: {{step: 1}}", 7, "optimiser.name is missing; expected 'lbfgs'"),
     (f"{DRIVE}|optimiser:|  name: adam|  history: 5", 9, "history goes with optimiser 'lbfgs', but this one is 'adam'"),
     (f"{DRIVE}|optimiser:|  name: lbfgs|  schedule: cosine", 9, "schedule does not go with optimiser 'lbfgs'"),
+    (
+        f"{DRIVE}|optimiser:|  name: lbfgs|  momentum: .5",
+        9,
+        "momentum goes with optimiser 'adam', but this one is 'lbfgs'",
+    ),
     (f"{DRIVE}|optimiser: {{name: lbfgs, history: 501}}", 7, "expected a whole number from 1 to 500"),
     # Constraints.
     (f"{DRIVE}|constraints:|  mean_luminance: 1", 8, "1 (whole number) given; expected a number above 0 and below 1"),

@@ -7,6 +7,8 @@ from torch import Tensor
 
 from synthstim.optimise.base import State, require_schedule, scheduled
 
+MOMENTUM = 0.9
+
 
 class Adam:
     """Adam (Kingma & Ba 2015), with a schedule; every latent has its own moments, so items stay independent.
@@ -14,20 +16,23 @@ class Adam:
     Args:
         step: in units of the latents.
         schedule: ``cosine``, ``constant`` or ``halving``, over the evaluation budget.
+        momentum: how much of the mean gradient is that of the evaluation before, 0 to 1.
+        memory: the same of the mean square.
     """
 
     squared = False
     stochastic = True
 
     def __init__(
-        self, *, step: float = 0.05, schedule: str = "cosine", decay: tuple[float, float] = (0.9, 0.999)
+        self, *, step: float = 0.05, schedule: str = "cosine", momentum: float = MOMENTUM, memory: float = 0.999
     ) -> None:
         require_schedule(schedule)
-        self.step, self.schedule, self.decay = step, schedule, decay
+        self.step, self.schedule, self.momentum, self.memory = step, schedule, momentum, memory
         self.state: State = {}
 
     def __repr__(self) -> str:
-        return f"Adam(step={self.step}, schedule={self.schedule!r})"
+        momentum = "" if self.momentum == MOMENTUM else f", momentum={self.momentum}"
+        return f"Adam(step={self.step}, schedule={self.schedule!r}{momentum})"
 
     def start(self, latents: Tensor) -> None:
         """Prepare for a batch of flat latents (batch, latent)."""
@@ -39,7 +44,7 @@ class Adam:
 
     def advance(self, latents: Tensor, _loss: Tensor, gradient: Tensor, fraction: float) -> Tensor:
         """One step down the loss."""
-        one, two = self.decay
+        one, two = self.momentum, self.memory
         self.state["count"] += 1
         count = float(self.state["count"][0])  # on the host: no device waits
         mean = self.state["mean"].lerp_(gradient, 1 - one)

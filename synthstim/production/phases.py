@@ -126,7 +126,8 @@ def start_of(entry: StimulusSpec, recipe: Recipe, observer: Observer) -> str | t
 
 def optimiser_of(asked: OptimiserSpec) -> Callable[[], Optimiser]:
     """What makes the optimiser that a recipe asks for."""
-    given = {name: value for name in ("step", "history", "schedule") if (value := getattr(asked, name)) is not None}
+    names = ("step", "history", "schedule", "momentum")
+    given = {name: value for name in names if (value := getattr(asked, name)) is not None}
     if asked.name == "lbfgs":
         return lambda: LBFGS(**given)
     if asked.name == "adam":

@@ -24,12 +24,14 @@ class OptimiserSpec(Section):
         step: step size; for lbfgs, of the first step.
         history: pairs of differences that lbfgs keeps.
         schedule: how the step shrinks over the evaluations; lbfgs has none.
+        momentum: of adam, how much of its mean gradient is that of the evaluation before.
     """
 
     name: Literal["lbfgs", "adam", "gradient", "normalised_gradient"]
     step: float | None = Field(default=None, gt=0, le=1_000_000)
     history: int | None = Field(default=None, ge=1, le=500)
     schedule: Literal["constant", "cosine", "halving"] | None = None
+    momentum: float | None = Field(default=None, ge=0, lt=1)
 
     @model_validator(mode="after")
     def _check_settings(self) -> Self:
@@ -40,6 +42,8 @@ class OptimiserSpec(Section):
             problems.append(
                 (("schedule",), "does not go with optimiser 'lbfgs', which searches for its steps: remove it")
             )
+        if self.momentum is not None and self.name != "adam":
+            problems.append((("momentum",), f"goes with optimiser 'adam', but this one is {self.name!r}: remove it"))
         raise_problems(problems)
         return self
 
@@ -61,7 +65,7 @@ Parametrisation = Annotated[
 Optimiser = Annotated[
     OptimiserSpec,
     BeforeValidator(_optimiser, json_schema_input_type=str | OptimiserSpec),
-    Expected("the name of an optimiser, or a mapping with the keys name, step, history and schedule"),
+    Expected("the name of an optimiser, or a mapping with the keys name, step, history, schedule and momentum"),
 ]
 Start = Annotated[
     PathText, AfterValidator(_check_start), Expected("'pink', 'white', 'shaped' or the path of an image or sound")

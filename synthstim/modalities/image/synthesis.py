@@ -132,7 +132,7 @@ def _texture(entry: StimulusSpec, recipe: Recipe, observer: Observer, budget: in
 
 
 def _finish() -> Optimiser:
-    return Adam(step=FINISH_STEP, decay=(0.9, 0.99))
+    return Adam(step=FINISH_STEP, memory=0.99)
 
 
 def _robustness(entry: Controller, size: tuple[int, ...]) -> Robustness | None:
