@@ -1,10 +1,10 @@
 """Controllers against lucent's: how much of its activation, in how many evaluations, with the same movement of the image.
 
-    python benchmarks/controllers.py --lucent FOLDER [--size 112] [--evaluations 300] [--movement none,small,wide]
+    python benchmarks/controllers.py --lucent FOLDER [--size 112] [--evaluations 300] [--movement none,small,wide] [--rest 0.1]
 
 FOLDER has what ``pip install --no-deps --target FOLDER torch-lucent`` wrote; of it the parametrisation is taken, under
 torch's Adam with lucent's step. Both drive the same channels of one layer through the same observer. Movement is the same
-for both to the end, and an image is judged at rest, rounded to 8 bits.
+for both to the end, unless ours rests before, and an image is judged at rest, rounded to 8 bits.
 """
 
 from __future__ import annotations
@@ -66,15 +66,16 @@ def lucents(observer: Observer, folder: Path, evaluations: int, movement: str) -
     return at_rest(observer, render().detach())
 
 
-def ours(observer: Observer, optimiser: Optimiser, evaluations: int, movement: str) -> Tensor:
-    """Ours in the Fourier domain, under an optimiser of ours."""
+def ours(observer: Observer, optimiser: Optimiser, evaluations: int, movement: str, rest: float) -> Tensor:
+    """Ours in the Fourier domain, under an optimiser of ours, at rest for a share of the evaluations at the end."""
     shape, move = Fourier(observer.input.shape), mover(movement)
     generators = [torch.Generator().manual_seed(1 + item) for item in range(len(CHANNELS))]
     latents = first_latents(shape, "pink", observer.input.modality, generators).float().flatten(1)
     optimiser.start(latents)
     for spent in range(evaluations):
         leaf = latents.view(-1, *shape.latent_shape).requires_grad_()
-        loss = -activations(observer, move(shape.render(leaf)))
+        shown = shape.render(leaf)
+        loss = -activations(observer, move(shown) if spent < (1 - rest) * evaluations else shown)
         (slope,) = torch.autograd.grad(loss.sum(), leaf)
         latents = optimiser.advance(latents.detach(), loss.detach(), slope.flatten(1), spent / evaluations)
     return at_rest(observer, shape.render(latents.view(-1, *shape.latent_shape)))
@@ -97,6 +98,7 @@ def main() -> None:
     parser.add_argument("--size", type=int, default=112)
     parser.add_argument("--evaluations", type=int, default=300)
     parser.add_argument("--movement", default=",".join(MOVEMENTS))
+    parser.add_argument("--rest", type=float, default=0.0, help="share of ours at the end that is not moved")
     given = parser.parse_args()
     torch.set_num_threads(1)
     observer, whole = load_model(size=(given.size, given.size)), given.evaluations
@@ -108,7 +110,7 @@ def main() -> None:
             ("step .1, momentum .5, constant", _brisk, whole),
             ("step .1, momentum .5, constant", _brisk, whole // 2),
         ):
-            over = ours(observer, make(), count, movement) / theirs
+            over = ours(observer, make(), count, movement, given.rest) / theirs
             values = " ".join(f"{value:.2f}" for value in over.tolist())
             print(f"  {name}, after {count}: {values}, median {over.median():.3f}", flush=True)
 
