@@ -109,6 +109,7 @@ NOT_OPENED = {
     "bare": ("mine_for_tests:bare", {}, r"returned a Conv2d; expected a synthstim.Observer: a function that returns .*ImageInput"),
     "network": ("mine_for_tests:network", {}, "mine_for_tests:network is a Conv2d; expected a synthstim.Observer: a function"),
     "file": ("mine_for_tests.py:net", {}, "name mine_for_tests.py as mine_for_tests:net, and set PYTHONPATH=."),
+    "path": ("./mine_for_tests.py:net", {}, "names a file; expected .*: name it mine_for_tests:net, and set PYTHONPATH=."),
     "elsewhere": ("unseen:net", {}, "name unseen.py as unseen:net, and set PYTHONPATH=."),
     "no function": ("unseen.py", {}, "there is a file unseen.py: an observer of your own is named unseen:FUNCTION"),
     "sites": ("fit:somewhere", {"weights": "x.pth"}, "stands on the network it was fitted to, weights x.pth given"),

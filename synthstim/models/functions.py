@@ -81,7 +81,14 @@ def imported(name: str) -> Callable[..., Any]:
     Raises:
         InputError: there is none.
     """
-    module, _, function = name.partition(":")
+    module, _, function = name.rpartition(":")
+    if not all(part.isidentifier() for part in module.split(".")):
+        path = Path(f"{module.removesuffix('.py')}.py")
+        raise InputError(
+            f"the observer {name} names a file; expected package.module:function",
+            f"name it {path.stem}:{function}, and set PYTHONPATH={path.parent}",
+            value=name,
+        )
     try:
         code = importlib.import_module(module)
     except ModuleNotFoundError as error:
