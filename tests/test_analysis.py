@@ -600,7 +600,7 @@ def test_more_participants_tell_more_apart():
 
 
 def test_too_few_to_plan_for_are_refused():
-    with pytest.raises(InputError, match="at least 2 participants"):
+    with pytest.raises(InputError, match=r"1 participants, 5 trials .* expected 2, 1 and 1 or more"):
         plan_participants(SMALL, SHARES, trials=5, participants=(1,))
 
 

@@ -591,7 +591,7 @@ def test_random_bytes_never_raise_anything_but_a_sentence():
 
 def test_the_command_line_refuses_in_sentences(stimuli, tmp_path, synthstim):
     for options, sentence in [
-        (["--policy", "guess"], "the policy 'guess' is unknown: did you mean 'bandit'"),
+        (["--policy", "guess"], "the policy 'guess' is unknown: known are 'bandit'"),
         (["--policy", "bandit"], "a bandit goes by the responses of one site: name it with --site"),
         (["--policy", "staircase", "--site", "a"], "a staircase goes for a response: give it with --criterion"),
         (["--policy", "evolve"], "is not an evolution"),

@@ -83,10 +83,10 @@ def imported(name: str) -> Callable[..., Any]:
     """
     module, _, function = name.rpartition(":")
     if not all(part.isidentifier() for part in module.split(".")):
-        path = Path(f"{module.removesuffix('.py')}.py")
+        file = Path(f"{module.removesuffix('.py')}.py")
         raise InputError(
             f"the observer {name} names a file; expected package.module:function",
-            f"name it {path.stem}:{function}, and set PYTHONPATH={path.parent}",
+            f"name it {file.stem}:{function}, and set PYTHONPATH={file.parent}",
             value=name,
         )
     try:

@@ -67,8 +67,6 @@ def run_experiment(
             gave is in the message, all that it printed in ``run.log`` of its folder of data.
 
     Example:
-        >>> run_experiment("tonight_experiment", simulate=True).status  # takes minutes, and a screen  # doctest: +SKIP
-        'completed'
         >>> run_experiment("my_set")
         Traceback (most recent call last):
         synthstim.errors.InputError: ...

@@ -72,7 +72,8 @@ class Participants:
             raise stopped(f"the participant {text[:40]!r} is not a number: give a whole one")
         if text and (problem := self.claim(int(text))):
             raise stopped(problem)
-        if not text and self.first_free() is None:
+        # Before anybody took part there is no folder of data, and none is made: the sound device may yet be refused.
+        if not text and self.stem(1).parent.is_dir() and self.first_free() is None:
             again = (
                 f"remove {self._directory / REHEARSAL} to rehearse anew" if simulated() else "export it again for more"
             )
