@@ -179,3 +179,8 @@ def test_the_command_line_recombines(tmp_path, shown, synthstim):
     assert "which are not given" in synthstim(*words, "--window", 0.07, 0.17, cwd=tmp_path)
     made = synthstim(*words, "--responses", "naturals.tsv", cwd=tmp_path, status=0)
     assert "generation 1 waits for responses: show run/g001 (8 images)" in made
+    write_table(answered(StimulusSet.read(tmp_path / "run" / "g001")), tmp_path / "g001.tsv")
+    synthstim("evolve", "next", "run", "g001.tsv", cwd=tmp_path, status=0)
+    status = synthstim("evolve", "status", "run", cwd=tmp_path, status=0)
+    assert "best_presentations" in status
+    assert "centre" not in status

@@ -115,7 +115,7 @@ def status(folder: EvolutionPath) -> None:
     from synthstim.evolve import EvolutionFolder
 
     evolution = EvolutionFolder(folder)
-    if len(progress := evolution.progress()):
+    if len(progress := evolution.progress().dropna(axis=1, how="all")):
         console.print(as_table(progress))
     _show(evolution)
 

@@ -18,6 +18,7 @@ from synthstim.goals import GOALS
 from synthstim.goals.aim import Aim
 from synthstim.modalities.image import MODALITY, fit_image, read_image
 from synthstim.responses import Responses, mean_responses, require_match
+from synthstim.responses.files import listed
 from synthstim.stimulus_set import StimulusSet
 
 PARENTS = "parents.tsv"
@@ -41,7 +42,9 @@ def parents_of(shown: StimulusSet, responses: Responses, settings: EvolveSetting
         raise InputError(f"{shown.root} holds {shown.modality.plural}", "give a set of images", code="mismatch")
     require_match(responses, shown.table)
     if absent := [site for site in settings.sites if site not in responses.sites]:
-        raise InputError(f"{responses.source} lacks the site {absent[0]}", "name the sites it has", code="missing")
+        raise InputError(
+            f"{responses.source} lacks the site {absent[0]}: it has {listed(responses.sites)}", code="missing"
+        )
     found = mean_responses(responses, [str(name) for name in shown.table["stimulus_id"]])
     chosen = {}
     for site in settings.sites:
