@@ -51,7 +51,6 @@ def init(
 ) -> None:
     """Begin an evolution and write the stimulus set of its first generation."""
     from synthstim.evolve import EvolutionFolder
-    from synthstim.responses import read_responses
     from synthstim.stimulus_set import StimulusSet
 
     limits = {"mean_luminance": mean_luminance, "rms_contrast": rms_contrast}
@@ -64,7 +63,7 @@ def init(
     if window is not None and responses is None:
         raise InputError("--window is of --responses, which are not given", "give both")
     starts = dict(_pair(text) for text in start or [])
-    read = None if responses is None else read_responses(responses, **({} if window is None else {"window_s": window}))
+    read = None if responses is None else _read(responses, window)
     known = None if shown is None else StimulusSet.read(shown)
     _show(EvolutionFolder.begin(folder, settings, starts=starts, shown=known, responses=read))
 
@@ -90,7 +89,7 @@ def next_generation(
 ) -> None:
     """Take the responses to the generation that waits, and write the next one's set."""
     from synthstim.evolve import EvolutionFolder
-    from synthstim.responses import read_experiment, read_responses
+    from synthstim.responses import read_experiment
 
     evolution = EvolutionFolder(folder)
     if responses is None:
@@ -100,11 +99,9 @@ def next_generation(
     if spikes is not None and markers is not None:
         if window is None:
             raise InputError("spikes are counted in a window", "give it, such as --window 0.07 0.17")
-        read = read_experiment(responses, spikes, markers, window_s=window)
+        read = _told(read_experiment(responses, spikes, markers, window_s=window))
     else:
-        read = read_responses(responses, **({} if window is None else {"window_s": window}))
-    for note in read.notes:
-        say(note)
+        read = _read(responses, window)
     evolution.tell(read)
     _show(evolution)
 
@@ -125,6 +122,19 @@ def _pair(text: str) -> tuple[str, str]:
     if not equals:
         raise InputError(f"--start {text!r} given; expected SITE=IMAGE, such as v4_01=best.png")
     return site, image
+
+
+def _read(responses: Path, window: tuple[float, float] | None) -> Any:
+    """Trials of a file, with what there is to say of them."""
+    from synthstim.responses import read_responses
+
+    return _told(read_responses(responses, **({} if window is None else {"window_s": window})))
+
+
+def _told(responses: Any) -> Any:
+    for note in responses.notes:
+        say(note)
+    return responses
 
 
 def _show(evolution: Any) -> None:
