@@ -277,6 +277,8 @@ def test_damaged_files_are_named(tmp_path):
         ({"speed": 1}, "speed"),
         ({"constraints": {"band_hz": [1, 2]}}, "is no limit here"),
         ({"population": 4000}, "population"),
+        # New ones, the centre, and one that is shown again: 8 for each site.
+        ({"sites": [f"s{number}" for number in range(1251)]}, "population"),
         ({"cutoff": 99}, "a cutoff of 99 cycles per image given"),
     ],
 )

@@ -17,6 +17,7 @@ from synthstim.evolve.archive import Archive, Values
 from synthstim.evolve.code import Code, LowFrequencies
 from synthstim.evolve.recombination import Parents, Recombination
 from synthstim.evolve.required import require_settings
+from synthstim.evolve.settings import AGAIN, AGAIN_OF_PARENTS
 from synthstim.evolve.strategy import Strategy
 from synthstim.goals import GOALS
 from synthstim.goals.aim import Aim
@@ -27,8 +28,6 @@ FROM_GREY, FROM_IMAGE = 1.0, 0.3
 # Share of the way to the best codes of a generation that the centre goes. From a good image the whole way is lost again
 # to noise: after 2,000 presentations 0.90 of the best natural image's count was left, against 1.02 (median of 4 sites).
 PACE_FROM_GREY, PACE_FROM_IMAGE = 1.0, 0.3
-# Shown again in each generation: what breeds by its estimate must be measured more than once.
-AGAIN, AGAIN_OF_PARENTS = 1, 5
 
 
 @dataclass(frozen=True)

@@ -23,6 +23,8 @@ from synthstim.recipe.problems import problem, raise_problems, validate
 from synthstim.recipe.yaml_source import Source
 
 MAX_IMAGES = 10_000
+# Shown again in each generation: what breeds by its estimate must be measured more than once.
+AGAIN, AGAIN_OF_PARENTS = 1, 5
 
 
 def _sequence(value: Any) -> Any:
@@ -84,7 +86,8 @@ class EvolveSettings(Section):
             problems.append((("sites",), "name a site twice: name each once"))
         if unknown := sorted(self.starts.keys() - set(self.sites)):
             problems.append((("starts",), f"names {unknown[0]!r}, which is no site here: choose one of the sites"))
-        if len(self.sites) * (self.population + (self.again or 0) + 1) > MAX_IMAGES:
+        again = self.again if self.again is not None else AGAIN if self.parents is None else AGAIN_OF_PARENTS
+        if len(self.sites) * (self.population + again + 1) > MAX_IMAGES:
             problems.append((("population",), f"makes more than {MAX_IMAGES:,} images a generation: ask for fewer"))
         allowed = {"mean_luminance", "rms_contrast", "energy", "aperture"}
         for name in sorted(self.constraints.model_fields_set - allowed):
