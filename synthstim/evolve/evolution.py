@@ -50,9 +50,9 @@ class Best:
 class Evolution:
     """Images that evolve for one site: natural ones recombined, or CMA-ES over the low spatial frequencies of one image.
 
-    With ``parents``, natural images and what they did, each generation has children of the best images so far (``Recombination``),
-    and exceeds the best natural image within a thousand presentations. Without them nothing need be known beforehand, and
-    CMA-ES (below) begins at grey or at one image.
+    With ``parents``, natural images and what they did, each generation has children of the best images so far
+    (``Recombination``), which at most simulated sites come to exceed the best natural image (docs/online.md). Without them
+    nothing need be known beforehand, and CMA-ES (below) begins at grey or at one image.
 
     Each generation has ``population`` new images, and the strategy learns from their mean responses alone. It keeps no
     elite: a lucky image moves it for one generation. Two kinds of images are shown beside them and do not breed. The
