@@ -51,7 +51,7 @@ class Evolution:
     """Images that evolve for one site: natural ones recombined, or CMA-ES over the low spatial frequencies of one image.
 
     With ``parents``, natural images and what they did, each generation has children of the best images so far
-    (``Recombination``), which at most simulated sites come to exceed the best natural image (docs/online.md). Without them
+    (``Recombination``), which exceed the best natural image at more than half of simulated sites (docs/online.md). Without them
     nothing need be known beforehand, and CMA-ES (below) begins at grey or at one image.
 
     Each generation has ``population`` new images, and the strategy learns from their mean responses alone. It keeps no
