@@ -103,13 +103,17 @@ def listen(folder: Path, environment: dict[str, str], participant: int) -> Heard
     return Heard(folder, code, output, participant)
 
 
-@pytest.fixture(scope="module")
-def whole(sounds: Path, display: str, tmp_path_factory: pytest.TempPathFactory) -> tuple[Heard, NDArray[np.float32]]:
+def record(sounds: Path, display: str, root: Path) -> tuple[Heard, NDArray[np.float32]]:
     """One whole session, whose participant types the number; and the recording of it."""
-    folder = export(sounds, tmp_path_factory.mktemp("whole"), catch_trials=1, demo_trials=1)
-    with recorded_speaker(folder.parent) as (environment, raw):
+    folder = export(sounds, root, catch_trials=1, demo_trials=1)
+    with recorded_speaker(root) as (environment, raw):
         heard = listen(folder, environment | {"DISPLAY": display, "SYNTHSTIM_SIMULATE": "1"}, 1)
     return heard, read_recording(raw)
+
+
+@pytest.fixture(scope="module")
+def whole(sounds: Path, display: str, tmp_path_factory: pytest.TempPathFactory) -> tuple[Heard, NDArray[np.float32]]:
+    return record(sounds, display, tmp_path_factory.mktemp("whole"))
 
 
 def test_it_runs_to_its_end_without_torch_or_synthstim(whole: tuple[Heard, Any]) -> None:
@@ -170,30 +174,41 @@ def located(recording: NDArray[np.float32], sound: NDArray[np.float32], after: i
     return None
 
 
-def test_what_was_heard_equals_the_files_sample_for_sample(whole: tuple[Heard, NDArray[np.float32]]) -> None:
-    heard, recording = whole
+def spans_of(heard: Heard, recording: NDArray[np.float32]) -> list[tuple[int, int] | None]:
+    """Where each trial's sound lies in the recording, sample for sample; None where it was not recorded whole."""
     position, spans = 0, []
     for row in heard.rows:
         sound, rate = soundfile.read(heard.folder / entry_of(heard, row)["file"], dtype="float32", always_2d=True)
         sound = np.repeat(sound, 2, axis=1) if sound.shape[1] == 1 else sound
         assert rate == RATE
         start = located(recording, sound, position)
-        if start is None:
-            # A computer that is too busy leaves a gap, and the row says so; or it is the recorder that leaves one.
-            if row["underflows"] == "0" and load() >= processors():
-                pytest.skip("this computer is too busy to record what it plays")
-            assert int(row["underflows"]) > 0, (row["tones"], row["heard"])
+        if start is None or not np.array_equal(recording[start : start + len(sound)], sound):
+            spans.append(None)
             continue
-        assert np.array_equal(recording[start : start + len(sound)], sound), row["heard"]
-        spans.append((start, start + len(sound)))
         position = start + len(sound)
-    if len(spans) < len(heard.rows) / 2:
-        pytest.skip(f"this computer is too busy to play sounds: {len(spans)} of {len(heard.rows)} without a gap")
-    if len(spans) == len(heard.rows):
-        # Nothing else sounds after the noise with which the volume is set.
-        for (_, end), (start, _) in itertools.pairwise(spans):
-            assert np.abs(recording[end:start]).max() < SILENT
-        assert np.abs(recording[spans[-1][1] :]).max(initial=0) < SILENT
+        spans.append((start, position))
+    return spans
+
+
+def test_what_was_heard_equals_the_files_sample_for_sample(
+    whole: tuple[Heard, NDArray[np.float32]], sounds: Path, display: str, tmp_path: Path
+) -> None:
+    heard, recording = whole
+    spans = spans_of(heard, recording)
+    # A busy computer leaves a gap here and there. A sound that is not the file's is never heard whole, however often it is played.
+    lacking = {index for index, span in enumerate(spans) if span is None}
+    for attempt in range(3):
+        if lacking:
+            (tmp_path / str(attempt)).mkdir()
+            again = spans_of(*record(sounds, display, tmp_path / str(attempt)))
+            lacking -= {index for index, span in enumerate(again) if span is not None}
+    if lacking and load() >= processors():
+        pytest.skip(f"this computer is too busy to record what it plays: {len(lacking)} of {len(spans)} with a gap")
+    assert not lacking, [(heard.rows[index]["tones"], heard.rows[index]["heard"]) for index in sorted(lacking)]
+    # Nothing else sounds after the noise with which the volume is set.
+    for before, after in itertools.pairwise([*spans, (len(recording), len(recording))]):
+        if before is not None and after is not None:
+            assert np.abs(recording[before[1] : after[0]]).max(initial=0) < SILENT
 
 
 def test_the_volume_noise_is_heard_first(whole: tuple[Heard, NDArray[np.float32]]) -> None:
