@@ -1,6 +1,6 @@
-"""Foveated statistics: their time against those of a whole image in the same run, and a metamer with its windows drawn.
+"""Foveated statistics, or luminance and energies: their time against those of a whole image in the same run, and a metamer with its windows drawn.
 
-    python benchmarks/foveated.py [--size 256] [--scaling 0.5] [--evaluations 300] [--name astronaut] [--pink] [--picture FILE]
+    python benchmarks/foveated.py [--model foveated] [--size 256] [--scaling 0.5] [--evaluations 300] [--name astronaut] [--pink] [--picture FILE]
 
 One thread. Statistics: seconds of forward and backward passes, in turn; the ratio is the median over the rounds. The metamer is made
 as recipes make it, or from pink noise, and measured by class; memory is the most that the process had by then.
@@ -82,8 +82,9 @@ def drawn(image: Tensor, made: Tensor, windows: LogPolarWindows) -> Image.Image:
 def main() -> None:
     """Print the figures and draw the picture."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--model", default="foveated", help="foveated, foveated-energy or foveated-luminance")
     parser.add_argument("--size", type=int, default=256)
-    parser.add_argument("--scaling", type=float, default=0.5)
+    parser.add_argument("--scaling", type=float, help="the model's own if it is left out")
     parser.add_argument("--evaluations", type=int, default=300)
     parser.add_argument("--name", default="astronaut", help="the photograph, of scikit-image's")
     parser.add_argument("--pink", action="store_true", help="start from pink noise")
@@ -91,7 +92,8 @@ def main() -> None:
     given = parser.parse_args()
     torch.set_num_threads(1)
     size, image = (given.size, given.size), photograph(given.name, given.size)
-    observer = load_model("foveated", size=size, settings={"scaling": given.scaling})
+    settings = {} if given.scaling is None else {"scaling": given.scaling}
+    observer = load_model(given.model, size=size, settings=settings)
     whole = load_model("portilla-simoncelli", size=size)
     pairs = [(timed(observer.module, image), timed(whole.module, image)) for _ in range(ROUNDS + 1)][1:]
     one, other = (statistics.median(column) for column in zip(*pairs, strict=True))

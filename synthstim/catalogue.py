@@ -102,6 +102,17 @@ SEEING: dict[str, CatalogueEntry] = {
             "portilla2000",
         ),
     ),
+    "foveated-luminance": CatalogueEntry(
+        "seeing.foveated_spectral",
+        "luminance in windows that grow with eccentricity (Broderick et al. 2023), grey",
+        options={"energies": False},
+        papers=("broderick2023", "freeman2011"),
+    ),
+    "foveated-energy": CatalogueEntry(
+        "seeing.foveated_spectral",
+        "luminance and V1 energies in such windows, grey",
+        papers=("broderick2023", "freeman2011", "adelson1985"),
+    ),
 }
 HEARING: dict[str, CatalogueEntry] = {
     "whisper-tiny.en": CatalogueEntry("hearing.whisper", "encoder and decoder of OpenAI's Whisper tiny.en", "carried", papers=("radford2023",)),

@@ -67,6 +67,8 @@ PAPERS = {
               "Science", 2019, _doi("364", "eaav9436", "10.1126/science.aav9436")),
         Paper("berardino2017", "Berardino, Alexander and Ball\\'e, Johannes and Laparra, Valero and Simoncelli, Eero P.",
               "Eigen-distortions of hierarchical representations", "Advances in Neural Information Processing Systems", 2017, _doi("30", "", ""), "inproceedings"),
+        Paper("broderick2023", "Broderick, William F. and Rufo, Gizem and Winawer, Jonathan and Simoncelli, Eero P.",
+              "Foveated metamers of the early visual system", "eLife (reviewed preprint)", 2023, _doi("", "", "10.7554/eLife.90554")),
         Paper("feather2019", "Feather, Jenelle and Durango, Alex and Gonzalez, Ray and McDermott, Josh H.",
               "Metamers of neural networks reveal divergence from human perceptual systems", "Advances in Neural Information Processing Systems", 2019,
               _doi("32", "10078--10089", ""), "inproceedings"),

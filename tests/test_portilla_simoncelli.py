@@ -194,7 +194,7 @@ def test_the_observers_by_name(name):
 @pytest.mark.parametrize(
     ("asked", "message"),
     [
-        ({"size": (63, 200)}, "63 x 200 px given; texture statistics expect 64"),
+        ({"size": (63, 200)}, "63 x 200 px given; texture statistics need 64"),
         ({"weights": "random"}, "has no weights"),
     ],
 )

@@ -11,11 +11,9 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from synthstim.errors import InputError
-from synthstim.modalities.image.noise import noise
 from synthstim.models.seeing.band_moments import BandMoments, half_plane
 from synthstim.models.seeing.marginals import LowMoments, PixelMoments
-from synthstim.models.seeing.pooling import PoolMatrix, pooled, pooled_lags, pooled_products
+from synthstim.models.seeing.pooling import PoolMatrix, by_place, pooled, pooled_lags, pooled_products
 from synthstim.models.seeing.portilla_simoncelli import (
     COLOUR_STATISTICS,
     REACH,
@@ -25,15 +23,15 @@ from synthstim.models.seeing.portilla_simoncelli import (
 )
 from synthstim.models.seeing.steerable import low_frequencies
 from synthstim.models.seeing.window_moments import MAGNITUDE_MEAN, WindowMoments
-from synthstim.models.seeing.windows import LogPolarWindows
+from synthstim.models.seeing.windowed import CENTRE, Windowed
+from synthstim.models.seeing.windows import WINDOW_SETTINGS, LogPolarWindows, read_settings
 
 SIZE = (256, 256)
-SETTINGS = ("scaling", "fixation", "fovea")
-CENTRE = "centre"
+SETTINGS = WINDOW_SETTINGS
 _TINY = 1e-30
 
 
-class FoveatedStatistics(PortillaSimoncelli):
+class FoveatedStatistics(Windowed, PortillaSimoncelli):
     """The statistics of every window, by class.
 
     Of each class the windows' values come one after the other. They are covariances and central moments: to divide by a
@@ -64,7 +62,6 @@ class FoveatedStatistics(PortillaSimoncelli):
     bytes_of_value = 1600
     # Covariances differ more from class to class than correlations do.
     evenness = 0.75
-    central: Tensor
     highpass: Tensor
 
     def __init__(
@@ -77,44 +74,17 @@ class FoveatedStatistics(PortillaSimoncelli):
         fovea: float | None = None,
     ) -> None:
         super().__init__(size, channels=channels)
-        self.windows = LogPolarWindows(size, scaling, fixation, fovea)
+        self.look_through(LogPolarWindows(size, scaling, fixation, fovea))
         whole = COLOUR_STATISTICS if channels > 1 else STATISTICS
         self.statistics = (CENTRE, *whole, MAGNITUDE_MEAN)
         for name in (CENTRE, MAGNITUDE_MEAN):
             self.add_module(name, nn.Identity())
-        left = self.windows.central().flatten()
-        self.inside = (left > 1e-6).nonzero()[:, 0]
-        self._keep("central", left[self.inside].float())
         self._keep("highpass", self.pyramid.highpass()[:, : size[1] // 2 + 1].float())
         # Of a whole image, values of a scale grow with the area of its pixels; here all are in display values.
         self.grown = [size[0] * size[1] / (grid[0] * grid[1]) for grid in self.grids]
-        self._pools: dict[tuple[int, torch.dtype, torch.device], PoolMatrix] = {}
-
-    def extra_repr(self) -> str:
-        """The windows."""
-        return repr(self.windows)
 
     def _pool(self, scale: int, like: Tensor) -> PoolMatrix:
-        key = scale, like.dtype, like.device
-        if key not in self._pools:
-            window, cell, weight = self.windows.on_grid(self.grids[scale])
-            grid = self.grids[scale]
-            self._pools[key] = PoolMatrix(
-                window.to(like.device), cell.to(like.device), weight.to(like.device, like.dtype),
-                self.windows.count, grid[0] * grid[1],
-            )  # fmt: skip
-        return self._pools[key]
-
-    def noise_like(self, references: Tensor, generators: Sequence[torch.Generator]) -> Tensor:
-        """Where a metamer of each reference (batch, channel, y, x) begins: its means in windows, under weak pink noise.
-
-        The centre, which is matched pixel by pixel, is the reference's own. Fine structure is left to be found: what is there too
-        much takes longer to remove than what is missing takes to grow, so noise of the right energies is a worse start.
-        """
-        weak = noise("pink", tuple(references.shape[1:]), generators) - 0.5
-        centre = self.windows.central()
-        smooth = torch.stack([self.windows.smoothed(image) for image in references.double()])
-        return (smooth + centre * references + (1 - centre) * weak).clamp(0, 1)
+        return self.pool_on(self.grids[scale], like)
 
     def forward(self, images: Tensor) -> Tensor:
         """All classes side by side, in the order of ``statistics``."""
@@ -123,7 +93,7 @@ class FoveatedStatistics(PortillaSimoncelli):
         by_image = {
             name: values.flatten(1).unflatten(0, (-1, len(images))).transpose(0, 1) for name, values in found.items()
         }
-        by_image[CENTRE] = images.flatten(2)[..., self.inside] * self.central
+        by_image[CENTRE] = self.centre_of(images)
         return torch.cat([self.get_submodule(name)(by_image[name].flatten(1)) for name in self.statistics], 1)
 
     def moments(self, images: Tensor) -> WindowMoments:
@@ -132,7 +102,7 @@ class FoveatedStatistics(PortillaSimoncelli):
         rotated = images if self.channels == 1 else torch.einsum("nchw,kc->nkhw", images, self.basis)
         spectrum = torch.fft.fft2(rotated)
         high = torch.fft.irfft2(spectrum[..., : self.highpass.shape[1]] * self.highpass, s=rotated.shape[-2:])
-        squares = pooled(_by_place(high).square(), self._pool(0, high)).flatten(0, 1)
+        squares = pooled(by_place(high).square(), self._pool(0, high)).flatten(0, 1)
         low, bands, means = [], [], []
         for scale, grid in enumerate(self.grids):
             spectrum = low_frequencies(spectrum, grid)
@@ -145,7 +115,7 @@ class FoveatedStatistics(PortillaSimoncelli):
 
     def _moments(self, images: Tensor, scale: int) -> PixelMoments:
         """Central moments (window x batch, channel) of images, in double precision: they are differences of raw ones."""
-        x = _by_place(images).double()
+        x = by_place(images).double()
         raw = [pooled(power, self._pool(scale, x)) for power in (x, x.square(), x**3, x**4)]
         mean, second, third, fourth = (each.flatten(0, 1) for each in raw)
         variance = (second - mean.square()).clamp_min(0)
@@ -160,7 +130,7 @@ class FoveatedStatistics(PortillaSimoncelli):
         grid, response = self.grids[scale], getattr(self, f"low_{scale}")[0]
         image = torch.fft.irfft2(spectrum[..., : response.shape[-1]] * response, s=grid) / self.grown[scale]
         moments = self._moments(image, scale)
-        x = _by_place(image).double()
+        x = by_place(image).double()
         pool = self._pool(scale, x)
         mean = pooled(x, pool)
         lags = pooled_lags(x, pool, self._lags_of(scale), grid) - mean.square()[..., None]
@@ -181,8 +151,8 @@ class FoveatedStatistics(PortillaSimoncelli):
         doubled = coarse * coarse / size[:, own:]
         whole = size.mean((-2, -1), keepdim=True)
         sizes, waves = (
-            _by_place(size - whole),
-            _by_place(torch.cat([bands.real[:, :own], doubled.real, doubled.imag], 1)),
+            by_place(size - whole),
+            by_place(torch.cat([bands.real[:, :own], doubled.real, doubled.imag], 1)),
         )
         pool = self._pool(scale, sizes)
         mean = pooled(sizes, pool)
@@ -194,11 +164,6 @@ class FoveatedStatistics(PortillaSimoncelli):
 
     def _lags_of(self, scale: int) -> list[tuple[int, int]]:
         return half_plane(min(REACH, (min(self.grids[scale]) - 1) // 2))
-
-
-def _by_place(maps: Tensor) -> Tensor:
-    """(batch, map, y, x) as (place, batch, map)."""
-    return maps.flatten(2).permute(2, 0, 1).contiguous()
 
 
 def _symmetric(maps: Tensor, own: int, pool: PoolMatrix) -> Tensor:
@@ -224,11 +189,4 @@ def network(
     Raises:
         InputError: a setting is not a number, or the fixation not two.
     """
-    numbers = {"scaling": [scaling], "fovea": [] if fovea is None else [fovea]}
-    for name, values in (*numbers.items(), ("fixation", fixation or ())):
-        if not isinstance(values, list | tuple) or not all(isinstance(one, int | float) for one in values):
-            raise InputError(f"{name} {values!r} given; expected a number, or [y, x] in pixels for the fixation")
-    if fixation is not None and len(fixation) != 2:
-        raise InputError(f"a fixation of {len(fixation)} numbers given; expected [y, x] in pixels", value="fixation")
-    place = None if fixation is None else (float(fixation[0]), float(fixation[1]))
-    return FoveatedStatistics(size, channels=channels, scaling=scaling, fixation=place, fovea=fovea)
+    return FoveatedStatistics(size, channels=channels, **read_settings(scaling, fixation, fovea))

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from synthstim.errors import InputError
 from synthstim.modalities.movie.input import MovieInput
-from synthstim.models.seeing.steerable import SteerablePyramid, low_frequencies, neighbourhood, unit_bands
+from synthstim.models.seeing.steerable import SteerablePyramid, low_frequencies, neighbourhood, require_side, unit_bands
 
 SIZE = (64, 64)
 SMALLEST, FEWEST = 32, 8
@@ -64,12 +64,7 @@ class MotionEnergy(nn.Module):
         self, size: tuple[int, int], *, frames: float = 16, frame_rate_hz: float = 30, semi_saturation: float = 0.05
     ) -> None:
         super().__init__()
-        if min(size) < SMALLEST:
-            raise InputError(
-                f"movies of {size[0]} x {size[1]} px given; motion energies need {SMALLEST} px or more",
-                "give a larger size",
-                code="mismatch",
-            )
+        require_side(size, SMALLEST, shown="movies", what="motion energies")
         if not isinstance(frames, (int, float)) or frames != int(frames) or frames < FEWEST:
             raise InputError(f"frames {frames!r} given; expected a whole number from {FEWEST} on", code="mismatch")
         for name, value, most in (("frame_rate_hz", frame_rate_hz, 1000), ("semi_saturation", semi_saturation, 1)):

@@ -37,6 +37,11 @@ def _csr(row: Tensor, column: Tensor, value: Tensor, rows: int, columns: int) ->
         return torch.sparse_csr_tensor(starts, column, value, (rows, columns), check_invariants=False)
 
 
+def by_place(maps: Tensor) -> Tensor:
+    """Maps (batch, map, y, x) as they are pooled: (place, batch, map)."""
+    return maps.flatten(2).permute(2, 0, 1).contiguous()
+
+
 def pooled(maps: Tensor, pool: PoolMatrix) -> Tensor:
     """Averages (window, batch, map) of maps (place, batch, map)."""
     out: Tensor = _Pooled.apply(maps, pool)

@@ -12,12 +12,11 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from synthstim.errors import InputError
 from synthstim.modalities.image.noise import shaped_noise
 from synthstim.modalities.image.opponents import opponent_basis
 from synthstim.models.seeing.band_moments import BandMoments, band_moments, half_weights, lag_tables, squares_of
 from synthstim.models.seeing.marginals import LowMoments, PixelMoments, low_moments, pixel_moments
-from synthstim.models.seeing.steerable import SteerablePyramid, low_frequencies
+from synthstim.models.seeing.steerable import SteerablePyramid, low_frequencies, require_side
 
 SIZE = (256, 256)
 SMALLEST = 64
@@ -84,12 +83,7 @@ class PortillaSimoncelli(nn.Module):
 
     def __init__(self, size: tuple[int, int], *, channels: int = 1) -> None:
         super().__init__()
-        if min(size) < SMALLEST:
-            raise InputError(
-                f"images of {size[0]} x {size[1]} px given; texture statistics expect {SMALLEST} px or more",
-                "give a larger size",
-                code="mismatch",
-            )
+        require_side(size, SMALLEST, shown="images", what="texture statistics")
         self.channels = channels
         self.statistics = COLOUR_STATISTICS if channels > 1 else STATISTICS
         for name in self.statistics:

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from synthstim.errors import InputError
-from synthstim.models.seeing.steerable import SteerablePyramid, low_frequencies, neighbourhood, unit_bands
+from synthstim.models.seeing.steerable import SteerablePyramid, low_frequencies, neighbourhood, require_side, unit_bands
 
 SIZE = (128, 128)
 SMALLEST = 32
@@ -45,12 +45,7 @@ class V1Energy(nn.Module):
 
     def __init__(self, size: tuple[int, int], *, semi_saturation: float = 0.05) -> None:
         super().__init__()
-        if min(size) < SMALLEST:
-            raise InputError(
-                f"images of {size[0]} x {size[1]} px given; V1 energies need {SMALLEST} px or more",
-                "give a larger size",
-                code="mismatch",
-            )
+        require_side(size, SMALLEST, shown="images", what="V1 energies")
         if not (isinstance(semi_saturation, (int, float)) and 0 < semi_saturation <= 1):
             raise InputError(f"semi_saturation {semi_saturation!r} given; expected more than 0, at most 1")
         self.semi_saturation = float(semi_saturation)

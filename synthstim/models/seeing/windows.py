@@ -7,8 +7,10 @@ Freeman & Simoncelli 2011 (doi:10.1038/nn.2889): all windows of a ring are alike
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -24,6 +26,8 @@ LEAST_SHARE = 0.25
 # Width in pixels of the windows at the border of the centre, unless a radius is given: below, statistics leave nothing open.
 NARROWEST = 8.0
 LEAST_SCALING, MOST_SCALING = 0.05, 2.0
+# What a recipe may say of them.
+WINDOW_SETTINGS = ("scaling", "fixation", "fovea")
 
 
 @dataclass(frozen=True)
@@ -158,6 +162,22 @@ class LogPolarWindows:
         """What the centre weighs each pixel (y, x): what is left of 1 by all windows."""
         _, pixel, weight = self.entries
         return (1 - torch.zeros(math.prod(self.size), dtype=torch.float64).index_add(0, pixel, weight)).view(self.size)
+
+
+def read_settings(scaling: float | None, fixation: Sequence[float] | None, fovea: float | None) -> dict[str, Any]:
+    """The settings of a recipe as windows take them.
+
+    Raises:
+        InputError: a setting is not a number, or the fixation not two.
+    """
+    numbers = {name: [value] for name, value in (("scaling", scaling), ("fovea", fovea)) if value is not None}
+    for name, values in (*numbers.items(), ("fixation", fixation or ())):
+        if not isinstance(values, list | tuple) or not all(isinstance(one, int | float) for one in values):
+            raise InputError(f"{name} {values!r} given; expected a number, or [y, x] in pixels for the fixation")
+    if fixation is not None and len(fixation) != 2:
+        raise InputError(f"a fixation of {len(fixation)} numbers given; expected [y, x] in pixels", value="fixation")
+    place = None if fixation is None else (float(fixation[0]), float(fixation[1]))
+    return {"scaling": scaling, "fixation": place, "fovea": fovea}
 
 
 def profile(distance: Tensor) -> Tensor:
