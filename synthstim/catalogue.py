@@ -74,6 +74,11 @@ SEEING: dict[str, CatalogueEntry] = {
         options={"channels": 3},
         papers=("portilla2000",),
     ),
+    "on-off": CatalogueEntry(
+        "seeing.on_off",
+        "ON and OFF cells with gain control of luminance and contrast (Berardino et al. 2017), grey",
+        papers=("berardino2017",),
+    ),
     "v1-energy": CatalogueEntry(
         "seeing.v1_energy",
         "complex cells of V1: energies of oriented bands, divided by those around, grey",
