@@ -138,6 +138,15 @@ def counted(number: int, one: str, many: str = "") -> str:
     return f"{number:,} {one if number == 1 else many or one + 's'}"
 
 
+def share(some: int, whole: int, one: str, does: str, do: str, many: str = "") -> str:
+    """Some of a number of things, with what they do.
+
+    >>> share(1, 1, "site", "is", "are"), share(2, 5, "site", "has", "have"), share(0, 2, "stimulus", "is", "are", "stimuli")
+    ('1 of 1 site is', '2 of 5 sites have', '0 of 2 stimuli are')
+    """
+    return f"{some:,} of {counted(whole, one, many)} {does if some == 1 else do}"
+
+
 def printable(text: object) -> str:
     """Text with whatever would move a terminal's cursor or change its colours written out; line breaks stay.
 

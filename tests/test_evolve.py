@@ -235,7 +235,7 @@ def test_what_is_not_the_generations_own_is_refused(tmp_path):
     cases = [
         (answered(folder.stimuli, sha256="0" * 64), "were shown from another file than the set's"),
         (good.renamed({ids[0]: "cat"}), "1 stimulus is not in the set"),
-        (good.without(stimulus_ids=ids[:1]), "1 of the 7 images of 007 have no trial at it"),
+        (good.without(stimulus_ids=ids[:1]), "1 of 7 images has no trial at 007"),
         (good.without(sites=["v4_b"]), "lacks the site v4_b"),
     ]
     for wrong, sentence in cases:

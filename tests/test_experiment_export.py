@@ -288,6 +288,11 @@ def test_a_linearised_display_gets_linear_light(stimuli: Path, tmp_path: Path) -
         (RIG, {"size": "native", "size_deg": 3}, "give one of the two"),
         (RIG, {"size": "size_deg"}, "give size_deg as well"),
         (RIG, {"size_deg": 90}, "would leave the 480 x 360 screen"),
+        (
+            RIG,
+            {"size_deg": 0.1},
+            "0.1 degrees wide (size_deg) is 2 x 2 pixels here; expected 8 or more a side: give a larger size_deg",
+        ),
         (RIG, {"eccentricity_deg": 3}, "both eccentricity_deg and polar_angle_deg"),
         (RIG, {"convert_for_linear": True}, "for a display of gamma 1"),
         (RIG, {"blocks": 1000, "repeats_per_block": 1000}, "presentations"),

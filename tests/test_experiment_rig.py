@@ -59,6 +59,11 @@ def test_impossible_durations_are_refused_with_what_is_possible(
         (MONITOR.replace("57", "0.57"), "is 176 degrees wide: 30 cm, 0.57 cm from the eye; expected at most 150"),
         (MONITOR.replace("cm: 30", "cm: 531"), "is 156 degrees wide: 531 cm, 57 cm from the eye"),
         (MONITOR.replace(", refresh_hz: 60", ""), "monitor.refresh_hz is missing"),
+        (
+            MONITOR.replace("hz: 60", "hz: 16.667"),
+            "refreshes 16.667 times a second; expected 23 to 1000 Hz: a frame of 16.667 ms is 60 Hz",
+        ),
+        (MONITOR.replace("hz: 60", "hz: 0.06"), "refreshes 0.06 times a second; expected 23 to 1000 Hz"),
         (MONITOR.replace("60}", "60, gamma: 1.3}"), "monitor.gamma"),
         (MONITOR + "markers: {kind: usb}\n", "markers.kind"),
         (MONITOR + "markers: {kind: serial, port: COM3, stream: x}\n", "markers.stream"),

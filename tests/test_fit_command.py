@@ -214,7 +214,7 @@ def test_an_experiments_log_is_counted_with_its_spikes(tmp_path: Path) -> None:
     done = CliRunner().invoke(app, list(map(str, [*given, "--window", "0.07,0.17"])))
     assert "clock fitted to 20 markers" in done.output
     # Its two stimuli are too few for any site.
-    assert "none of 1 sites can be fitted, a has 2 stimuli; expected 10" in str(done.exception)
+    assert "the only site cannot be fitted, a has 2 stimuli; expected 10" in str(done.exception)
 
 
 # What is refused, before the activations.
@@ -230,7 +230,7 @@ def test_an_experiments_log_is_counted_with_its_spikes(tmp_path: Path) -> None:
         (["--window", "0.1,0.2"], "has no window 0.1 to 0.2 s: it has 0.07 to 0.17 s"),
         (["--groups", "photograph"], "no column 'photograph' to group by"),
         (["--folds", "30"], "use fewer folds"),
-        (["--min-reliability", "0.999"], "none of 4 sites has a reliability of 0.999"),
+        (["--min-reliability", "0.999"], "no site has a reliability of 0.999 or more, the best of 4 has"),
         (["--min-reliability", "7"], "expected 0 up to 1"),
         (["--observer", "efficientnet"], "no model is called 'efficientnet'"),
         (["--observer", "mine:net"], "is code of yours: allow it with --allow-code"),
@@ -344,7 +344,7 @@ def test_sites_are_screened_by_their_trials_with_the_reason(folder: Path) -> Non
         "noisy": "reliability below 0.6",
     }
     assert why["reliability"].isna().tolist() == [True, True, True, False]
-    with pytest.raises(InputError, match="none of 1 sites can be fitted, dead has the same response in every trial"):
+    with pytest.raises(InputError, match="the only site cannot be fitted, dead has the same response in every trial"):
         screen_sites(responses.only(sites=["dead"]))
 
 

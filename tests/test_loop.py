@@ -89,7 +89,9 @@ def test_settings_are_written_with_comments_and_read_back_the_same(tmp_path: Pat
     settings = settings_of(**changes)
     (tmp_path / "loop.yaml").write_text(render_settings(settings))
     assert read_settings(tmp_path / "loop.yaml") == settings
-    assert (tmp_path / "loop.yaml").read_text().count("# ") > 15
+    written = (tmp_path / "loop.yaml").read_text()
+    assert written.count("# ") > 15
+    assert "rate_hz:" not in written.replace("duration_s, rate_hz:", "")
 
 
 @pytest.mark.parametrize(
@@ -218,7 +220,16 @@ def test_a_set_is_shown_as_it_is_and_its_groups_come_from_a_table(begun: LoopSes
         ({"experiment": {"protocol": "nothing"}}, {}, "nothing"),
         ({"experiment": {"settings": {"on_ms": 5}}}, {}, "on_ms"),
         ({"observer": "fly-antenna", "layers": ["receptors"]}, {}, "the loop shows images or plays sounds"),
-        ({}, {"count": 3}, "4 folds given for 3 groups"),
+        (
+            {},
+            {"count": 3},
+            "4 folds given for 3 groups of stimuli; .*: give 4 photographs or more, or ask for fewer folds",
+        ),
+        (
+            {},
+            {"count": 10},
+            "make a fold of 2; expected 3 or more: show 12 images or more .count, --count., or ask for fewer",
+        ),
     ],
 )
 def test_what_cannot_be_shown_or_fitted_is_refused_before_anything_is_left(
@@ -381,7 +392,7 @@ Change = Callable[[pd.DataFrame], pd.DataFrame]
         (lambda t: pd.concat([t, t.iloc[:1]]), "1 trial appears twice, first stimulus nat_0000, repeat 0"),
         (lambda t: t.assign(response=t["response"].where(t.index != 4)), "1 trial of 1080 is NaN"),
         (lambda t: t[t["repeat"] == 0], "have one repeat of each stimulus .*, and reliability needs two: show each stimulus again"),
-        (lambda t: t.assign(response=t["response"].where(t["site"] != "b", 2.0)), r"1 of 3 sites give the same response .*\(b\): name them under leave_out in loop.yaml"),
+        (lambda t: t.assign(response=t["response"].where(t["site"] != "b", 2.0)), r"1 of 3 sites gives the same response .*\(b\): name them under leave_out in loop.yaml"),
         (lambda t: t.assign(window_end_s=0.2), "has no window 0.07 to 0.17 s: it has 0.07 to 0.2 s"),
         (lambda t: t[t["stimulus_id"].isin([f"nat_{at:04d}" for at in range(50)])], "50 of 60 stimuli .* have 2 trials or more; expected 90%: deliver the rest as well"),
         (lambda t: t.drop(columns="response"), "lacks the column response"),

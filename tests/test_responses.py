@@ -213,7 +213,7 @@ def test_sites_that_cannot_be_judged_are_named() -> None:
     flat = responses.trials.assign(
         response=np.where(responses.trials["site"] == "site1", 4.0, responses.trials["response"])
     )
-    with pytest.raises(InputError, match=r"1 of 2 sites give the same response in every trial \(site1\)"):
+    with pytest.raises(InputError, match=r"1 of 2 sites gives the same response in every trial \(site1\)"):
         reliability(Responses(flat))
     with pytest.raises(InputError, match="site1"):
         require_variance(Responses(flat))
@@ -233,7 +233,7 @@ def test_sites_are_chosen_by_reliability() -> None:
     assert select_sites(table, most=2).sites == ("b", "d")
     assert repr(select_sites(table, at_least=0.9)) == "Selection(1 of 4 sites, reliability at least 0.9)"
     for options, said in (
-        ({"at_least": 0.99}, "none of 4 sites"),
+        ({"at_least": 0.99}, "the best of 4 has 0.95"),
         ({"at_least": 2}, "expected 0 up to 1"),
         ({"most": 0}, "expected 1 or more"),
     ):

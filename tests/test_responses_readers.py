@@ -126,10 +126,10 @@ def test_arrays_in_memory_and_in_files_give_the_same_trials(tmp_path: Path) -> N
 def test_padding_of_ragged_repeats_is_absent_only_when_said() -> None:
     values = VALUES.copy()
     values[1, 2, 1] = np.nan
-    with pytest.raises(InputError, match="1 of 12 trials are NaN: say nan='absent'"):
+    with pytest.raises(InputError, match="1 of 12 trials is NaN: say nan='absent'"):
         from_array(values, **NAMES)
     responses = from_array(values, **NAMES, nan="absent")
-    assert (len(responses), responses.notes) == (11, ("1 of 12 trials of the array are NaN: not recorded",))
+    assert (len(responses), responses.notes) == (11, ("the array: 1 of 12 trials is NaN: not recorded",))
     with pytest.raises(InputError, match="missing values cannot be handled by 'drop'"):
         from_array(values, **NAMES, nan="drop")
 

@@ -98,7 +98,7 @@ def test_numbers_name_the_same_whether_or_not_a_neighbour_is_missing() -> None:
 def test_masked_responses_were_not_recorded() -> None:
     values = np.ma.masked_array(np.ones((2, 1, 1)), mask=[[[False]], [[True]]])
     named = {"stimulus_ids": ["cat"], "sites": ["a"], "window_s": WINDOW}
-    with pytest.raises(InputError, match="1 of 2 trials are NaN"):
+    with pytest.raises(InputError, match="1 of 2 trials is NaN"):
         from_array(values, **named)
     assert len(from_array(values, **named, nan="absent")) == 1
 

@@ -202,6 +202,45 @@ def test_adopted_sounds_keep_their_samples(tmp_path):
         assert pd.isna(table.loc[stem, "mean_luminance"])
 
 
+def test_a_channel_of_adopted_sounds_is_chosen(tmp_path):
+    from PIL import Image
+
+    (tmp_path / "mine").mkdir()
+    both = np.stack([SOUND, 0.25 * SOUND], axis=1)
+    soundfile.write(tmp_path / "mine" / "two.wav", both, 44_100, subtype="PCM_16")
+    kept = soundfile.read(tmp_path / "mine" / "two.wav", dtype="float32")[0]
+    with pytest.raises(InputError, match=r"two.wav has 2 channels; .*--channel of adopt"):
+        adopt(tmp_path / "mine", tmp_path / "none")
+    for channel, values, coding in (
+        ("left", kept[:, 0], "pcm16"), ("right", kept[:, 1], "pcm16"), ("mean", kept.mean(1), "float32")
+    ):  # fmt: skip
+        stimuli, _ = adopt(tmp_path / "mine", tmp_path / channel, channel=channel)
+        assert np.array_equal(stimuli.stimulus("stimuli/two.wav"), values)
+        assert coding_of(stimuli.path("stimuli/two.wav")) == coding
+        assert stimuli.provenance["channel"] == channel
+    with pytest.raises(InputError, match="'middle' is unknown"):
+        adopt(tmp_path / "mine", tmp_path / "none", channel="middle")
+    Image.fromarray(np.full((8, 8), 99, np.uint8)).save(tmp_path / "mine" / "grey.png")
+    (tmp_path / "mine" / "two.wav").unlink()
+    with pytest.raises(InputError, match=r"channel left given, and .*mine holds images: leave it out"):
+        adopt(tmp_path / "mine", tmp_path / "none", channel="left")
+    assert not (tmp_path / "none").exists()
+
+
+def test_what_is_said_of_many_adopted_images_is_said_once(tmp_path):
+    from PIL import Image
+
+    (tmp_path / "mine").mkdir()
+    dark = np.full((8, 8), 4000, np.uint16)
+    for number in range(4):
+        Image.fromarray(dark + number % 2).save(tmp_path / "mine" / f"shot {number}.png")
+    with pytest.warns(UserWarning, match="it is nearly black") as told:
+        adopt(tmp_path / "mine", tmp_path / "set")
+    said = [str(one.message) for one in told]
+    assert len(said) == 2
+    assert all(one.endswith(f"(1 more like it in {tmp_path / 'mine'})") for one in said)
+
+
 def test_sounds_that_are_no_set(tmp_path):
     (tmp_path / "mine").mkdir()
     soundfile.write(tmp_path / "mine" / "one.wav", SOUND, 44_100)

@@ -146,9 +146,8 @@ def test_somebody_clicks_reloads_and_goes_on(served: Any, browser: Any) -> None:
     until(browser, "window.experiment.saving.waiting.length === 0 && document.querySelector('.screen')")
     until(browser, "experiment.state.told === true")
     browser.refresh()
-    # The width of the card is remembered.
-    for button in ("I agree and take part", "I do"):
-        click(browser, button)
+    # Consent and the width of the card are remembered.
+    click(browser, "I do")
     wait_for_text(browser, "Space bar")
     assert browser.execute_script("return experiment.state.participant") == 1
     left = browser.execute_script("return experiment.state.remaining('main').length")
@@ -185,6 +184,20 @@ def test_words_are_typed_completed_and_scored_as_in_the_laboratory(served: Any, 
     (row,) = table(folder, 1)[:1]
     assert (row["response"], row["replaced"], row["correct"]) == ("garden", "1", str(int(row["right"] == "garden")))
     assert 0 < float(row["first_key_time"]) <= float(row["response_time"])
+    # Consent was given: but sound waits for a click.
+    browser.refresh()
+    click(browser, "Go on")
+    wait_for_text(browser, "Word listening")
+    assert browser.execute_script("return experiment.state.participant") == 1
+    # To a server that does not know who comes back it is somebody new, who is asked.
+    browser.execute_script(
+        "Object.keys(localStorage).filter((key) => key.startsWith('synthstim word')).forEach((key) => localStorage.setItem(key, 'of another study'))"
+    )
+    browser.refresh()
+    until(
+        browser,
+        "document.body.innerText.includes('Every place') || document.querySelector('.page button')?.textContent === 'I agree and take part'",
+    )
 
 
 def click(browser: Any, words: str) -> None:

@@ -41,7 +41,7 @@ from synthstim.analysis.shown.files import contents_of
 from synthstim.analysis.shown.notes import notes_of
 from synthstim.analysis.shown.sections import sections_of
 from synthstim.analysis.shown.summary import summary_of
-from synthstim.errors import InputError
+from synthstim.errors import InputError, counted
 from synthstim.files import require_absent, require_folder
 from synthstim.report.inline import require_page, write_text
 
@@ -104,7 +104,7 @@ class Analysis:
     @property
     def who(self) -> str:
         """How many participants were kept."""
-        return f"{int(self.participants['kept'].sum())} of {len(self.participants)} participants"
+        return f"{int(self.participants['kept'].sum())} of {counted(len(self.participants), 'participant')}"
 
     @property
     def summary(self) -> str:

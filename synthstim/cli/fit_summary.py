@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from synthstim.cli.app import as_table, console, say
-from synthstim.errors import counted
+from synthstim.errors import share
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -24,7 +24,7 @@ POOR = 0.2
 def tell_screened(screened: Screened, at_least: float) -> None:
     """Which sites are fitted, and why the others are not."""
     kept = len(screened.responses.sites)
-    fitted = f"{kept} of {counted(screened.sites, 'site')} {'is' if kept == 1 else 'are'} fitted"
+    fitted = f"{share(kept, screened.sites, 'site', 'is', 'are')} fitted"
     if screened.selection is None:
         say(f"{fitted}; no stimulus was repeated: there is no reliability and no ceiling")
     else:

@@ -164,11 +164,12 @@ def adopt(
     folder: Annotated[Path, typer.Argument(help="A folder of images or of sounds")],
     out: Annotated[Path, typer.Option(help="Directory of the set; it must not exist yet")],
     kind: Annotated[str, typer.Option(help="natural or control")] = "natural",
+    channel: Annotated[str | None, typer.Option(help="Of sounds with several: left, right or mean")] = None,
 ) -> None:
     """Make a stimulus set of your own images or sounds, unchanged."""
     from synthstim.stimulus_set import adopt as adopt_images
 
-    adopted, left_out = adopt_images(folder, out, kind=kind)
+    adopted, left_out = adopt_images(folder, out, kind=kind, channel=channel)
     if left_out:
         console.print(f"left out, no stimuli: {escape(', '.join(left_out))}", highlight=False)
     _tell(adopted)

@@ -24,7 +24,7 @@ from synthstim.encoding.result import Fit
 from synthstim.encoding.scores import Choice, choose, held_out_predictions
 from synthstim.encoding.stimuli import Stimuli
 from synthstim.encoding.tables import provenance_of, tables_of
-from synthstim.errors import InputError
+from synthstim.errors import InputError, counted, share
 from synthstim.models import Observer
 from synthstim.responses import Responses, mean_responses, reliability, require_match, require_variance
 from synthstim.responses.files import listed
@@ -94,12 +94,12 @@ def fit_sites(
         _require_every_member(responses, means.mean, fold)
     ceiling = reliability(responses, seed=seed) if ceilings else None
     dealt = shuffle(means.mean, seed) if shuffled else None
-    progress(f"activations of {len(names)} layers for {len(shown)} stimuli")
+    progress(f"activations of {counted(len(names), 'layer')} for {counted(len(shown), 'stimulus', 'stimuli')}")
     with layer_activations(observer, shown, names, cache=cache) as activations:
         features = {layer: Features(activations[layer], axes[layer]) for layer in names}
         scores = []
         for layer in names:
-            progress(f"{layer}: {chosen.name}, {len(means.sites)} sites, {fold.max() + 1} folds")
+            progress(f"{layer}: {chosen.name}, {counted(len(means.sites), 'site')}, {fold.max() + 1} folds")
             scores.append(held_out_scores(chosen, features[layer], fold, means.mean, dealt))
         choice = choose([layer[0] for layer in scores])
         null = choose([layer[1] for layer in scores]).r if shuffled else np.full(len(means.sites), np.nan)
@@ -148,7 +148,7 @@ def _require_enough(responses: Responses, mean: Values) -> None:
     known = np.isfinite(mean).sum(0)
     if few := [site for site, count in zip(responses.sites, known, strict=True) if count < MIN_STIMULI]:
         raise InputError(
-            f"{responses.source}: {len(few)} of {len(known)} sites answer fewer than {MIN_STIMULI} stimuli ({listed(few)})",
+            f"{responses.source}: {share(len(few), len(known), 'site', 'answers', 'answer')} fewer than {MIN_STIMULI} stimuli ({listed(few)})",
             "leave them out with without(sites=...)",
             code="unfit-sites",
         )
@@ -156,7 +156,7 @@ def _require_enough(responses: Responses, mean: Values) -> None:
     if flat.any():
         named = listed(site for site, dead in zip(responses.sites, flat, strict=True) if dead)
         raise InputError(
-            f"{responses.source}: the mean responses of {int(flat.sum())} sites are the same for every stimulus ({named})",
+            f"{responses.source}: the mean responses of {counted(int(flat.sum()), 'site')} are the same for every stimulus ({named})",
             "leave them out with without(sites=...)",
             code="unfit-sites",
         )

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from synthstim.errors import InputError
+from synthstim.errors import InputError, counted
 
 Groups = Mapping[str, object] | str | None
 Folds = int | Mapping[str, int]
@@ -42,8 +42,10 @@ def assign_folds(table: pd.DataFrame, *, folds: Folds = 5, groups: Groups = None
     sizes = np.bincount(numbers)
     if sizes.min() < MIN_PER_FOLD:
         raise InputError(
-            f"{len(ids)} stimuli in {group.max() + 1} groups make a fold of {sizes.min()}; expected {MIN_PER_FOLD} or more, use"
-            " fewer folds or more stimuli"
+            f"{len(ids)} stimuli in {counted(int(group.max()) + 1, 'group')} make a fold of {sizes.min()}; expected"
+            f" {MIN_PER_FOLD} or more",
+            "use fewer folds or more stimuli",
+            code="too-few",
         )
     return numbers
 
@@ -89,7 +91,10 @@ def _given(ids: list[str], group: NDArray[np.int64], names: list[str], folds: Ma
 def _dealt(group: NDArray[np.int64], folds: int, seed: int) -> NDArray[np.int64]:
     sizes = np.bincount(group)
     if not 2 <= folds <= len(sizes):
-        raise InputError(f"{folds} folds given for {len(sizes)} groups of stimuli; expected 2 to {len(sizes)}")
+        raise InputError(
+            f"{folds} folds given for {counted(len(sizes), 'group')} of stimuli; expected 2 or more, and at most one a group",
+            code="too-few",
+        )
     order = np.random.default_rng(seed).permutation(len(sizes))
     # The largest first, each to the fold that has least.
     order = order[np.argsort(-sizes[order], kind="stable")]

@@ -15,7 +15,7 @@ from synthstim.encoding.fitted import SITES, STANDARDISED
 from synthstim.encoding.members import MEMBERS, SPREAD
 from synthstim.encoding.receptive_fields import fields_in
 from synthstim.encoding.stimuli import Stimuli
-from synthstim.errors import InputError, nearest
+from synthstim.errors import InputError, counted, nearest
 from synthstim.models import Observer, Unit
 from synthstim.stimulus_set import StimulusSet
 
@@ -66,7 +66,7 @@ class Fit:
     def __repr__(self) -> str:
         middle = self.table["score" if self.table["score"].notna().any() else "r"].median()
         chosen = ", ".join(f"{count} on {layer}" for layer, count in self.table["layer"].value_counts().items())
-        return f"Fit({len(self.table)} sites by {self.table['method'].iloc[0]}: {chosen}; median score {middle:.3f})"
+        return f"Fit({counted(len(self.table), 'site')} by {self.table['method'].iloc[0]}: {chosen}; median score {middle:.3f})"
 
     def unit(self, site: str, *, standardised: bool = False) -> Unit:
         """A site as a unit that objectives control.

@@ -13,7 +13,7 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from synthstim.errors import InputError, said_by
+from synthstim.errors import InputError, said_by, share
 from synthstim.evolve.archive import Values
 from synthstim.evolve.evolution import Evolution
 from synthstim.evolve.generation import keep_image, name_of, write_set
@@ -184,7 +184,7 @@ class EvolutionFolder:
             found = mean_responses(responses.only(sites=[site]), own)
             if missing := [name for name, count in zip(own, found.count[:, 0], strict=True) if not count]:
                 raise InputError(
-                    f"{responses.source}: {len(missing)} of the {len(own)} images of {site} have no trial at it "
+                    f"{responses.source}: {share(len(missing), len(own), stimuli.modality.name, 'has', 'have', stimuli.modality.plural)} no trial at {site} "
                     f"({listed(missing)})",
                     "show every one at least once",
                     code="too-few",

@@ -9,7 +9,7 @@ from typing import Any
 
 import pandas as pd
 
-from synthstim.errors import InputError, advised
+from synthstim.errors import InputError, advised, share
 from synthstim.files import as_json, remove, write_whole
 from synthstim.loop.delivery import ADVICE, read_delivery
 from synthstim.loop.generation import Generation
@@ -169,7 +169,7 @@ def _require_coverage(responses: Responses, table: pd.DataFrame, settings: LoopS
     often = counts[counts >= settings.min_repeats].reset_index()["stimulus_id"].nunique()
     if often < settings.min_share * len(table):
         raise InputError(
-            f"{responses.source}: {often} of {len(table)} stimuli of the generation have {settings.min_repeats} trials or"
+            f"{responses.source}: {share(often, len(table), 'stimulus', 'has', 'have', 'stimuli')} {settings.min_repeats} trials or"
             f" more; expected {settings.min_share:.0%}",
             "deliver the rest as well, or lower min_share in loop.yaml",
         )

@@ -128,7 +128,7 @@ def open_settings_observer(settings: LoopSettings, folder: Path, opening: Mappin
     """
     asked = settings.observer
     weights = asked.weights if asked.weights in ("default", "random") else folder / asked.weights
-    # loop.yaml has every key, and images have no rate.
+    # Images have no rate.
     rate = None if asked.rate_hz == ObserverSpec.model_fields["rate_hz"].default else asked.rate_hz
     observer = open_observer(
         asked.name, weights=weights, size=asked.size, seconds=asked.duration_s, rate=rate, axes=asked.axes, **opening

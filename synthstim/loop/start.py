@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from synthstim.encoding import assign_folds
+from synthstim.encoding.folds import MIN_PER_FOLD
 from synthstim.encoding.random_sites import suggest_count
 from synthstim.errors import InputError
 from synthstim.experiment.rig import files_of_rig
@@ -231,4 +232,14 @@ def _write_plan(generation: Generation, groups: Mapping[str, str]) -> None:
 def _check_folds(generation: Generation, settings: LoopSettings) -> None:
     """Refuse what could not be fitted, before it is recorded."""
     groups = dict(zip(generation.plan["stimulus_id"], generation.plan["group"], strict=True))
-    assign_folds(generation.stimuli.table, folds=settings.fitting.folds, groups=groups, seed=settings.seed)
+    folds = settings.fitting.folds
+    try:
+        assign_folds(generation.stimuli.table, folds=folds, groups=groups, seed=settings.seed)
+    except InputError as error:
+        modality = generation.stimuli.modality
+        more = (
+            f"give {folds} {modality.naturals} or more"
+            if len(set(groups.values())) < folds
+            else f"show {folds * MIN_PER_FOLD} {modality.plural} or more (count, --count)"
+        )
+        raise error.advised({"too-few": f"{more}, or ask for fewer folds under fitting in {LOOP}"}) from None

@@ -49,7 +49,7 @@ class Status:
     log: pd.DataFrame
 
     def __repr__(self) -> str:
-        return f"Status({len(self.table)} generations; {self.awaited})"
+        return f"Status({counted(len(self.table), 'generation')}; {self.awaited})"
 
 
 def read_status(session: LoopSession, *, events: int = 8) -> Status:

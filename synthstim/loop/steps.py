@@ -10,7 +10,7 @@ import pandas as pd
 
 from synthstim.encoding import Stimuli, fit_sites, save_fit
 from synthstim.encoding.mapped_fields import mapped_fields, with_fields
-from synthstim.errors import advised
+from synthstim.errors import advised, counted
 from synthstim.experiment import export_experiment
 from synthstim.experiment.images.positions import sites_of
 from synthstim.files import remove, write_sums, written_whole
@@ -141,7 +141,7 @@ def _tell_drift(session: LoopSession, generation: Generation, tell: Tell) -> Non
     drift = site_drift(generation, session.generations[0])
     moved = [f"{site} {factor:.3g}" for site, factor in drift["factor"].items() if abs(factor - 1) >= 0.005]
     if generation.number:
-        words = f"responses of {len(moved)} of {len(drift)} sites are divided by their drift: {listed(moved)}" if moved else "no site drifted beyond noise"  # fmt: skip
+        words = f"responses of {len(moved)} of {counted(len(drift), 'site')} are divided by their drift: {listed(moved)}" if moved else "no site drifted beyond noise"  # fmt: skip
         session.log.add_once(generation.number, "note", words)
         tell(f"generation {generation.number}: {words}")
 

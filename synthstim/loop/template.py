@@ -15,7 +15,7 @@ schema_version: 1
 """
 # Key of the settings -> what stands above it.
 _COMMENTS = {
-    "observer": "The network, and the size in pixels at which it is shown images.",
+    "observer": "The network; size: in pixels, at which it is shown images; duration_s, rate_hz: of the sounds that it is played.",
     "layers": "Candidates: each site takes the layer that predicts it best.",
     "pool": "A folder of photographs that natural images are cut from; nothing takes those that packages carry.",
     "groups": "A table with the columns stimulus_id and group: natural stimuli of one group share a fold.",
@@ -62,6 +62,10 @@ _COMMENTS = {
 def render_settings(settings: LoopSettings) -> str:
     """The text of loop.yaml: it reads back to the same settings."""
     data = settings.model_dump(mode="json", exclude_none=True)
+    # Of an observer's keys most are for one modality: those stand there that were chosen.
+    data["observer"] = {"name": None, "weights": "default"} | settings.observer.model_dump(
+        mode="json", exclude_defaults=True
+    )
     data["goals"] = [goal.model_dump(mode="json", exclude_unset=True) for goal in settings.goals]
     parts = [_HEAD]
     for key, comment in _COMMENTS.items():

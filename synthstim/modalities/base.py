@@ -144,6 +144,14 @@ class Modality:
                 f"{Path(path).name} cannot be read as {self.article} {self.name} ({error})", code="unreadable"
             ) from None
 
+    def copied(self, path: str | Path) -> tuple[Stimulus, int]:
+        """A user's file as a set that adopts it keeps it: its values, and with how many bits.
+
+        Raises:
+            InputError: the file cannot be read.
+        """
+        return self.read(path), self.bits_of(path)
+
     def read_for(self, path: str | Path, input: StimulusInput, *, fit: str = "crop", **how: Any) -> Stimulus:
         """Read a file as an observer is given it.
 

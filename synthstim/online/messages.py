@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from synthstim.errors import InputError
+from synthstim.errors import InputError, counted
 from synthstim.ids import NAME_RULE, is_name
 from synthstim.responses.seconds import require_window
 
@@ -126,7 +126,7 @@ def as_answer(message: Mapping[str, Any], sites: tuple[str, ...]) -> Answer:
         wrong = sorted(responses.keys() ^ set(sites))[0]
         word = "is missing" if wrong in sites else "was not in the hello"
         raise InputError(
-            f"response: the site {wrong[:64]!r} {word}", f"give one number for each of the {len(sites)} sites"
+            f"response: the site {wrong[:64]!r} {word}", f"give one number for each of {counted(len(sites), 'site')}"
         )
     ordered = {} if aborted else {site: float(responses[site]) for site in sites}
     return Answer(sequence, stimulus_id, ordered, aborted, None if onset is None else float(onset))

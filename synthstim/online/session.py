@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from synthstim.errors import InputError
+from synthstim.errors import InputError, counted
 from synthstim.ids import NAME_RULE, is_name
 from synthstim.online.messages import VERSION, Answer, Hello, as_answer, as_hello, decode, encode
 from synthstim.online.policies.base import Policy
@@ -148,7 +148,7 @@ class Conversation:
     def _greet(self, hello: Hello) -> dict[str, Any]:
         self.session.require(hello)
         self.hello = hello
-        self.notes.append(f"hello of {hello.client!r}, {len(hello.sites)} sites")
+        self.notes.append(f"hello of {hello.client!r}, {counted(len(hello.sites), 'site')}")
         return {
             "type": "hello", "version": VERSION, "stimuli": self.session.catalogue.root.name, "count": len(self.session.catalogue),
             "session": self.session.name, "sequence": self.session.sequence,

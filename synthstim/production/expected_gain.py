@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from synthstim.encoding import Fit
-from synthstim.errors import InputError
+from synthstim.errors import InputError, counted
 from synthstim.production.run import Watch, make
 from synthstim.responses import Responses, mean_responses
 from synthstim.stimulus_set import StimulusSet
@@ -84,10 +84,10 @@ def said_of(gains: pd.DataFrame) -> str:
     """
     good, poor = gains.loc[gains["worth"], "gain"], int((~gains["worth"]).sum())
     if not len(good):
-        return f"no gain over natural stimuli is to be expected at any of {len(gains)} sites: show more of them first"
+        return f"no gain over natural stimuli is to be expected at {'any of' if len(gains) > 1 else 'the'} {counted(len(gains), 'site') if len(gains) > 1 else 'site'}: show more of them first"
     low, high = good.quantile([0.25, 0.75])
     rest = f"; {poor} {'is' if poor == 1 else 'are'} not worth an image" if poor else ""
-    return f"expected gain {low:.3g} to {high:.3g} at {len(good)} of {len(gains)} sites (the middle half of them){rest}"
+    return f"expected gain {low:.3g} to {high:.3g} at {len(good)} of {counted(len(gains), 'site')} (the middle half of them){rest}"
 
 
 def _best_naturals(fit: Fit, responses: Responses, sets: list[StimulusSet]) -> pd.Series:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from synthstim.errors import InputError
+from synthstim.errors import InputError, share
 from synthstim.responses.files import MAX_BYTES, Reader, require_file, unreadable
 from synthstim.responses.labels import required_labels
 from synthstim.responses.seconds import Window, require_window
@@ -104,11 +104,11 @@ def _recorded(frame: pd.DataFrame, nan: str, source: str) -> Responses:
         return Responses(frame, source)
     if nan == "refuse":
         raise InputError(
-            f"{source}: {int(absent.sum())} of {len(frame)} trials are NaN",
+            f"{source}: {share(int(absent.sum()), len(frame), 'trial', 'is', 'are')} NaN",
             "say nan='absent' if they pad what was not recorded",
             code="padded",
         )
-    note = f"{int(absent.sum())} of {len(frame)} trials of {source} are NaN: not recorded"
+    note = f"{source}: {share(int(absent.sum()), len(frame), 'trial', 'is', 'are')} NaN: not recorded"
     return Responses(frame[~absent], source, (note,))
 
 

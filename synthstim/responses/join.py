@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from synthstim.errors import InputError
+from synthstim.errors import InputError, counted
 from synthstim.responses.files import listed
 from synthstim.responses.trial_table import TEXT
 from synthstim.responses.trials import Responses
@@ -82,7 +82,7 @@ def _drifted(responses: Responses, most: float) -> Iterator[str]:
             continue
         said = (
             f"{responses.source}: responses of session {session} are {drift:.3g} times those of session {against} to the same"
-            f" {part['stimuli'].max()} stimuli (median of {len(part)} sites)"
+            f" {part['stimuli'].max()} stimuli (median of {counted(len(part), 'site')})"
         )
         if part["stimuli"].max() >= _FEWEST:
             raise InputError(

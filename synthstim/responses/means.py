@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from synthstim.errors import InputError
+from synthstim.errors import InputError, share
 from synthstim.responses.files import listed
 from synthstim.responses.trials import Responses
 
@@ -105,8 +105,8 @@ def require_variance(responses: Responses) -> None:
     spread = responses.trials.groupby("site", observed=False)["response"].agg(["min", "max"])
     if dead := [str(site) for site in spread.index[spread["min"] == spread["max"]]]:
         raise InputError(
-            f"{responses.source}: {len(dead)} of {len(responses.sites)} sites give the same response in every trial"
-            f" ({listed(dead)})",
+            f"{responses.source}: {share(len(dead), len(responses.sites), 'site', 'gives', 'give')} the same response in every"
+            f" trial ({listed(dead)})",
             "leave them out with without(sites=...)",
             code="unfit-sites",
         )

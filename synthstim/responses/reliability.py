@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from synthstim.errors import InputError
+from synthstim.errors import InputError, share
 from synthstim.responses.files import listed
 from synthstim.responses.means import Repeats, repeat_blocks, require_variance
 from synthstim.responses.trials import Responses
@@ -94,15 +94,15 @@ def _require_repeats(responses: Responses) -> None:
             few += names
     if single:
         raise InputError(
-            f"{responses.source}: {len(single)} of {len(responses.sites)} sites have one repeat of each stimulus"
-            f" ({listed(single)}), and reliability needs two",
+            f"{responses.source}: {share(len(single), len(responses.sites), 'site', 'has', 'have')} one repeat of each"
+            f" stimulus ({listed(single)}), and reliability needs two",
             "record more, or do without ceilings",
             code="one-repeat",
         )
     if few:
         raise InputError(
-            f"{responses.source}: {len(few)} of {len(responses.sites)} sites have fewer than {MIN_STIMULI} stimuli with two"
-            f" trials ({listed(few)})",
+            f"{responses.source}: {share(len(few), len(responses.sites), 'site', 'has', 'have')} fewer than {MIN_STIMULI} stimuli"
+            f" with two trials ({listed(few)})",
             "leave them out with without(sites=...)",
             code="unfit-sites",
         )

@@ -80,7 +80,9 @@ def screen_sites(responses: Responses, *, at_least: float = ENOUGH, fewest: int 
 def _require_some(responses: Responses, why: dict[str, str]) -> None:
     if len(why) == len(responses.sites):
         site, reason = next(iter(why.items()))
-        raise InputError(f"{responses.source}: none of {len(why)} sites can be fitted, {site} has {reason}")
+        raise InputError(
+            f"{responses.source}: {f'none of {len(why)} sites can' if len(why) > 1 else 'the only site cannot'} be fitted, {site} has {reason}"
+        )
 
 
 def _table(why: dict[str, str], measured: dict[str, float]) -> pd.DataFrame:

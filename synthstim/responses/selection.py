@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from synthstim.errors import InputError
+from synthstim.errors import InputError, counted
 from synthstim.files import written_whole
 
 AT_LEAST = 0.5
@@ -34,7 +34,7 @@ class Selection:
         return tuple(self.table.loc[self.table["chosen"], "site"])
 
     def __repr__(self) -> str:
-        return f"Selection({len(self.sites)} of {len(self.table)} sites, reliability at least {self.at_least:g})"
+        return f"Selection({len(self.sites)} of {counted(len(self.table), 'site')}, reliability at least {self.at_least:g})"
 
 
 def select_sites(table: pd.DataFrame, *, at_least: float = AT_LEAST, most: int | None = None) -> Selection:
@@ -61,7 +61,7 @@ def select_sites(table: pd.DataFrame, *, at_least: float = AT_LEAST, most: int |
     good = np.flatnonzero(values >= at_least)
     if not len(good):
         raise InputError(
-            f"none of {len(table)} sites has a reliability of {at_least:g} or more, the best has {values.max():.2f}",
+            f"no site has a reliability of {at_least:g} or more, the {f'best of {len(table)}' if len(table) > 1 else 'only one'} has {values.max():.2f}",
             "record more repeats, or ask for less",
         )
     chosen = good[np.argsort(-values[good], kind="stable")][:most]
@@ -87,7 +87,7 @@ def reliability_figure(selection: Selection) -> dict[str, Any]:
     line = {"type": "line", "xref": "paper", "x0": 0, "x1": 1, "y0": selection.at_least, "y1": selection.at_least,
             "line": {"color": "#555", "width": 1, "dash": "dot"}}  # fmt: skip
     layout = {
-        "title": {"text": f"{len(selection.sites)} of {len(table)} sites chosen"},
+        "title": {"text": f"{len(selection.sites)} of {counted(len(table), 'site')} chosen"},
         "xaxis": {"title": {"text": "site, by reliability"}},
         "yaxis": {"title": {"text": "split-half reliability (Spearman-Brown)"}},
         "shapes": [line],

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from synthstim.constraints import Constraint
 from synthstim.encoding import Stimuli
-from synthstim.errors import InputError, nearest
+from synthstim.errors import InputError, counted, nearest
 from synthstim.models import Observer, load_model
 from synthstim.responses import Responses, Window, from_array, read_presentations
 from synthstim.simulate.calibrate import EVALUATIONS, best_images, saturation
@@ -49,9 +49,7 @@ class Animal:
 
     def __repr__(self) -> str:
         gain = (self.table["oracle"] / self.table["best_natural"]).median()
-        return (
-            f"Animal({len(self.table)} sites, {self.noise}, seed {self.seed}; its own gradient gains {gain:.2f} times)"
-        )
+        return f"Animal({counted(len(self.table), 'site')}, {self.noise}, seed {self.seed}; its own gradient gains {gain:.2f} times)"
 
     @property
     def sites(self) -> tuple[str, ...]:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import platform
+import warnings
 from importlib.metadata import version
 from pathlib import Path
 
 from synthstim.errors import InputError
 from synthstim.files import sha256_of
+from synthstim.files.telling import told_once
 from synthstim.ids import safe_id
 from synthstim.modalities import MODALITIES, modality_of_file
 from synthstim.modalities.base import Modality
@@ -17,7 +19,9 @@ from synthstim.stimulus_set.write import SetWriter
 KINDS = ("natural", "control")
 
 
-def adopt(folder: str | Path, out: str | Path, *, kind: str = "natural") -> tuple[StimulusSet, list[str]]:
+def adopt(
+    folder: str | Path, out: str | Path, *, kind: str = "natural", channel: str | None = None
+) -> tuple[StimulusSet, list[str]]:
     """Make a stimulus set of the images or of the sounds of a folder, at their own sizes, rates and bit depths.
 
     Args:
@@ -26,13 +30,14 @@ def adopt(folder: str | Path, out: str | Path, *, kind: str = "natural") -> tupl
             no more than those, floating point for any other coding.
         out: directory of the set; it must not exist yet.
         kind: ``natural`` or ``control``.
+        channel: of sounds with several: ``left``, ``right`` or their ``mean``, which is kept in floating point; None wants mono files.
 
     Returns:
         The set, and the names of the files of the folder that were left out because they are neither.
 
     Raises:
-        InputError: the folder holds no stimulus of any modality, or of several, one cannot be read, or sounds differ in their
-            rate; nothing is written then.
+        InputError: the folder holds no stimulus of any modality, or of several, one cannot be read, sounds differ in their
+            rate, or a channel is chosen of what has none; nothing is written then.
 
     Example:
         >>> stimuli, left_out = adopt("my_gratings", "gratings_set", kind="control")
@@ -44,17 +49,34 @@ def adopt(folder: str | Path, out: str | Path, *, kind: str = "natural") -> tupl
         raise InputError(f"{folder} is not a folder", "give the folder of your images or sounds", code="missing")
     files = sorted(path for path in folder.iterdir() if path.is_file())
     modality, chosen = _of_one_modality(folder, files)
-    with SetWriter(out, modality=modality.name, **modality.writing_of(chosen)) as writer:
+    if channel is not None and "channel" not in modality.reading:
+        raise InputError(
+            f"channel {channel} given, and {folder} holds {modality.plural}", "leave it out", code="mismatch"
+        )
+    how = {} if channel is None else {"channel": channel}
+    with (
+        told_once(chosen, folder),
+        SetWriter(out, modality=modality.name, **modality.writing_of(chosen)) as writer,
+    ):
         taken: set[str] = set()
         sources = {}
         for path in chosen:
             stimulus_id = _free_id(path, taken)
-            values, bits = modality.read(path), modality.bits_of(path)
+            values, bits = modality.copied(path, **how)
             written = writer.add(stimulus_id, values, bits=bits, name=stimulus_id, kind=kind)
-            writer.rows[-1].update(modality.statistics(written))
+            with warnings.catch_warnings():
+                # What there is to say of the file was said when it was read.
+                warnings.simplefilter("ignore")
+                writer.rows[-1].update(modality.statistics(written))
             sources[stimulus_id] = {"file": path.name, "sha256": sha256_of(path)}
         versions = {"python": platform.python_version(), "synthstim": version("synthstim")}
-        facts = {"adopted_from": folder.name, "sources": sources, "coding": modality.coding, "versions": versions}
+        facts = {
+            "adopted_from": folder.name,
+            **how,
+            "sources": sources,
+            "coding": modality.coding,
+            "versions": versions,
+        }
         root = writer.commit(facts)
     return StimulusSet.read(root), [path.name for path in files if path not in chosen]
 

@@ -25,6 +25,8 @@ from synthstim.stimulus_set import StimulusSet, check_ids
 
 # The rig keeps every image decoded in memory, so that none is read from disk between two flips.
 MAX_DECODED_BYTES = 4 * 2**30
+# An image that is resampled to less has been given another unit than degrees.
+FEWEST_PX = 8
 _PNG = b"\x89PNG\r\n\x1a\n"
 
 
@@ -177,15 +179,21 @@ def write_image(source: Path, target: Path, settings: Mapping[str, Any], rig: Ri
     if settings["size_deg"] is None and not converts(settings, rig):
         shutil.copyfile(source, target)
     else:
-        image = _converted(image, settings, rig)
+        image = _converted(source.name, image, settings, rig)
         write_png(target, image)
     return int(image.shape[1]), int(image.shape[2])
 
 
-def _converted(image: FloatImage, settings: Mapping[str, Any], rig: Rig) -> FloatImage:
+def _converted(name: str, image: FloatImage, settings: Mapping[str, Any], rig: Rig) -> FloatImage:
     if settings["size_deg"] is not None:
         width = max(1, round(rig.pixels(settings["size_deg"])))
         height = max(1, round(width * image.shape[1] / image.shape[2]))
+        if min(width, height) < FEWEST_PX:
+            raise InputError(
+                f"{name} {settings['size_deg']:g} degrees wide (size_deg) is {width} x {height} pixels here; expected {FEWEST_PX}"
+                " or more a side",
+                "give a larger size_deg, or correct the distance or width of the screen in rig.yaml",
+            )
         # A width beyond the screen is refused by place(), with the same sentence as any other; do not compute it.
         if width <= rig.monitor.width_px and height <= rig.monitor.height_px:
             image = resize(image, (height, width))

@@ -16,6 +16,8 @@ from synthstim.recipe.problems import problem
 
 # A flat screen that is wider has been measured in mm, or the distance to it in another unit.
 WIDEST_DEG = 150
+# A screen that refreshes less often has been given the duration of a frame.
+SLOWEST_HZ = 23
 
 
 class Monitor(Section):
@@ -29,13 +31,20 @@ class Monitor(Section):
     distance_cm: float = Field(gt=0, le=10000)
     width_px: int = Field(ge=64, le=16384)
     height_px: int = Field(ge=64, le=16384)
-    refresh_hz: float = Field(ge=10, le=1000)
+    refresh_hz: float = Field(gt=0, le=1000)
     gamma: float = Field(default=2.2, ge=0.5, le=4)
     luminance: LuminanceTable | None = None
     primaries: Primaries | None = None
     screen: int = Field(default=1, ge=1, le=10)
     fullscreen: bool = True
     check: bool = True
+
+    @model_validator(mode="after")
+    def _refreshes(self) -> Monitor:
+        if (given := self.refresh_hz) < SLOWEST_HZ:
+            meant = f": a frame of {given:g} ms is {1000 / given:.4g} Hz" if 1000 / given <= 1000 else ""
+            raise problem(f"refreshes {given:g} times a second; expected {SLOWEST_HZ} to 1000 Hz{meant}")
+        return self
 
     @model_validator(mode="after")
     def _is_seen_whole(self) -> Monitor:

@@ -15,6 +15,7 @@ import torch
 from numpy.typing import NDArray
 
 from synthstim.files import sha256_of
+from synthstim.files.telling import told_once
 from synthstim.modalities.base import StimulusInput
 from synthstim.modalities.image import FloatImage, fit_image, read_image, resize
 from synthstim.verify.array_cache import keep, recall
@@ -115,17 +116,8 @@ def _carried_crops(cuts: list[Cut], paths: list[Path]) -> list[NDArray[np.uint8]
 
 def _crops_of(cuts: list[Cut], paths: list[Path], folder: Path) -> list[NDArray[np.uint8]]:
     """Of a user's photographs; what there is to say of them is said once."""
-    said: list[warnings.WarningMessage] = []
-    found = []
-    for cut, path in zip(cuts, paths, strict=True):
-        with warnings.catch_warnings(record=True) as told:
-            warnings.simplefilter("always")
-            found.append(cut.of(read_image(path)))
-        said += told
-    if said:
-        more = f" ({len(said) - 1} more like it in {folder})" if said[1:] else ""
-        warnings.warn(f"{said[0].message}{more}", stacklevel=3)
-    return found
+    with told_once(paths, folder):
+        return [cut.of(read_image(path)) for cut, path in zip(cuts, paths, strict=True)]
 
 
 def _carried() -> list[Path]:

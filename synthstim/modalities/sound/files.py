@@ -84,7 +84,7 @@ def _check_header(opened: soundfile.SoundFile, name: str, channel: str | None, l
     if opened.channels != 1 and channel is None:
         raise InputError(
             f"{name} has {opened.channels} channels; expected a mono sound",
-            "choose left, right or mean (channel: in a recipe, split --channel), or mix them down first",
+            "choose left, right or mean (channel: in a recipe, --channel of adopt and split), or mix them down first",
         )
     if opened.channels > 2 and channel != "mean":
         raise InputError(

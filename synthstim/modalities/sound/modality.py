@@ -63,6 +63,10 @@ class SoundModality(Modality):
         """Read a mono sound file, at its own rate."""
         return read_sound(path)[0]
 
+    def copied(self, path: str | Path, *, channel: str | None = None) -> tuple[Stimulus, int]:
+        """One channel of a sound file; the mean of several has steps that no file of theirs has, so it is kept in floating point."""
+        return read_sound(path, channel=channel)[0], 32 if channel == "mean" else lossless_bits(path)
+
     def fitted(self, path: Path, input: StimulusInput, fit: str, how: Mapping[str, Any]) -> Stimulus:
         """Read a sound file and bring it to an observer's rate and duration, and to a level.
 
@@ -89,7 +93,7 @@ class SoundModality(Modality):
 
     def writing_of(self, files: Sequence[Path]) -> dict[str, Any]:
         """The rate in Hz that all of them have."""
-        rates = [read_sound(path)[1] for path in files]
+        rates = [read_sound(path, channel="mean")[1] for path in files]
         for path, rate in zip(files, rates, strict=True):
             if rate != rates[0]:
                 raise InputError(

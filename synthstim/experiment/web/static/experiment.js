@@ -220,11 +220,18 @@ async function main() {
   const simulated = new URLSearchParams(location.search).get("simulate");
   const saving = new Saving();
   const consent = about.texts.consent ?? `${about.title}\n\nYour answers are kept under a number, without your name. You may stop at any time by closing this page.`;
-  if (!simulated) await page(consent, about.texts.consent_button ?? "I agree and take part");
-  const started = await saving.start(`synthstim ${about.protocol} ${location.pathname}`);
+  const agree = () => page(consent, about.texts.consent_button ?? "I agree and take part");
+  const key = `synthstim ${about.protocol} ${location.pathname}`;
+  const known = saving.known(key);
+  if (!simulated && !known) await agree();
+  const started = await saving.start(key);
+  // The server may not know who comes back, as after its data were moved: then it is somebody new.
+  const back = known && saving.token === known;
+  if (!simulated && known && !back) await agree();
   const state = new State(about, started, saving);
   await state.preload((ready, count) => page(`Loading ${ready} of ${count}`));
   // It waits for a click, which the page of consent had.
+  if (!simulated && back && state.audio) await page(about.texts.go_on ?? "You go on where you were.", about.texts.go_on_button ?? "Go on");
   state.audio?.resume();
   if (!simulated && about.modality === "image") {
     const distance = Math.round(about.distance_cm);

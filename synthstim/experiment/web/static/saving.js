@@ -18,10 +18,13 @@ class Saving {
     return told;
   }
 
+  // What this browser was given when its participant began; null where nobody has.
+  known(key) { return localStorage.getItem(key); }
+
   // The number of the participant, what is planned, and what of it is done.
   async start(key) {
     try {
-      const told = await this.post("api/start", { token: localStorage.getItem(key) });
+      const told = await this.post("api/start", { token: this.known(key) });
       localStorage.setItem(key, told.token);
       this.token = told.token;
       return told;
