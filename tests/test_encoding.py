@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,7 @@ from sklearn.linear_model import Ridge as SklearnRidge
 from synthstim.encoding import PLS, Factorised, Gaussian, Ridge, Stimuli, assign_folds, layer_activations
 from synthstim.encoding import activations as activations_file
 from synthstim.encoding.descent_start import first_guess
+from synthstim.encoding.doubts import doubt_of
 from synthstim.encoding.features import Features, centred
 from synthstim.encoding.linear import patterns
 from synthstim.encoding.maps import Maps, moments, places_of, roughness
@@ -407,3 +409,18 @@ def test_a_readout_on_tokens_takes_them_as_places() -> None:
 def test_settings_that_mean_nothing_are_refused(make, said: str) -> None:
     with pytest.raises(InputError, match=said):
         make()
+
+
+@pytest.mark.parametrize(
+    ("r", "reliability", "said"),
+    [
+        ([0.1, 0.0, 0.3], [0.9, 0.8, 0.9], "3 sites repeat themselves, .*median held-out r 0.10.*mixed up"),
+        ([0.1, 0.6], [0.9, 0.3], "one site repeats itself"),
+        ([np.nan], [0.9], None),
+        ([0.1, 0.0], [0.4, np.nan], None),
+        ([0.1, 0.5, 0.6], [0.9, 0.9, 0.9], None),
+    ],
+)
+def test_sites_that_repeat_themselves_and_are_not_predicted_are_doubted(r: list, reliability: list, said: str) -> None:
+    doubt = doubt_of(pd.DataFrame({"r": r, "reliability": reliability}))
+    assert re.match(said, doubt) if said else doubt == ""

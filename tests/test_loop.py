@@ -518,6 +518,13 @@ def test_a_file_that_changes_after_its_checksum_was_compared_is_not_taken(
         deliver(session, [tmp_path / "night0.tsv"])
 
 
+def test_a_file_of_no_kind_that_is_read_is_not_delivered(begun: LoopSession, tmp_path: Path) -> None:
+    (tmp_path / "day1.txt").write_text("stimulus_id\n")
+    with pytest.raises(InputError, match=r"day1.txt is not a file of responses; expected one of .*\.csv"):
+        deliver(begun, [tmp_path / "day1.txt"])
+    assert not list(begun.newest.inbox.glob("day1*"))
+
+
 def test_deliver_refuses_what_would_be_mixed_up(begun: LoopSession, tmp_path: Path) -> None:
     session = copied(begun, tmp_path)
     file = recorded(session, tmp_path)

@@ -249,3 +249,13 @@ def test_the_plot_shows_every_site_and_reads_no_markup(tmp_path: Path) -> None:
     page = write_reliability(selection, tmp_path / "sites.html").read_text(encoding="utf-8")
     assert "<script>alert" not in page
     assert "split-half reliability" in page
+
+
+def test_what_may_be_a_blank_is_told_where_few_ids_are_unknown() -> None:
+    responses, _ = simulated(30, 2, 2, noise=1.0)
+    table = pd.DataFrame({"stimulus_id": responses.stimulus_ids, "sha256": "0" * 64})
+    with pytest.raises(InputError, match=r"1 stimulus is not in the set .*a blank presentation has no row"):
+        require_match(responses, table[1:])
+    with pytest.raises(InputError, match="10 stimuli are not in the set") as error:
+        require_match(responses, table[10:])
+    assert "blank" not in str(error.value)

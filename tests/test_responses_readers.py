@@ -83,7 +83,7 @@ def test_what_a_table_leaves_out_is_given_by_hand(tmp_path: Path) -> None:
         ),
         (
             "stimulus_id,repeat\ncat,0\n",
-            "has commas between its columns; .tsv is read with tabs: name it by what separates",
+            "has commas between its columns; .tsv is read with tabs: name it ",
         ),
         (
             "image\telectrode\ncat\tv4\n",
@@ -489,3 +489,15 @@ def test_files_that_declare_more_than_they_hold_are_refused(
             opened.create_dataset(dataset, shape, kind, chunks=chunks)
     with pytest.raises(InputError, match=r"declares more than|not a dataset of at most"):
         read_any(path)
+
+
+def test_a_table_with_a_column_for_each_image_is_one_sentence(tmp_path: Path) -> None:
+    names = ["site", "repeat", *(f"im{number}" for number in range(150))]
+    path = tmp_path / "wide.csv"
+    path.write_text(",".join(names) + "\n" + ",".join(["7", "0", *["3"] * 150]) + "\n")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        with pytest.raises(
+            InputError, match=r"lacks the columns stimulus_id, session, response; .* a row is one trial of one site"
+        ):
+            read_table(path, window_s=WINDOW)

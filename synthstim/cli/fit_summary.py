@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     from synthstim.responses.screen import Screened
 
 _SHOWN = 30
-# Held-out correlation below which a site is told of.
-POOR = 0.2
 
 
 def tell_screened(screened: Screened, at_least: float) -> None:
@@ -47,9 +45,13 @@ def tell_fit(made: Fit) -> None:
         say(
             f"of what is predicted above the mean, {middle:.0%} is to be expected (half of the sites: {low:.0%} to {high:.0%})"
         )
+    from synthstim.encoding.doubts import POOR, doubt_of
+
     r = made.table.set_index("site")["r"]
     if poor := list(r.index[~(r >= POOR)]):
         say(f"hardly predicted (r below {POOR:g}): {', '.join(poor)}; images made for them would say little")
+    if doubt := doubt_of(made.table):
+        say(doubt)
 
 
 def _tell_fields(made: Fit) -> None:

@@ -89,7 +89,7 @@ def awaited(generation: Generation, inbox: Inbox) -> str:
         return f"generation {generation.number} waits in {generation.inbox} for {listed(inbox.awaited, 3)}"
     return (
         f"generation {generation.number} waits for responses to {generation.experiment}: put them into {generation.inbox} with"
-        " their checksums, or: synthstim loop deliver"
+        f" their checksums, or: synthstim loop deliver {generation.root.parent} FILES"
     )
 
 

@@ -9,11 +9,12 @@ from pathlib import Path
 from synthstim.errors import InputError
 from synthstim.files import sha256_of, write_whole, written_whole
 from synthstim.loop.generation import Generation
-from synthstim.loop.inbox import PRESENTATIONS
+from synthstim.loop.inbox import PRESENTATIONS, SESSION
 from synthstim.loop.session import LoopSession
 from synthstim.loop.tables import full
 from synthstim.responses import is_rehearsal
 from synthstim.responses.files import listed, require_file
+from synthstim.responses.read import require_reader
 
 
 def deliver(
@@ -31,7 +32,7 @@ def deliver(
         The files in the inbox.
 
     Raises:
-        InputError: a file is missing, two have one name, the generation was never shown, or has its responses already, or
+        InputError: a file is missing, or of no kind that is read, two have one name, the generation was never shown, or has its responses already, or
             a log is of a rehearsal.
 
     Example:
@@ -45,6 +46,9 @@ def deliver(
         raise InputError(f"two files are called {twice[0]}", "rename one")
     if not paths:
         raise InputError("no file given", "name the files of responses")
+    for path in paths:
+        if not path.name.endswith(SESSION):
+            require_reader(path)
     logs = [path for path in paths if path.name.endswith(PRESENTATIONS)]
     if not rehearsal and (imagined := [path.name for path in logs if is_rehearsal(path)]):
         raise InputError(

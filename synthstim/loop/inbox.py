@@ -14,7 +14,7 @@ from synthstim.responses.files import listed
 from synthstim.responses.read import reader_of
 
 PARTIAL = (".part", ".partial", ".tmp", ".new", ".crdownload", ".filepart")
-PRESENTATIONS = "_presentations.tsv"
+PRESENTATIONS, SESSION = "_presentations.tsv", "_session.json"
 _LINE = re.compile(r"([0-9a-fA-F]{64})(?:[ \t]+\*?(.+))?")
 
 

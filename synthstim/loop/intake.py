@@ -13,7 +13,7 @@ from synthstim.errors import InputError, advised, share
 from synthstim.files import as_json, remove, write_whole
 from synthstim.loop.delivery import ADVICE, read_delivery
 from synthstim.loop.generation import Generation
-from synthstim.loop.inbox import Inbox, copy_checked, recordings
+from synthstim.loop.inbox import SESSION, Inbox, copy_checked, recordings
 from synthstim.loop.session import LoopSession
 from synthstim.loop.settings import LoopSettings
 from synthstim.loop.tables import full, write_frame
@@ -49,7 +49,7 @@ def take_responses(session: LoopSession, generation: Generation, inbox: Inbox) -
         # Where an experiment's log expects it: it says which file of the set each image that was shown is made of.
         shutil.copyfile(generation.experiment / "manifest.json", copies / "manifest.json")
         found = list(recordings(inbox.arrived))
-        records = [name for name in inbox.arrived if name.endswith("_session.json")]
+        records = [name for name in inbox.arrived if name.endswith(SESSION)]
         for name in dict.fromkeys([*(name for recording in found for name in recording), *records]):
             files[name] = copy_checked(generation.inbox / name, copies / "data" / name, inbox.arrived[name])
         with advised(ADVICE):
@@ -169,7 +169,7 @@ def _require_coverage(responses: Responses, table: pd.DataFrame, settings: LoopS
     often = counts[counts >= settings.min_repeats].reset_index()["stimulus_id"].nunique()
     if often < settings.min_share * len(table):
         raise InputError(
-            f"{responses.source}: {share(often, len(table), 'stimulus', 'has', 'have', 'stimuli')} {settings.min_repeats} trials or"
+            f"{responses.source}: {share(often, len(table), 'stimulus of the generation', 'has', 'have', 'stimuli of the generation')} {settings.min_repeats} trials or"
             f" more; expected {settings.min_share:.0%}",
             "deliver the rest as well, or lower min_share in loop.yaml",
         )

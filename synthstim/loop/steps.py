@@ -9,6 +9,7 @@ from pathlib import Path
 import pandas as pd
 
 from synthstim.encoding import Stimuli, fit_sites, save_fit
+from synthstim.encoding.doubts import doubt_of
 from synthstim.encoding.mapped_fields import mapped_fields, with_fields
 from synthstim.errors import advised, counted
 from synthstim.experiment import export_experiment
@@ -122,6 +123,9 @@ def _fit(session: LoopSession, generation: Generation, tell: Tell, making: Makin
     with written_whole(generation.root / "fit") as part:
         save_fit(fit, part)
     session.log.add(generation.number, "fitted", repr(fit))
+    if doubt := doubt_of(fit.table):
+        tell(f"generation {generation.number}: {doubt}")
+        session.log.add(generation.number, "note", doubt)
 
 
 def _tell_layers(session: LoopSession, generation: Generation, tell: Tell) -> None:

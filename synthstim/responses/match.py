@@ -11,6 +11,9 @@ from synthstim.errors import InputError, nearest
 from synthstim.responses.files import listed
 from synthstim.responses.trials import Responses
 
+# Of the ids of a recording: so few that are not in the set may be blanks.
+_FEW = 0.1
+
 
 def unmatched(responses: Responses, stimuli: pd.DataFrame) -> pd.DataFrame:
     """Stimuli of the responses that a set's table does not have, or has with another checksum.
@@ -61,6 +64,8 @@ def require_match(responses: Responses, stimuli: pd.DataFrame | Iterable[pd.Data
         raise InputError(
             said, "ids are names of files without their endings: take the endings off in the file", code="mismatch"
         )
+    if len(unknown) < _FEW * len(responses.stimulus_ids) and not len(other):
+        said += " (a blank presentation has no row)"
     raise InputError(
         said, "give the set that was shown, or correct the ids with renamed(stimulus_ids=...)", code="not-the-set"
     )

@@ -26,6 +26,22 @@ def reader_of(path: str | Path) -> Reader | None:
     return max(found, key=lambda one: one[0])[1] if found else None
 
 
+def require_reader(path: str | Path) -> Reader:
+    """The reader of a file.
+
+    Raises:
+        InputError: there is none for the end of its name.
+    """
+    if (reader := reader_of(path)) is None:
+        known = [end for _, each in READERS.usable() for end in each.suffixes]
+        raise InputError(
+            f"{Path(path).name} is not a file of responses; expected one of {', '.join(known)}",
+            "save a table of a spreadsheet as CSV in UTF-8",
+            code="unknown",
+        )
+    return reader
+
+
 def read_responses(path: str | Path, **options: Any) -> Responses:
     """Read recorded responses, by the end of the file's name.
 
@@ -41,14 +57,7 @@ def read_responses(path: str | Path, **options: Any) -> Responses:
         >>> read_responses("tonight.tsv")
         Responses(432 trials: 24 stimuli x 3 sites, 1 session, window 0.07 to 0.17 s)
     """
-    name, reader = Path(path).name, reader_of(path)
-    if reader is None:
-        known = [end for _, each in READERS.usable() for end in each.suffixes]
-        raise InputError(
-            f"{name} is not a file of responses; expected one of {', '.join(known)}",
-            "save a table of a spreadsheet as CSV in UTF-8",
-            code="unknown",
-        )
+    name, reader = Path(path).name, require_reader(path)
     takes = inspect.signature(reader.read).parameters
     if unknown := [option for option in options if option not in takes]:
         raise InputError(

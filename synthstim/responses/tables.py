@@ -16,6 +16,7 @@ from synthstim.responses.seconds import Window, require_window
 from synthstim.responses.trials import Responses
 
 SEPARATORS = {".tsv": "\t", ".csv": ","}
+_ENDINGS = {separator: end for end, separator in SEPARATORS.items()}
 _MARKS = {";": "semicolons", "\t": "tabs", ",": "commas"}
 # Before its third version, pandas may miss the last digit of a number unless it is told not to.
 _EXACT: dict[str, Any] = {"float_precision": "round_trip"} if pd.__version__ < "3" else {}
@@ -36,11 +37,12 @@ def read_table(path: str | Path, *, session: str | None = None, window_s: Window
         >>> responses = read_table("tonight.tsv")
     """
     frame = read_text_table(path, text=("stimulus_id", "session", "site", "sha256"))
+    said: dict[str, Any] = {}
     if session is not None and "session" not in frame:
-        frame["session"] = session
+        said["session"] = session
     if window_s is not None and "window_start_s" not in frame and "window_end_s" not in frame:
-        frame["window_start_s"], frame["window_end_s"] = require_window(window_s, Path(path).name)
-    return Responses(frame, Path(path).name)
+        said["window_start_s"], said["window_end_s"] = require_window(window_s, Path(path).name)
+    return Responses(pd.concat([frame, pd.DataFrame(said, index=frame.index)], axis=1), Path(path).name)
 
 
 READER = Reader((".tsv", ".csv"), read_table)
@@ -103,7 +105,7 @@ def _check_shape(path: Path, separator: str) -> None:
         if len(names) == 1 and (mark := next((mark for mark in _MARKS if mark in names[0]), None)):
             raise InputError(
                 f"{path.name} has {_MARKS[mark]} between its columns; {path.suffix} is read with {_MARKS[separator]}",
-                "save it so, with points in numbers" if mark == ";" else "name it by what separates its columns",
+                "save it so, with points in numbers" if mark == ";" else f"name it {path.stem}{_ENDINGS[mark]}",
                 code="unreadable",
             )
         width = len(names)
