@@ -32,12 +32,13 @@ from synthstim.errors import InputError
 from synthstim.files import sha256_of
 from synthstim.goals import GOALS
 from synthstim.goals.wish import Want
-from synthstim.loop import LoopSession, deliver, next_step, read_settings, read_status, start_loop
+from synthstim.loop import LoopSession, deliver, next_step, read_settings, read_status, start_loop, steps
 from synthstim.loop.exploration import RIDGE, most_informative
 from synthstim.loop.generation import PLAN, STEPS
 from synthstim.loop.history import History
 from synthstim.loop.requests import best, merit_of, site_stems
 from synthstim.loop.settings import LoopSettings
+from synthstim.loop.tables import read_frame, write_frame
 from synthstim.loop.template import render_settings
 from synthstim.models import load_model
 from synthstim.production import make
@@ -516,6 +517,21 @@ def test_a_file_that_changes_after_its_checksum_was_compared_is_not_taken(
     assert len(session.newest.responses) == taken
     with pytest.raises(InputError, match="has its responses already"):
         deliver(session, [tmp_path / "night0.tsv"])
+
+
+def test_responses_to_other_images_than_their_ids_say_are_doubted(
+    second: LoopSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As reliable as before, and predicted by nothing."""
+    shutil.copytree(second.root, tmp_path / "s")
+    session = LoopSession.read(tmp_path / "s")
+    first = session.generations[0]
+    sites = read_frame(first.root / "sites.tsv", text=("site",)).assign(r_predicted=0.02, reliability=0.9)
+    monkeypatch.setattr(steps, "measure_generation", lambda *_: write_frame(first.root / "sites.tsv", sites))
+    told: list[str] = []
+    steps.STEPS["predicted.tsv"](session, first, told.append, None)
+    assert "if ids and stimuli were mixed up" in told[-1]
+    assert session.log.read()["event"].iloc[-1] == "note"
 
 
 def test_a_file_of_no_kind_that_is_read_is_not_delivered(begun: LoopSession, tmp_path: Path) -> None:

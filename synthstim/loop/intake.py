@@ -139,7 +139,13 @@ def _of_sites(responses: Responses, session: LoopSession, generation: Generation
     )
     joined = [site for site in joining if site in known]
     notes += [f"{listed(joined)}: new, and fitted from now on"] if joined else []
-    notes += [f"{listed(gone)}: fitted before, and not recorded now; nothing is made for them next"] if gone else []
+    notes += (
+        [
+            f"{listed(gone)}: fitted before, and not recorded now; nothing is made for {'it' if len(gone) == 1 else 'them'} next"
+        ]
+        if gone
+        else []
+    )
     return replace(responses.only(sites=known), notes=(*responses.notes, *notes))
 
 

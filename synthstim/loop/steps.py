@@ -24,7 +24,7 @@ from synthstim.loop.measure import measure_generation
 from synthstim.loop.plan import ALSO, MADE, plan_generation
 from synthstim.loop.report import write_loop_report
 from synthstim.loop.session import LoopSession
-from synthstim.loop.tables import write_frame
+from synthstim.loop.tables import read_frame, write_frame
 from synthstim.loop.write_recipe import RECIPE
 from synthstim.production import MakeProgress, make
 from synthstim.recipe import read_recipe
@@ -123,9 +123,6 @@ def _fit(session: LoopSession, generation: Generation, tell: Tell, making: Makin
     with written_whole(generation.root / "fit") as part:
         save_fit(fit, part)
     session.log.add(generation.number, "fitted", repr(fit))
-    if doubt := doubt_of(fit.table):
-        tell(f"generation {generation.number}: {doubt}")
-        session.log.add(generation.number, "note", doubt)
 
 
 def _tell_layers(session: LoopSession, generation: Generation, tell: Tell) -> None:
@@ -153,6 +150,11 @@ def _tell_drift(session: LoopSession, generation: Generation, tell: Tell) -> Non
 def _measure(session: LoopSession, generation: Generation, tell: Tell, making: Making | None) -> None:
     tell(f"generation {generation.number}: predictions and measurements")
     measure_generation(session, generation)
+    sites = read_frame(generation.root / "sites.tsv", text=("site",))
+    # Of later generations by the fit before, which knows nothing of them.
+    if doubt := doubt_of(sites.assign(r=sites["r_predicted"])):
+        tell(f"generation {generation.number}: {doubt}")
+        session.log.add_once(generation.number, "note", doubt)
 
 
 def _report(session: LoopSession, generation: Generation, tell: Tell, making: Making | None) -> None:
