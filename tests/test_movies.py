@@ -20,7 +20,7 @@ from synthstim import InputError, MovieInput, Observer, load_model, make, open_o
 from synthstim.cli import app
 from synthstim.constraints import MovieLuminance
 from synthstim.modalities.image import luminance
-from synthstim.modalities.movie import files as movie_files
+from synthstim.modalities.movie import levels as movie_levels
 from synthstim.modalities.movie import moved, movie_of_frames, read_movie, write_movie
 from synthstim.models.seeing.motion_energy import RATES, MotionEnergy
 from synthstim.parametrise import Spacetime
@@ -131,7 +131,7 @@ def test_a_movie_longer_than_memory_is_refused_before_it_is_made(tmp_path, monke
     ):
         MovieInput(size=(512, 512), frames=9000, frame_rate_hz=60)
     write_movie(tmp_path / "f.apng", movie(), rate_hz=30)
-    monkeypatch.setattr(movie_files, "MAX_VALUES", 1000)
+    monkeypatch.setattr(movie_levels, "MAX_VALUES", 1000)
     with pytest.raises(InputError, match=r"f\.apng has 6 frames of 9 x 7") as caught:
         read_movie(tmp_path / "f.apng")
     assert caught.value.code == "too-large"

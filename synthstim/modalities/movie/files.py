@@ -1,22 +1,22 @@
-"""Files of movies: animated PNG of 8 bits, lossless; browsers and Pillow show it."""
+"""Files of movies: written as animated PNG of 8 bits, lossless, which browsers and Pillow show; read from videos, too."""
 
 from __future__ import annotations
 
 import io
-import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
 from synthstim.errors import InputError, said_by
 from synthstim.modalities.base import Stimulus
 from synthstim.modalities.movie.chunks import animated, delay_of, delays
+from synthstim.modalities.movie.gifs import read_gif
+from synthstim.modalities.movie.levels import Levels, rate_of, require_room, require_several
+from synthstim.modalities.movie.videos import VIDEOS, read_video
 
-# Values of one movie that are held in memory at 4 bytes each: 1 GiB.
-MAX_VALUES = 2**28
 _LEVELS = 255
 _MODES = {"L": 1, "RGB": 3}
 
@@ -35,13 +35,17 @@ class MovieFile:
 
 
 def read_movie(path: str | Path) -> MovieFile:
-    """Read an animated PNG of 8 bits as display values.
+    """Read a movie as display values: an animated PNG or GIF, or a video that ffmpeg reads (MP4, MOV, AVI).
+
+    Frames are what the file holds: none is left out, shown twice, resized or turned into another rate. The colours of a video that is
+    coded as brightness and colour differences are those that ffmpeg computes, by what the file says of their matrix and range.
 
     Args:
-        path: of a file whose frames are all shown for the same time; grey or RGB without transparency.
+        path: of a file of 8 bits without transparency, whose frames are all shown for the same time; grey or RGB.
 
     Raises:
-        InputError: it cannot be read, has one frame, frames of unlike durations, or too many values for memory.
+        InputError: it cannot be read or breaks off, has one frame, frames of unlike durations, interlaced, wide or see-through pixels,
+            or too many values for memory; there is no ffmpeg.
 
     Example:
         >>> write_movie("noise.apng", np.random.default_rng(0).random((8, 1, 16, 16), np.float32), rate_hz=30)
@@ -51,16 +55,8 @@ def read_movie(path: str | Path) -> MovieFile:
     path = Path(path)
     if not path.is_file():
         raise InputError(f"no movie at {path}", "check the path", code="missing")
-    try:
-        data = path.read_bytes()
-        with Image.open(io.BytesIO(data), formats=["PNG"]) as opened:
-            frames = _frames_of(path.name, opened)
-    except InputError:
-        raise
-    except (UnidentifiedImageError, OSError, SyntaxError, ValueError, EOFError, Image.DecompressionBombError) as error:
-        why = "it is no animated PNG" if isinstance(error, UnidentifiedImageError) else said_by(error)
-        raise InputError(f"{path.name} cannot be read as a movie ({why})", code="unreadable") from None
-    return MovieFile(frames, _rate_of(path.name, data))
+    levels, rate_hz = _READERS.get(path.suffix.lower(), _read_png)(path)
+    return MovieFile(values_of(levels), rate_hz)
 
 
 def write_movie(path: str | Path, frames: Stimulus, *, rate_hz: float) -> None:
@@ -95,24 +91,22 @@ def write_movie(path: str | Path, frames: Stimulus, *, rate_hz: float) -> None:
     path.write_bytes(animated([_png(one) for one in levels], delay))
 
 
-def require_room(name: str, frames: int, channels: int, height: int, width: int) -> None:
-    """Raise InputError, before anything is decoded, for a movie that is longer than memory."""
-    values = math.prod((frames, channels, height, width))
-    if values > MAX_VALUES:
-        raise InputError(
-            f"{name} has {frames:,} frames of {height} x {width}, which take {4 * values / 2**30:.1f} GiB of memory;"
-            f" a movie may take {4 * MAX_VALUES / 2**30:.0f} GiB",
-            "cut it, or make it smaller",
-            code="too-large",
-        )
+def _read_png(path: Path) -> tuple[Levels, float]:
+    try:
+        data = path.read_bytes()
+        with Image.open(io.BytesIO(data), formats=["PNG"]) as opened:
+            frames = _frames_of(path.name, opened)
+    except InputError:
+        raise
+    except (UnidentifiedImageError, OSError, SyntaxError, ValueError, EOFError, Image.DecompressionBombError) as error:
+        why = "it is no animated PNG" if isinstance(error, UnidentifiedImageError) else said_by(error)
+        raise InputError(f"{path.name} cannot be read as a movie ({why})", code="unreadable") from None
+    return frames, rate_of(path.name, delays(data))
 
 
-def _frames_of(name: str, opened: Image.Image) -> Stimulus:
+def _frames_of(name: str, opened: Image.Image) -> Levels:
     count = int(getattr(opened, "n_frames", 1))
-    if count < 2:
-        raise InputError(
-            f"{name} has one frame; expected two or more", "give an image to an observer of images", code="mismatch"
-        )
+    require_several(name, count)
     if opened.mode not in _MODES or opened.info.get("transparency") is not None:
         raise InputError(
             f"{name} is coded as {opened.mode}; expected grey or RGB of 8 bits, without transparency", "convert it"
@@ -123,28 +117,19 @@ def _frames_of(name: str, opened: Image.Image) -> Stimulus:
     for at in range(count):
         opened.seek(at)
         stored[at] = np.asarray(opened).reshape(stored.shape[1:])
-    return values_of(stored)
+    return stored
 
 
-def values_of(levels: NDArray[np.uint8]) -> Stimulus:
+def values_of(levels: Levels) -> Stimulus:
     """Levels (time, y, x, channel) as display values (time, channel, y, x)."""
     return np.ascontiguousarray(levels.transpose(0, 3, 1, 2)).astype(np.float32) / np.float32(_LEVELS)
 
 
-def _rate_of(name: str, data: bytes) -> float:
-    lasting = delays(data)
-    if not lasting or len(set(lasting)) > 1 or not lasting[0]:
-        told = ", ".join(f"{1000 * float(one):g}" for one in sorted(set(lasting)))
-        raise InputError(
-            f"{name} has frames of {told or 'no'} ms; expected one duration for all",
-            "write it at one frame rate",
-            code="mismatch",
-        )
-    return float(1 / lasting[0])
-
-
-def _png(levels: NDArray[np.uint8]) -> bytes:
+def _png(levels: Levels) -> bytes:
     """One frame (channel, y, x) as a PNG file."""
     picture = Image.fromarray(levels[0] if len(levels) == 1 else np.ascontiguousarray(levels.transpose(1, 2, 0)))
     picture.save(stream := io.BytesIO(), "PNG")
     return stream.getvalue()
+
+
+_READERS: dict[str, Callable[[Path], tuple[Levels, float]]] = {".gif": read_gif, **dict.fromkeys(VIDEOS, read_video)}

@@ -12,7 +12,7 @@ from synthstim.errors import InputError
 from synthstim.modalities.image.displayed import DisplayedInput
 from synthstim.modalities.inputs import Preparation
 from synthstim.modalities.movie.chunks import delay_of
-from synthstim.modalities.movie.files import require_room
+from synthstim.modalities.movie.levels import require_room
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -12,7 +12,7 @@ from synthstim.errors import InputError
 from synthstim.modalities.base import Stimulus
 from synthstim.modalities.image.arrays import FloatImage
 from synthstim.modalities.image.reading import SUFFIXES, read_image
-from synthstim.modalities.movie.files import require_room
+from synthstim.modalities.movie.levels import require_room
 
 
 def movie_of_frames(folder: str | Path) -> Stimulus:

@@ -18,6 +18,10 @@ from synthstim.modalities.image.light import luminance
 from synthstim.modalities.movie.files import read_movie, write_movie
 from synthstim.modalities.movie.input import MovieInput
 from synthstim.modalities.movie.noise import noise
+from synthstim.modalities.movie.videos import VIDEOS
+
+# Relative: what a rate that a recipe rounds to some digits, such as 29.97, is to be taken for.
+SAME_RATE = 1e-5
 
 
 class MovieModality(Displayed):
@@ -28,7 +32,7 @@ class MovieModality(Displayed):
     distance_hint = "|movie − reference| / |reference|, display values"
     coding = "sRGB (IEC 61966-2-1) display values; luminance and contrast are of decoded, linear light, over all frames"
     Input = MovieInput
-    suffixes = (".apng",)
+    suffixes = (".apng", ".gif", *VIDEOS)
     suffix = ".apng"
     parametrisations = ("spacetime",)
     columns: Mapping[str, tuple[str, str, str]] = {
@@ -54,9 +58,9 @@ class MovieModality(Displayed):
         """
         assert isinstance(input, MovieInput)
         held = read_movie(path)
-        if abs(held.rate_hz / input.frame_rate_hz - 1) > 1e-6:
+        if abs(held.rate_hz / input.frame_rate_hz - 1) > SAME_RATE:
             raise InputError(
-                f"{path.name} has {held.rate_hz:g} frames a second, the observer is shown {input.frame_rate_hz:g}",
+                f"{path.name} has {held.rate_hz:.7g} frames a second, the observer is shown {input.frame_rate_hz:g}",
                 "ask for that frame rate, or write the file anew",
                 code="mismatch",
             )
