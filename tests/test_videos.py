@@ -14,6 +14,7 @@ from synthstim import StimulusSet
 from synthstim.cli import app
 from synthstim.errors import InputError
 from synthstim.modalities.movie import MovieInput, levels, read_movie, videos
+from synthstim.stimulus_set import adopt
 
 RGB = ["-crf", "0", "-preset", "ultrafast"]
 RED_MATRICES = {"bt709": (0.2126, 0.0722), "smpte170m": (0.299, 0.114)}
@@ -92,12 +93,18 @@ def test_colours_are_by_the_matrix_and_range_of_the_file(tmp_path, matrix, whole
     np.testing.assert_allclose(held(path)[2, 5, 5], [r, g, b], atol=1.01)
 
 
-def test_sound_is_ignored_and_said(tmp_path):
+def test_sound_is_ignored_and_said_once_of_a_folder(tmp_path):
     write(tmp_path / "silent.mp4", frames := pictures(30))
+    (tmp_path / "loud").mkdir()
     tone = ("-f", "lavfi", "-i", "sine=d=1")
-    again(tmp_path / "silent.mp4", tmp_path / "loud.mp4", "-map", "1:v", "-map", "0:a", "-c:v", "copy", before=tone)
-    with pytest.warns(UserWarning, match=r"loud\.mp4 has sound, which is ignored"):
-        np.testing.assert_array_equal(held(tmp_path / "loud.mp4"), frames)
+    for name in ("one.mp4", "two.mov"):
+        path = tmp_path / "loud" / name
+        again(tmp_path / "silent.mp4", path, "-map", "1:v", "-map", "0:a", "-c:v", "copy", before=tone)
+        with pytest.warns(UserWarning, match=f"{name} has sound, which is ignored"):
+            np.testing.assert_array_equal(held(path), frames)
+    with pytest.warns(UserWarning, match=r"one\.mp4 has sound, which is ignored \(1 more like it in") as told:
+        adopt(tmp_path / "loud", tmp_path / "set")
+    assert len(told) == 1
 
 
 def test_a_video_that_says_so_is_turned(tmp_path):

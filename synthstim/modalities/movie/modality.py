@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -80,7 +81,10 @@ class MovieModality(Displayed):
 
     def writing_of(self, files: Sequence[Path]) -> dict[str, Any]:
         """The frame rate that all of them have."""
-        first, *others = [(path, read_movie(path).rate_hz) for path in files]
+        with warnings.catch_warnings():
+            # What there is to say of a file is said when its frames are taken.
+            warnings.simplefilter("ignore")
+            first, *others = [(path, read_movie(path).rate_hz) for path in files]
         for path, rate in others:
             if rate != first[1]:
                 raise InputError(
