@@ -17,6 +17,7 @@ from synthstim.errors import InputError
 from synthstim.experiment.builder.pieces import PIECES
 from synthstim.experiment.design.schema import Design
 from synthstim.modalities.image import write_png
+from synthstim.modalities.odour import read_odour
 from synthstim.modalities.sound.demonstration import write_references as write_recordings
 from synthstim.stimulus_set import SetWriter
 
@@ -58,6 +59,23 @@ def test_networks_of_ones_own_go_the_documented_way(tmp_path, monkeypatch):
         assert done.exit_code == 0, done.output
     assert "0 differences" in done.output
     sys.modules.pop("my_models", None)
+
+
+def test_receptors_of_ones_own_go_the_documented_way(tmp_path, monkeypatch):
+    text = (DOCS / "own_networks.md").read_text(encoding="utf-8").split("## Receptors and odorants of your own")[1]
+    code, recipe = (re.search(rf"```{kind}\n(.*?)```", text, re.S)[1] for kind in ("python", "yaml"))
+    (tmp_path / "my_nose.py").write_text(code)
+    (tmp_path / "recipe.yaml").write_text(recipe)
+    rates = "linalool,5,60,20,130\ngeraniol,30,-12,95,60\n1-hexanol,80,5,190,10\nacetic acid,5,20,0,8\n"
+    (tmp_path / "receptors.csv").write_text("odorant,Or1a,Or7a,Or22a,Or47b\n" + rates)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
+    for words in (["make", "recipe.yaml", "--out", "set", "--allow-code"], ["check", "set", "--allow-code"]):
+        done = CliRunner().invoke(app, words, catch_exceptions=False)
+        assert done.exit_code == 0, done.output
+    assert "0 differences" in done.output
+    assert read_odour(tmp_path / "set" / "stimuli" / "alone_0.odour")[0][0] == "linalool"
+    sys.modules.pop("my_nose", None)
 
 
 @pytest.mark.parametrize("option", ["--allow-code", "--observer", "--weights"])

@@ -6,12 +6,13 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from torch import nn
 
 from synthstim.constraints import Mixture, check_all
 from synthstim.errors import InputError
 from synthstim.files import sha256_of
 from synthstim.modalities.odour import MODALITY, OdourInput, write_odour
-from synthstim.models import load_model
+from synthstim.models import Observer, load_model
 from synthstim.production import make
 from synthstim.stimulus_set import StimulusSet, adopt
 from synthstim.verify import check_set, natural_pool
@@ -35,12 +36,41 @@ def written(folder, text, name="one.odour"):
         ("hexanol\thexanol\n0.1\t0.1\n", "'hexanol' is named twice"),
         ("0.1\t0.2\n0.1\t0.2\n", "'0.1' is not a name for an odorant"),
         ("", "is not an odour"),
+        ("hexanol,geraniol\n0.1,0.2\n", "is not an odour; expected a line of odorants"),
+        ("hexanol geraniol\n0.1 0.2\n", "is not an odour; expected a line of odorants"),
+        ("hexanol\tgeraniol\n50%\t10%\n", "hexanol has '50%'; expected a concentration from 0 to 1"),
     ],
 )
 def test_a_file_that_is_no_odour_is_refused_in_a_sentence(tmp_path, text, said):
     with pytest.raises(InputError, match=r"one\.odour") as refused:
         MODALITY.read(written(tmp_path, text))
     assert said in str(refused.value)
+
+
+def test_a_panel_is_a_list_of_names(tmp_path):
+    assert OdourInput(odorants=pd.Index(["hexanol", "geraniol"])) == OdourInput(odorants=("hexanol", "geraniol"))
+    with pytest.raises(InputError, match="odorants 'hexanol' given; expected a list of names"):
+        OdourInput(odorants="hexanol")
+    with pytest.raises(InputError, match="7 is not a name for an odorant"):
+        OdourInput(odorants=(7, 8))
+    with pytest.raises(InputError, match="absent_odorants names the whole panel"):
+        Mixture(PANEL, absent=tuple(range(6))).check(PANEL.shape)
+    # As a spreadsheet saves it.
+    (tmp_path / "one.odour").write_text("hexanol\n0.1\n", encoding="utf-8-sig")
+    assert MODALITY.read(tmp_path / "one.odour").tolist() == pytest.approx([0.1])
+
+
+def test_a_table_of_receptors_with_gaps_is_named():
+    class Receptors(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.register_buffer("rates", torch.full((6, 3), float("nan")))
+
+        def forward(self, odours):
+            return odours @ self.rates
+
+    with pytest.raises(InputError, match="it needs 'rates', which holds NaN"):
+        Observer(Receptors(), input=PANEL, name="nose").layers
 
 
 def test_an_odorant_outside_the_panel_is_named_with_the_nearest(tmp_path):

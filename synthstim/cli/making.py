@@ -94,7 +94,10 @@ def make(
             watch=display.making,
         )
     _tell(made)
-    console.print(f"next: synthstim check {escape(str(out))}; synthstim report {escape(str(out))}", highlight=False)
+    code = " --allow-code" if allow_code else ""
+    console.print(
+        f"next: synthstim check {escape(str(out))}{code}; synthstim report {escape(str(out))}", highlight=False
+    )
     _end_if_failed(made, strict)
 
 

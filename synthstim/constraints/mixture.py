@@ -18,7 +18,12 @@ from synthstim.recipe.fields import Section, Text
 # Concentrations are single-precision numbers: a sum of the largest is off by less.
 _ROUNDING = 1e-6
 Pairs = Annotated[
-    tuple[Annotated[tuple[Text, ...], Field(min_length=2, max_length=2, strict=False)], ...],
+    tuple[
+        Annotated[
+            tuple[Text, ...], Field(min_length=2, max_length=2, strict=False), Expected("a list of two odorants")
+        ],
+        ...,
+    ],
     Field(strict=False),
     Expected("a list of pairs of odorants"),
 ]
@@ -76,6 +81,8 @@ class Mixture:
         """The panel is the observer's, and one of its dilutions is allowed."""
         if shape != self.input.shape:
             raise InputError(f"odours of {shape} given; expected {self.input.shape}", code="mismatch")
+        if len(set(self.absent)) == len(self.input.odorants):
+            raise InputError("absent_odorants names the whole panel", "leave some out", code="unattainable")
         allowed = self.levels
         if not len(allowed):
             raise InputError(

@@ -183,7 +183,7 @@ class Observer:
             raise
         except Exception as error:  # a module that is shown the wrong size may raise anything
             raise InputError(
-                f"{self.name} does not run on {self.input.words} stimuli: {said_by(error)}", code="does-not-run"
+                f"{self.name} does not run on stimuli of {self.input.words}: {said_by(error)}", code="does-not-run"
             ) from error
 
     @property

@@ -88,7 +88,8 @@ def survey(module: nn.Module, inputs: Tensor, owner: str = "the network") -> Sur
         alone, both = _traced_twice(module, inputs, owner)
         faults = {layer: fault for layer, call in alone.items() if (fault := call.fault(both.get(layer)))}
         if unfilled := _unfilled(module):
-            lacks = f"needs {unfilled!r}, for which it has no weights"
+            table = unfilled in dict(module.named_buffers())
+            lacks = f"needs {unfilled!r}, {'which holds NaN' if table else 'for which it has no weights'}"
             faults |= {layer: lacks for layer, call in alone.items() if call.nan and layer not in faults}
         for layer, call in alone.items():
             if layer not in faults and call.differs(both[layer], inputs):

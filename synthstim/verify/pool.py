@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from synthstim.errors import InputError
+from synthstim.errors import InputError, counted
 from synthstim.modalities.base import Modality, Stimulus
 from synthstim.models import Observer
 
@@ -95,7 +95,7 @@ def files_in(folder: Path, modality: Modality) -> list[Path]:
     paths = sorted(path for path in folder.iterdir() if path.suffix.lower() in modality.suffixes)
     if len(paths) < FEWEST_ORIGINS:
         raise InputError(
-            f"the pool {folder} holds {len(paths)} {modality.plural}; expected at least {FEWEST_ORIGINS} {noun}",
+            f"the pool {folder} holds {counted(len(paths), modality.name, modality.plural)}; expected at least {FEWEST_ORIGINS} {noun}",
             code="too-few",
         )
     return paths[:MOST_ORIGINS]

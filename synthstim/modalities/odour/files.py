@@ -30,7 +30,7 @@ def read_odour(path: str | Path) -> tuple[tuple[str, ...], Stimulus]:
     """
     path = Path(path)
     rows = [line.split("\t") for line in _text_of(path).splitlines() if line.strip()]
-    if len(rows) != 2 or len(rows[0]) != len(rows[1]):
+    if len(rows) != 2 or len(rows[0]) != len(rows[1]) or (len(rows[0]) == 1 and _has_others(rows)):
         raise InputError(
             f"{path.name} is not an odour; expected a line of odorants and a line of as many concentrations, between tabs",
             code="unreadable",
@@ -71,9 +71,15 @@ def _text_of(path: Path) -> str:
     try:
         if path.stat().st_size > _MOST_BYTES:
             raise InputError(f"{path.name} is too large for an odour", code="too-large")
-        return path.read_text(encoding="utf-8")
+        # Spreadsheets put a mark in front of UTF-8.
+        return path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"{path.name} cannot be read as an odour ({said_by(error)})", code="unreadable") from None
+
+
+def _has_others(rows: list[list[str]]) -> bool:
+    """Whether something else than a tab stands between the concentrations."""
+    return len(rows[1][0].replace(",", " ").replace(";", " ").split()) > 1
 
 
 def _concentration(path: Path, odorant: str, cell: str) -> float:
@@ -81,7 +87,9 @@ def _concentration(path: Path, odorant: str, cell: str) -> float:
         value = float(cell)
     except ValueError:
         raise InputError(
-            f"{path.name}: {odorant} has {cell[:40]!r}; expected a concentration", code="unreadable"
+            f"{path.name}: {odorant} has {cell[:40]!r}; expected a concentration from 0 to 1 with a point, such as 0.05, as a share"
+            " of the stock",
+            code="unreadable",
         ) from None
     require_concentration(path.name, odorant, value)
     return value

@@ -48,6 +48,9 @@ class OdourInput(StimulusInput):
     places: ClassVar[tuple[str, str]] = ("odorant", "odorant")
 
     def __post_init__(self) -> None:
+        if isinstance(self.odorants, str):
+            raise InputError(f"odorants {self.odorants!r} given; expected a list of names", "put it into a list")
+        object.__setattr__(self, "odorants", tuple(self.odorants))
         require_odorants(self.odorants)
         if not self.dilutions or list(self.dilutions) != sorted(set(self.dilutions)) or self.dilutions[-1] > 0:
             raise InputError(
@@ -104,7 +107,13 @@ def require_odorants(names: tuple[str, ...]) -> None:
     if not names:
         raise InputError("a panel of no odorants given; expected their names", code="missing")
     for number, name in enumerate(names):
-        if not name.strip() or name != name.strip() or not name.isprintable() or _is_number(name):
+        if (
+            not isinstance(name, str)
+            or not name.strip()
+            or name != name.strip()
+            or not name.isprintable()
+            or _is_number(name)
+        ):
             raise InputError(f"{name!r} is not a name for an odorant", "give a name such as '1-hexanol'", value=name)
         if name in names[:number]:
             raise InputError(f"the odorant {name!r} is named twice", "name each once", value=name)
