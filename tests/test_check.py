@@ -1,5 +1,6 @@
 """What check finds: any change of any file of a set, where it was, and a status that its figures do not give."""
 
+import dataclasses
 import gzip
 import json
 import re
@@ -78,6 +79,14 @@ def test_a_set_as_it_was_made_has_no_problem(root, network):
     (root / ".DS_Store").write_bytes(b"\0")
     assert found(root, network) == []
     assert altered(StimulusSet.read(root)) == []
+
+
+def test_a_set_is_checked_by_its_folder_and_an_observer_of_another_size_is_named(root, network):
+    assert check_set(root, network).problems == []
+    assert check_set(str(root), None).problems == []
+    other = network.given(dataclasses.replace(network.input, size=(48, 32)))
+    with pytest.raises(InputError, match=r"was made on .* shown .*, .* here is shown .*: open it as then"):
+        check_set(root, other)
 
 
 # Values that the check could not work out from the files.

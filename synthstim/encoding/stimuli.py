@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -17,6 +18,7 @@ from synthstim.files import sha256_of
 from synthstim.modalities.base import Stimulus
 from synthstim.models import StimulusInput
 from synthstim.stimulus_set import StimulusSet
+from synthstim.stimulus_set.read import opened_set
 
 
 @dataclass(frozen=True, repr=False)
@@ -40,7 +42,7 @@ class Stimuli:
     @classmethod
     def of_sets(
         cls,
-        sets: StimulusSet | Sequence[StimulusSet],
+        sets: StimulusSet | str | Path | Sequence[StimulusSet | str | Path],
         input: StimulusInput,
         *,
         fit: str = "crop",
@@ -49,17 +51,17 @@ class Stimuli:
         """The stimuli of one or several sets; an id that two sets use for one file is one stimulus.
 
         Args:
-            sets: on disk; each file is compared with its checksum when it is read.
+            sets: on disk, or their folders; each file is compared with its checksum when it is read.
             input: of the observer.
             fit, level_dbfs: as for ``Modality.read_for``.
 
         Raises:
             InputError: two sets use an id for different files.
         """
-        sets = [sets] if isinstance(sets, StimulusSet) else list(sets)
-        if not sets:
+        opened = [opened_set(part) for part in ([sets] if isinstance(sets, StimulusSet | str | Path) else sets)]
+        if not opened:
             raise InputError("no stimulus set given", "give the sets that were presented")
-        table = pd.concat([part.table.assign(set=number) for number, part in enumerate(sets)], ignore_index=True)
+        table = pd.concat([part.table.assign(set=number) for number, part in enumerate(opened)], ignore_index=True)
         table = table.drop_duplicates(["stimulus_id", "sha256"]).reset_index(drop=True)
         if (twice := table["stimulus_id"].duplicated()).any():
             name = table.loc[twice, "stimulus_id"].iloc[0]
@@ -68,7 +70,7 @@ class Stimuli:
             )
 
         def read(row: int) -> Stimulus:
-            path = sets[table.at[row, "set"]].path(table.at[row, "file"])
+            path = opened[table.at[row, "set"]].path(table.at[row, "file"])
             if sha256_of(path) != table.at[row, "sha256"]:
                 raise InputError(f"{path} has changed since the set was made", "restore it from a copy", code="changed")
             return input.modality.read_for(path, input, fit=fit, level_dbfs=level_dbfs)

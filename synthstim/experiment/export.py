@@ -32,6 +32,7 @@ from synthstim.experiment.trials.prepare import prepare_trials
 from synthstim.experiment.web.page import require_for_web, write_web
 from synthstim.files import Staging, as_json
 from synthstim.stimulus_set import StimulusSet
+from synthstim.stimulus_set.read import opened_set
 
 # Who prepares what a protocol's ``stimuli`` names.
 KINDS = {
@@ -96,7 +97,7 @@ def export_experiment(
     if web:
         require_for_web(chosen)
     frames = {name: described.frames(values[name], name) for name in chosen.durations}
-    source = StimulusSet.read(stimulus_set) if isinstance(stimulus_set, (str, Path)) else stimulus_set
+    source = None if stimulus_set is None else opened_set(stimulus_set)
     request = ExportRequest(source, chosen, Setup(described, values, frames), labels, answers, table)
     if chosen.flow:
         require_psychopy_home()

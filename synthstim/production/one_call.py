@@ -139,6 +139,10 @@ def _file(reference: Any, observer: Observer, folder: Path) -> Path:
     """A reference as a file: the user's own, or one that holds what was given as exactly as files can."""
     if isinstance(reference, str | Path):
         return Path(reference).absolute()
+    if isinstance(reference, list | tuple) and any(isinstance(one, str | Path) for one in reference):
+        raise InputError(
+            f"{len(reference)} references given; expected one", "call it for each, or name them in a recipe"
+        )
     modality = observer.input.modality
     path = folder / f"reference{modality.suffix}"
     if isinstance(reference, Image):

@@ -39,7 +39,7 @@ def check_whole(value: Any) -> Any:
 
 def in_a_list(value: Any) -> Any:
     """Let one name stand for a list of one."""
-    return (value,) if isinstance(value, (str, os.PathLike)) else value
+    return (value,) if isinstance(value, (str, os.PathLike)) or hasattr(value, "shape") else value
 
 
 def check_different(values: Sequence[Any]) -> Any:

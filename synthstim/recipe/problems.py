@@ -204,6 +204,8 @@ def describe(value: Any, written: str | None = None) -> str:
     if isinstance(value, dict):
         keys = [shown(str(key)) for key in value]
         return f"a mapping with {listed(keys[:5])}" if keys else "an empty mapping"
+    if isinstance(shape := getattr(value, "shape", None), tuple):
+        return f"an array of shape {shape}"
     return f"a {type(value).__name__}"
 
 

@@ -19,6 +19,7 @@ from synthstim.report.cards import stem
 from synthstim.report.inline import write_text
 from synthstim.report.numbers import known, number
 from synthstim.stimulus_set import StimulusSet
+from synthstim.stimulus_set.read import opened_set
 
 _CATALOGUE = {**SEEING, **HEARING, **SMELLING}
 # What a table calls an optimiser or parametrisation -> its paper.
@@ -78,7 +79,7 @@ def write_methods(stimulus_set: StimulusSet | str | Path, out: str | Path) -> Pa
     Raises:
         InputError: the set was made by nobody here, or something else is in the file's place.
     """
-    stimuli = stimulus_set if isinstance(stimulus_set, StimulusSet) else StimulusSet.read(stimulus_set)
+    stimuli = opened_set(stimulus_set)
     found = methods_of(stimuli)
     if found is None:
         raise InputError(f"{stimuli.root} does not say how it was made: it has no methods", code="mismatch")

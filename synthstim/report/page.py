@@ -20,6 +20,7 @@ from synthstim.report.summary import summarise
 from synthstim.report.table import make_table
 from synthstim.report.transfer import transfer_shown
 from synthstim.stimulus_set import StimulusSet
+from synthstim.stimulus_set.read import opened_set
 
 
 def write_report(
@@ -44,7 +45,7 @@ def write_report(
         >>> write_report("my_set").name
         'report.html'
     """
-    stimuli = stimulus_set if isinstance(stimulus_set, StimulusSet) else StimulusSet.read(stimulus_set)
+    stimuli = opened_set(stimulus_set)
     path = require_page(stimuli.root / REPORT if out is None else out, "stimulus set")
     return write_text(path, render(stimuli, drawing, beside=path.resolve().parent == stimuli.root.resolve()))
 

@@ -167,3 +167,12 @@ class StimulusSet:
         """Raise InputError if any file differs from its checksum."""
         if problems := self.damaged():
             raise InputError(f"{self.root}: {problems[0]}" + (f" and {len(problems) - 1} more" if problems[1:] else ""))
+
+
+def opened_set(stimuli: StimulusSet | str | Path) -> StimulusSet:
+    """A set as it is, or read from its folder.
+
+    Raises:
+        InputError: the folder holds none.
+    """
+    return stimuli if isinstance(stimuli, StimulusSet) else StimulusSet.read(stimuli)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -14,6 +15,7 @@ from synthstim.goals.aim import Aim
 from synthstim.models import OUTPUT, Observer
 from synthstim.parametrise import Parametrisation
 from synthstim.stimulus_set import StimulusSet, altered
+from synthstim.stimulus_set.read import opened_set
 from synthstim.verify.consistency import MADE, aim_of, disagreements, read_aim
 from synthstim.verify.differences import row_problems
 from synthstim.verify.latents import rendered_otherwise
@@ -46,7 +48,7 @@ class Check:
 
 
 def check_set(
-    stimuli: StimulusSet,
+    stimuli: StimulusSet | str | Path,
     observer: Observer | None,
     *,
     pool: NaturalPool | None = None,
@@ -59,7 +61,7 @@ def check_set(
     """Verify a set's checksums and measure every file again.
 
     Args:
-        stimuli: the set.
+        stimuli: the set, or its folder.
         observer: what it was made on; None for an adopted set, of which only files, luminance and levels are checked.
         pool: the natural pool it was made with; by default the carried photographs.
         second: measure metamers on this observer too, given the same stimuli.
@@ -76,6 +78,7 @@ def check_set(
         >>> check_set(stimuli, None).problems
         []
     """
+    stimuli = opened_set(stimuli)
     if resampler is not None:
         _require_resampled(stimuli, observer, resampler)
     if second is not None and second.input.modality != stimuli.modality:
@@ -185,6 +188,14 @@ def _require_same(stimuli: StimulusSet, observer: Observer) -> None:
             f"{str(recorded)[:12]}..., {observer.name} here has {observer.weights_sha256[:12]}...",
             "give the same weights; a function that draws them anew calls torch.manual_seed first",
             code="changed",
+        )
+    facts = stimuli.provenance.get("observer", {})
+    if "input" in facts and (made := stimuli.modality.input_of(facts["input"])).shape != observer.input.shape:
+        raise InputError(
+            f"{stimuli.root} was made on {facts.get('name')} {made.modality.verb} {made.words}, {observer.name} here is"
+            f" {made.modality.verb} {observer.input.words}",
+            f"open it as then: {facts.get('opening', {})}",
+            code="mismatch",
         )
 
 

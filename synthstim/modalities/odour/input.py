@@ -48,7 +48,8 @@ class OdourInput(StimulusInput):
     places: ClassVar[tuple[str, str]] = ("odorant", "odorant")
 
     def __post_init__(self) -> None:
-        if isinstance(self.odorants, str):
+        given: object = self.odorants
+        if isinstance(given, str):
             raise InputError(f"odorants {self.odorants!r} given; expected a list of names", "put it into a list")
         object.__setattr__(self, "odorants", tuple(self.odorants))
         require_odorants(self.odorants)
