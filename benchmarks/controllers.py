@@ -18,10 +18,12 @@ from types import ModuleType
 import torch
 from torch import Tensor
 
+from synthstim.modalities.image.synthesis import UNITS
 from synthstim.models import Observer, load_model
 from synthstim.optimise import Adam
 from synthstim.optimise.base import Optimiser
 from synthstim.parametrise import Fourier, first_latents
+from synthstim.production.phases import optimiser_of
 from synthstim.robustness import Robustness
 
 LAYER = "blocks.3"
@@ -106,17 +108,13 @@ def main() -> None:
         theirs = lucents(observer, given.lucent, whole, movement)
         print(f"movement {movement}: lucent after {whole}:", *(f"{value:.1f}" for value in theirs.tolist()), flush=True)
         for name, make, count in (
-            ("default", Adam, whole),
-            ("step .1, momentum .5, constant", _brisk, whole),
-            ("step .1, momentum .5, constant", _brisk, whole // 2),
+            ("step .05, momentum .9, cosine", Adam, whole),
+            ("default", optimiser_of(UNITS), whole),
+            ("default", optimiser_of(UNITS), whole // 2),
         ):
             over = ours(observer, make(), count, movement, given.rest) / theirs
             values = " ".join(f"{value:.2f}" for value in over.tolist())
             print(f"  {name}, after {count}: {values}, median {over.median():.3f}", flush=True)
-
-
-def _brisk() -> Adam:
-    return Adam(step=0.1, momentum=0.5, schedule="constant")
 
 
 if __name__ == "__main__":

@@ -151,5 +151,9 @@ def test_schedules():
     falling = [scheduled("cosine", step / 20) for step in range(21)]
     assert falling == sorted(falling, reverse=True)
     assert (falling[0], falling[-1]) == pytest.approx((1.0, 0.01))
-    with pytest.raises(InputError, match="schedule 'linear' is unknown: choose constant, cosine, halving"):
+    assert {scheduled("late", step / 10) for step in range(10)} == {1.0}
+    last = [scheduled("late", 0.9 + step / 100) for step in range(11)]
+    assert last == sorted(last, reverse=True)
+    assert last[-1] == pytest.approx(0.01)
+    with pytest.raises(InputError, match="schedule 'linear' is unknown: choose constant, cosine, halving, late"):
         Adam(schedule="linear")

@@ -74,8 +74,10 @@ def test_a_unit_that_noise_does_not_excite_is_driven(name):
     start = made(observer, drive(UNIT), 1)
     assert max(activations(observer, start, UNIT)) <= 0.05
     run = made(observer, drive(UNIT))
-    assert min(activations(observer, run, UNIT)) > reached
-    assert run.result().still == [False, False]
+    driven = activations(observer, run, UNIT)
+    assert min(driven) > reached
+    # A gate that may go straight from shut to its most has no gradient on either side.
+    assert not any(still for still, value in zip(run.result().still, driven, strict=True) if value != 1)
 
 
 BEHIND = {
@@ -189,7 +191,7 @@ def test_a_target_is_the_activation_and_is_where_synthesis_stops(goal, moved):
     observer = network(nn.Identity(), shift=0.0)
     start = torch.full((1, 3, 16, 16), 0.5, dtype=torch.float64)
     if goal == "suppress":
-        start = made(observer, drive(OTHER), 40).result().stimuli[:1]
+        start = made(observer, drive(OTHER), 10).result().stimuli[:1]
     run = Synthesiser(
         observer, objective, Fourier((3, 16, 16)), seeds=[1], start=start, robustness=moved,
         stopping=Stopping(evaluations=300, target=target),

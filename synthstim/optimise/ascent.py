@@ -15,7 +15,7 @@ class Adam:
 
     Args:
         step: in units of the latents.
-        schedule: ``cosine``, ``constant`` or ``halving``, over the evaluation budget.
+        schedule: ``cosine``, ``constant``, ``halving`` or ``late`` (see ``scheduled``), over the evaluation budget.
         momentum: how much of the mean gradient is that of the evaluation before, 0 to 1.
         memory: the same of the mean square.
     """

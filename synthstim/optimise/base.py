@@ -10,7 +10,9 @@ from torch import Tensor
 from synthstim.errors import InputError
 
 State = dict[str, Tensor]
-SCHEDULES = ("constant", "cosine", "halving")
+SCHEDULES = ("constant", "cosine", "halving", "late")
+# Share of the budget at its end in which ``late`` falls.
+FALL = 0.1
 
 
 class Optimiser(Protocol):
@@ -43,10 +45,12 @@ class Optimiser(Protocol):
 def scheduled(schedule: str, fraction: float) -> float:
     """Factor on the step when a fraction of the budget is spent.
 
-    ``halving`` halves the step in eight equal blocks (Feather et al. 2023); ``cosine`` falls to 1 %.
+    ``halving`` halves the step in eight equal blocks (Feather et al. 2023); ``cosine`` falls to 1 %, ``late`` does so in
+    the last tenth.
     """
-    if schedule == "cosine":
-        return 0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * min(fraction, 1.0)))
+    if schedule in ("cosine", "late"):
+        fallen = fraction if schedule == "cosine" else (fraction - 1 + FALL) / FALL
+        return 0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * min(max(fallen, 0.0), 1.0)))
     return 0.5 ** min(int(fraction * 8), 7) if schedule == "halving" else 1.0
 
 

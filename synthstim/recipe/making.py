@@ -30,7 +30,7 @@ class OptimiserSpec(Section):
     name: Literal["lbfgs", "adam", "gradient", "normalised_gradient"]
     step: float | None = Field(default=None, gt=0, le=1_000_000)
     history: int | None = Field(default=None, ge=1, le=500)
-    schedule: Literal["constant", "cosine", "halving"] | None = None
+    schedule: Literal["constant", "cosine", "halving", "late"] | None = None
     momentum: float | None = Field(default=None, ge=0, lt=1)
 
     @model_validator(mode="after")

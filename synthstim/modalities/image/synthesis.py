@@ -47,13 +47,17 @@ FINISH_STEP = 4 / 255
 # model to be wrong. The median gain over the best natural image of 20 simulated sites was .95, 1.13 and 1.14 at .75, 1.25
 # and 1.75.
 SITES_DECAY = 1.5
+# A channel of the network itself is the model: what counts is how far it is driven. benchmarks/controllers.py.
+UNITS = OptimiserSpec(name="adam", step=0.1, momentum=0.5, schedule="late")
 # Bashivan et al. 2019 moved 299-pixel images by up to 19 pixels; less keeps fine structure.
 JITTER = 4
 
 
 def usual(input: StimulusInput, *, matching: bool) -> tuple[Parametrisation, Optimiser]:
     """What a search for images begins with: see ``optimise.defaults``."""
-    return (Fourier(input.shape, decay=SEARCH_DECAY), LBFGS()) if matching else (Fourier(input.shape), Adam())
+    if matching:
+        return Fourier(input.shape, decay=SEARCH_DECAY), LBFGS()
+    return Fourier(input.shape), optimiser_of(UNITS)()
 
 
 def phases_of(
@@ -81,9 +85,7 @@ def phases_of(
     alone = entry.optimiser is not None or not isinstance(entry, Metamer) or entry.metric != "l2"
     # What a generator cannot make, free pixels would.
     if alone or not isinstance(parametrisation, Invertible):
-        make = optimiser_of(
-            entry.optimiser or OptimiserSpec(name="lbfgs" if isinstance(entry, OfReference) else "adam")
-        )
+        make = optimiser_of(entry.optimiser or _search(entry, parametrisation))
         if robustness is not None and not make().stochastic:
             if isinstance(entry, Controller) and entry.robustness is not None:
                 raise InputError(
@@ -129,6 +131,12 @@ def _texture(entry: StimulusSpec, recipe: Recipe, observer: Observer, budget: in
         start = "shaped"
     require_start(latents, start, observer.input.modality)
     return Phase(latents, make, repr(make()), stopping, start)
+
+
+def _search(entry: StimulusSpec, parametrisation: Parametrisation) -> OptimiserSpec:
+    if isinstance(entry, OfReference):
+        return OptimiserSpec(name="lbfgs")
+    return UNITS if isinstance(parametrisation, Fourier) and not entry.of_sites else OptimiserSpec(name="adam")
 
 
 def _finish() -> Optimiser:
