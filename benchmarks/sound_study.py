@@ -35,8 +35,10 @@ ARMS: dict[str, Callable[[], Optimiser]] = {
     "constant step": lambda: Adam(step=STEP, schedule="constant"),
     "squared error": lambda: OnSquares(step=STEP),
     "squared error, constant step": lambda: OnSquares(step=STEP, schedule="constant"),
-    "step .05": lambda: Adam(step=STEP / 2),
-    "step .2": lambda: Adam(step=2 * STEP),
+    "step .05": lambda: Adam(step=STEP / 4),
+    "step .1": lambda: Adam(step=STEP / 2),
+    "step .3": lambda: Adam(step=1.5 * STEP),
+    "momentum .5": lambda: Adam(step=STEP, momentum=0.5),
     "shorter memory (.9, .99)": lambda: Adam(step=STEP, memory=0.99),
 }
 

@@ -65,6 +65,7 @@ class Goal:
         against_null: whether it is judged against matches between different natural stimuli.
         solves: whether it makes its stimuli itself (``solve``), and nothing is searched for.
         several: whether one stimulus controls several units.
+        farthest: whether units are brought as far as they go, not to where they are wanted: longer steps then go farther.
         followed: whether it can be followed by responses to single units alone, without a model.
         lines: what a card of the report says, a line each.
     """
@@ -82,6 +83,7 @@ class Goal:
     against_null: bool = False
     solves: bool = False
     several: bool = False
+    farthest: bool = False
     followed: bool = False
     lines: tuple[CardLine, ...] = (ACTIVATION, BEST_NATURAL)
 

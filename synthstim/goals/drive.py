@@ -37,6 +37,7 @@ class DriveGoal(UnitGoal):
     section = DriveEntry
     wish = DriveWish
     label = "drive ↑"
+    farthest = True
     about = "to drive a unit"
     papers = ("bashivan2019",)
     followed = True

@@ -94,6 +94,7 @@ class DriveAllGoal(Goal):
     name = "drive_all"
     section = DriveAllEntry
     label = "drive all ↑"
+    farthest = True
     about = "to drive several units at once"
     papers = ("bashivan2019",)
     symbol = "triangle-up"

@@ -103,6 +103,7 @@ class OneHotGoal(UnitGoal):
     section = OneHotEntry
     wish = OneHotWish
     label = "one hot"
+    farthest = True
     about = "to drive one unit while others are held down"
     papers = ("bashivan2019",)
     symbol = "star"

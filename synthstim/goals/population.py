@@ -63,6 +63,7 @@ class PopulationGoal(Goal):
 
     several = True
     standardised = True
+    farthest = True
     lines = (
         CardLine("population", "activation", "Of all units together, in z-scores"),
         CardLine("best natural", "best_natural", "The highest of the pool, in z-scores"),

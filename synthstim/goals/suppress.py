@@ -33,6 +33,7 @@ class SuppressGoal(UnitGoal):
     section = SuppressEntry
     wish = SuppressWish
     label = "suppress ↓"
+    farthest = True
     about = "to suppress a unit"
     papers = ("bashivan2019",)
     followed = True

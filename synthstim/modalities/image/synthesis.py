@@ -13,6 +13,7 @@ import math
 from dataclasses import replace
 
 from synthstim.errors import InputError
+from synthstim.goals import GOALS
 from synthstim.modalities.base import StimulusInput
 from synthstim.models import Observer
 from synthstim.models.textures import STOP_DB
@@ -47,7 +48,7 @@ FINISH_STEP = 4 / 255
 # model to be wrong. The median gain over the best natural image of 20 simulated sites was .95, 1.13 and 1.14 at .75, 1.25
 # and 1.75.
 SITES_DECAY = 1.5
-# A channel of the network itself is the model: what counts is how far it is driven. benchmarks/controllers.py.
+# A channel of the network itself is the model, and what counts is how far it goes: benchmarks/controllers.py.
 UNITS = OptimiserSpec(name="adam", step=0.1, momentum=0.5, schedule="late")
 # Bashivan et al. 2019 moved 299-pixel images by up to 19 pixels; less keeps fine structure.
 JITTER = 4
@@ -136,7 +137,8 @@ def _texture(entry: StimulusSpec, recipe: Recipe, observer: Observer, budget: in
 def _search(entry: StimulusSpec, parametrisation: Parametrisation) -> OptimiserSpec:
     if isinstance(entry, OfReference):
         return OptimiserSpec(name="lbfgs")
-    return UNITS if isinstance(parametrisation, Fourier) and not entry.of_sites else OptimiserSpec(name="adam")
+    long = isinstance(parametrisation, Fourier) and GOALS[entry.goal].farthest and not entry.of_sites
+    return UNITS if long else OptimiserSpec(name="adam")
 
 
 def _finish() -> Optimiser:

@@ -27,8 +27,8 @@ from synthstim.production.phases import (
 from synthstim.recipe import Recipe, StimulusSpec
 
 METAMER_EVALUATIONS = 500
-# Of log amplitudes and phases (about 10 % and 6 degrees), and of samples.
-STEP = 0.1
+# Of log amplitudes and phases (about 20 % and 11 degrees), and of samples.
+STEP = 0.2
 WAVEFORM_STEP = 0.01
 
 
