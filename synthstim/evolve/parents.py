@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import torch
 
+from synthstim.constraints import project_all
 from synthstim.errors import InputError, said_by
 from synthstim.evolve.generation import keep_image
 from synthstim.evolve.recombination import FEWEST, Parents
@@ -25,6 +26,8 @@ PARENTS = "parents.tsv"
 # Of a session, for each site.
 MOST = 60
 IMAGES = "starts"
+# Levels of 8 bits by which an image that was made within limits may miss them, once it is rounded.
+LEVELS = 2.0
 
 
 def parents_of(shown: StimulusSet, responses: Responses, settings: EvolveSettings) -> dict[str, Parents]:
@@ -36,7 +39,8 @@ def parents_of(shown: StimulusSet, responses: Responses, settings: EvolveSetting
         settings: of the evolution: its sites, size, goal.
 
     Raises:
-        InputError: the responses are of other stimuli, or lack a site, or answer too few images.
+        InputError: the responses are of other stimuli, or lack a site, or answer too few images, or the images are not within
+            the constraints.
     """
     if shown.modality != MODALITY:
         raise InputError(f"{shown.root} holds {shown.modality.plural}", "give a set of images", code="mismatch")
@@ -58,9 +62,22 @@ def parents_of(shown: StimulusSet, responses: Responses, settings: EvolveSetting
             )
         merits = GOALS[settings.goal].merit(mean[known], Aim(goal=settings.goal, level=settings.level))
         best = known[np.argsort(-merits, kind="stable")[:MOST]]
-        images = [_fitted(shown, int(row), settings) for row in best]
-        chosen[site] = Parents(torch.stack(images), mean[best], count[best], float(mean[known].mean()))
+        images = torch.stack([_fitted(shown, int(row), settings) for row in best])
+        _require_within(images, [str(shown.table["stimulus_id"].iloc[row]) for row in best], settings)
+        chosen[site] = Parents(images, mean[best], count[best], float(mean[known].mean()))
     return chosen
+
+
+def _require_within(images: torch.Tensor, names: Sequence[str], settings: EvolveSettings) -> None:
+    """What was measured is shown again as it was, so it has to be within the limits of what is born of it."""
+    changed = (project_all(settings.projections, images) - images).abs().flatten(1).amax(1) * 255 > LEVELS
+    if bool(changed.any()):
+        raise InputError(
+            f"{int(changed.sum())} of {len(images)} images that were shown, such as {names[int(changed.nonzero()[0])]}, are not "
+            "within the constraints",
+            "leave the constraints out, or show a set that was made with them",
+            code="mismatch",
+        )
 
 
 def _fitted(shown: StimulusSet, row: int, settings: EvolveSettings) -> torch.Tensor:
