@@ -140,7 +140,10 @@ def test_what_cannot_be_recombined_is_refused_before_a_folder_is_made(tmp_path, 
         ),
         ({"shown": shown, "responses": good.without(sites=["v4_b"])}, "lacks the site v4_b"),
         ({"shown": shown, "responses": few}, "007 answered 5 images"),
-        ({"settings": NEW | {"constraints": {"mean_luminance": 0.9}}, "shown": shown, "responses": good}, "not within the"),
+        (
+            {"settings": NEW | {"constraints": {"mean_luminance": 0.9}}, "shown": shown, "responses": good},
+            "not within the",
+        ),
         ({"settings": NEW | {"cutoff": 3}, "shown": shown, "responses": good}, "cutoff is of low frequencies"),
         ({"shown": shown, "responses": good.renamed({good.stimulus_ids[0]: "cat"})}, "1 stimulus is not in the set"),
     ]
