@@ -24,7 +24,7 @@ from PIL import Image
 from synthstim.errors import InputError
 from synthstim.experiment import export_experiment, read_rig
 from synthstim.files import sha256_of
-from synthstim.stimulus_set import StimulusSet
+from synthstim.stimulus_set import SetWriter, StimulusSet
 
 # Without a photodiode, whose patch images would cover.
 BARE = RIG.splitlines()[0] + "\n"
@@ -387,3 +387,12 @@ def test_file_names_work_on_windows(exported: Path) -> None:
     for path in exported.rglob("*"):
         assert re.fullmatch(r"[A-Za-z0-9_.-]+", path.name)
         assert not reserved.fullmatch(path.name)
+
+
+def test_a_set_of_which_nothing_passed_is_told_what_to_do(synthstim: Any, tmp_path: Path) -> None:
+    writer = SetWriter(tmp_path / "set")
+    writer.add("one", np.full((1, 16, 16), 0.5, np.float32), kind="controller", status="failed", reason="too short")
+    writer.commit({})
+    said = synthstim("export", "set", "--out", "out", "--set", "include=passed", cwd=tmp_path, status=2)
+    assert "no stimulus of set remains to be shown: make the set again, longer, or give --set include=all" in said
+    assert not (tmp_path / "out").exists()

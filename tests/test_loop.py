@@ -720,10 +720,15 @@ def test_the_command_line_goes_once_round(synthstim, tmp_path: Path) -> None:
     assert "delivered s/generation-000/inbox/night0.tsv" in synthstim(
         "loop", "deliver", "s", "night0.tsv", cwd=tmp_path, status=0
     )
-    assert "1 file arrived" in synthstim("loop", "status", "s", cwd=tmp_path, status=0)
+    assert "1 file arrived; go on with: synthstim loop next s" in synthstim(
+        "loop", "status", "s", cwd=tmp_path, status=0
+    )
     out = synthstim("loop", "next", "s", "--last", "--quiet", cwd=tmp_path, status=0)
     assert "generation 0 is complete: s/generation-000/report.html" in out
     assert "complete" in synthstim("loop", "status", "s", cwd=tmp_path, status=0)
+    (tmp_path / "more.tsv").write_bytes((tmp_path / "night0.tsv").read_bytes())
+    said = synthstim("loop", "deliver", "s", "more.tsv", cwd=tmp_path, status=2)
+    assert "has its responses already, and nothing more is read for it: all files of one generation" in said
     assert "is not a session: it has no loop.yaml" in synthstim("loop", "next", "other", cwd=tmp_path)
     assert "--layers given with --from" in synthstim(
         "loop", "init", "t", "--from", "s/loop.yaml", "--layers", "blocks.2", cwd=tmp_path

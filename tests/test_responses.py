@@ -259,3 +259,13 @@ def test_what_may_be_a_blank_is_told_where_few_ids_are_unknown() -> None:
     with pytest.raises(InputError, match="10 stimuli are not in the set") as error:
         require_match(responses, table[10:])
     assert "blank" not in str(error.value)
+
+
+def test_a_row_without_an_id_is_told_that_blanks_have_none() -> None:
+    frame = trials().astype({"stimulus_id": object})
+    frame.loc[2, "stimulus_id"] = None
+    with pytest.raises(InputError, match=r"row 3 has no usable stimulus_id.*; a blank presentation has no row"):
+        Responses(frame)
+    with pytest.raises(InputError, match="row 3 has no usable site") as error:
+        Responses(trials().astype({"site": object}).assign(site=lambda all: all["site"].where(all.index != 2)))
+    assert "blank" not in str(error.value)

@@ -32,7 +32,7 @@ def test_a_folder_is_written_once_under_its_name(kind, tmp_path):
 
 @pytest.mark.parametrize(
     ("kind", "name", "said"),
-    [("sesion", "mine", "did you mean 'session'"), ("session", "9up", "expected a small letter"), ("plugin", "My Plug", "expected a small letter")],
+    [("sesion", "mine", "did you mean 'session'"), ("zzz", "mine", "no folder to begin from is called 'zzz': known are 'session'"), ("session", "9up", "expected a small letter"), ("plugin", "My Plug", "expected a small letter")],
 )  # fmt: skip
 def test_what_cannot_be_begun_is_refused(kind, name, said, tmp_path):
     with pytest.raises(InputError, match=said):

@@ -335,6 +335,16 @@ def test_the_lines_for_r_find_sensitivity(tmp_path):
     assert slope + change == pytest.approx(ours["high"], abs=0.15)
 
 
+def test_the_lines_for_r_look_at_what_cannot_be_modelled_first():
+    study = study_of("yes_no", ["low", "high"], participants=1)
+    found = analyse_trials(simulate_answers(balanced_plan(study, 4), study, Skill({"low": 1.0, "high": 2.0})), study)
+    lines = analysis_files(found)["mixed_model.R"]
+    few, same, fitted = (
+        lines.index(part) for part in ("need two participants", "unique(main$correct)) > 1", 'glmer(model("correct"')
+    )
+    assert few < same < fitted < lines.index("All answers are equally right")
+
+
 @pytest.mark.skipif(shutil.which("Rscript") is None, reason="R is not installed")
 def test_the_lines_for_r_say_why_one_participant_has_no_mixed_model(tmp_path):
     study = study_of("yes_no", ["low", "high"], participants=1)

@@ -324,6 +324,16 @@ def test_the_command_serves_the_page_until_it_is_interrupted(
     assert "what was answered is saved" in said
 
 
+def test_the_export_says_how_its_page_is_served(
+    synthstim: Any, served: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made, _ = served("two_places", participants=2, practice_trials=0)
+    monkeypatch.setattr("synthstim.experiment.export_experiment", lambda *_, **__: made)
+    for options, end in (([], f"then: synthstim run {made}"), (["--web"], f"or: synthstim web {made}")):
+        said = synthstim("export", "set", "--out", "study", *options, cwd=tmp_path, status=0)
+        assert " ".join(said.split()).endswith(end)
+
+
 def test_what_a_page_cannot_do_is_refused_at_the_export(sets: dict[str, Path], tmp_path: Path) -> None:
     (tmp_path / "adaptive.yaml").write_text(
         "method: {kind: staircase, over: match_db, easier: low}\n", encoding="utf-8"
