@@ -220,6 +220,8 @@ def test_a_set_is_shown_as_it_is_and_its_groups_come_from_a_table(begun: LoopSes
         ({"fitting": {"folds": 50}}, {}, "50 folds given for 16 groups"),
         ({"experiment": {"protocol": "nothing"}}, {}, "nothing"),
         ({"experiment": {"settings": {"on_ms": 5}}}, {}, "on_ms"),
+        ({"experiment": {"settings": {"on_ms": 5}}}, {"probes": 3, "making": pytest.fail}, "on_ms"),
+        ({}, {"naturals": "no_folder"}, "no_folder is not a folder: give a stimulus set, or a folder of photographs"),
         ({"observer": "fly-antenna", "layers": ["receptors"]}, {}, "the loop shows images or plays sounds"),
         (
             {},

@@ -221,6 +221,17 @@ def test_the_null_is_of_pairs_of_different_recordings(tiny, cochleagram):
     assert rows["value"].tolist() == pytest.approx(np.percentile(expected, rows["percentile"]), abs=1e-3)
 
 
+def test_a_recording_that_clips_at_the_observers_rate_is_left_out(tiny, cochleagram, tmp_path):
+    place, _ = tiny
+    shutil.copytree(place / "pool", tmp_path / "pool")
+    square = np.sign(np.sin(2 * np.pi * 1500 * np.arange(22_050) / 44_100 + 0.1)).astype(np.float32)
+    soundfile.write(tmp_path / "pool" / "square.wav", square, 44_100, subtype="FLOAT")
+    loud = natural_pool(cochleagram, tmp_path / "pool")
+    assert "square.wav" not in loud.names
+    assert all(np.abs(loud.stimulus(number)).max() <= 1 for number in range(len(loud)))
+    assert "square.wav" in natural_pool(cochleagram, tmp_path / "pool", level_dbfs=-26).names
+
+
 def test_a_recording_is_known_again_wherever_it_is_cut(tiny, cochleagram):
     place, _ = tiny
     pool = natural_pool(cochleagram, place / "pool", level_dbfs=-26)

@@ -16,7 +16,7 @@ from synthstim.encoding.folds import MIN_PER_FOLD
 from synthstim.encoding.random_sites import suggest_count
 from synthstim.errors import InputError
 from synthstim.experiment.rig import files_of_rig
-from synthstim.files import Staging, as_json, require_new_folder, written_whole
+from synthstim.files import Staging, as_json, remove, require_new_folder, written_whole
 from synthstim.goals.wish import Wish
 from synthstim.loop.generation import PLAN, Generation
 from synthstim.loop.probes import write_probes
@@ -70,6 +70,12 @@ def start_loop(
         ...     "goals": [{"name": "stretch", "goal": "drive"}]})  # half a minute  # doctest: +SKIP
     """
     root = require_new_folder(directory)
+    if naturals is not None and not Path(naturals).is_dir():
+        raise InputError(
+            f"{naturals} is not a folder",
+            "give a stimulus set, or a folder of photographs or recordings",
+            code="missing",
+        )
     folder, given = _settings(settings)
     observer = open_settings_observer(given, folder, opening)
     if naturals is not None and given.pool is None and not _is_set(Path(naturals)):
@@ -85,6 +91,9 @@ def start_loop(
         wanted = _write_naturals(first, session, observer, naturals, count)
         wanted = wanted if probes is None else probes
         if wanted:
+            # What the protocol or the rig refuses is said before minutes are spent on probes.
+            export_generation(session, first)
+            remove(first.experiment)
             tell(f"generation 0: {wanted} probes")
             _add_probes(first, session, observer, wanted, making)
         _check_folds(first, session.settings)

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from synthstim.errors import InputError
 from synthstim.files import sha256_of
 from synthstim.modalities.base import Modality
-from synthstim.modalities.sound import SoundInput, Waveform, at_level, fit_sound, read_sound
+from synthstim.modalities.sound import SoundInput, Waveform, as_sound, at_level, fit_sound, read_sound
 from synthstim.modalities.sound.recordings import Recording, carried_sounds
 from synthstim.verify.pool import FEWEST_ORIGINS, NaturalPool, files_in
 
@@ -34,7 +34,7 @@ def cut_pool(
     """Cut the middle of each recording of a folder, or of the recordings that installed packages carry.
 
     One clip a recording, at most 192, spread evenly over kinds of sound and always the same ones. Recordings that are
-    shorter than the clip, silent in their middle, or would clip at the level are left out, and so are those of which
+    shorter than the clip, silent in their middle, or would clip at the level, or at the observer's rate, are left out, and so are those of which
     the pool has the very sound already.
 
     Raises:
@@ -47,7 +47,7 @@ def cut_pool(
         waveform, rate = read()
         try:
             clip = fit_sound(waveform, rate, to=input.rate, samples=input.samples, heard=input.network_rate, name=name)
-            clip = clip if level_dbfs is None else at_level(clip, level_dbfs, name)
+            clip = as_sound(clip, name) if level_dbfs is None else at_level(clip, level_dbfs, name)
         except InputError:
             continue
         spectrum = _spectrum(_slow(clip, input.rate))
