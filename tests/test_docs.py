@@ -19,6 +19,7 @@ from synthstim.experiment.design.schema import Design
 from synthstim.modalities.image import write_png
 from synthstim.modalities.odour import read_odour
 from synthstim.modalities.sound.demonstration import write_references as write_recordings
+from synthstim.responses import read_responses
 from synthstim.stimulus_set import SetWriter
 
 DOCS = Path(__file__).parents[1] / "docs"
@@ -76,6 +77,14 @@ def test_receptors_of_ones_own_go_the_documented_way(tmp_path, monkeypatch):
     assert "0 differences" in done.output
     assert read_odour(tmp_path / "set" / "stimuli" / "alone_0.odour")[0][0] == "linalool"
     sys.modules.pop("my_nose", None)
+
+
+def test_the_table_of_trials_of_the_documentation_is_read(tmp_path):
+    text = (DOCS / "recordings.md").read_text(encoding="utf-8")
+    (tmp_path / "monday.csv").write_text(re.search(r"```text\n(.*?)```", text, re.S)[1], encoding="utf-8")
+    assert repr(read_responses(tmp_path / "monday.csv")).startswith(
+        "Responses(4 trials: 1 stimulus x 2 sites, 1 session"
+    )
 
 
 @pytest.mark.parametrize("option", ["--allow-code", "--observer", "--weights"])

@@ -123,6 +123,7 @@ def test_sounds_keep_the_level_of_the_array(tmp_path):
         (lambda o: synthstim.metamer(o, np.zeros((3, 5, 5)), "blocks.0"), "mismatch", None),
         (lambda o: synthstim.metamer(o, np.full((3, SIDE, SIDE), 7.0), "blocks.0"), "value", None),
         (lambda o: synthstim.metamer(o, np.zeros((3, SIDE, SIDE)), "bloks.0"), "unknown", "bloks.0"),
+        (lambda o: synthstim.metamer(o, np.zeros((3, SIDE, SIDE), np.uint8), "blocks.0"), "value", None),
         (lambda o: synthstim.metamer(o, ["one.png", "two.png"], "blocks.0"), "value", None),
         (lambda o: synthstim.control(o, "drive"), "value", None),
         (lambda o: synthstim.control(o, "drive", unit={"layer": "blocks.0", "channel": 999}), "value", None),

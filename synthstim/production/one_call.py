@@ -152,8 +152,14 @@ def _file(reference: Any, observer: Observer, folder: Path) -> Path:
     if values.shape != observer.input.shape:
         raise InputError(
             f"a reference of shape {values.shape} given; expected {observer.input.shape} ({observer.input.axes})",
-            f"{observer.input.remedy}, or give a file or a PIL image, which is fitted",
+            f"{observer.input.remedy}, or give a file (of images also a PIL image), which is fitted",
             code="mismatch",
+        )
+    if values.dtype.kind != "f":
+        low, high = modality.limits
+        raise InputError(
+            f"a reference of {values.dtype} given; expected floats from {low:g} to {high:g}",
+            "divide it by its full scale",
         )
     modality.write(path, values.astype(np.float32), bits=modality.bits[-1], **modality.writing(observer.input))
     return path
