@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pytest
 from encoding_fixture import crops, names
 from loop_fixture import SITES, WINDOW, network, rates
@@ -53,7 +54,10 @@ def test_sites_that_the_model_holds_are_worth_images_and_noise_is_not(fitted, ga
 
 
 def test_none_that_is_worth_it_is_said(gains) -> None:
-    assert "at any of" in said_of(gains[~gains["worth"]])
+    alone = gains[~gains["worth"]]
+    assert len(alone) == 1
+    assert "to be expected at the site: show more" in said_of(alone)
+    assert "at any of 2 sites" in said_of(pd.concat([alone, alone]))
 
 
 def test_what_it_cannot_know_is_refused(fitted) -> None:

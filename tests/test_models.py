@@ -174,11 +174,11 @@ def test_stimuli_of_another_size_are_refused(efficientnet):
 
 
 def test_a_module_that_does_not_take_the_stimuli_says_so():
-    with pytest.raises(InputError, match="does not run on 1 x"):
+    with pytest.raises(InputError, match="does not run on stimuli of 1 x"):
         _ = of(nn.Conv2d(3, 1, 3)).layers
     with pytest.warns(UserWarning, match="RANDOM"):
         transformer = load_model("test_vit", weights="random", size=(60, 50))
-    with pytest.raises(InputError, match="does not run on 3 x"):
+    with pytest.raises(InputError, match="does not run on stimuli of 3 x"):
         _ = transformer.layers
 
 

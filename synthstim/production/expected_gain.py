@@ -84,7 +84,8 @@ def said_of(gains: pd.DataFrame) -> str:
     """
     good, poor = gains.loc[gains["worth"], "gain"], int((~gains["worth"]).sum())
     if not len(good):
-        return f"no gain over natural stimuli is to be expected at {'any of' if len(gains) > 1 else 'the'} {counted(len(gains), 'site') if len(gains) > 1 else 'site'}: show more of them first"
+        where = f"any of {len(gains)} sites" if len(gains) > 1 else "the site"
+        return f"no gain over natural stimuli is to be expected at {where}: show more of them first"
     low, high = good.quantile([0.25, 0.75])
     rest = f"; {poor} {'is' if poor == 1 else 'are'} not worth an image" if poor else ""
     return f"expected gain {low:.3g} to {high:.3g} at {len(good)} of {counted(len(gains), 'site')} (the middle half of them){rest}"
