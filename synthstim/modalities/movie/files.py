@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 
-from synthstim.errors import InputError, said_by
+from synthstim.errors import InputError
 from synthstim.modalities.base import Stimulus
 from synthstim.modalities.movie.chunks import animated, delay_of, delays
 from synthstim.modalities.movie.gifs import read_gif
-from synthstim.modalities.movie.levels import Levels, rate_of, require_room, require_several
+from synthstim.modalities.movie.levels import Levels, decoding, rate_of, require_room, require_several
 from synthstim.modalities.movie.videos import VIDEOS, read_video
 
 _LEVELS = 255
@@ -92,15 +92,10 @@ def write_movie(path: str | Path, frames: Stimulus, *, rate_hz: float) -> None:
 
 
 def _read_png(path: Path) -> tuple[Levels, float]:
-    try:
+    with decoding(path.name, "animated PNG"):
         data = path.read_bytes()
         with Image.open(io.BytesIO(data), formats=["PNG"]) as opened:
             frames = _frames_of(path.name, opened)
-    except InputError:
-        raise
-    except (UnidentifiedImageError, OSError, SyntaxError, ValueError, EOFError, Image.DecompressionBombError) as error:
-        why = "it is no animated PNG" if isinstance(error, UnidentifiedImageError) else said_by(error)
-        raise InputError(f"{path.name} cannot be read as a movie ({why})", code="unreadable") from None
     return frames, rate_of(path.name, delays(data))
 
 

@@ -6,10 +6,10 @@ from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 
-from synthstim.errors import InputError, said_by
-from synthstim.modalities.movie.levels import Levels, rate_of, require_room, require_several
+from synthstim.errors import InputError
+from synthstim.modalities.movie.levels import Levels, decoding, rate_of, require_room, require_several
 
 _TRAILER = b";"
 
@@ -20,17 +20,12 @@ def read_gif(path: Path) -> tuple[Levels, float]:
     Raises:
         InputError: it cannot be read or breaks off, has one frame, frames of unlike durations, see-through pixels, or too many values.
     """
-    try:
+    with decoding(path.name, "GIF"):
         data = path.read_bytes()
         if data.startswith(b"GIF8") and not data.rstrip(b"\0").endswith(_TRAILER):
             raise InputError(f"{path.name} breaks off: its end is missing", "copy it again", code="unreadable")
         with Image.open(path, formats=["GIF"]) as opened:
             return _frames_of(path.name, opened)
-    except InputError:
-        raise
-    except (UnidentifiedImageError, OSError, SyntaxError, ValueError, EOFError, Image.DecompressionBombError) as error:
-        why = "it is no GIF" if isinstance(error, UnidentifiedImageError) else said_by(error)
-        raise InputError(f"{path.name} cannot be read as a movie ({why})", code="unreadable") from None
 
 
 def _frames_of(name: str, opened: Image.Image) -> tuple[Levels, float]:

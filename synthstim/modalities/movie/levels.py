@@ -1,20 +1,34 @@
-"""What every file of a movie must hold: two frames or more of one duration, and no more than memory takes."""
+"""What files of movies share: how damage is told, two frames or more of one duration, and no more than memory takes."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from fractions import Fraction
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image, UnidentifiedImageError
 
-from synthstim.errors import InputError
+from synthstim.errors import InputError, said_by
 
 # (time, y, x, channel), as files hold them.
 Levels = NDArray[np.uint8]
 # Values of one movie that are held in memory at 4 bytes each: 1 GiB.
 MAX_VALUES = 2**28
+
+
+@contextmanager
+def decoding(name: str, kind: str) -> Iterator[None]:
+    """Whatever Pillow raises of a damaged file is an InputError, as is a file of another kind."""
+    try:
+        yield
+    except InputError:
+        raise
+    except (UnidentifiedImageError, OSError, SyntaxError, ValueError, EOFError, Image.DecompressionBombError) as error:
+        why = f"it is no {kind}" if isinstance(error, UnidentifiedImageError) else said_by(error)
+        raise InputError(f"{name} cannot be read as a movie ({why})", code="unreadable") from None
 
 
 def require_room(name: str, frames: int, channels: int, height: int, width: int) -> None:
