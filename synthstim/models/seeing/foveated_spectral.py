@@ -13,7 +13,8 @@ import torch
 from torch import Tensor, nn
 
 from synthstim.models.seeing.pooling import by_place, pooled
-from synthstim.models.seeing.steerable import SteerablePyramid, low_frequencies, require_side, unit_bands
+from synthstim.models.seeing.sizes import require_side
+from synthstim.models.seeing.steerable import SteerablePyramid, low_frequencies, unit_bands
 from synthstim.models.seeing.windowed import CENTRE, Windowed
 from synthstim.models.seeing.windows import NARROWEST, WINDOW_SETTINGS, LogPolarWindows, read_settings
 

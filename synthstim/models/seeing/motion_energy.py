@@ -15,7 +15,8 @@ from torch import Tensor, nn
 
 from synthstim.errors import InputError
 from synthstim.modalities.movie.input import MovieInput
-from synthstim.models.seeing.steerable import SteerablePyramid, low_frequencies, neighbourhood, require_side, unit_bands
+from synthstim.models.seeing.sizes import require_side
+from synthstim.models.seeing.steerable import SteerablePyramid, low_frequencies, neighbourhood, unit_bands
 
 SIZE = (64, 64)
 SMALLEST, FEWEST = 32, 8

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from synthstim.errors import InputError
-from synthstim.models.seeing.steerable import require_side
+from synthstim.models.seeing.sizes import require_side
 
 SIZE = (128, 128)
 # Gaussians are cut to so many pixels, and images mirrored beyond their ends.

@@ -16,7 +16,8 @@ from synthstim.modalities.image.noise import shaped_noise
 from synthstim.modalities.image.opponents import opponent_basis
 from synthstim.models.seeing.band_moments import BandMoments, band_moments, half_weights, lag_tables, squares_of
 from synthstim.models.seeing.marginals import LowMoments, PixelMoments, low_moments, pixel_moments
-from synthstim.models.seeing.steerable import SteerablePyramid, low_frequencies, require_side
+from synthstim.models.seeing.sizes import require_side
+from synthstim.models.seeing.steerable import SteerablePyramid, low_frequencies
 
 SIZE = (256, 256)
 SMALLEST = 64

@@ -16,8 +16,6 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from synthstim.errors import InputError
-
 
 @dataclass(frozen=True)
 class SteerablePyramid:
@@ -74,20 +72,6 @@ class SteerablePyramid:
         turns = torch.arange(self.orientations, dtype=torch.float64) * torch.pi / self.orientations
         tuned = 2 * norm * torch.cos(angle - turns[:, None, None]).clamp_min(0) ** order
         return (-1j) ** order * tuned * self.lowpass(octave, scale) * _rising(radius * 2 ** (octave + 1))
-
-
-def require_side(size: tuple[int, int], smallest: int, *, shown: str, what: str) -> None:
-    """Raise InputError unless images, or whatever is shown, have this many pixels a side.
-
-    Args:
-        what: that needs them, as the message calls it.
-    """
-    if min(size) < smallest:
-        raise InputError(
-            f"{shown} of {size[0]} x {size[1]} px given; {what} need {smallest} px or more",
-            "give a larger size",
-            code="mismatch",
-        )
 
 
 def unit_bands(pyramid: SteerablePyramid, scale: int) -> Tensor:

@@ -10,7 +10,8 @@ import torch
 from torch import Tensor, nn
 
 from synthstim.errors import InputError
-from synthstim.models.seeing.steerable import SteerablePyramid, low_frequencies, neighbourhood, require_side, unit_bands
+from synthstim.models.seeing.sizes import require_side
+from synthstim.models.seeing.steerable import SteerablePyramid, low_frequencies, neighbourhood, unit_bands
 
 SIZE = (128, 128)
 SMALLEST = 32
