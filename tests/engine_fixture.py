@@ -35,3 +35,16 @@ def photographs(names: str, size: tuple[int, int] = (64, 64), channels: int = 3)
 
 def generators(*seeds: int) -> list[torch.Generator]:
     return [torch.Generator().manual_seed(seed) for seed in seeds]
+
+
+def slopes(network: nn.Module, size: tuple[int, int]) -> tuple[float, float]:
+    """Of a network of grey images in double precision, along a random direction: by its gradient, and by central differences."""
+    generator = torch.Generator().manual_seed(1)
+    image, along = (torch.rand(1, 1, *size, generator=generator, dtype=torch.float64) for _ in range(2))
+    shown = image.clone().requires_grad_()
+    answers = network(shown)
+    weights = torch.randn(answers.shape, generator=generator, dtype=torch.float64)
+    (gradient,) = torch.autograd.grad((answers * weights).sum(), shown)
+    step = 1e-6
+    slope = ((network(image + step * along) - network(image - step * along)) * weights).sum() / (2 * step)
+    return float((gradient * along).sum()), float(slope)

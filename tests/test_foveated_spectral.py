@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 import torch
-from engine_fixture import photograph, photographs
+from engine_fixture import photograph, photographs, slopes
 
 from synthstim import Recipe, make
 from synthstim.errors import InputError
@@ -91,14 +91,8 @@ def test_items_do_not_influence_one_another(small):
 
 
 def test_the_gradient_is_that_of_the_values(small):
-    generator = torch.Generator().manual_seed(1)
-    image, along = (torch.rand(1, 1, *SIZE, generator=generator, dtype=torch.float64) for _ in range(2))
-    weights = torch.randn(small(image).shape, generator=generator, dtype=torch.float64)
-    shown = image.clone().requires_grad_()
-    (gradient,) = torch.autograd.grad((small(shown) * weights).sum(), shown)
-    step = 1e-6
-    slope = ((small(image + step * along) - small(image - step * along)) * weights).sum() / (2 * step)
-    assert float((gradient * along).sum()) == pytest.approx(float(slope), rel=1e-5)
+    by_gradient, by_differences = slopes(small, SIZE)
+    assert by_gradient == pytest.approx(by_differences, rel=1e-5)
 
 
 @pytest.mark.parametrize("energies", [True, False])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from engine_fixture import photographs
+from engine_fixture import photographs, slopes
 
 from synthstim import InputError, load_model
 from synthstim.distortions import eigendistortions
@@ -82,14 +82,8 @@ def test_what_hardly_varies_has_finite_answers_and_gradients(image, dtype):
 
 
 def test_gradients_are_right():
-    network = OnOff((16, 18)).double()
-    generator = torch.Generator().manual_seed(0)
-    image, along, weights = (torch.rand(1, n, 16, 18, generator=generator, dtype=torch.float64) for n in (1, 1, 2))
-    shown = image.clone().requires_grad_()
-    (gradient,) = torch.autograd.grad((network(shown) * weights).sum(), shown)
-    step = 1e-6
-    slope = ((network(image + step * along) - network(image - step * along)) * weights).sum() / (2 * step)
-    assert float((gradient * along).sum()) == pytest.approx(float(slope), rel=1e-6)
+    by_gradient, by_differences = slopes(OnOff((16, 18)).double(), (16, 18))
+    assert by_gradient == pytest.approx(by_differences, rel=1e-6)
 
 
 @pytest.mark.parametrize(
