@@ -10,7 +10,7 @@ import pandas as pd
 import torch
 
 from synthstim.constraints import project_all
-from synthstim.errors import InputError, said_by
+from synthstim.errors import InputError, said_by, share
 from synthstim.evolve.generation import keep_image
 from synthstim.evolve.recombination import FEWEST, Parents
 from synthstim.evolve.settings import EvolveSettings
@@ -73,8 +73,8 @@ def _require_within(images: torch.Tensor, names: Sequence[str], settings: Evolve
     changed = (project_all(settings.projections, images) - images).abs().flatten(1).amax(1) * 255 > LEVELS
     if bool(changed.any()):
         raise InputError(
-            f"{int(changed.sum())} of {len(images)} images that were shown, such as {names[int(changed.nonzero()[0])]}, are not "
-            "within the constraints",
+            f"{share(int(changed.sum()), len(images), 'image that was shown', 'is', 'are', 'images that were shown')} not within the"
+            f" constraints, such as {names[int(changed.nonzero()[0])]}",
             "leave the constraints out, or show a set that was made with them",
             code="mismatch",
         )
