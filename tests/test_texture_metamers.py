@@ -12,9 +12,9 @@ from synthstim.modalities.image import write_png
 from synthstim.modalities.image.synthesis import phases_of
 from synthstim.models import Observer, load_model
 from synthstim.models.seeing.portilla_simoncelli import STATISTICS
-from synthstim.models.textures import FLAG_DB, STOP_DB
+from synthstim.models.textures import FLAG_DB, STOP_DB, of_part
 from synthstim.objectives import match
-from synthstim.objectives.sensitivity import noise_weights
+from synthstim.objectives.sensitivity import noise_weights, weighed
 from synthstim.optimise import Synthesiser
 from synthstim.production import make
 from synthstim.recipe import Recipe
@@ -48,11 +48,10 @@ def test_a_weighted_match_is_aimed_at_what_the_unweighted_one_scores(observer):
 
 def test_what_noise_moves_far_weighs_little(observer):
     reference = photographs("grass", SIZE, 1)
-    weights = dict(zip(STATISTICS, noise_weights(observer, reference, STATISTICS), strict=True))
-    for name, each in weights.items():
-        assert torch.isfinite(each).all(), name
-        assert float(each.min()) > 0, name
-    mean, _, _, kurtosis, *_ = weights["pixels"][0]
+    (weights,), _ = noise_weights(observer, reference, STATISTICS)
+    assert torch.isfinite(weights).all()
+    assert float(weights.min()) > 0
+    mean, _, _, kurtosis, *_ = weights
     assert float(kurtosis) < 0.2 * float(mean)
 
 
@@ -63,11 +62,41 @@ def test_the_more_even_the_say_of_layers_the_less_their_weighted_lengths_differ(
         observer = load_model("portilla-simoncelli", size=SIZE)
         observer.module.evenness = evenness
         read = observer.activations(reference, STATISTICS)
-        weights = zip(noise_weights(observer, reference, STATISTICS), STATISTICS, strict=True)
-        lengths = torch.stack([(each * read[name]).norm() for each, name in weights])
+        (weights,), _ = noise_weights(observer, reference, STATISTICS)
+        each = weights.split([read[name].numel() for name in STATISTICS])
+        lengths = torch.stack([(one * read[name].flatten()).norm() for one, name in zip(each, STATISTICS, strict=True)])
         spreads.append(float(lengths.max() / lengths.min()))
     assert spreads[0] > spreads[1] > spreads[2]
     assert spreads[2] == pytest.approx(1, rel=1e-3)
+
+
+def test_less_is_left_of_what_noise_moves_together():
+    observer = load_model("portilla-simoncelli", size=(256, 256))
+    reference = photographs("grass", (256, 256), 1)
+    weights, directions = noise_weights(observer, reference.repeat(2, 1, 1, 1), STATISTICS)
+    assert torch.equal(directions[0], directions[1])
+    assert observer.module.of_part().size == (128, 128)
+    generator = torch.Generator().manual_seed(1)
+    moved = []
+    with torch.no_grad():
+        for _ in range(8):
+            noise = 1e-3 * torch.randn(reference.shape, generator=generator)
+            here, there = (observer.activations(image, STATISTICS) for image in (reference, reference + noise))
+            moved.append([there[name] - here[name] for name in STATISTICS])
+    none = torch.zeros_like(directions[:1, :0])
+    whole, left = (
+        torch.cat([weighed(values, weights[:1], along) for values in moved]) for along in (none, directions[:1])
+    )
+    # Noise at the whole moves values along the directions that were found at parts.
+    assert float(left.norm()) < 0.7 * float(whole.norm())
+    assert float(torch.linalg.svdvals(left)[0]) < 0.6 * float(torch.linalg.svdvals(whole)[0])
+
+
+def test_small_images_and_windows_have_no_like_parts(observer):
+    assert of_part(observer) is None
+    _, directions = noise_weights(observer, photographs("grass", SIZE, 1), STATISTICS)
+    assert directions.shape[1] == 0
+    assert of_part(load_model("foveated", size=(256, 256))) is None
 
 
 def test_weights_are_of_squared_errors_alone():

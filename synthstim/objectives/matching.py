@@ -10,7 +10,7 @@ from torch import Tensor
 from synthstim.errors import InputError
 from synthstim.models import Observer
 from synthstim.objectives.base import Activations, Objective, ScoreFunction, Scorer
-from synthstim.objectives.sensitivity import noise_weights
+from synthstim.objectives.sensitivity import noise_weights, weighed
 
 
 def match(
@@ -74,11 +74,9 @@ def match(
         held: tuple[Tensor, ...] = (*targets, powers)
         if not weighted:
             return Scorer(matched, layers, through, held, aim=matched, decibels=metric == "l2")
-        weights = [
-            each.expand_as(target) for each, target in zip(noise_weights(observer, shown, layers), targets, strict=True)
-        ]
-        wanted = _weighted(targets, weights)
-        held = (*held, *weights, wanted, wanted.square().sum(1))
+        weights, directions = (each.expand(items, *each.shape[1:]) for each in noise_weights(observer, shown, layers))
+        wanted = weighed(targets, weights, directions)
+        held = (*held, weights, directions, wanted, wanted.square().sum(1))
         return Scorer(_under_weights(layers), layers, through, held, aim=matched, decibels=True)
 
     return Objective(bind, f"match({' + '.join(layers)})")
@@ -107,23 +105,18 @@ def _correlation(layers: Sequence[str]) -> ScoreFunction:
 
 
 def _under_weights(layers: Sequence[str]) -> ScoreFunction:
-    """The match in dB of all values under weights; held are, behind those of dB, the weights, the target and its power."""
-    count = len(layers)
+    """The match in dB of all values under weights; held are, behind those of dB, the weights, directions, the target and its power."""
 
     def under_weights(_stimuli: Tensor, read: Activations, held: tuple[Tensor, ...]) -> Tensor:
-        error = _weighted([read[layer] for layer in layers], held[count + 1 : 2 * count + 1]) - held[-2]
-        return _in_decibels(error.square().sum(1) / held[-1])
+        *_, weights, directions, wanted, power = held
+        error = weighed([read[layer] for layer in layers], weights, directions) - wanted
+        return _in_decibels(error.square().sum(1) / power)
 
     return under_weights
 
 
 def _in_decibels(ratio: Tensor) -> Tensor:
     return -10 * torch.log10(ratio.clamp_min(torch.finfo(ratio.dtype).tiny))
-
-
-def _weighted(values: Sequence[Tensor], weights: Sequence[Tensor]) -> Tensor:
-    """Values of all layers side by side under their weights, (batch, value)."""
-    return torch.cat([(value * weight).flatten(1) for value, weight in zip(values, weights, strict=True)], 1)
 
 
 def _fourth_norm(ratios: Tensor) -> Tensor:

@@ -60,8 +60,6 @@ class FoveatedStatistics(Windowed, PortillaSimoncelli):
     """
 
     bytes_of_value = 1600
-    # Covariances differ more from class to class than correlations do.
-    evenness = 0.75
     highpass: Tensor
 
     def __init__(
@@ -74,6 +72,8 @@ class FoveatedStatistics(Windowed, PortillaSimoncelli):
         fovea: float | None = None,
     ) -> None:
         super().__init__(size, channels=channels)
+        # Covariances differ more from class to class than correlations do.
+        self.evenness = 0.75
         self.look_through(LogPolarWindows(size, scaling, fixation, fovea))
         whole = COLOUR_STATISTICS if channels > 1 else STATISTICS
         self.statistics = (CENTRE, *whole, MAGNITUDE_MEAN)
@@ -82,6 +82,9 @@ class FoveatedStatistics(Windowed, PortillaSimoncelli):
         self._keep("highpass", self.pyramid.highpass()[:, : size[1] // 2 + 1].float())
         # Of a whole image, values of a scale grow with the area of its pixels; here all are in display values.
         self.grown = [size[0] * size[1] / (grid[0] * grid[1]) for grid in self.grids]
+
+    def of_part(self) -> None:
+        """No part sees through the same windows."""
 
     def _pool(self, scale: int, like: Tensor) -> PoolMatrix:
         return self.pool_on(self.grids[scale], like)

@@ -21,12 +21,19 @@ from synthstim.models.seeing.steerable import SteerablePyramid, low_frequencies
 
 SIZE = (256, 256)
 SMALLEST = 64
+# A part of this side has all statistics of the whole: its coarsest scale holds all lags. Of wholes of fewer parts they are
+# measured as fast.
+PART = 128
+FEWEST_PARTS = 4
 SCALES, ORIENTATIONS = 4, 4
 # Autocorrelations are read up to this many pixels apart, 7 x 7 of them, or as far as a small scale's half.
 REACH = 3
 # Share of the image's variance below which a low-passed image has the skewness and kurtosis of noise.
 FAINT = 1e-6
 NOISE_KURTOSIS = 3.0
+# How even a say classes have while matched: in grey on brick and grass; in colour three photographs, at .25 of which the
+# variances of what is beyond the finest scale of two of them were left unmatched.
+GREY_EVENNESS, COLOUR_EVENNESS = 0.25, 0.5
 # Standard deviation, in display values, under which nothing varies: one level more in one pixel is more than that.
 STILL = 1e-6
 # The classes that are matched, as layers.
@@ -85,8 +92,9 @@ class PortillaSimoncelli(nn.Module):
     def __init__(self, size: tuple[int, int], *, channels: int = 1) -> None:
         super().__init__()
         require_side(size, SMALLEST, shown="images", what="texture statistics")
-        self.channels = channels
+        self.size, self.channels = size, channels
         self.statistics = COLOUR_STATISTICS if channels > 1 else STATISTICS
+        self.evenness = COLOUR_EVENNESS if channels > 1 else GREY_EVENNESS
         for name in self.statistics:
             self.add_module(name, nn.Identity())
         self.pyramid = SteerablePyramid(size, SCALES, ORIENTATIONS)
@@ -114,6 +122,12 @@ class PortillaSimoncelli(nn.Module):
         """About how much memory an image and its gradient take, as measured at 256 and 512 px."""
         height, width = self.grids[0]
         return self.channels * height * width * self.bytes_of_value
+
+    def of_part(self) -> PortillaSimoncelli | None:
+        """The same statistics of a small part of such an image, those of a texture being alike everywhere; None of a small one."""
+        height, width = self.size
+        part = min(height, PART), min(width, PART)
+        return PortillaSimoncelli(part, channels=self.channels) if height * width >= FEWEST_PARTS * PART**2 else None
 
     def noise_like(self, references: Tensor, generators: Sequence[torch.Generator]) -> Tensor:
         """Noise (batch, channel, y, x) to begin a metamer of each reference from: with its spectrum and its histogram."""
