@@ -9,6 +9,8 @@ from types import ModuleType
 from typing import Any
 
 DEFAULT = "efficientnet-lite0"
+# How files of weights may end, whatever the model.
+WEIGHTS_FILES = (".safetensors", ".pth", ".pt", ".pth.tar", ".ckpt")
 
 
 @dataclass(frozen=True)
@@ -60,6 +62,23 @@ SEEING: dict[str, CatalogueEntry] = {
         papers=("iandola2016",),
     ),
     "cornet-s": CatalogueEntry("seeing.cornet_s", "CORnet-S of Kubilius et al. 2019", "file", papers=("kubilius2019",)),
+    "vonenet-resnet50": CatalogueEntry(
+        "seeing.vonenet",
+        "Gabor cells of V1 before a ResNet-50 (Dapello & Marques et al. 2020), without their noise",
+        "file",
+        options={"behind": "resnet50"},
+        papers=("dapello2020",),
+    ),
+    "vonenet-alexnet": CatalogueEntry(
+        "seeing.vonenet", "the same before AlexNet", "file", options={"behind": "alexnet"}, papers=("dapello2020",)
+    ),
+    "vonenet-cornet-s": CatalogueEntry(
+        "seeing.vonenet",
+        "the same before CORnet-S",
+        "file",
+        options={"behind": "cornets"},
+        papers=("dapello2020", "kubilius2019"),
+    ),
     "faces": CatalogueEntry(
         "seeing.faces",
         "from heads to what they were drawn from, after Yildirim et al. 2020, trained by this package",

@@ -19,12 +19,10 @@ from synthstim.errors import InputError, said_by
 from synthstim.files import require_absent, sha256_of, written_whole
 from synthstim.models.pickles import Inert
 from synthstim.models.torch_files import OpenFile
-from synthstim.models.weights import unwrap
+from synthstim.models.weights import is_copy, unwrap
 
 # Wrappers put these before every name: DataParallel, torch.compile, and models that hold the network.
 _PREFIXES = ("module.", "_orig_mod.", "model.")
-# Adversarial training (the package ``robustness``) holds a model a second time.
-_COPY = "attacker."
 _MAX_DEPTH, _MAX_NAME, _MAX_LEAVES = 16, 200, 200_000
 # Weights may be tied, so that one storage is kept under several names, but not without limit.
 _MAX_GROWTH = 4
@@ -134,7 +132,7 @@ def _tensors(file: OpenFile, leaves: dict[str, Any]) -> Iterator[tuple[str, Tens
     """Each leaf with its tensor, None if it is none or is held elsewhere too."""
     growth = 0
     for name, leaf in leaves.items():
-        if _COPY in name and name.replace(_COPY, "", 1) in leaves:
+        if is_copy(name, leaves):
             yield name, None
             continue
         try:

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from synthstim.errors import InputError
-from synthstim.models.weights import load_into
+from synthstim.models.weights import is_copy, load_into
 
 # What stands behind the layers of a network, or beside it while it is trained.
 _HEAD = re.compile(r"(head\w*|fc\w*|classifier|last_linear|linear|logits|project\w+|predict\w+|prototypes|aux\w*|n_averaged)(\..+)?", re.I)  # fmt: skip
@@ -55,6 +55,7 @@ def _differs(name: str, state: dict[str, Tensor], wanted: dict[str, Tensor]) -> 
 
 def _unwrapped(state: dict[str, Tensor], first: str, source: str) -> dict[str, Tensor]:
     """The state under the names of the network, whose first weight this is, without those of what wraps it."""
+    state = {name: value for name, value in state.items() if not is_copy(name, state)}
     prefixes = [name.removesuffix(first) for name in state if first and f".{name}".endswith(f".{first}")]
     if "" in prefixes or not prefixes:
         return state

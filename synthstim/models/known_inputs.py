@@ -1,14 +1,18 @@
-"""What a network says itself of the images that it was trained on: those of timm, and of transformers with their processor."""
+"""What a network says itself of the images that it was trained on: those of timm, of transformers with their processor, and checkpoints of adversarial training."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
-from torch import nn
+from torch import Tensor, nn
 
 from synthstim.errors import InputError
 from synthstim.modalities.image import ImageInput
+
+_NORMALISER = re.compile(r"(module\.)?normalizer\.new_(mean|std)")
 
 
 def input_of(network: nn.Module) -> ImageInput:
@@ -37,6 +41,25 @@ def of_timm(trained: Mapping[str, Any]) -> ImageInput:
     """The input that timm's configuration of a network describes."""
     channels, height, width = trained["input_size"]
     return ImageInput(size=(height, width), channels=channels, mean=tuple(trained["mean"]), std=tuple(trained["std"]))
+
+
+def of_checkpoint(state: Mapping[str, Tensor], shown: ImageInput) -> ImageInput:
+    """The input with the mean and standard deviation that a checkpoint has beside its network, as those of the package ``robustness`` do.
+
+    Raises:
+        InputError: they are of another number of channels, or no numbers.
+    """
+    own = {name.rpartition("new_")[2]: value for name, value in state.items() if _NORMALISER.fullmatch(name)}
+    if not own:
+        return shown
+    counts = {name: tuple(value.shape) for name, value in own.items()}
+    if set(counts.values()) != {(shown.channels, 1, 1)} or not all(value.isfinite().all() for value in own.values()):
+        raise InputError(
+            f"the checkpoint's normalisation is of the shapes {counts}; expected means and deviations of {shown.channels} channels"
+        )
+    # The shortest decimals that single precision takes for these.
+    numbers = {name: tuple(float(str(one)) for one in value.flatten().numpy()) for name, value in own.items()}
+    return replace(shown, **numbers)  # type: ignore[arg-type]
 
 
 def _of_transformers(network: nn.Module) -> ImageInput | None:

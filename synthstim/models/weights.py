@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -12,14 +12,16 @@ import safetensors.torch
 import torch
 from torch import Tensor, nn
 
+from synthstim.catalogue import WEIGHTS_FILES
 from synthstim.errors import InputError
 
-SUFFIXES = (".safetensors", ".pth", ".pt")
+# Adversarial training (the package ``robustness``) holds a model a second time.
+_COPY = "attacker."
 _WRAPPERS = ("state_dict", "model", "model_state_dict")
 
 
 def read_weights(path: str | Path) -> dict[str, Tensor]:
-    """Read a state dict from a .safetensors file, or from a .pth file with ``weights_only=True``.
+    """Read a state dict from a .safetensors file, or from one of torch with ``weights_only=True``.
 
     A state dict nested under ``state_dict`` or ``model`` is found; a ``module.`` prefix is dropped.
 
@@ -29,8 +31,8 @@ def read_weights(path: str | Path) -> dict[str, Tensor]:
     path = Path(path)
     if not path.is_file():
         raise InputError(f"no weights file at {path}", "check the path")
-    if path.suffix not in SUFFIXES:
-        raise InputError(f"{path.name} is not a weights file; expected {', '.join(SUFFIXES)}")
+    if not path.name.endswith(WEIGHTS_FILES):
+        raise InputError(f"{path.name} is not a weights file; expected {', '.join(WEIGHTS_FILES)}")
     try:
         if path.suffix == ".safetensors":
             return safetensors.torch.load_file(str(path))
@@ -69,6 +71,11 @@ def unwrap(content: Any) -> Any:
             if isinstance(content, dict) and isinstance(content.get(wrapper), dict):
                 content = content[wrapper]
     return content
+
+
+def is_copy(name: str, names: Collection[str]) -> bool:
+    """Whether a weight is that of a model's second copy, the first being among these names, too."""
+    return _COPY in name and name.replace(_COPY, "", 1) in names
 
 
 def load_into(module: nn.Module, state: dict[str, Tensor], source: str) -> None:

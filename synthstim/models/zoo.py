@@ -19,7 +19,7 @@ from synthstim.modalities.sound.input import PLAYED_RATE
 from synthstim.models.functions import called, file_of
 from synthstim.models.heads import load_checkpoint
 from synthstim.models.hearing import load_hearing
-from synthstim.models.known_inputs import of_timm
+from synthstim.models.known_inputs import of_checkpoint, of_timm
 from synthstim.models.observer import Observer
 from synthstim.models.seeing import load_seeing
 from synthstim.models.smelling import load_smelling
@@ -64,7 +64,7 @@ def load_model(
             ``portilla-simoncelli``, ``foveated``, a model of hearing (``whisper-tiny.en``, ``cochleagram``, ...) or of smelling (``olfaction``, ``fly-antenna``), or a
             network of torchvision or timm; ``timm:`` or ``torchvision:`` in front chooses where both have the name, and
             ``whisper:`` a Whisper of the hub or of a folder. A model of an installed plug-in goes before those of libraries.
-        weights: ``default`` (trained; a download unless embedded), a .safetensors or .pth file, or ``random``.
+        weights: ``default`` (trained; a download unless embedded), a file of weights, or ``random``.
         size: (height, width) of images, if not the one the network was trained at.
         seconds: duration of sounds, if not the model's own.
         rate: of sounds as they are saved and played, in Hz; 48,000 by default.
@@ -123,7 +123,10 @@ def _image_network(
         network, shown = _BUILDERS[library](short, trained=weights == "default")
     source = weights_called(weights)
     if source not in ("default", "random"):
-        load_checkpoint(network, read_weights(weights), source)
+        state = read_weights(weights)
+        home = SEEING[short].module if library == "embedded" else None
+        load_checkpoint(network, getattr(home, "published_state", dict)(state), source)
+        shown = of_checkpoint(state, shown)
     return Observer(
         network, input=replace(shown, size=(size[0], size[1])) if size else shown, name=name, weights=source
     )

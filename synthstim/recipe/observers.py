@@ -7,20 +7,21 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo
 from pydantic_core import PydanticKnownError
 
+from synthstim.catalogue import WEIGHTS_FILES
 from synthstim.ids import OBSERVER_NAME, OBSERVER_RULE
 from synthstim.recipe.expected import Expected
 from synthstim.recipe.fields import PathText, Section, Text, check_file, check_whole
 from synthstim.recipe.problems import problem, raise_problems
 
 WEIGHTS = ("default", "random")
-SUFFIXES = (".safetensors", ".pth")
+_FILE = f"'default', 'random' or the path of a {', '.join(WEIGHTS_FILES[:-1])} or {WEIGHTS_FILES[-1]} file"
 
 
 def _check_weights(value: str, info: ValidationInfo) -> str:
     if value in WEIGHTS:
         return value
-    if not value.endswith(SUFFIXES):
-        raise problem(f"is {value[:100]!r}; expected 'default', 'random' or the path of a .safetensors or .pth file")
+    if not value.endswith(WEIGHTS_FILES):
+        raise problem(f"is {value[:100]!r}; expected {_FILE}")
     return check_file(value, info)
 
 
@@ -36,7 +37,7 @@ def by_name(value: Any) -> Any:
 Weights = Annotated[
     PathText,
     AfterValidator(_check_weights),
-    Expected("'default', 'random' or the path of a .safetensors or .pth file"),
+    Expected(_FILE),
 ]
 Side = Annotated[int, Field(ge=1, le=8192)]
 Size = Annotated[
@@ -58,7 +59,7 @@ class ObserverSpec(Section):
 
     Attributes:
         name: as the list of observers has it.
-        weights: ``default``, ``random``, or the path of a .safetensors or .pth file.
+        weights: ``default``, ``random``, or the path of a file of weights.
         size: (height, width) in pixels; None takes the observer's own. For images.
         duration_s: of the sounds; None takes the observer's own.
         rate_hz: at which sounds are saved and played.

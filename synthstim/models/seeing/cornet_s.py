@@ -53,16 +53,27 @@ class CORnetS(nn.Module):
             "norm2": nn.BatchNorm2d(64), "nonlin2": nn.ReLU(),
         }.items():  # fmt: skip
             self.V1.add_module(name, part)
-        self.V2, self.V4, self.IT = (Area(*sizes) for sizes in _AREAS.values())
-        self.decoder = nn.Sequential()
-        for name, part in {
-            "avgpool": nn.AdaptiveAvgPool2d(1), "flatten": nn.Flatten(), "linear": nn.Linear(512, 1000),
-        }.items():  # fmt: skip
-            self.decoder.add_module(name, part)
+        self.V2, self.V4, self.IT = areas()
+        self.decoder = decoder()
 
     def forward(self, images: Tensor) -> Tensor:
         """Logits of preprocessed images."""
         return self.decoder(self.IT(self.V4(self.V2(self.V1(images)))))
+
+
+def areas() -> tuple[Area, ...]:
+    """V2, V4 and IT."""
+    return tuple(Area(*sizes) for sizes in _AREAS.values())
+
+
+def decoder() -> nn.Sequential:
+    """What reads the classes from IT."""
+    made = nn.Sequential()
+    for name, part in {
+        "avgpool": nn.AdaptiveAvgPool2d(1), "flatten": nn.Flatten(), "linear": nn.Linear(512, 1000),
+    }.items():  # fmt: skip
+        made.add_module(name, part)
+    return made
 
 
 class Area(nn.Module):
