@@ -56,6 +56,7 @@ COMMANDS = {
     "join": Command("join IN adopted --out OUT", "set", "folder"),
     "report": Command("report IN --out OUT", "set", "file", ".html"),
     "export": Command("export IN --out OUT", "set", "folder"),
+    "export psychojs": Command("export IN --out OUT --protocol rating --psychojs", "set", "folder"),
     "run": Command("run IN", "experiment"),
     "web": Command("web IN", "experiment"),
     "analyse": Command("analyse IN --out OUT", "test", "folder"),

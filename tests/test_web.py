@@ -24,7 +24,8 @@ from synthstim.errors import InputError
 from synthstim.experiment import export_experiment
 from synthstim.experiment.runtime.completion import SAID, fold
 from synthstim.experiment.runtime.tables import MISSING, read_table
-from synthstim.experiment.web import jspsych
+from synthstim.experiment.web import packages
+from synthstim.experiment.web.packages import JSPSYCH
 from synthstim.experiment.web.serve import MOST_BYTES, PageServer
 
 QUICK = {
@@ -41,7 +42,7 @@ QUICK = {
 @pytest.fixture(scope="module")
 def sets(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     try:
-        jspsych.jspsych_files()
+        JSPSYCH.files()
     except InputError as error:
         pytest.skip(str(error))
     return make_sets(tmp_path_factory.mktemp("sets"))
@@ -169,7 +170,8 @@ def test_words_are_typed_completed_and_scored_as_in_the_laboratory(served: Any, 
         wait_for_text(browser, words)
         press(browser, " ")
     words = ["Crème brûlée", "T-shirt", "ガラス 窓", "Straße", "İzmir", "ﬁve", "Ünal", "стол", "½", "λόγος"]
-    assert browser.execute_script("return arguments[0].map(fold)", words) == [fold(word) for word in words]
+    folded = "import('./completion.js').then((module) => arguments[1](arguments[0].map(module.fold)))"
+    assert browser.execute_async_script(folded, words) == [fold(word) for word in words]
     until(browser, "document.activeElement.tagName === 'INPUT'")
     field = browser.switch_to.active_element
     # Nothing yet; two begin with ga; tab adds nothing to them; the only one left is confirmed.
@@ -351,16 +353,16 @@ def test_what_a_page_cannot_do_is_refused_at_the_export(sets: dict[str, Path], t
 
 
 def test_another_jspsych_is_not_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(jspsych, "user_cache_path", lambda _: tmp_path)
-    monkeypatch.setenv(jspsych.REGISTRY, "file:///etc")
+    monkeypatch.setattr(packages, "user_cache_path", lambda _: tmp_path)
+    monkeypatch.setenv(packages.REGISTRY, "file:///etc")
     with pytest.raises(InputError, match="cannot be fetched"):
-        jspsych.jspsych_files()
+        JSPSYCH.files()
     server = HTTPServer(("127.0.0.1", 0), OtherRegistry)
     threading.Thread(target=server.serve_forever, daemon=True).start()
-    monkeypatch.setenv(jspsych.REGISTRY, f"http://127.0.0.1:{server.server_address[1]}")
+    monkeypatch.setenv(packages.REGISTRY, f"http://127.0.0.1:{server.server_address[1]}")
     try:
         with pytest.raises(InputError, match="its checksum differs"):
-            jspsych.jspsych_files()
+            JSPSYCH.files()
     finally:
         server.shutdown()
         server.server_close()

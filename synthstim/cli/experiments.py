@@ -51,21 +51,28 @@ def export(
         Path | None, typer.Option(help="A YAML file of texts, in any language, in the place of the protocol's")
     ] = None,
     web: Annotated[bool, typer.Option("--web", help="A page for browsers as well: synthstim web")] = False,
+    psychojs: Annotated[
+        bool, typer.Option("--psychojs", help="An experiment in PsychoJS as well, for Pavlovia")
+    ] = False,
 ) -> None:
     """Export a set as a PsychoPy experiment that runs without synthstim; headphone_check needs no set."""
     from synthstim.experiment import export_experiment
     from synthstim.experiment.manifest import Experiment, read_manifest
+    from synthstim.experiment.web.psychojs import FOLDER as PSYCHOJS
+    from synthstim.experiment.web.psychojs import TRIED, library
 
     with advised(EXPORT):
         made = export_experiment(
             stimuli, protocol, out=out, rig=rig, settings=read_settings_of(setting), labels=labels, answers=answers, design=design,
-            table=table, texts=texts, web=web,
+            table=table, texts=texts, web=web, psychojs=psychojs,
         )  # fmt: skip
     for note in read_manifest(made, Experiment).notes:
         say(f"note: {note}")
     script = any(made.glob("*.psyexp"))
     then = [f"synthstim run {made}"] * script + [f"synthstim web {made}"] * web
     say(f"read {made / 'README.md'}" + (f", then: {', or: '.join(then)}" if then else ""))
+    if psychojs:
+        say(f"{made / PSYCHOJS} is an experiment in PsychoJS, {TRIED}: it needs PsychoJS as {library()}")
 
 
 @app.command()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import platform
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -29,7 +29,8 @@ from synthstim.experiment.sounds.levels import with_volume
 from synthstim.experiment.sounds.listening import prepare_listening
 from synthstim.experiment.texts import fill_texts, with_texts
 from synthstim.experiment.trials.prepare import prepare_trials
-from synthstim.experiment.web.page import require_for_web, write_web
+from synthstim.experiment.web.page import Exported, require_for_web, write_web
+from synthstim.experiment.web.psychojs import write_psychojs
 from synthstim.files import Staging, as_json
 from synthstim.stimulus_set import StimulusSet
 from synthstim.stimulus_set.read import opened_set
@@ -59,6 +60,7 @@ def export_experiment(
     table: str | Path | None = None,
     texts: str | Path | None = None,
     web: bool = False,
+    psychojs: bool = False,
 ) -> Path:
     """Export a stimulus set as a PsychoPy experiment.
 
@@ -76,6 +78,7 @@ def export_experiment(
             x_deg, y_deg and size_deg, by stimulus_id or by site.
         texts: a YAML file of names and texts, in any language, which take the place of the protocol's.
         web: write a page for browsers as well, which ``synthstim web`` serves; jsPsych is fetched once for it.
+        psychojs: write an experiment in PsychoJS as well, for Pavlovia or another server that has its library.
 
     Returns:
         The folder, which holds the .psyexp file, the compiled script, the conditions, the stimuli, and a README. What the
@@ -94,19 +97,22 @@ def export_experiment(
     chosen = with_texts(with_design(read_protocol(protocol), design), texts)
     described = rig if isinstance(rig, Rig) else DEFAULT_RIG if rig is None else read_rig(rig)
     values = with_volume(chosen.resolve(settings or {}), described)
-    if web:
+    if web or psychojs:
         require_for_web(chosen)
     frames = {name: described.frames(values[name], name) for name in chosen.durations}
     source = None if stimulus_set is None else opened_set(stimulus_set)
     request = ExportRequest(source, chosen, Setup(described, values, frames), labels, answers, table)
     if chosen.flow:
         require_psychopy_home()
+    pages = [write for write, wanted in ((write_web, web), (write_psychojs, psychojs)) if wanted]
     with Staging(out, "export") as staging:
-        _fill(staging.path, request, default_rig=rig is None, web=web)
+        _fill(staging.path, request, default_rig=rig is None, pages=pages)
         return staging.commit()
 
 
-def _fill(directory: Path, request: ExportRequest, *, default_rig: bool, web: bool) -> None:
+def _fill(
+    directory: Path, request: ExportRequest, *, default_rig: bool, pages: Sequence[Callable[[Exported], None]]
+) -> None:
     protocol, setup = request.protocol, request.setup
     prepared = (PLANS.get(protocol.plan) or KINDS[protocol.stimuli])(request, directory)
     facts = {"title": protocol.title, **prepared.facts}
@@ -121,8 +127,8 @@ def _fill(directory: Path, request: ExportRequest, *, default_rig: bool, web: bo
         (directory / "texts.yaml").write_text(_yaml(texts), encoding="utf-8")
         _copy_runtime(directory)
         experiment = build_experiment(built, setup, background=prepared.background, blocks=prepared.blocks)
-        if web:
-            write_web(directory, built, setup, manifest, texts, background=prepared.background)
+        for write in pages:
+            write(Exported(directory, built, setup, manifest, texts, prepared.background))
         write_experiment(experiment, directory, protocol.name)
     set_name = request.source.root.name if request.source is not None else "no set"
     page = {**facts, **prepared.page, "notes": prepared.notes}

@@ -1,9 +1,10 @@
-"""The web folder of an experiment: the page, its script, jsPsych, the stimuli, and experiment.json, which says all that is shown."""
+"""What a page of an experiment is made of: its scripts, the stimuli, and experiment.json, which says all that is shown; and the page of jsPsych."""
 
 from __future__ import annotations
 
 import shutil
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +15,13 @@ from synthstim.experiment.protocol import Protocol
 from synthstim.experiment.runtime.completion import SAID, SHOWN, fold
 from synthstim.experiment.runtime.pages import COLUMNS, ROWS
 from synthstim.experiment.runtime.plan import RIGHT, read_plan
-from synthstim.experiment.web.jspsych import VERSION, jspsych_files
+from synthstim.experiment.runtime.trials import trial_columns
+from synthstim.experiment.web.packages import JSPSYCH
 from synthstim.files import as_json
 from synthstim.modalities import MODALITIES
 
 FOLDER, PLANS = "web", "plans"
-_STATIC = Path(__file__).parent / "static"
+STATIC = Path(__file__).parent / "static"
 # What plans trials ahead, each of them once.
 _PLANS_TRIALS = ("trials", "balanced_conditions", "participants")
 # What a page cannot do, and what it stands for there.
@@ -52,50 +54,61 @@ def require_for_web(protocol: Protocol) -> None:
                 )
 
 
-def write_web(
-    directory: Path,
-    protocol: Protocol,
-    setup: Setup,
-    manifest: Mapping[str, Any],
-    texts: Mapping[str, str],
-    *,
-    background: int,
-) -> None:
-    """Write the page into the folder ``web`` of an exported experiment; any server can serve it.
+@dataclass(frozen=True)
+class Exported:
+    """An exported experiment, of which pages are made.
 
-    Args:
-        directory: the experiment's folder, with its stimuli.
+    Attributes:
+        directory: its folder, with its plan and its stimuli.
         background: level of the screen, 0 to 255.
+    """
+
+    directory: Path
+    protocol: Protocol
+    setup: Setup
+    manifest: Mapping[str, Any]
+    texts: Mapping[str, str]
+    background: int
+
+    def write_page(self, folder: Path, scripts: str, plans: Mapping[int, Sequence[Mapping[str, Any]]]) -> None:
+        """Write what any page of the experiment needs: scripts, stimuli, what is shown, and each participant's plan."""
+        folder.mkdir()
+        for path in (*(STATIC / "shared").iterdir(), *(STATIC / scripts).iterdir()):
+            shutil.copyfile(path, folder / path.name)
+        shutil.copytree(self.directory / "stimuli", folder / "stimuli")
+        (folder / PLANS).mkdir()
+        for number, rows in plans.items():
+            (folder / PLANS / f"{number:03d}.json").write_bytes(as_json(rows))
+        (folder / "experiment.json").write_bytes(as_json(_content(self)))
+
+
+def write_web(exported: Exported) -> None:
+    """Write the page of jsPsych into the folder ``web`` of an exported experiment; any server can serve it.
 
     Raises:
         InputError: jsPsych cannot be had.
     """
-    web = directory / FOLDER
-    (web / "jspsych").mkdir(parents=True)
-    for name, content in jspsych_files().items():
-        (web / "jspsych" / name).write_bytes(content)
-    for path in _STATIC.iterdir():
-        shutil.copyfile(path, web / path.name)
-    shutil.copytree(directory / "stimuli", web / "stimuli")
+    files, web = JSPSYCH.files(), exported.directory / FOLDER
     # For a server that only serves files; this package's own gives each participant what is theirs.
-    (web / PLANS).mkdir()
-    for number, rows in read_plan(directory / "plan.tsv").items():
-        (web / PLANS / f"{number:03d}.json").write_bytes(as_json(page_rows(rows, manifest["slots"])))
-    (web / "experiment.json").write_bytes(as_json(_content(protocol, setup, manifest, texts, background)))
+    plans = read_plan(exported.directory / "plan.tsv")
+    exported.write_page(
+        web, "jspsych", {number: page_rows(rows, exported.manifest["slots"]) for number, rows in plans.items()}
+    )
+    (web / "jspsych").mkdir()
+    for name, content in files.items():
+        (web / "jspsych" / name).write_bytes(content)
 
 
-def _content(
-    protocol: Protocol, setup: Setup, manifest: Mapping[str, Any], texts: Mapping[str, str], background: int
-) -> dict[str, Any]:
+def _content(exported: Exported) -> dict[str, Any]:
+    protocol, setup, manifest = exported.protocol, exported.setup, exported.manifest
     rig = setup.rig
     kept = ("protocol", "title", "modality", "participants", "slots", "masks", "questions", "asks", "criteria")
-    entries = [
-        {name: one.get(name) for name in ("stimulus_id", "file", "width_px", "height_px", "duration_s", "places")}
-        for one in manifest["stimuli"]
-    ]
+    said = ("stimulus_id", "file", "sha256", "width_px", "height_px", "duration_s", "places")
+    entries = [{name: one.get(name) for name in said} for one in manifest["stimuli"]]
     return {name: manifest[name] for name in kept} | {
-        "jspsych": VERSION,
-        "texts": dict(texts),
+        "texts": dict(exported.texts),
+        "columns": trial_columns(manifest["columns"], manifest["slots"]),
+        "also": manifest.get("also", {}),
         "routines": {
             name: {
                 "skip": routine.skip,
@@ -114,7 +127,7 @@ def _content(
         "px_per_cm": 1 / rig.cm_per_px,
         "distance_cm": rig.monitor.distance_cm,
         "fixation_px": max(2.0, rig.pixels(setup.settings["fixation_deg"])) if "fixation_deg" in setup.settings else 0,
-        "background": background,
+        "background": exported.background,
         "rate_hz": manifest.get("rate_hz"),
         "level": manifest.get("fixed", {}).get("level"),
         "headphone_fail": setup.settings.get("headphone_fail", "stop"),

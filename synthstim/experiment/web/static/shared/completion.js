@@ -1,6 +1,7 @@
-"use strict";
+import { fill } from "./course.js";
+
 // A word as it is typed: small letters and digits of any script, Latin letters without accents; as in the laboratory.
-function fold(word) {
+export function fold(word) {
   return [...word.toLowerCase().replaceAll("ß", "ss").replaceAll("ς", "σ").normalize("NFKC")].map((letter) => {
     const base = letter.normalize("NFKD")[0];
     const kept = base < "\u0080" ? base : letter;
@@ -9,7 +10,7 @@ function fold(word) {
 }
 
 // Typing an answer that must be a word of a list: tab completes, the arrows choose, return answers.
-class WordEntry {
+export class WordEntry {
   constructor(words, shown, said) {
     this.words = [...words].sort(([one], [other]) => (one < other ? -1 : 1));
     Object.assign(this, { shown, told: said, typed: "", said: "", chosen: -1, refused: 0 });
@@ -62,4 +63,34 @@ class WordEntry {
     if (this.typed && !found.length) lines.push(this.told.none);
     return [...lines, "", this.said].join("\n");
   }
+}
+
+// A field of the browser's own, so that every keyboard and input method types into it, with the words that are left below.
+export class WordField {
+  constructor(about, place, answered) {
+    this.entry = new WordEntry(about.words, about.words_shown, about.words_said);
+    this.field = Object.assign(document.createElement("input"), { type: "text", autocomplete: "off", spellcheck: false });
+    this.lines = document.createElement("div");
+    this.answered = answered;
+    place.replaceChildren(this.field, this.lines);
+    this.field.addEventListener("input", () => this.type());
+    this.field.addEventListener("keydown", (event) => this.key(event));
+  }
+
+  type() {
+    this.firstKey ??= performance.now();
+    this.entry.type(this.field.value);
+    this.lines.textContent = this.entry.lines();
+  }
+
+  key(event) {
+    if (event.isComposing || !["Enter", "Tab", "ArrowUp", "ArrowDown"].includes(event.key)) return;
+    event.preventDefault();
+    const word = this.entry.key(event.key);
+    if (event.key === "Tab" && this.entry.typed) this.field.value = this.entry.typed;
+    this.lines.textContent = this.entry.lines();
+    if (word !== null) this.answered(word, { first: (this.firstKey ?? performance.now()) / 1000, refused: this.entry.refused });
+  }
+
+  focus() { if (document.activeElement !== this.field) this.field.focus(); }
 }

@@ -1,5 +1,6 @@
-"use strict";
 // A routine of the protocol as a trial of jsPsych: pieces come and go with the frames, and an answer or the last of them ends it.
+import { WordField } from "./completion.js";
+
 const KEYS = { space: " ", return: "Enter", escape: "Escape", left: "ArrowLeft", right: "ArrowRight", up: "ArrowUp", down: "ArrowDown" };
 
 function keyNames(event) {
@@ -8,7 +9,7 @@ function keyNames(event) {
   return [...named, ...digit, event.key.toLowerCase()];
 }
 
-class Routine {
+export class Routine {
   static info = { name: "routine", version: "1", parameters: { routine: { default: "" }, state: { default: null } }, data: {} };
 
   constructor(jsPsych) { this.jsPsych = jsPsych; }
@@ -70,29 +71,9 @@ class Routine {
       clicked.addEventListener("click", () => this.answer(piece, answer));
     }
     if (piece.piece === "sound") state.load(piece);
-    if (piece.piece === "entry") this.write(piece);
-  }
-
-  // A field of the browser's own, so that every keyboard and input method types into it.
-  write(piece) {
-    const { about } = this.state;
-    this.entry = new WordEntry(about.words, about.words_shown, about.words_said);
-    this.field = Object.assign(document.createElement("input"), { type: "text", autocomplete: "off", spellcheck: false });
-    const lines = document.createElement("div");
-    this.elements.get(piece.shown_in).replaceChildren(this.field, lines);
-    this.field.addEventListener("input", () => {
-      this.firstKey ??= performance.now();
-      this.entry.type(this.field.value);
-      lines.textContent = this.entry.lines();
-    });
-    this.field.addEventListener("keydown", (event) => {
-      if (event.isComposing || !["Enter", "Tab", "ArrowUp", "ArrowDown"].includes(event.key)) return;
-      event.preventDefault();
-      const word = this.entry.key(event.key);
-      if (event.key === "Tab" && this.entry.typed) this.field.value = this.entry.typed;
-      lines.textContent = this.entry.lines();
-      if (word !== null) this.answer(piece, word, { first: (this.firstKey ?? performance.now()) / 1000, refused: this.entry.refused });
-    });
+    if (piece.piece === "entry") {
+      this.field = new WordField(state.about, this.elements.get(piece.shown_in), (word, more) => this.answer(piece, word, more));
+    }
   }
 
   scale(piece) {
@@ -117,7 +98,7 @@ class Routine {
       going ||= !over;
       const element = this.elements.get(piece.name);
       if (element) element.style.visibility = on ? "visible" : "hidden";
-      if (on && piece.piece === "entry" && document.activeElement !== this.field) this.field.focus();
+      if (on && piece.piece === "entry") this.field.focus();
       if (on && piece.piece === "image" && !this.seen.has(piece.name)) {
         this.seen.add(piece.name);
         // The next frame is the first that shows it.

@@ -1,6 +1,14 @@
-"use strict";
-// What is known while the experiment runs, and the order in which its routines come.
-class State {
+// What is known while the experiment runs, and the order in which its routines come; for jsPsych and PsychoJS alike.
+export class Refused extends Error {}
+
+// What is planned for a participant, where the server only serves files.
+export async function planOf(number) {
+  const plan = Number.isInteger(number) ? await fetch(`plans/${String(number).padStart(3, "0")}.json`) : { ok: false };
+  if (!plan.ok) throw new Refused(`There is no plan for participant ${number}.`);
+  return plan.json();
+}
+
+export class State {
   constructor(about, started, saving) {
     Object.assign(this, { about, saving, participant: started.participant, rows: started.rows, done: started.done });
     // Of the check that is going on: a page that is loaded anew goes on counting.
@@ -133,7 +141,7 @@ class State {
   }
 }
 
-function fill(text, figures) { return text.replace(/\{(\w+)\}/g, (_, name) => String(figures[name] ?? "")); }
+export function fill(text, figures) { return text.replace(/\{(\w+)\}/g, (_, name) => String(figures[name] ?? "")); }
 
 const PARTS = { headphone_trials: "headphone", practice_trials: "practice", main_trials: "main" };
 const SKIPS = {
@@ -143,114 +151,43 @@ const SKIPS = {
   headphone_known: (state) => state.headphoneKnown,
 };
 
-function timelineOf(state, steps) {
+// A routine in its turn.
+class Node {
+  constructor(state, routine) { Object.assign(this, { state, routine, begins: [], ends: [] }); }
+
+  // Whether the routine runs. With the first of a trial the trial begins, even where that routine is left out.
+  enter() {
+    const { state, routine } = this;
+    this.begins.forEach((act) => act());
+    const runs = !state.stopped && !SKIPS[state.about.routines[routine].skip]?.(state);
+    if (!runs) this.leave();
+    if (runs && routine === "headphone_result" && !state.headphonePassed() && state.about.headphone_fail === "stop") {
+      this.ends.push(() => { state.stopped = true; });
+    }
+    return runs;
+  }
+
+  leave() { this.ends.forEach((act) => act()); }
+}
+
+export function nodesOf(state, steps) {
   const nodes = [];
   for (const step of steps) {
-    if (step.routine) nodes.push(node(state, step.routine));
+    if (step.routine) nodes.push(new Node(state, step.routine));
     if (step.loop === "word_pages") {
       for (let at = 0; at < state.pages; at += 1) {
-        const inner = timelineOf(state, step.each);
-        inner[0].on_begin.push(() => { state.page = at; });
+        const inner = nodesOf(state, step.each);
+        inner[0].begins.push(() => { state.page = at; });
         nodes.push(...inner);
       }
     }
     if (!(step.loop in PARTS)) continue;
     for (const row of state.remaining(PARTS[step.loop])) {
-      const inner = timelineOf(state, step.each);
-      inner[0].on_begin.push(() => state.begin(row));
-      inner.at(-1).on_end.push(() => state.finish());
+      const inner = nodesOf(state, step.each);
+      inner[0].begins.push(() => state.begin(row));
+      inner.at(-1).ends.push(() => state.finish());
       nodes.push(...inner);
     }
   }
   return nodes;
 }
-
-// jsPsych asks a condition before each node: there a trial begins, even where its first routine is left out.
-function node(state, routine) {
-  const made = { on_begin: [], on_end: [] };
-  const skip = SKIPS[state.about.routines[routine].skip];
-  made.timeline = [{ type: Routine, routine, state, on_finish: () => made.on_end.forEach((act) => act()) }];
-  made.conditional_function = () => {
-    made.on_begin.forEach((act) => act());
-    const runs = !state.stopped && !skip?.(state);
-    if (!runs) made.on_end.forEach((act) => act());
-    if (runs && routine === "headphone_result" && !state.headphonePassed() && state.about.headphone_fail === "stop") {
-      made.on_end.push(() => { state.stopped = true; });
-    }
-    return runs;
-  };
-  return made;
-}
-
-function page(text, button) {
-  const root = document.getElementById("experiment");
-  const place = document.createElement("div");
-  place.className = "page";
-  place.textContent = text;
-  root.replaceChildren(place);
-  document.body.style.background = "#444";
-  if (!button) return place;
-  const go = document.createElement("button");
-  go.textContent = button;
-  place.append("\n\n", go);
-  return new Promise((resolve) => go.addEventListener("click", () => resolve(place)));
-}
-
-// A bank card is 85.6 mm wide everywhere: the participant makes the picture as wide as theirs.
-async function cardScale(about) {
-  const key = "synthstim px per cm";
-  if (localStorage.getItem(key)) return Number(localStorage.getItem(key));
-  const place = page(about.texts.card ?? "Hold a bank card against the screen and move the handle until the grey one is as wide as yours.\n");
-  const card = document.createElement("div");
-  card.className = "card";
-  const handle = Object.assign(document.createElement("input"), { type: "range", min: 150, max: 900, value: 324 });
-  const draw = () => { card.style.width = `${handle.value}px`; card.style.height = `${handle.value / 1.586}px`; };
-  handle.addEventListener("input", draw);
-  draw();
-  const done = Object.assign(document.createElement("button"), { textContent: "It is as wide", id: "card_done" });
-  place.append(handle, card, done);
-  await new Promise((resolve) => done.addEventListener("click", resolve));
-  localStorage.setItem(key, String(handle.value / 8.56));
-  return handle.value / 8.56;
-}
-
-async function main() {
-  const about = await (await fetch("experiment.json", { cache: "no-store" })).json();
-  document.title = about.title;
-  const simulated = new URLSearchParams(location.search).get("simulate");
-  const saving = new Saving();
-  const consent = about.texts.consent ?? `${about.title}\n\nYour answers are kept under a number, without your name. You may stop at any time by closing this page.`;
-  const agree = () => page(consent, about.texts.consent_button ?? "I agree and take part");
-  const key = `synthstim ${about.protocol} ${location.pathname}`;
-  const known = saving.known(key);
-  if (!simulated && !known) await agree();
-  const started = await saving.start(key);
-  // The server may not know who comes back, as after its data were moved: then it is somebody new.
-  const back = known && saving.token === known;
-  if (!simulated && known && !back) await agree();
-  const state = new State(about, started, saving);
-  await state.preload((ready, count) => page(`Loading ${ready} of ${count}`));
-  // It waits for a click, which the page of consent had.
-  if (!simulated && back && state.audio) await page(about.texts.go_on ?? "You go on where you were.", about.texts.go_on_button ?? "Go on");
-  state.audio?.resume();
-  if (!simulated && about.modality === "image") {
-    const distance = Math.round(about.distance_cm);
-    state.scale = (await cardScale(about)) / about.px_per_cm;
-    await page(about.texts.distance ?? `Sit so that your eyes are ${distance} cm from the screen, and stay there.`, "I do");
-  }
-  state.headphoneKnown = !state.remaining("headphone").length;
-  document.getElementById("experiment").replaceChildren();
-  const jsPsych = initJsPsych({ display_element: "experiment" });
-  window.experiment = { state, jsPsych, saving };
-  const timeline = timelineOf(state, about.flow);
-  await (simulated ? jsPsych.simulate(timeline, simulated) : jsPsych.run(timeline));
-  const saved = await saving.settled();
-  if (saving.served && saved) page(state.stopped ? "Thank you. The experiment ends here." : "All answers are saved. You may close this page.");
-  else {
-    await page("The answers are to be sent by hand: save the file and send it to the experimenter.", "Save the file");
-    saving.download(`${about.protocol}_participant_${String(state.participant).padStart(3, "0")}.json`);
-  }
-  document.body.dataset.finished = "1";
-}
-
-main().catch((error) => { page(error instanceof Refused ? error.message : `Something went wrong: ${error.message}`); document.body.dataset.failed = "1"; });

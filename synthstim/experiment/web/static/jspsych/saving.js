@@ -1,6 +1,7 @@
-"use strict";
 // Every trial goes to the server at once, again and again until it is there; without a server, into a file at the end.
-class Saving {
+import { planOf, Refused } from "./course.js";
+
+export class Saving {
   constructor() {
     this.waiting = [];
     this.kept = [];
@@ -34,9 +35,7 @@ class Saving {
     this.served = false;
     const number = Number(new URLSearchParams(location.search).get("participant") ?? NaN);
     if (!Number.isInteger(number)) throw new Refused("Open this page with ?participant=NUMBER at its end.");
-    const plan = await fetch(`plans/${String(number).padStart(3, "0")}.json`);
-    if (!plan.ok) throw new Refused(`There is no plan for participant ${number}.`);
-    return { participant: number, rows: await plan.json(), done: [], headphone_right: 0 };
+    return { participant: number, rows: await planOf(number), done: [], headphone_right: 0 };
   }
 
   add(kind, content) {
@@ -74,4 +73,3 @@ class Saving {
   }
 }
 class NoServer extends Error {}
-class Refused extends Error {}

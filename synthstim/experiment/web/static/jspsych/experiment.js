@@ -1,0 +1,43 @@
+// The experiment as a page of jsPsych.
+import { nodesOf, Refused, State } from "./course.js";
+import { agree, leave, page, sit } from "./pages.js";
+import { Routine } from "./routine.js";
+import { Saving } from "./saving.js";
+
+async function main() {
+  const about = await (await fetch("experiment.json", { cache: "no-store" })).json();
+  document.title = about.title;
+  const simulated = new URLSearchParams(location.search).get("simulate");
+  const saving = new Saving();
+  const key = `synthstim ${about.protocol} ${location.pathname}`;
+  const known = saving.known(key);
+  if (!simulated && !known) await agree(about);
+  const started = await saving.start(key);
+  // The server may not know who comes back, as after its data were moved: then it is somebody new.
+  const back = known && saving.token === known;
+  if (!simulated && known && !back) await agree(about);
+  const state = new State(about, started, saving);
+  await state.preload((ready, count) => page(`Loading ${ready} of ${count}`));
+  // It waits for a click, which the page of consent had.
+  if (!simulated && back && state.audio) await page(about.texts.go_on ?? "You go on where you were.", about.texts.go_on_button ?? "Go on");
+  state.audio?.resume();
+  if (!simulated) await sit(state);
+  state.headphoneKnown = !state.remaining("headphone").length;
+  leave();
+  const jsPsych = initJsPsych({ display_element: "experiment" });
+  window.experiment = { state, jsPsych, saving };
+  const timeline = nodesOf(state, about.flow).map((node) => ({
+    timeline: [{ type: Routine, routine: node.routine, state, on_finish: () => node.leave() }],
+    conditional_function: () => node.enter(),
+  }));
+  await (simulated ? jsPsych.simulate(timeline, simulated) : jsPsych.run(timeline));
+  const saved = await saving.settled();
+  if (saving.served && saved) page(state.stopped ? "Thank you. The experiment ends here." : "All answers are saved. You may close this page.");
+  else {
+    await page("The answers are to be sent by hand: save the file and send it to the experimenter.", "Save the file");
+    saving.download(`${about.protocol}_participant_${String(state.participant).padStart(3, "0")}.json`);
+  }
+  document.body.dataset.finished = "1";
+}
+
+main().catch((error) => { page(error instanceof Refused ? error.message : `Something went wrong: ${error.message}`); document.body.dataset.failed = "1"; });
