@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -24,6 +25,7 @@ from PIL import Image
 from synthstim.analysis import analyse_trials, read_study, read_trials
 from synthstim.analysis.sensitivity import models_of
 from synthstim.experiment import Protocol, export_experiment, list_protocols, read_protocol
+from synthstim.experiment.builder.pieces import PIECES
 from synthstim.experiment.running.virtual_display import virtual_display
 from synthstim.experiment.running.virtual_sound import virtual_speaker
 from synthstim.experiment.runtime.tables import MISSING, read_table
@@ -177,6 +179,7 @@ def test_every_protocol_runs_to_its_end(name: str, sets: dict[str, Path], displa
     assert ran.code == 0, ran.output
     assert ran.record["status"] == "completed"
     builder_reads_it_back(ran.folder, Path(name).name)
+    builder_shows_what_is_its_own(ran, read_protocol(name))
     trials_are_those_planned(ran)
     if ran.manifest["modality"] == "image":
         images_were_shown_as_planned(ran, read_protocol(name))
@@ -210,6 +213,37 @@ def builder_reads_it_back(folder: Path, name: str) -> None:
         return [line for line in text.splitlines() if not line.startswith("    on ")]
 
     assert undated(again) == undated((folder / f"{name}.py").read_text(encoding="utf-8"))
+
+
+def components_of_pieces() -> dict[str, str]:
+    """Which component of Builder each piece is, as documented."""
+    text = (OWN.parents[1] / "experiments.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| (`.*`) \| (\w+) \|$", text, re.M)
+    return {piece: component for pieces, component in rows for piece in re.findall(r"`(\w+)`", pieces)}
+
+
+def builder_shows_what_is_its_own(ran: Ran, protocol: Protocol) -> None:
+    from psychopy.experiment import Experiment
+    from psychopy.experiment.flow import LoopInitiator
+
+    documented = components_of_pieces()
+    assert documented.keys() == PIECES.keys()
+    experiment = Experiment.fromFile(str(ran.folder / f"{protocol.name}.psyexp"))
+    found = {part.name: part for routine in experiment.routines.values() for part in routine}
+    kinds = {piece.name: piece.piece for routine in protocol.routines.values() for piece in routine.pieces}
+    for name in kinds.keys() & found.keys():
+        assert found[name].type == documented[kinds[name]], name
+    moments = ("Before Experiment", "Begin Experiment", "Begin Routine", "Each Frame", "End Routine")
+    fields = [str(part.params[one].val) for part in found.values() if part.type == "Code" for one in moments]
+    assert all(field.startswith("# ") for field in fields if field)
+    loops = [part.loop for part in experiment.flow if isinstance(part, LoopInitiator)]
+    assert {loop.type for loop in loops} == {"TrialHandler"}
+    for loop in loops:
+        if loop.name.endswith("_trials"):
+            assert "session.conditions()" in str(loop.params["conditionsFile"].val)
+    assert (ran.folder / "conditions" / "participant_001.csv").is_file()
+    # Why a staircase is none of Builder's loops is said where its levels are chosen.
+    assert any("Builder's own loop of staircases" in field for field in fields) == bool(protocol.adaptive)
 
 
 def trials_are_those_planned(ran: Ran) -> None:

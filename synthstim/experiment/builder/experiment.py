@@ -29,8 +29,9 @@ _BEGIN = """\
 session.begin(win, thisExp, expInfo)
 runAtExit.append(session.finish)
 """
-
-
+# What the component says that begins a trial; where a rule chooses its level, why that is not a loop of Builder's.
+_PLANNED = "Takes the trial that begins from the plan"
+_CHOSEN = f"{_PLANNED}, its level from the staircase: Builder's own loop of staircases begins them anew in every run"
 _UNLOGGED = ("key", "response", "choice", "slider", "entry", "sound", "odour", "blank", "look", "hold", "reward")
 
 
@@ -61,11 +62,10 @@ def build_experiment(protocol: Protocol, setup: Setup, *, background: int, block
         for number, name in enumerate(used_routines(protocol.flow, setup)):
             begins = "session.trial(part_number, trial_number)\n" if name in first and not of_blocks else ""
             ends = "session.end_trial()\n" if name in last and not of_blocks else ""
-            adaptive = (protocol.adaptive or protocol.aborts) and name in used_routines(
-                protocol.flow, setup, "main_trials"
-            )
+            main = name in used_routines(protocol.flow, setup, "main_trials")
             _add_routine(
-                experiment, name, protocol.routines[name], setup, before="" if number else before, begins=begins, ends=ends, adaptive=adaptive
+                experiment, name, protocol.routines[name], setup, before="" if number else before, begins=begins, ends=ends,
+                may_end=main and bool(protocol.adaptive or protocol.aborts), says=_CHOSEN if main and protocol.adaptive else _PLANNED,
             )  # fmt: skip
         _add_steps(experiment, protocol.flow, 0, setup, blocks)
         return experiment
@@ -154,22 +154,20 @@ def duration(routine: Routine, setup: Setup) -> int:
 
 
 def _add_routine(
-    experiment: Any, name: str, routine: Routine, setup: Setup, *, before: str, begins: str, ends: str, adaptive: bool
+    experiment: Any, name: str, routine: Routine, setup: Setup, *, before: str, begins: str, ends: str, may_end: bool, says: str
 ) -> None:  # fmt: skip
     made = experiment.addRoutine(name)
     claim_name(experiment, name)
     made.settings.params["saveStartStop"].val = False
-    over = "trial_over" * (adaptive and routine.skip != "no_time_out")
+    over = "trial_over" * (may_end and routine.skip != "no_time_out")
     if skips := [SKIPS[skip] for skip in (routine.skip, over) if skip]:
         made.settings.params["skipIf"].val = " or ".join(skips)
     if before:
-        says = "Checks stimuli and screen before anything is shown, and keeps the record of the run"
-        _add_code(experiment, name, "set_up", {"Before Experiment": before, "Begin Experiment": _BEGIN}, says)
+        checks = "Checks stimuli and screen before anything is shown, and keeps the record of the run"
+        _add_code(experiment, name, "set_up", {"Before Experiment": before, "Begin Experiment": _BEGIN}, checks)
     if begins:
         # First in its routine: fields of the others ask for what stands in the trial's slots.
-        _add_code(
-            experiment, name, f"begin_{name}", {"Begin Routine": begins}, "Takes the trial that begins from the plan"
-        )
+        _add_code(experiment, name, f"begin_{name}", {"Begin Routine": begins}, says)
     logged = []
     code = {"Begin Routine": f'session.enter("{name}", "{routine.marker}")\n', "Each Frame": "", "End Routine": ""}
     for piece in routine.pieces:

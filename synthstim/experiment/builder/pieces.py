@@ -104,8 +104,8 @@ _SAYS = {
     "sound": "Plays the file as it is, every sample, without a window or a gain",
     "odour": "Has the olfactometer present the mixture, once the tubes are clean, and blow it away afterwards",
     "movie": "Draws the frame that is due, and ends after the last",
-    "look": "Awaits the gaze at the point",
-    "hold": "Aborts the trial when the gaze leaves the point",
+    "look": "Awaits the gaze at the point: Builder's region of interest can abort no trial, and has its tracker in this file, not in the rig's",
+    "hold": "Aborts the trial when the gaze leaves the point: Builder's region of interest can only end the routine",
     "reward": "Opens the reward's valve where the trial was right",
 }
 
@@ -208,7 +208,6 @@ def _polygon(
 
 
 def _gaze(experiment: Any, routine: str, piece: Piece, setup: Setup) -> Any:
-    # Not Builder's region of interest: a gaze that leaves aborts the trial, which comes again.
     start, frames = setup.span(piece)
     until = "True" if frames is None else f"frameN < {start + frames}"
     radius = setup.rig.pixels(2 * float(setup.settings[piece.radius])) / 2
