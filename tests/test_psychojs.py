@@ -177,7 +177,6 @@ def test_the_answers_are_analysed_as_documented(same: Path, tmp_path: Path, monk
     shutil.copytree(same, tmp_path / "study")
     ran = run(tmp_path / "study", tmp_path)
     (tmp_path / "downloads").mkdir()
-    (tmp_path / "study" / "data").mkdir()
     # PsychoJS begins its file with a mark of the order of bytes.
     name = f"{Path(ran.quit['file']).name}.csv"
     with open(tmp_path / "downloads" / name, "w", encoding="utf-8-sig", newline="") as stream:
