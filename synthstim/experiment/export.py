@@ -29,7 +29,7 @@ from synthstim.experiment.sounds.levels import with_volume
 from synthstim.experiment.sounds.listening import prepare_listening
 from synthstim.experiment.texts import fill_texts, with_texts
 from synthstim.experiment.trials.prepare import prepare_trials
-from synthstim.experiment.web.page import Exported, require_for_web, write_web
+from synthstim.experiment.web.page import WebExperiment, require_for_web, write_web
 from synthstim.experiment.web.psychojs import write_psychojs
 from synthstim.files import Staging, as_json
 from synthstim.stimulus_set import StimulusSet
@@ -111,7 +111,7 @@ def export_experiment(
 
 
 def _fill(
-    directory: Path, request: ExportRequest, *, default_rig: bool, pages: Sequence[Callable[[Exported], None]]
+    directory: Path, request: ExportRequest, *, default_rig: bool, pages: Sequence[Callable[[WebExperiment], None]]
 ) -> None:
     protocol, setup = request.protocol, request.setup
     prepared = (PLANS.get(protocol.plan) or KINDS[protocol.stimuli])(request, directory)
@@ -128,7 +128,7 @@ def _fill(
         _copy_runtime(directory)
         experiment = build_experiment(built, setup, background=prepared.background, blocks=prepared.blocks)
         for write in pages:
-            write(Exported(directory, built, setup, manifest, texts, prepared.background))
+            write(WebExperiment(directory, built, setup, manifest, texts, prepared.background))
         write_experiment(experiment, directory, protocol.name)
     set_name = request.source.root.name if request.source is not None else "no set"
     page = {**facts, **prepared.page, "notes": prepared.notes}

@@ -23,7 +23,7 @@ _LONGEST_S, _MOST_BYTES = 60, 20_000_000
 
 
 @dataclass(frozen=True)
-class Package:
+class NpmPackage:
     """One version of a package.
 
     Attributes:
@@ -76,7 +76,7 @@ class Package:
         return content
 
 
-JSPSYCH = Package(
+JSPSYCH = NpmPackage(
     "jspsych",
     "8.3.0",
     "UrwSVG14v8oRX6WFQ1L6uuGT0G7KgRDSH48iKIVIQI+yMRGAlvg+tEUNFKe/1xZxgk3kZiZ5xP0AnpPqPj1zkg==",
@@ -87,7 +87,7 @@ JSPSYCH = Package(
     },
 )
 # PsychoJS loads files with it and expects it to be there.
-PRELOADJS = Package(
+PRELOADJS = NpmPackage(
     "preloadjs",
     "1.0.1",
     "XwdxL9bfoq9abJU4lVBJDVgbxWvQOk/BbuwXKEEG5BaduY7S8N1VXX4My5PM/UwW6Xf4uWAvWzwWlzb20uECxQ==",

@@ -55,7 +55,7 @@ def require_for_web(protocol: Protocol) -> None:
 
 
 @dataclass(frozen=True)
-class Exported:
+class WebExperiment:
     """An exported experiment, of which pages are made.
 
     Attributes:
@@ -82,7 +82,7 @@ class Exported:
         (folder / "experiment.json").write_bytes(as_json(_content(self)))
 
 
-def write_web(exported: Exported) -> None:
+def write_web(exported: WebExperiment) -> None:
     """Write the page of jsPsych into the folder ``web`` of an exported experiment; any server can serve it.
 
     Raises:
@@ -99,7 +99,7 @@ def write_web(exported: Exported) -> None:
         (web / "jspsych" / name).write_bytes(content)
 
 
-def _content(exported: Exported) -> dict[str, Any]:
+def _content(exported: WebExperiment) -> dict[str, Any]:
     protocol, setup, manifest = exported.protocol, exported.setup, exported.manifest
     rig = setup.rig
     kept = ("protocol", "title", "modality", "participants", "slots", "masks", "questions", "asks", "criteria")

@@ -6,7 +6,7 @@ from importlib import metadata
 
 from synthstim.experiment.runtime.plan import read_plan
 from synthstim.experiment.web.packages import PRELOADJS
-from synthstim.experiment.web.page import Exported
+from synthstim.experiment.web.page import WebExperiment
 
 FOLDER = "psychojs"
 # What is known of it, as docs and the command say.
@@ -15,7 +15,7 @@ TRIED = "written and syntax-checked; not run on Pavlovia"
 _VERSION = "PSYCHOPY_VERSION"
 
 
-def write_psychojs(exported: Exported) -> None:
+def write_psychojs(exported: WebExperiment) -> None:
     """Write the folder ``psychojs`` of an exported experiment: for Pavlovia, or for any server that has the library under ``lib``.
 
     Raises:
