@@ -84,6 +84,10 @@ def test_a_set_as_it_was_made_has_no_problem(root, network):
 def test_a_set_is_checked_by_its_folder_and_an_observer_of_another_size_is_named(root, network):
     assert check_set(root, network).problems == []
     assert check_set(str(root), None).problems == []
+    with pytest.raises(InputError, match=r"was made on small, and no observer is given .*observer_of_set"):
+        check_set(root)
+    with pytest.raises(InputError, match="observer is a str; expected an Observer or None: open one"):
+        check_set(root, "efficientnet-lite0")
     other = network.given(dataclasses.replace(network.input, size=(48, 32)))
     with pytest.raises(InputError, match=r"was made on .* shown .*, .* here is shown .*: open it as then"):
         check_set(root, other)
@@ -215,7 +219,7 @@ def test_adopted_sets_are_sealed_too(tmp_path):
     (tmp_path / "mine").mkdir()
     write_png(tmp_path / "mine" / "one.png", np.full((3, 8, 8), 0.5, np.float32))
     stimuli, _ = adopt(tmp_path / "mine", tmp_path / "set")
-    assert check_set(stimuli, None).problems == []
+    assert check_set(stimuli).problems == []
     edit(stimuli.root, lambda cells: cells.assign(kind="control"))
     assert "row one, column kind" in check_set(StimulusSet.read(stimuli.root), None).problems[0]
 

@@ -414,11 +414,13 @@ def test_settings_that_mean_nothing_are_refused(make, said: str) -> None:
 @pytest.mark.parametrize(
     ("r", "reliability", "said"),
     [
-        ([0.1, 0.0, 0.3], [0.9, 0.8, 0.9], "3 sites repeat themselves, .*median held-out r 0.10.*mixed up"),
-        ([0.1, 0.6], [0.9, 0.3], "one site repeats itself"),
-        ([np.nan], [0.9], None),
-        ([0.1, 0.0], [0.4, np.nan], None),
-        ([0.1, 0.5, 0.6], [0.9, 0.9, 0.9], None),
+        ([0.1, -0.1, 0.2, 0.04], [0.9, 0.8, 0.9, 0.6], "4 sites repeat themselves, .*mean held-out r 0.06.*mixed up"),
+        ([0.1, 0.0, 0.1, 0.0, 0.9], [0.9, 0.9, 0.9, 0.9, 0.3], "4 sites repeat themselves"),
+        # Three sites may well be hard to predict.
+        ([0.1, 0.0, 0.0], [0.9, 0.9, 0.9], None),
+        ([np.nan] * 4, [0.9] * 4, None),
+        ([0.1, 0.0, 0.0, 0.0], [0.4, np.nan, 0.9, 0.9], None),
+        ([0.1, 0.0, 0.0, 0.4], [0.9, 0.9, 0.9, 0.9], None),
     ],
 )
 def test_sites_that_repeat_themselves_and_are_not_predicted_are_doubted(r: list, reliability: list, said: str) -> None:

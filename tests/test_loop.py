@@ -529,6 +529,8 @@ def test_responses_to_other_images_than_their_ids_say_are_doubted(
     session = LoopSession.read(tmp_path / "s")
     first = session.generations[0]
     sites = read_frame(first.root / "sites.tsv", text=("site",)).assign(r_predicted=0.02, reliability=0.9)
+    # Of so few sites as these nothing is doubted.
+    sites = pd.concat([sites, sites.assign(site="more_" + sites["site"])], ignore_index=True)
     monkeypatch.setattr(steps, "measure_generation", lambda *_: write_frame(first.root / "sites.tsv", sites))
     told: list[str] = []
     steps.STEPS["predicted.tsv"](session, first, told.append, None)

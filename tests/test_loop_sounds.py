@@ -65,6 +65,8 @@ def test_a_session_of_sounds_goes_round(tmp_path: Path) -> None:
     assert check_set(session.newest.stimuli, named).problems == []
     deliver(session, [answer(session.observer, session.newest.stimuli, tmp_path, 1)])
     next_step(session.root, last=True)
+    levels = session.newest.stimuli.table["level_dbfs"].astype(float)
+    np.testing.assert_allclose(levels, -26, atol=0.05)
     gains = session.newest.table("gains.tsv").set_index("target")
     assert np.isfinite(gains.loc["low", ["made", "natural", "gain"]].astype(float)).all()
     assert "data:audio/" in (session.newest.root / "report.html").read_text(encoding="utf-8")

@@ -148,6 +148,8 @@ def test_somebody_clicks_reloads_and_goes_on(served: Any, browser: Any) -> None:
     until(browser, "experiment.state.told === true")
     browser.refresh()
     # Consent and the width of the card are remembered.
+    until(browser, "document.body?.innerText.includes('Are you participant 1, who began on ')")
+    click(browser, "Yes, I go on")
     click(browser, "I do")
     wait_for_text(browser, "Space bar")
     assert browser.execute_script("return experiment.state.participant") == 1
@@ -157,6 +159,14 @@ def test_somebody_clicks_reloads_and_goes_on(served: Any, browser: Any) -> None:
     assert [row["status"] for row in rows] == ["answered"] * 3 + ["interrupted"]
     planned = sum(row["participant"] == "1" and row["phase"] == "main" for row in read_table(folder / "plan.tsv"))
     assert left == planned - 3
+    # The next one at this computer is asked for consent, and has a number of their own.
+    browser.refresh()
+    for button in ("No, I am somebody else", "I agree and take part", "I do"):
+        click(browser, button)
+    wait_for_text(browser, "Same or different?")
+    assert browser.execute_script("return experiment.state.participant") == 2
+    browser.refresh()
+    until(browser, "document.body?.innerText.includes('Are you participant 2, who began on ')")
 
 
 @MARKS[0]
@@ -186,16 +196,17 @@ def test_words_are_typed_completed_and_scored_as_in_the_laboratory(served: Any, 
     (row,) = table(folder, 1)[:1]
     assert (row["response"], row["replaced"], row["correct"]) == ("garden", "1", str(int(row["right"] == "garden")))
     assert 0 < float(row["first_key_time"]) <= float(row["response_time"])
-    # Consent was given: but sound waits for a click.
     browser.refresh()
-    click(browser, "Go on")
+    click(browser, "Yes, I go on")
     wait_for_text(browser, "Word listening")
     assert browser.execute_script("return experiment.state.participant") == 1
     # To a server that does not know who comes back it is somebody new, who is asked.
     browser.execute_script(
-        "Object.keys(localStorage).filter((key) => key.startsWith('synthstim word')).forEach((key) => localStorage.setItem(key, 'of another study'))"
+        "Object.keys(localStorage).filter((key) => key.startsWith('synthstim word')).forEach((key) => localStorage.setItem(key, key.endsWith('who') ? '{\"participant\": 7, \"began\": 0}' : 'of another study'))"
     )
     browser.refresh()
+    until(browser, "document.body?.innerText.includes('Are you participant 7, who began on ')")
+    click(browser, "Yes, I go on")
     until(
         browser,
         "document.body.innerText.includes('Every place') || document.querySelector('.page button')?.textContent === 'I agree and take part'",

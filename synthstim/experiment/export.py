@@ -61,6 +61,7 @@ def export_experiment(
     texts: str | Path | None = None,
     web: bool = False,
     psychojs: bool = False,
+    title: str | None = None,
 ) -> Path:
     """Export a stimulus set as a PsychoPy experiment.
 
@@ -79,6 +80,7 @@ def export_experiment(
         texts: a YAML file of names and texts, in any language, which take the place of the protocol's.
         web: write a page for browsers as well, which ``synthstim web`` serves; jsPsych is fetched once for it.
         psychojs: write an experiment in PsychoJS as well, for Pavlovia or another server that has its library.
+        title: what the README and the manifest call the set; by default the name of its folder.
 
     Returns:
         The folder, which holds the .psyexp file, the compiled script, the conditions, the stimuli, and a README. What the
@@ -101,7 +103,8 @@ def export_experiment(
         require_for_web(chosen)
     frames = {name: described.frames(values[name], name) for name in chosen.durations}
     source = None if stimulus_set is None else opened_set(stimulus_set)
-    request = ExportRequest(source, chosen, Setup(described, values, frames), labels, answers, table)
+    called = None if source is None else title or source.root.name
+    request = ExportRequest(source, chosen, Setup(described, values, frames), labels, answers, table, called)
     if chosen.flow:
         require_psychopy_home()
     pages = [write for write, wanted in ((write_web, web), (write_psychojs, psychojs)) if wanted]
@@ -130,7 +133,7 @@ def _fill(
         for write in pages:
             write(WebExperiment(directory, built, setup, manifest, texts, prepared.background))
         write_experiment(experiment, directory, protocol.name)
-    set_name = request.source.root.name if request.source is not None else "no set"
+    set_name = request.called or "no set"
     page = {**facts, **prepared.page, "notes": prepared.notes}
     write_readme(directory / "README.md", protocol, setup, page, set_name=set_name, default_rig=default_rig)
 
@@ -147,7 +150,7 @@ def _manifest(request: ExportRequest, prepared: Prepared, facts: dict[str, Any])
         "settings": dict(setup.settings),
         "frames": dict(setup.frames),
         "rig": setup.rig.model_dump(mode="json"),
-        "stimulus_set": source and {"name": source.root.name, "versions": source.provenance.get("versions", {})},
+        "stimulus_set": source and {"name": request.called, "versions": source.provenance.get("versions", {})},
         "versions": {
             "synthstim": metadata.version("synthstim"),
             "psychopy": metadata.version("psychopy"),

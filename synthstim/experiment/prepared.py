@@ -26,6 +26,7 @@ class ExportRequest:
         labels: what was said in each recording.
         answers: a file of words that may be answered.
         table: a table of further columns of the stimuli.
+        called: what the README and the manifest call the set.
     """
 
     source: StimulusSet | None
@@ -34,6 +35,7 @@ class ExportRequest:
     labels: Labels = None
     answers: str | Path | None = None
     table: str | Path | None = None
+    called: str | None = None
 
 
 @dataclass(frozen=True)

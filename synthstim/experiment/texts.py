@@ -13,7 +13,7 @@ from synthstim.experiment.runtime.pages import FIGURES
 from synthstim.recipe import read_yaml
 
 # What only a page in a browser says, where a file of texts has it.
-OF_PAGES = ("consent", "consent_button", "card", "distance", "go_on", "go_on_button")
+OF_PAGES = ("consent", "consent_button", "card", "distance", "again", "again_yes", "again_no")
 
 
 def fill_texts(protocol: Protocol, facts: Mapping[str, Any]) -> dict[str, str]:

@@ -109,7 +109,8 @@ def _informative(
     settings, observer = session.settings, session.observer
     folder = None if settings.pool is None else session.root / settings.pool
     # Cut anew for every generation.
-    pool = natural_pool(observer, folder, count=settings.explore.candidates, seed=1000 * (settings.seed + 1) + number)
+    seed = 1000 * (settings.seed + 1) + number
+    pool = natural_pool(observer, folder, level_dbfs=settings.level_dbfs, count=settings.explore.candidates, seed=seed)
     layers = sorted({layer for cell in fit.table["layer"] for layer in str(cell).split(" + ")})
     shown = Stimuli.of_sets([one.stimuli for one in history.generations], observer.input)
     offered = Stimuli.of_arrays(

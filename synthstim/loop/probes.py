@@ -14,7 +14,7 @@ from synthstim.files import remove, write_whole
 from synthstim.loop.assemble import assemble_set
 from synthstim.loop.generation import Generation, plan_table
 from synthstim.loop.session import LoopSession
-from synthstim.loop.write_recipe import EXPLORE, RECIPE
+from synthstim.loop.write_recipe import EXPLORE, RECIPE, of_session
 from synthstim.models import Observer
 from synthstim.production import MakeProgress, make
 from synthstim.recipe import Recipe
@@ -43,9 +43,7 @@ def write_probes(
     sites = random_sites(observer, naturals, settings.layers, count, seed=settings.seed)
     save_fit(sites, root / PROBES)
     entry = {"name": PROBES[:-1], "kind": "controller", "goal": "drive", "unit": {"sites": "all"}, "evaluations": EVALUATIONS}  # fmt: skip
-    data = {"observer": f"fit:{PROBES}", "seed": settings.seed, "stimuli": [entry]}
-    if settings.pool is not None:
-        data["pool"] = str((root.parent / settings.pool).resolve())
+    data = {"observer": f"fit:{PROBES}", **of_session(settings, root.parent), "stimuli": [entry]}
     text = f"# What probes are made of: {PROBES} holds random read-outs.\n{yaml.safe_dump(data, sort_keys=False)}"
     recipe = Recipe.from_text(text, root, name=RECIPE)
     name = f"fit:{PROBES}"

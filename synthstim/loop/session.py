@@ -107,7 +107,7 @@ def lasting(settings: LoopSettings) -> dict[str, Any]:
     size = None if asked.size is None else list(asked.size)
     return {
         "observer.name": asked.name, "observer.size": size, "observer.duration_s": asked.duration_s,
-        "window_s": list(settings.window_s),
+        "window_s": list(settings.window_s), "level_dbfs": settings.level_dbfs,
     }  # fmt: skip
 
 

@@ -74,6 +74,8 @@ class LoopSettings(Section):
         pool: folder of photographs that naturals are cut from; None takes those that packages carry.
         fields: table of receptive fields that a mapping session found, as for ``synthstim fit --fields``; a copy lies in the session.
         groups: table with ``stimulus_id`` and ``group``, for natural images that were adopted: one group shares a fold.
+        level_dbfs: of sounds, the root mean square at which all are played, in dB re full scale; ``loop init`` writes -26, or the
+            mean level of the sounds that generation 0 plays as they are. It stays as the session began.
         window_s: in which responses are counted.
         sites: which are fitted and controlled; ``selected`` takes those of ``min_reliability`` in generation 0.
         site_table, where: a table with ``site`` and columns such as ``region`` and ``animal``, of which a copy lies in the session,
@@ -105,6 +107,7 @@ class LoopSettings(Section):
     pool: FileOrFolderPath | None = None
     groups: FilePath | None = None
     fields: FilePath | None = None
+    level_dbfs: float | None = Field(default=None, ge=-120, lt=0)
     window_s: Window = (0.07, 0.17)
     sites: SiteChoice = "selected"
     site_table: FilePath | None = None

@@ -19,6 +19,7 @@ from synthstim.experiment.rig import files_of_rig
 from synthstim.files import Staging, as_json, remove, require_new_folder, written_whole
 from synthstim.goals.wish import Wish
 from synthstim.loop.generation import PLAN, Generation
+from synthstim.loop.loudness import with_level
 from synthstim.loop.probes import write_probes
 from synthstim.loop.session import BEGUN, LoopSession, lasting, open_settings_observer
 from synthstim.loop.settings import LOOP, LoopSettings, read_settings
@@ -78,7 +79,9 @@ def start_loop(
         )
     folder, given = _settings(settings)
     observer = open_settings_observer(given, folder, opening)
-    if naturals is not None and given.pool is None and not _is_set(Path(naturals)):
+    shown = Path(naturals) if naturals is not None and _is_set(Path(naturals)) else None
+    given = with_level(given, observer.input.modality, shown, tell)
+    if naturals is not None and given.pool is None and shown is None:
         given = given.model_copy(update={"pool": str(Path(naturals).absolute())})
     with Staging(root, "loop init") as staging:
         hidden = staging.path
@@ -92,13 +95,13 @@ def start_loop(
         wanted = wanted if probes is None else probes
         if wanted:
             # What the protocol or the rig refuses is said before minutes are spent on probes.
-            export_generation(session, first)
+            export_generation(session, first, called=root.name)
             remove(first.experiment)
             tell(f"generation 0: {wanted} probes")
             _add_probes(first, session, observer, wanted, making)
         _check_folds(first, session.settings)
         tell("generation 0: experiment")
-        export_generation(session, first)
+        export_generation(session, first, called=root.name)
         session.log.add(
             0, "started", f"{len(first.stimuli) - wanted} natural stimuli, {wanted} probes, observer {observer.name}"
         )
@@ -176,8 +179,11 @@ def _write_naturals(
     pooled = session.settings.pool
     folder = source if source is not None else None if pooled is None else Path(pooled)
     input = observer.input
+    settings = session.settings
     # Twice as many are cut: a photograph gives a whole number of crops.
-    pool = natural_pool(observer, folder, count=2 * (count or COUNT), seed=session.settings.seed)
+    pool = natural_pool(
+        observer, folder, level_dbfs=settings.level_dbfs, count=2 * (count or COUNT), seed=settings.seed
+    )
     wanted = count or min(COUNT, len(pool))
     chosen = _spread(pool, wanted, session.settings.seed)
     if len(chosen) < wanted:

@@ -35,8 +35,12 @@ Tell = Callable[[str], None]
 Making = Callable[[MakeProgress], None]
 
 
-def export_generation(session: LoopSession, generation: Generation) -> None:
-    """Export a generation's experiment, with SHA256SUMS of its files, and open its inbox."""
+def export_generation(session: LoopSession, generation: Generation, *, called: str | None = None) -> None:
+    """Export a generation's experiment, with SHA256SUMS of its files, and open its inbox.
+
+    Args:
+        called: the session, where its folder has another name yet.
+    """
     asked = session.settings.experiment
     generation.inbox.mkdir(exist_ok=True)
     with written_whole(generation.experiment) as part:
@@ -47,6 +51,7 @@ def export_generation(session: LoopSession, generation: Generation) -> None:
             rig=None if asked.rig is None else session.root / asked.rig,
             settings=asked.settings,
             table=_places(session, generation),
+            title=f"{called or session.root.resolve().name}, generation {generation.number}",
         )
         write_sums(part)
 

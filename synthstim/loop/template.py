@@ -20,6 +20,7 @@ _COMMENTS = {
     "pool": "A folder of photographs that natural images are cut from; nothing takes those that packages carry.",
     "groups": "A table with the columns stimulus_id and group: natural stimuli of one group share a fold.",
     "fields": "A table of receptive fields (site, x_px, y_px, diameter_px, or in degrees); nothing takes what read-outs say.",
+    "level_dbfs": "Of sounds: the root mean square at which all of them are played, natural ones and those that are made, in dB re full scale.",
     "window_s": "Spikes are counted from the first to the second, in seconds from the onset of the stimulus.",
     "sites": "all, a list of names, or selected: those that reach min_reliability in generation 0.",
     "site_table": "A table with site and columns such as region and animal; where, such as {region: V4}, says which are read.",

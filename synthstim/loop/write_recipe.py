@@ -55,9 +55,7 @@ def write_recipe(
     Args:
         fit_of: the generation whose fit is controlled.
     """
-    data: dict[str, Any] = {"observer": f"fit:../{fit_of.name}/fit", "seed": settings.seed}
-    if settings.pool is not None:
-        data["pool"] = str((generation.root.parent / settings.pool).resolve())
+    data = {"observer": f"fit:../{fit_of.name}/fit", **of_session(settings, generation.root.parent)}
     if asked := settings.controls.asked():
         data["controls"] = asked
     data |= {"min_score": settings.min_score, "stimuli": entries}
@@ -66,6 +64,16 @@ def write_recipe(
     head = _HEAD.format(number=generation.number, folder=f"../{fit_of.name}/fit")
     write_whole(generation.root / RECIPE, (head + text).encode())
     return recipe
+
+
+def of_session(settings: LoopSettings, root: Path) -> dict[str, Any]:
+    """What every recipe of a session says: its seed, the level of sounds, and the pool, by its whole path."""
+    data: dict[str, Any] = {"seed": settings.seed}
+    if settings.level_dbfs is not None:
+        data["level_dbfs"] = settings.level_dbfs
+    if settings.pool is not None:
+        data["pool"] = str((root / settings.pool).resolve())
+    return data
 
 
 def write_starts(generation: Generation, history: History, starts: Sequence[str]) -> None:

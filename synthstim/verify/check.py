@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
+from types import EllipsisType
 from typing import Any
 
 import pandas as pd
@@ -49,7 +50,7 @@ class Check:
 
 def check_set(
     stimuli: StimulusSet | str | Path,
-    observer: Observer | None,
+    observer: Observer | EllipsisType | None = ...,
     *,
     pool: NaturalPool | None = None,
     second: Observer | None = None,
@@ -62,7 +63,8 @@ def check_set(
 
     Args:
         stimuli: the set, or its folder.
-        observer: what it was made on; None for an adopted set, of which only files, luminance and levels are checked.
+        observer: what it was made on. None checks only files, luminance and levels; it may be left out of an adopted set, of which
+            nothing else is known.
         pool: the natural pool it was made with; by default the carried photographs.
         second: measure metamers on this observer too, given the same stimuli.
         second_layer: where.
@@ -71,7 +73,7 @@ def check_set(
         watch: called with (measured, total).
 
     Raises:
-        InputError: the observer's weights are not those the set was made on, or the second observer is of the other
+        InputError: the set was made on an observer and none is given, the observer's weights are not those the set was made on, or the second observer is of the other
             modality, or the resampler is unknown or the set is of images.
 
     Example:
@@ -79,6 +81,7 @@ def check_set(
         []
     """
     stimuli = opened_set(stimuli)
+    observer = _given(stimuli, observer)
     if resampler is not None:
         _require_resampled(stimuli, observer, resampler)
     if second is not None and second.input.modality != stimuli.modality:
@@ -167,6 +170,29 @@ def _transfer_problems(
     reference = None if pd.isna(row["reference"]) else stimuli.stimulus(row["reference"])
     again = transfer_of(observer, row["stimulus_id"], stimuli.stimulus(row["file"]), reference, layers)
     yield from transferred_otherwise(known, again, limit)
+
+
+def _given(stimuli: StimulusSet, observer: Observer | EllipsisType | None) -> Observer | None:
+    """The observer that a set is checked with, as the caller named it."""
+    if observer is ...:
+        if "parts" in stimuli.provenance:
+            raise InputError(
+                f"{stimuli.root} was joined of several sets, each with its own observer", "use check_joined"
+            )
+        if (made := stimuli.provenance.get("observer")) is not None:
+            raise InputError(
+                f"{stimuli.root} was made on {made.get('name')}, and no observer is given to measure it with",
+                "give observer_of_set(stimuli) of synthstim.production, or None to check files, luminance and levels only",
+                code="missing",
+            )
+        return None
+    if observer is not None and not isinstance(observer, Observer):
+        raise InputError(
+            f"observer is a {type(observer).__name__}; expected an Observer or None",
+            "open one: synthstim.load_model(name), or observer_of_set(stimuli) of synthstim.production",
+            code="mismatch",
+        )
+    return observer
 
 
 def _require_resampled(stimuli: StimulusSet, observer: Observer | None, resampler: str) -> None:

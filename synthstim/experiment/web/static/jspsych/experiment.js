@@ -1,6 +1,6 @@
 // The experiment as a page of jsPsych.
 import { nodesOf, Refused, State } from "./course.js";
-import { agree, leave, page, sit } from "./pages.js";
+import { agree, isSomebodyElse, leave, page, sit } from "./pages.js";
 import { Routine } from "./routine.js";
 import { Saving } from "./saving.js";
 
@@ -10,16 +10,17 @@ async function main() {
   const simulated = new URLSearchParams(location.search).get("simulate");
   const saving = new Saving();
   const key = `synthstim ${about.protocol} ${location.pathname}`;
-  const known = saving.known(key);
+  let known = saving.known(key);
+  // The next participant at the same computer is not the last one.
+  if (!simulated && known && (await isSomebodyElse(about, saving.who(key)))) known = null;
   if (!simulated && !known) await agree(about);
-  const started = await saving.start(key);
+  const started = await saving.start(key, known);
   // The server may not know who comes back, as after its data were moved: then it is somebody new.
   const back = known && saving.token === known;
   if (!simulated && known && !back) await agree(about);
   const state = new State(about, started, saving);
   await state.preload((ready, count) => page(`Loading ${ready} of ${count}`));
-  // It waits for a click, which the page of consent had.
-  if (!simulated && back && state.audio) await page(about.texts.go_on ?? "You go on where you were.", about.texts.go_on_button ?? "Go on");
+  // It waits for a click, which the first page had.
   state.audio?.resume();
   if (!simulated) await sit(state);
   state.headphoneKnown = !state.remaining("headphone").length;

@@ -20,12 +20,16 @@ export class Saving {
   }
 
   // What this browser was given when its participant began; null where nobody has.
-  known(key) { return localStorage.getItem(key); }
+  known(key) { return this.who(key) && localStorage.getItem(key); }
 
-  // The number of the participant, what is planned, and what of it is done.
-  async start(key) {
+  // Their number, and when they began.
+  who(key) { return JSON.parse(localStorage.getItem(`${key}, who`)); }
+
+  // The number of the participant, what is planned, and what of it is done. Without a token it is somebody new.
+  async start(key, token) {
     try {
-      const told = await this.post("api/start", { token: this.known(key) });
+      const told = await this.post("api/start", { token });
+      if (told.token !== token) localStorage.setItem(`${key}, who`, JSON.stringify({ participant: told.participant, began: Date.now() }));
       localStorage.setItem(key, told.token);
       this.token = told.token;
       return told;

@@ -1,16 +1,22 @@
 // Pages before the experiment: consent, the width of the screen, the distance.
-export function page(text, button) {
+import { fill } from "./course.js";
+
+// With buttons it resolves to the number of the one that was clicked.
+export function page(text, ...buttons) {
   const root = document.getElementById("experiment");
   const place = document.createElement("div");
   place.className = "page";
   place.textContent = text;
   root.replaceChildren(place);
   document.body.style.background = "#444";
-  if (!button) return place;
-  const go = document.createElement("button");
-  go.textContent = button;
-  place.append("\n\n", go);
-  return new Promise((resolve) => go.addEventListener("click", () => resolve(place)));
+  if (!buttons.length) return place;
+  place.append("\n\n");
+  return new Promise((resolve) => buttons.forEach((words, at) => {
+    const go = document.createElement("button");
+    go.textContent = words;
+    go.addEventListener("click", () => resolve(at));
+    place.append(go, " ");
+  }));
 }
 
 // A bank card is 85.6 mm wide everywhere: the participant makes the picture as wide as theirs.
@@ -34,6 +40,14 @@ async function cardScale(about) {
 export function agree(about) {
   const consent = about.texts.consent ?? `${about.title}\n\nYour answers are kept under a number, without your name. You may stop at any time by closing this page.`;
   return page(consent, about.texts.consent_button ?? "I agree and take part");
+}
+
+// Asks whoever sits here whether they are the participant of before.
+export async function isSomebodyElse(about, { participant, began }) {
+  const { texts } = about;
+  const time = new Date(began).toLocaleString([], { dateStyle: "medium", timeStyle: "short" });
+  const question = fill(texts.again ?? "Are you participant {participant}, who began on {began}?", { participant, began: time });
+  return (await page(question, texts.again_yes ?? "Yes, I go on", texts.again_no ?? "No, I am somebody else")) === 1;
 }
 
 // Images have the size in cm that they have on the rig, where the participant sits as far away.
