@@ -27,7 +27,7 @@ def page_of(protocol: Protocol) -> str:
     if protocol.paper:
         lines += [f"It follows {protocol.paper}.", ""]
     if (PAGES / f"{protocol.name}.png").is_file():
-        lines += [f"![A trial, as it was run]({protocol.name}.png)", ""]
+        lines += [f"![A trial, as it was run]({protocol.name}.png)", "", "*Screens of a trial, as it was run.*", ""]
     lines += ["## Export", "", *_export(protocol), ""]
     if protocol.design is not None:
         lines += ["## A trial", "", *_design(protocol.design), ""]
