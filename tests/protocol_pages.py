@@ -119,7 +119,7 @@ def picture_of(name: str) -> None:
         ran = run(name, make_sets(folder), display, folder)
     frames = (
         pd.read_csv(f"{ran.stem}_frames.tsv", sep="\t", keep_default_na=False)
-        if ran.manifest["modality"] == "image"
+        if ran.manifest["modality"] in ("image", "movie")
         else None
     )
     with np.load(ran.saved) as saved:

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
+import yaml
 from experiment_fixture import RIG, make_set, write_rig
 from PIL import Image
 from test_experiment_run import BACKGROUND, Observed, observe
 
 from synthstim.errors import InputError
 from synthstim.experiment import export_experiment, run_experiment
+from synthstim.experiment.protocol_reading import protocols_folder
 from synthstim.experiment.running.virtual_display import virtual_display
 from synthstim.modalities.movie import write_movie
 from synthstim.stimulus_set import adopt
@@ -108,6 +112,35 @@ def test_a_rate_that_does_not_divide_the_screen_s_is_refused(tmp_path: Path, rat
         export_experiment(
             make_movies(tmp_path / "made", rate), "movie_fixation", out=tmp_path / "exp", rig=write_rig(tmp_path)
         )
+    assert not (tmp_path / "exp").exists()
+
+
+def test_what_trials_cannot_do_with_movies_is_refused(tmp_path: Path) -> None:
+    movies, rig = make_movies(tmp_path / "made"), write_rig(tmp_path)
+    whole = yaml.safe_load((protocols_folder() / "movie_rating" / "protocol.yaml").read_text(encoding="utf-8"))
+
+    def own(**changed: Any) -> Path:
+        folder = tmp_path / whole["name"]
+        folder.mkdir(exist_ok=True)
+        (folder / "protocol.yaml").write_text(json.dumps(whole | changed), encoding="utf-8")
+        return folder
+
+    show = whole["routines"]["show"]["pieces"]
+    twice = {**whole["routines"], "show": {"pieces": [*show, show[0] | {"name": "beside"}]}}
+    refused: dict[str, dict[str, Any]] = {
+        "shows two movies, 'sample_movie' and 'beside': leave one to another routine": {"routines": twice},
+        "shows movies and its plan is participants: set plan to trials or randomised_blocks": {"plan": "participants"},
+    }
+    for words, changed in refused.items():
+        with pytest.raises(InputError, match=words):
+            export_experiment(movies, own(**changed), out=tmp_path / "exp", rig=rig)
+    masked = {"compare": "each", "conditions": ["kind"], "mask": "noise", "arrangements": [{"sample": "a"}]}
+    with pytest.raises(InputError, match="mask: noise given for movies; masks are of images and sounds"):
+        export_experiment(movies, own(design=masked), out=tmp_path / "exp", rig=rig)
+    with pytest.raises(InputError, match="movie_rating shows movies, which pages do not: run it in the laboratory"):
+        export_experiment(movies, "movie_rating", out=tmp_path / "exp", rig=rig, web=True)
+    with pytest.raises(InputError, match="has 25 frames a second, the screen 60 refreshes"):
+        export_experiment(make_movies(tmp_path / "slow", 25), "movie_rating", out=tmp_path / "exp", rig=rig)
     assert not (tmp_path / "exp").exists()
 
 

@@ -26,9 +26,11 @@ from synthstim.analysis import analyse_trials, read_study, read_trials
 from synthstim.analysis.sensitivity import models_of
 from synthstim.experiment import Protocol, export_experiment, list_protocols, read_protocol
 from synthstim.experiment.builder.pieces import PIECES
+from synthstim.experiment.builder.routine import SHOWN
 from synthstim.experiment.running.virtual_display import virtual_display
 from synthstim.experiment.running.virtual_sound import virtual_speaker
 from synthstim.experiment.runtime.tables import MISSING, read_table
+from synthstim.modalities.movie import moved
 from synthstim.stimulus_set import SetWriter
 
 OBSERVER = Path(__file__).with_name("experiment_observer.py")
@@ -40,8 +42,15 @@ reward: {kind: serial, port: COM9, max_pulses_per_day: 500}
 olfactometer: {kind: simulated, channels: 4}
 """
 # Those that tests of their own run to the end: passive_fixation and movie_fixation have no trials, the others are minutes long.
-# Sounds are heard in their own time: of those that differ in words only, the longest are run by make test-slow.
-HALF_A_MINUTE = ("sound_abx", "sound_abx_sure", "sound_same_different", "sound_two_interval")
+# Sounds are heard in their own time: of those that differ in words only, the longest are run by make test-slow, and so are movies.
+DIFFER_IN_WORDS = (
+    "movie_same_different",
+    "movie_two_interval",
+    "sound_abx",
+    "sound_abx_sure",
+    "sound_same_different",
+    "sound_two_interval",
+)
 OWN = Path(__file__).parents[1] / "docs" / "protocols" / "own"
 ELSEWHERE = ("passive_fixation", "movie_fixation", "word_listening", "headphone_check")
 # Whole frames of 60 Hz, as short as a trial can be; whatever of it a protocol has is set.
@@ -51,7 +60,7 @@ QUICK = {
 }  # fmt: skip
 # As many trials as are planned: a staircase of its own ends when it has turned often enough.
 FIVE_TRIALS = "method: {kind: staircase, over: gain_db, easier: high, down: 1, up: 1, trials: 5}\n"
-NEEDED = {"image": ("Xvfb",), "sound": ("Xvfb", "pulseaudio", "pactl"), "odour": ("Xvfb",)}
+NEEDED = {"image": ("Xvfb",), "movie": ("Xvfb",), "sound": ("Xvfb", "pulseaudio", "pactl"), "odour": ("Xvfb",)}
 
 pytestmark = pytest.mark.display
 
@@ -89,9 +98,24 @@ def make_sets(folder: Path) -> dict[str, Path]:
     (folder / "categories.tsv").write_text("\n".join(lines) + "\n", encoding="utf-8")
     return {
         "image": folder / "images",
+        "movie": make_movies(folder / "movies"),
         "odour": make_odours(folder / "odours"),
         "sound": make_sounds(folder / "sounds", ("garden", "window"), stages=("relu0",)),
     }
+
+
+def make_movies(root: Path) -> Path:
+    """A small set of photographs that move, 48 pixels wide: two metamers of each of two movies of four frames."""
+    writer = SetWriter(root, modality="movie", rate_hz=30)
+    for name in ("chelsea", "coffee"):
+        movie = moved(photograph(name, (64, 64)), (48, 48), 4, step=(1, 3))
+        reference, digest = writer.add_reference(movie, name)
+        for layer, flipped in (("early", np.s_[:, :, ::-1]), ("late", np.s_[::-1])):
+            writer.add(
+                f"{name}_{layer}", movie[flipped].copy(), kind="metamer", name=name, observer="small", layer=layer, copy=0, reference=reference,
+                reference_sha256=digest, status="passed",
+            )  # fmt: skip
+    return writer.commit({"versions": {"synthstim": "0.1.0"}})
 
 
 def make_odours(root: Path) -> Path:
@@ -167,7 +191,7 @@ def run(name: str, sets: dict[str, Path], display: str, folder: Path) -> Ran:
 @pytest.mark.parametrize(
     "name",
     [
-        pytest.param(name, marks=pytest.mark.slow) if Path(name).name in HALF_A_MINUTE else name
+        pytest.param(name, marks=pytest.mark.slow) if Path(name).name in DIFFER_IN_WORDS else name
         for name in [*(one for one in list_protocols() if one not in ELSEWHERE), *map(str, sorted(OWN.iterdir()))]
     ],
     ids=lambda name: Path(name).name,
@@ -181,7 +205,7 @@ def test_every_protocol_runs_to_its_end(name: str, sets: dict[str, Path], displa
     builder_reads_it_back(ran.folder, Path(name).name)
     builder_shows_what_is_its_own(ran, read_protocol(name))
     trials_are_those_planned(ran)
-    if ran.manifest["modality"] == "image":
+    if read_protocol(name).shows:
         images_were_shown_as_planned(ran, read_protocol(name))
         screens_hold_the_files(ran, read_protocol(name))
     if ran.manifest["modality"] == "odour":
@@ -353,17 +377,25 @@ def until_answered(routine: Any) -> list[str]:
 def screens_hold_the_files(ran: Ran, protocol: Protocol) -> None:
     """Wherever the log says that an image was drawn, the screen holds its pixels, at its place, and the photodiode's patch is white."""
     pieces = [piece for routine in protocol.routines.values() for piece in routine.pieces]
-    stimuli = {piece.name for piece in pieces if piece.piece == "image" and piece.slot not in ran.manifest["masks"]}
+    stimuli = {piece.name for piece in pieces if piece.piece in SHOWN and piece.slot not in ran.manifest["masks"]}
     frames = pd.read_csv(f"{ran.stem}_frames.tsv", sep="\t", keep_default_na=False)
     entries = {entry["stimulus_id"]: entry for entry in ran.manifest["stimuli"]}
+    presented = pd.read_csv(f"{ran.stem}_presentations.tsv", sep="\t").set_index("presentation")
+    by_slot = {piece.slot: piece.name for piece in pieces if piece.piece == "movie"}
     compared = set()
     for row, screen in zip(frames.itertuples(), ran.screens(len(frames)), strict=True):
-        drawn = row.drawn.split("+")
+        drawn, number = row.drawn.split("+"), 0
+        if by_slot and row.presentation != MISSING:
+            # Of a movie, the table says which frame: the one that is due.
+            onset, slot = presented.loc[int(row.presentation), ["onset_frame", "slot"]]
+            number = (row.frame - onset) // entries[row.stimulus_id]["refreshes_per_frame"]
+            drawn[drawn.index(f"frame_{number}")] = by_slot[slot]
         assert bool((screen[-8:, :8] == 255).all()) == bool(stimuli.intersection(drawn)), row.drawn
         shown = [piece for piece in drawn if piece in ran.manifest["places"]]
         for piece, stimulus in zip(shown, row.stimulus_id.split("+"), strict=False):
             entry = entries[stimulus]
             with Image.open(ran.folder / entry["file"]) as opened:
+                opened.seek(number)
                 image = np.asarray(opened.convert("RGB"))
             x, y = entry.get("places", ran.manifest["places"])[piece]
             left = int(np.floor(240 + x - image.shape[1] / 2 + 0.5))
@@ -371,8 +403,9 @@ def screens_hold_the_files(ran: Ran, protocol: Protocol) -> None:
             there = screen[top : top + image.shape[0], left : left + image.shape[1]]
             # The fixation point stands above an image at the centre.
             beside = np.ones(image.shape[:2], dtype=bool)
-            if "fixation_point" in row.drawn and abs(x) < 1 and abs(y) < 1:
-                beside[24:40, 24:40] = False
+            if "_point" in row.drawn and abs(x) < 1 and abs(y) < 1:
+                middle_y, middle_x = (side // 2 for side in image.shape[:2])
+                beside[middle_y - 8 : middle_y + 8, middle_x - 8 : middle_x + 8] = False
             assert np.array_equal(there[beside], image[beside]), (piece, stimulus)
-            compared.add((piece, stimulus))
+            compared.add((piece, stimulus, number))
     assert len(compared) >= 4

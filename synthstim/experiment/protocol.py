@@ -74,8 +74,8 @@ class Protocol(ProtocolPart):
 
     @property
     def shows(self) -> bool:
-        """Whether stimuli are shown; others are played."""
-        return self.stimuli == "images"
+        """Whether stimuli are shown on a screen; others are played, or an olfactometer presents them."""
+        return self.stimuli in ("images", "movies")
 
     @property
     def plays(self) -> bool:

@@ -59,8 +59,10 @@ def read_folder(folder: Path) -> Protocol:
     if bool(protocol.flow) == (protocol.stimuli == "files"):
         does = "presents files with a device of the lab's: leave flow out" if protocol.flow else "has no flow: give one"
         raise InputError(f"{protocol.name} {does}")
-    if protocol.stimuli == "movies" and protocol.plan != "randomised_blocks":
-        raise InputError(f"{protocol.name} shows movies and its plan is {protocol.plan}: set plan to randomised_blocks")
+    if protocol.stimuli == "movies" and protocol.plan not in ("randomised_blocks", "trials"):
+        raise InputError(
+            f"{protocol.name} shows movies and its plan is {protocol.plan}: set plan to trials or randomised_blocks"
+        )
     if protocol.stimuli == "odours" and protocol.plan != "trials":
         raise InputError(f"{protocol.name} presents odours and its plan is {protocol.plan}: set plan to trials")
     if (protocol.design is None) == (protocol.plan == "trials"):
@@ -110,7 +112,7 @@ def _with_parts(protocol: Protocol) -> Protocol:
 
 
 def _with_patches(protocol: Protocol) -> Protocol:
-    """Put the photodiode's patch into trials that show images."""
+    """Put the photodiode's patch into trials that show images or movies."""
     if protocol.design is None or not protocol.shows:
         return protocol
     masks = protocol.design.slots_of(MASK)

@@ -11,7 +11,7 @@ from typing import Any
 from synthstim.errors import InputError
 from synthstim.experiment.builder.piece_code import code_of
 from synthstim.experiment.builder.pieces import Setup, add_piece, claim_name, code_component
-from synthstim.experiment.builder.routine import SKIPS, Routine, Step
+from synthstim.experiment.builder.routine import SHOWN, SKIPS, Routine, Step
 from synthstim.experiment.protocol import Protocol
 
 _BEFORE = """\
@@ -23,7 +23,11 @@ session = {session}(os.path.dirname(os.path.abspath(__file__)))
 """
 # The session of presentations in blocks; of trials, by what is presented.
 _OF_BLOCKS = {"images": ("viewing", "Viewing"), "movies": ("movies", "MovieViewing")}
-_OF_TRIALS = {"images": ("image_session", "ImageSession"), "odours": ("odour_session", "OdourSession")}
+_OF_TRIALS = {
+    "images": ("image_session", "ImageSession"),
+    "movies": ("movie_session", "MovieSession"),
+    "odours": ("odour_session", "OdourSession"),
+}
 _OF_SOUNDS = "sound_session", "SoundSession"
 _BEGIN = """\
 session.begin(win, thisExp, expInfo)
@@ -178,11 +182,8 @@ def _add_routine(
         for field, text in code_of(piece, setup).items():
             code[field] += text
         if piece.piece not in _UNLOGGED:
-            logged.append(
-                "image=session.movie"
-                if piece.piece == "movie"
-                else f"{'image' if piece.piece == 'image' and not piece.slot else piece.name}={piece.name}"
-            )
+            called = "image" if piece.piece in SHOWN and not piece.slot else piece.name
+            logged.append(f"{called}={'session.movie' if piece.piece == 'movie' else piece.name}")
     code["Each Frame"] += f"session.frame({', '.join(logged)})\n"
     code["End Routine"] += f"session.leave()\n{ends}"
     # Last in its routine: it runs when every other component has settled what the coming flip draws.

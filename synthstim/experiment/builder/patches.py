@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Mapping
 
-from synthstim.experiment.builder.routine import Piece, Routine
+from synthstim.experiment.builder.routine import SHOWN, Piece, Routine
 
 _KINDS = ("photodiode_on", "photodiode_off")
 
 
 def with_patches(routines: Mapping[str, Routine], masks: Collection[str]) -> dict[str, Routine]:
-    """Routines that show images, each with its patch; those that have one of their own stay as they are.
+    """Routines that show images or movies, each with its patch; those that have one of their own stay as they are.
 
     Args:
         masks: the slots that hold masks, under which the patch is black.
@@ -25,7 +25,7 @@ def with_patches(routines: Mapping[str, Routine], masks: Collection[str]) -> dic
 
 
 def _with_patch(routine: Routine, masks: Collection[str]) -> Routine:
-    shown = [piece for piece in routine.pieces if piece.piece == "image"]
+    shown = [piece for piece in routine.pieces if piece.piece in SHOWN]
     if not shown or any(piece.piece in _KINDS for piece in routine.pieces):
         return routine
     # Images that are shown together have one patch.

@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from synthstim.experiment.builder.pieces import Setup
-from synthstim.experiment.builder.routine import Piece
+from synthstim.experiment.builder.routine import SHOWN, Piece
 
 
 def code_of(piece: Piece, setup: Setup) -> dict[str, str]:
     """What a piece adds to the code component of its routine, by field; numbers and the protocol's own names only."""
-    if piece.piece in ("image", "movie"):
+    if piece.piece in SHOWN:
         # 0 frames: until the routine ends.
         frames = setup.span(piece)[1] or 0
         shown = "presentation, block_number, trial_number, item"

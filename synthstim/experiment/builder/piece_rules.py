@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from synthstim.errors import InputError, nearest
-from synthstim.experiment.builder.routine import Piece, Routine, Step
+from synthstim.experiment.builder.routine import SHOWN, Piece, Routine, Step
 
 # The loops whose rows name stimuli, by how a protocol's presentations are planned.
 _TRIALS = ("headphone_trials", "practice_trials", "main_trials")
@@ -40,6 +40,7 @@ def check_pieces(
         for what, kinds in (
             ("plays two sounds", ("sound",)),
             ("presents two odours", ("odour",)),
+            ("shows two movies", ("movie",)),
             ("asks two things", _ASKING),
         ):
             if len(several := [piece.name for piece in content.pieces if piece.piece in kinds]) > 1:
@@ -86,7 +87,7 @@ def _check_alone(what: str, stimuli: str, piece: Piece, slots: tuple[str, ...]) 
 
 
 def _of_trial(piece: Piece) -> bool:
-    return piece.piece in ("image", "movie", "odour") or (piece.piece == "sound" and not piece.plays)
+    return piece.piece in (*SHOWN, "odour") or (piece.piece == "sound" and not piece.plays)
 
 
 def _stretches(flow: tuple[Step, ...], loop: str) -> Iterator[tuple[str, list[Step]]]:

@@ -13,7 +13,6 @@ from synthstim.experiment.rig import Rig
 
 # Variables of the scripts that Builder compiles, which it does not know as names of its own.
 _OF_SCRIPTS = ("x", "y", "buttons", "key")
-SHOWN = "image"
 FIXATION_COLOUR = "#ff0000"
 
 
@@ -112,7 +111,9 @@ _SAYS = {
 
 def _movie(experiment: Any, routine: str, piece: Piece, setup: Setup) -> Any:
     # Not Builder's movie component, which decodes by a clock of its own: here a frame is as many flips as it should be.
-    frame = "if not session.draws(frameN):\n    continueRoutine = False\n"
+    start, _ = setup.span(piece)
+    flip = f"frameN - {start}" if start else "frameN"
+    frame = f"if not session.draws({flip}):\n    continueRoutine = False\n"
     return code_component(experiment, routine, piece.name, _SAYS["movie"], {"Each Frame": frame})
 
 

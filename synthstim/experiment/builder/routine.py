@@ -27,6 +27,10 @@ Answer = Annotated[str, Field(pattern=r"^[A-Za-z0-9_ -]{1,60}$")]
 Coordinate = float | Annotated[str, Field(pattern=r"^-?[a-z][a-z0-9_]{0,39}$")]
 
 
+# The kinds of pieces that show a stimulus.
+SHOWN = ("image", "movie")
+
+
 class Piece(ProtocolPart):
     """A reusable component of a routine; see ``synthstim.experiment.builder.pieces`` for the kinds.
 
@@ -35,7 +39,7 @@ class Piece(ProtocolPart):
     ``y`` move a text, in heights of the screen. A sound ``plays`` what is fixed under that name, or the trial's sound,
     so many seconds ``after`` the routine's start as a setting says. An entry takes ``answers`` and is ``shown_in`` a text.
 
-    In an experiment made of trials an image or a sound holds what stands in a ``slot``; ``at`` moves an image, in degrees right of
+    In an experiment made of trials an image, a movie or a sound holds what stands in a ``slot``; ``at`` moves an image, in degrees right of
     and above the place of the images. A choice has ``options``, the keys of each answer, or those of the design, ``numbered``
     from 1; it may be made by a ``click`` on pieces. A slider has ``ticks`` and ``labels``. The gaze is awaited
     (look) or must stay (hold) within a ``radius`` of the centre. ``stores`` says which column the answer goes into.

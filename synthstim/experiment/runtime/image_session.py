@@ -10,11 +10,17 @@ from .trial_session import TrialSession
 
 
 class ImageSession(TrialSession):
-    """A session of one participant, who is shown images."""
+    """A session of one participant, who is shown images.
+
+    Attributes:
+        shown_by: the class of what is on the screen.
+    """
+
+    shown_by: type[Showing] = Showing
 
     def __init__(self, directory: str | Path) -> None:
         super().__init__(directory)
-        self._showing = Showing(self.directory, self.stimuli, self.manifest["places"], self.settings)
+        self._showing = self.shown_by(self.directory, self.stimuli, self.manifest["places"], self.settings)
         self._missed_before = 0
 
     # What fields of components ask for.

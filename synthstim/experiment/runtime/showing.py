@@ -29,7 +29,7 @@ class Showing:
         display, self._markers = settings["display"], settings["markers"]
         self._screen = display["width_px"], display["height_px"]
         self._refresh_hz = display["refresh_hz"]
-        self._images = {one["file"]: decode(directory / one["file"]) for one in stimuli}
+        self._images = {one["file"]: self._decoded(directory / one["file"]) for one in stimuli}
         self._presented: dict[str, Presentation] = {}
         self._drawn: tuple[str, ...] = ()
         self._count = 0
@@ -37,7 +37,7 @@ class Showing:
     def open(self, stem: str, window: Any) -> None:
         """Open the tables, and let the graphics card see an image of each size."""
         self._log = FrameLog(stem, self._refresh_hz, slots=True)
-        warm_up(window, list(self._images.values()))
+        self._warm_up(window)
 
     def image(self, file: str) -> Any:
         """The decoded image of a file."""
@@ -80,8 +80,19 @@ class Showing:
         shown = tuple(self._presented[piece] for piece in drawn if piece in self._presented)
         begun = self._log.starting(shown)
         code = begun[0].marker_code if begun else due
-        self._log.flip(time_s, routine, drawn, shown, lambda: code if code is not None and send(code) else None)
+        called = tuple(map(self._called, drawn))
+        self._log.flip(time_s, routine, called, shown, lambda: code if code is not None and send(code) else None)
         return begun
+
+    def _decoded(self, path: Path) -> Any:
+        return decode(path)
+
+    def _warm_up(self, window: Any) -> None:
+        warm_up(window, list(self._images.values()))
+
+    def _called(self, component: str) -> str:
+        """What the table of flips calls a component that is drawn."""
+        return component
 
     @property
     def missed(self) -> int:

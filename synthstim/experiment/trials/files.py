@@ -14,6 +14,7 @@ from synthstim.experiment.design.table import ID
 from synthstim.experiment.images.positions import own_settings
 from synthstim.experiment.images.stimuli import MAX_DECODED_BYTES, write_image
 from synthstim.experiment.marker_codes import FIRST_STIMULUS
+from synthstim.experiment.movies.files import write_shown
 from synthstim.experiment.sounds.files import require_one_rate
 from synthstim.experiment.sounds.sound_set import measured
 from synthstim.files import sha256_of
@@ -40,7 +41,8 @@ def write_stimuli(
         InputError: a file cannot be shown or played as it is, or all together are too large.
     """
     (directory / "stimuli").mkdir(parents=True, exist_ok=True)
-    suffix, write = _WRITERS[source.modality.presents]
+    suffix = source.modality.suffix
+    write = _WRITERS[suffix]
     entries: list[dict[str, Any]] = []
     for member in members:
         path = (made or {}).get(member.stimulus_id) or source.path(member.file)
@@ -62,7 +64,22 @@ def write_stimuli(
 
 def _write_image(path: Path, target: Path, setup: Setup, member: Candidate) -> dict[str, Any]:
     own = own_settings({**member.columns, ID: member.stimulus_id}, setup.settings)
-    height, width = write_image(path, target, own, setup.rig)
+    return _size(*write_image(path, target, own, setup.rig), setup)
+
+
+def _write_movie(path: Path, target: Path, setup: Setup, member: Candidate) -> dict[str, Any]:
+    own = own_settings({**member.columns, ID: member.stimulus_id}, setup.settings)
+    shown = write_shown(path, target, own, setup.rig)
+    return {
+        **_size(shown.height, shown.width, setup),
+        "frames": shown.frames,
+        "frame_rate_hz": shown.rate_hz,
+        "refreshes_per_frame": shown.refreshes,
+        "duration_s": shown.frames * shown.refreshes / setup.rig.monitor.refresh_hz,
+    }
+
+
+def _size(height: int, width: int, setup: Setup) -> dict[str, Any]:
     return {
         "width_px": width,
         "height_px": height,
@@ -84,19 +101,20 @@ def _write_odour(path: Path, target: Path, setup: Setup, member: Candidate) -> d
     return {"mixture": mixture, "duration_s": setup.settings["odour_s"]}
 
 
-# By what an experiment does with its stimuli.
-_WRITERS = {"shows": (".png", _write_image), "plays": (".wav", _write_sound), "presents": (".odour", _write_odour)}
+_WRITERS = {".png": _write_image, ".apng": _write_movie, ".wav": _write_sound, ".odour": _write_odour}
+
+
+def _decoded(entry: Mapping[str, Any]) -> int:
+    """Bytes that an image, or all frames of a movie, take at the rig."""
+    return 3 * int(entry["width_px"]) * int(entry["height_px"]) * int(entry.get("frames", 1))
 
 
 def _check(entries: list[dict[str, Any]], source: StimulusSet) -> None:
     if source.modality.presents == "plays":
         require_one_rate({entry["rate_hz"]: entry["file"] for entry in reversed(entries)}, source)
-    elif (
-        source.modality.presents == "shows"
-        and (decoded := sum(3 * entry["width_px"] * entry["height_px"] for entry in entries)) > MAX_DECODED_BYTES
-    ):
+    elif source.modality.presents == "shows" and (decoded := sum(map(_decoded, entries))) > MAX_DECODED_BYTES:
         raise InputError(
-            f"the images need {decoded / 2**30:.1f} GiB at the rig, more than 4",
+            f"the {source.modality.plural} need {decoded / 2**30:.1f} GiB at the rig, more than 4",
             "export the set in parts",
             code="too-large",
         )

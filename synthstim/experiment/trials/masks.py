@@ -24,6 +24,7 @@ from synthstim.stimulus_set import StimulusSet
 
 # How many patches a pattern has along the shorter side of an image.
 PATCHES = 8
+_MASKED = (".png", ".wav")
 Values = NDArray[np.float64]
 
 
@@ -36,12 +37,17 @@ def add_masks(
         The pairs, each with its mask, and the files of the masks by id.
 
     Raises:
-        InputError: there is no such mask of sounds.
+        InputError: there is no such mask of sounds, or none of these stimuli.
     """
     if design.mask == "none":
         return list(pairs), list(obvious), {}
     if source.modality.presents != "shows" and KINDS[design.mask] is pattern_of:
         raise InputError(f"mask: {design.mask} given for sounds; expected noise or phase_scrambled")
+    if source.modality.suffix not in _MASKED:
+        raise InputError(
+            f"mask: {design.mask} given for {source.modality.plural}; masks are of images and sounds",
+            "set mask to none",
+        )
     (directory / "stimuli").mkdir(parents=True, exist_ok=True)
     taken = {member.stimulus_id.lower() for pair in (*pairs, *obvious) for member in pair.stimuli.values()}
     made: dict[str, Path] = {}

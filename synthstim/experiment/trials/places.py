@@ -8,19 +8,19 @@ from typing import Any
 
 from synthstim.errors import InputError
 from synthstim.experiment.builder.experiment import used_routines
-from synthstim.experiment.builder.pieces import SHOWN, Setup
-from synthstim.experiment.builder.routine import Coordinate, Piece
+from synthstim.experiment.builder.pieces import Setup
+from synthstim.experiment.builder.routine import SHOWN, Coordinate, Piece
 from synthstim.experiment.images.covering import covers_fixation
 from synthstim.experiment.placement import Box, in_degrees, photodiode_box, place, position
 from synthstim.experiment.protocol import Protocol
 
 
 def places_of(protocol: Protocol, setup: Setup) -> dict[str, tuple[float, float]]:
-    """The centre of each piece that shows an image, in pixels right of and above the screen's centre, by its name."""
+    """The centre of each piece that shows an image or a movie, in pixels right of and above the screen's centre, by its name."""
     found = {}
     for name in used_routines(protocol.flow, setup):
         for piece in protocol.routines[name].pieces:
-            if piece.piece == SHOWN:
+            if piece.piece in SHOWN:
                 found[piece.name] = _centre(piece, setup)
     return found
 
@@ -45,7 +45,7 @@ def check_places(
     for name in used_routines(protocol.flow, setup):
         boxes: list[tuple[Piece, Box, str]] = []
         for piece in protocol.routines[name].pieces:
-            if piece.piece != SHOWN:
+            if piece.piece not in SHOWN:
                 continue
             for (size, centre), shown in _differing(piece, places, held.get(piece.slot, ())).items():
                 box = place(shown, *size, centre, rig)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from synthstim.errors import InputError
 from synthstim.experiment.builder.experiment import duration, used_routines
 from synthstim.experiment.builder.piece_code import questions_of
 from synthstim.experiment.builder.pieces import Setup
+from synthstim.experiment.builder.routine import SHOWN
 from synthstim.experiment.design.material import Candidate, Pool, read_pool
 from synthstim.experiment.design.pairs import Pair, between_references, list_pairs
 from synthstim.experiment.design.plan import Counts, PlannedTrial, plan_trials
@@ -23,6 +25,7 @@ from synthstim.experiment.images.positions import LIMITS, with_positions
 from synthstim.experiment.images.stimuli import check_options
 from synthstim.experiment.images.viewing import background_of
 from synthstim.experiment.marker_codes import check_codes, write_markers
+from synthstim.experiment.movies.files import natively
 from synthstim.experiment.prepared import ExportRequest, Prepared, require_modality
 from synthstim.experiment.protocol import Protocol
 from synthstim.experiment.sounds.headphones import TONES
@@ -50,6 +53,8 @@ def prepare_trials(request: ExportRequest, directory: Path) -> Prepared:
     Raises:
         InputError: the set, the design or a setting cannot be used.
     """
+    if request.protocol.stimuli == "movies":
+        request = dataclasses.replace(request, setup=natively(request.setup))
     protocol, setup = request.protocol, request.setup
     source, design = _source_and_design(request)
     pool = read_pool(
@@ -217,12 +222,13 @@ def _numbered(answers: Sequence[str]) -> str:
 
 def _trial_s(protocol: Protocol, setup: Setup, entries: Sequence[Mapping[str, Any]]) -> float:
     """About how long a trial lasts."""
-    frames = sum(
-        duration(protocol.routines[name], setup) for name in used_routines(protocol.flow, setup, "main_trials")
-    )
-    shown_s = setup.rig.milliseconds(frames) / 1000 + _ANSWER_S
-    if protocol.shows:
+    routines = [protocol.routines[name] for name in used_routines(protocol.flow, setup, "main_trials")]
+    shown_s = setup.rig.milliseconds(sum(duration(routine, setup) for routine in routines)) / 1000 + _ANSWER_S
+    if "duration_s" not in entries[0]:
         return shown_s
+    # A routine with a movie lasts until that ends, and has no duration of its own.
+    before = sum(setup.span(piece)[0] for routine in routines for piece in routine.pieces if piece.piece in SHOWN)
+    shown_s += setup.rig.milliseconds(before) / 1000
     lasts = [entry["duration_s"] for entry in entries]
     around = float(setup.settings.get("lead_s", 0)) + float(setup.settings.get("purge_s", 0))
     return shown_s + len(protocol.slots) * (sum(lasts) / len(lasts) + around)

@@ -26,6 +26,7 @@ STATIC = Path(__file__).parent / "static"
 _PLANS_TRIALS = ("trials", "balanced_conditions", "participants")
 # What a page cannot do, and what it stands for there.
 _LAB_ONLY = {
+    "movie": "shows movies",
     "look": "watches the gaze",
     "hold": "watches the gaze",
     "reward": "gives rewards",
