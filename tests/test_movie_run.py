@@ -137,8 +137,6 @@ def test_what_trials_cannot_do_with_movies_is_refused(tmp_path: Path) -> None:
     masked = {"compare": "each", "conditions": ["kind"], "mask": "noise", "arrangements": [{"sample": "a"}]}
     with pytest.raises(InputError, match="mask: noise given for movies; masks are of images and sounds"):
         export_experiment(movies, own(design=masked), out=tmp_path / "exp", rig=rig)
-    with pytest.raises(InputError, match="movie_rating shows movies, which pages do not: run it in the laboratory"):
-        export_experiment(movies, "movie_rating", out=tmp_path / "exp", rig=rig, web=True)
     with pytest.raises(InputError, match="has 25 frames a second, the screen 60 refreshes"):
         export_experiment(make_movies(tmp_path / "slow", 25), "movie_rating", out=tmp_path / "exp", rig=rig)
     assert not (tmp_path / "exp").exists()

@@ -24,7 +24,7 @@ from synthstim.experiment.runtime.tables import MISSING, read_table
 from synthstim.experiment.web import psychojs
 from synthstim.experiment.web.answers import Answers
 from synthstim.experiment.web.packages import PRELOADJS
-from synthstim.experiment.web.page import require_for_web
+from synthstim.experiment.web.psychojs import require_for_psychojs
 from synthstim.files import sha256_of
 
 HERE = Path(__file__).with_name("psychojs")
@@ -36,7 +36,7 @@ pytestmark = pytest.mark.skipif(NODE is None, reason="node is not installed")
 
 def refusal(name: str) -> str:
     try:
-        require_for_web(read_protocol(name))
+        require_for_psychojs(read_protocol(name))
     except InputError as error:
         return str(error)
     return ""

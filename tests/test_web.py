@@ -12,6 +12,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from experiment_fixture import RIG, write_rig
 from patience import PATIENCE_S
@@ -21,8 +22,9 @@ from test_protocols import make_sets
 
 from synthstim.analysis import analyse_trials, read_study, read_trials
 from synthstim.errors import InputError
-from synthstim.experiment import export_experiment
+from synthstim.experiment import export_experiment, read_protocol
 from synthstim.experiment.runtime.completion import SAID, fold
+from synthstim.experiment.runtime.pictures import decode_all
 from synthstim.experiment.runtime.tables import MISSING, read_table
 from synthstim.experiment.web import packages
 from synthstim.experiment.web.packages import JSPSYCH
@@ -59,8 +61,8 @@ def served(sets: dict[str, Path], tmp_path: Path) -> Iterator[Callable[..., tupl
     servers = []
 
     def serve(protocol: str, *, answers: Path | None = None, **settings: Any) -> tuple[Path, PageServer]:
-        modality = "sound" if protocol.startswith("sound") or protocol == "word_listening" else "image"
-        wanted = QUICK if modality == "image" else {"participants": 2, "practice_trials": 0, "check_headphones": False}
+        modality = read_protocol(protocol).modality
+        wanted = {"participants": 2, "practice_trials": 0, "check_headphones": False} if modality == "sound" else QUICK
         known = {name: value for name, value in wanted.items() if name not in _UNKNOWN.get(protocol, ())}
         made = export_experiment(
             sets[modality], protocol, out=tmp_path / protocol, rig=write_rig(tmp_path, RIG), settings=known | settings, web=True, answers=answers
@@ -81,6 +83,8 @@ _UNKNOWN = {
     "odd_one_out": ("on_ms", "offset_deg"),
     "rating": ("offset_deg", "apart_deg"),
     "word_listening": ("practice_trials",),
+    "movie_oddity": ("on_ms", "offset_deg", "apart_deg"),
+    "movie_rating": ("on_ms", "offset_deg", "apart_deg"),
 }
 
 
@@ -98,7 +102,7 @@ def until(browser: Any, script: str) -> Any:
     return found
 
 
-@pytest.mark.parametrize("protocol", ["two_places", "odd_one_out", "sound_rating", "word_listening"])
+@pytest.mark.parametrize("protocol", ["two_places", "odd_one_out", "movie_oddity", "sound_rating", "word_listening"])
 @MARKS[0]
 @MARKS[1]
 def test_a_simulated_participant_leaves_the_tables_of_the_laboratory(protocol: str, served: Any, browser: Any) -> None:
@@ -167,6 +171,71 @@ def test_somebody_clicks_reloads_and_goes_on(served: Any, browser: Any) -> None:
     assert browser.execute_script("return experiment.state.participant") == 2
     browser.refresh()
     until(browser, "document.body?.innerText.includes('Are you participant 2, who began on ')")
+
+
+# Keeps what each canvas of a movie shows after it was drawn on.
+_WATCH = """
+window.drawn = [];
+const draw = CanvasRenderingContext2D.prototype.drawImage;
+CanvasRenderingContext2D.prototype.drawImage = function (...given) {
+  draw.apply(this, given);
+  const { width, height } = this.canvas;
+  drawn.push({ slot: experiment.state.routine, flips: experiment.state.projector.flips, size: [height, width], values: [...this.getImageData(0, 0, width, height).data] });
+};
+"""
+
+
+@MARKS[0]
+@MARKS[1]
+def test_a_page_draws_each_frame_of_a_movie_as_it_is_in_its_file(served: Any, browser: Any) -> None:
+    folder, server = served("movie_rating", practice_trials=0)
+    browser.get(server.address)
+    for button in ("I agree and take part", "It is as wide", "I do"):
+        click(browser, button)
+    wait_for_text(browser, "How natural does it move?")
+    browser.execute_script(_WATCH)
+    for words in ("How natural does it move?", "You will see one", "Now the main part"):
+        wait_for_text(browser, words)
+        press(browser, " ")
+    until(browser, "document.querySelector('.scale')?.style.visibility === 'visible'")
+    browser.execute_script("document.querySelector('.scale button').click()")
+    until(browser, "window.experiment.saving.waiting.length === 0 && experiment.state.done !== undefined")
+    until(browser, "drawn.length > 4")
+    planned = next(row for row in read_table(folder / "plan.tsv") if row["participant"] == "1")
+    drawn = browser.execute_script("return drawn.slice(0, 4)")
+    refreshes = browser.execute_script(
+        "return experiment.state.projector.movies.get(arguments[0]).refreshes", planned["sample"]
+    )
+    assert [one["flips"] for one in drawn] == [refreshes * number for number in range(4)]
+    frames = decode_all(folder / planned["sample"])
+    for one, frame in zip(drawn, frames, strict=True):
+        shown = np.uint8(one["values"]).reshape(*one["size"], 4)
+        assert np.array_equal(shown[:, :, :3], np.asarray(frame))
+    (row,) = [one for one in table(folder, 1) if one["status"] == "answered"][:1]
+    assert int(row["missed_refreshes"]) >= 0
+    assert row["response"] == "1"
+
+
+@MARKS[0]
+@MARKS[1]
+def test_a_screen_that_cannot_show_a_movie_is_refused_before_anybody_takes_part(
+    served: Any, browser: Any, tmp_path: Path
+) -> None:
+    folder, server = served("movie_rating", practice_trials=0)
+    about = folder / "web" / "experiment.json"
+    told = json.loads(about.read_text(encoding="utf-8"))
+    for entry in told["stimuli"]:
+        # As many as no browser draws.
+        entry["frame_rate_hz"] = 1700
+    about.write_text(json.dumps(told), encoding="utf-8")
+    browser.get(server.address)
+    until_failed = "document.body?.dataset.failed && document.body.innerText"
+    ends = time.monotonic() + PATIENCE_S
+    while not (said := browser.execute_script(f"return {until_failed}")):
+        assert time.monotonic() < ends
+        time.sleep(0.05)
+    assert "pictures a second; this experiment needs 1700, or two, three or more times as many" in said
+    assert not (folder / "data" / "web_participants.json").exists()
 
 
 @MARKS[0]

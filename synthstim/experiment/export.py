@@ -30,7 +30,7 @@ from synthstim.experiment.sounds.listening import prepare_listening
 from synthstim.experiment.texts import fill_texts, with_texts
 from synthstim.experiment.trials.prepare import prepare_trials
 from synthstim.experiment.web.page import WebExperiment, require_for_web, write_web
-from synthstim.experiment.web.psychojs import write_psychojs
+from synthstim.experiment.web.psychojs import require_for_psychojs, write_psychojs
 from synthstim.files import Staging, as_json
 from synthstim.stimulus_set import StimulusSet
 from synthstim.stimulus_set.read import opened_set
@@ -99,8 +99,10 @@ def export_experiment(
     chosen = with_texts(with_design(read_protocol(protocol), design), texts)
     described = rig if isinstance(rig, Rig) else DEFAULT_RIG if rig is None else read_rig(rig)
     values = with_volume(chosen.resolve(settings or {}), described)
-    if web or psychojs:
+    if web:
         require_for_web(chosen)
+    if psychojs:
+        require_for_psychojs(chosen)
     frames = {name: described.frames(values[name], name) for name in chosen.durations}
     source = None if stimulus_set is None else opened_set(stimulus_set)
     called = None if source is None else title or source.root.name

@@ -151,7 +151,7 @@ class Answers:
         return columns | {
             "response": response, "response_time": None if time_s is None else time_s - last, "confidence": sure,
             "confidence_time": None if sure_s is None else sure_s - last,
-            "first_key_time": None if first_s is None else first_s - last, "replaced": refused if type(refused) is int else None, "status": ANSWERED if answered else NO_RESPONSE,
+            "first_key_time": None if first_s is None else first_s - last, "replaced": _count(refused), "missed_refreshes": _count(sent.get("missed")), "status": ANSWERED if answered else NO_RESPONSE,
             "correct": None if right == MISSING or response is None else is_right(response, right, self._manifest),
         }  # fmt: skip
 
@@ -181,6 +181,10 @@ def _seconds(given: Any) -> float | None:
     ):
         return None
     return float(given)
+
+
+def _count(given: Any) -> int | None:
+    return given if type(given) is int and 0 <= given < 10**9 else None
 
 
 def _digest(token: Any) -> str:

@@ -16,6 +16,7 @@ from synthstim.experiment.runtime.completion import SAID, SHOWN, fold
 from synthstim.experiment.runtime.pages import COLUMNS, ROWS
 from synthstim.experiment.runtime.plan import RIGHT, read_plan
 from synthstim.experiment.runtime.trials import trial_columns
+from synthstim.experiment.web.frames import split_movie
 from synthstim.experiment.web.packages import JSPSYCH
 from synthstim.files import as_json
 from synthstim.modalities import MODALITIES
@@ -26,7 +27,6 @@ STATIC = Path(__file__).parent / "static"
 _PLANS_TRIALS = ("trials", "balanced_conditions", "participants")
 # What a page cannot do, and what it stands for there.
 _LAB_ONLY = {
-    "movie": "shows movies",
     "look": "watches the gaze",
     "hold": "watches the gaze",
     "reward": "gives rewards",
@@ -77,6 +77,9 @@ class WebExperiment:
         for path in (*(STATIC / "shared").iterdir(), *(STATIC / scripts).iterdir()):
             shutil.copyfile(path, folder / path.name)
         shutil.copytree(self.directory / "stimuli", folder / "stimuli")
+        for entry in self.manifest["stimuli"]:
+            if "frames" in entry:
+                split_movie(folder / entry["file"])
         (folder / PLANS).mkdir()
         for number, rows in plans.items():
             (folder / PLANS / f"{number:03d}.json").write_bytes(as_json(rows))
@@ -104,7 +107,7 @@ def _content(exported: WebExperiment) -> dict[str, Any]:
     protocol, setup, manifest = exported.protocol, exported.setup, exported.manifest
     rig = setup.rig
     kept = ("protocol", "title", "modality", "participants", "slots", "masks", "questions", "asks", "criteria")
-    said = ("stimulus_id", "file", "sha256", "width_px", "height_px", "duration_s", "places")
+    said = ("stimulus_id", "file", "sha256", "width_px", "height_px", "duration_s", "places", "frames", "frame_rate_hz")
     entries = [{name: one.get(name) for name in said} for one in manifest["stimuli"]]
     return {name: manifest[name] for name in kept} | {
         "texts": dict(exported.texts),

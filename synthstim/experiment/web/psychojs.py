@@ -4,15 +4,27 @@ from __future__ import annotations
 
 from importlib import metadata
 
+from synthstim.errors import InputError
+from synthstim.experiment.protocol import Protocol
 from synthstim.experiment.runtime.plan import read_plan
 from synthstim.experiment.web.packages import PRELOADJS
-from synthstim.experiment.web.page import WebExperiment
+from synthstim.experiment.web.page import WebExperiment, require_for_web
 
 FOLDER = "psychojs"
 # What is known of it, as docs and the command say.
 TRIED = "written and syntax-checked; not run on Pavlovia"
 # Stands in the static files where PsychoPy's own exports have their version.
 _VERSION = "PSYCHOPY_VERSION"
+
+
+def require_for_psychojs(protocol: Protocol) -> None:
+    """Raise InputError where a protocol cannot be a page, or one in PsychoJS."""
+    require_for_web(protocol)
+    if protocol.stimuli == "movies":
+        raise InputError(
+            f"{protocol.name} shows movies, which the script for PsychoJS does not",
+            "export it with --web, or run it in the laboratory",
+        )
 
 
 def write_psychojs(exported: WebExperiment) -> None:

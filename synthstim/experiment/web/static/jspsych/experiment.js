@@ -1,5 +1,6 @@
 // The experiment as a page of jsPsych.
 import { nodesOf, Refused, State } from "./course.js";
+import { Projector, refreshRate, requireRefresh } from "./movies.js";
 import { agree, isSomebodyElse, leave, page, sit } from "./pages.js";
 import { Routine } from "./routine.js";
 import { Saving } from "./saving.js";
@@ -8,6 +9,8 @@ async function main() {
   const about = await (await fetch("experiment.json", { cache: "no-store" })).json();
   document.title = about.title;
   const simulated = new URLSearchParams(location.search).get("simulate");
+  const refresh = about.modality === "movie" ? await refreshRate() : null;
+  if (refresh) requireRefresh(about, refresh, simulated);
   const saving = new Saving();
   const key = `synthstim ${about.protocol} ${location.pathname}`;
   let known = saving.known(key);
@@ -19,6 +22,7 @@ async function main() {
   const back = known && saving.token === known;
   if (!simulated && known && !back) await agree(about);
   const state = new State(about, started, saving);
+  if (refresh) state.projector = new Projector(refresh);
   await state.preload((ready, count) => page(`Loading ${ready} of ${count}`));
   // It waits for a click, which the first page had.
   state.audio?.resume();

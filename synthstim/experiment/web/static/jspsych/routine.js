@@ -49,6 +49,10 @@ export class Routine {
       const size = state.size(piece.slot);
       [element.style.width, element.style.height] = size.map((side) => `${side}px`);
       element.draggable = false;
+    } else if (piece.piece === "movie") {
+      element = state.projector.canvas(state.row[piece.slot]);
+      [element.style.width, element.style.height] = state.size(piece.slot).map((side) => `${side}px`);
+      state.projector.rewind();
     } else if (piece.piece === "fixation") {
       element = document.createElement("div");
       element.className = "fixation";
@@ -57,7 +61,7 @@ export class Routine {
       element = this.scale(piece);
     }
     if (element) {
-      const [x, y] = piece.piece === "image" ? state.place(piece) : [piece.x * innerHeight, piece.y * innerHeight];
+      const [x, y] = ["image", "movie"].includes(piece.piece) ? state.place(piece) : [piece.x * innerHeight, piece.y * innerHeight];
       element.style.left = `${innerWidth / 2 + x}px`;
       element.style.top = `${innerHeight / 2 - y}px`;
       element.style.visibility = "hidden";
@@ -99,7 +103,8 @@ export class Routine {
       const element = this.elements.get(piece.name);
       if (element) element.style.visibility = on ? "visible" : "hidden";
       if (on && piece.piece === "entry") this.field.focus();
-      if (on && piece.piece === "image" && !this.seen.has(piece.name)) {
+      if (on && piece.piece === "movie" && !this.state.projector.show(this.state.row[piece.slot], element, now)) return this.end();
+      if (on && ["image", "movie"].includes(piece.piece) && !this.seen.has(piece.name)) {
         this.seen.add(piece.name);
         // The next frame is the first that shows it.
         requestAnimationFrame((shown) => this.state.came(piece.slot, shown));

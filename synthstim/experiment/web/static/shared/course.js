@@ -16,6 +16,8 @@ export class State {
     this.byFile = new Map(about.stimuli.map((one) => [one.file, one]));
     this.images = new Map();
     this.sounds = new Map();
+    // What shows movies, where the page does.
+    this.projector = null;
     this.scale = 1;
     this.routine = "";
     this.stopped = false;
@@ -40,6 +42,8 @@ export class State {
         image.src = address;
         await image.decode();
         this.images.set(file, image);
+      } else if (this.about.modality === "movie") {
+        await this.projector.load(this.byFile.get(file), address);
       } else {
         this.audio ??= new AudioContext({ sampleRate: this.about.rate_hz });
         const answer = await fetch(address);
@@ -92,6 +96,7 @@ export class State {
 
   begin(row) {
     Object.assign(this, { row, onsets: {}, answers: {}, told: false });
+    if (this.projector) this.projector.missed = 0;
   }
 
   // On the server's disk before the first stimulus: a trial that was begun never comes again.
@@ -112,7 +117,7 @@ export class State {
     const response = this.answers.response?.value;
     if (row.phase === "headphone" && String(response) === row.right) this.headphoneRight += 1;
     this.announce();
-    this.saving.add("trial", { part: this.partOf(row), trial: row.trial, onsets: this.onsets, answers: this.answers });
+    this.saving.add("trial", { part: this.partOf(row), trial: row.trial, onsets: this.onsets, answers: this.answers, missed: this.projector?.missed ?? null });
     this.row = null;
   }
 

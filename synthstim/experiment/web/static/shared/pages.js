@@ -53,7 +53,7 @@ export async function isSomebodyElse(about, { participant, began }) {
 // Images have the size in cm that they have on the rig, where the participant sits as far away.
 export async function sit(state) {
   const { about } = state;
-  if (about.modality !== "image") return;
+  if (!["image", "movie"].includes(about.modality)) return;
   state.scale = (await cardScale(about)) / about.px_per_cm;
   await page(about.texts.distance ?? `Sit so that your eyes are ${Math.round(about.distance_cm)} cm from the screen, and stay there.`, "I do");
 }
