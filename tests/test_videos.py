@@ -49,6 +49,10 @@ def held(path) -> np.ndarray:
         ("a.mp4", "30", {}),
         ("a.mov", "30000/1001", {}),
         ("a.MOV", "24", {"codec": "qtrle", "more": []}),
+        ("a.mkv", "30000/1001", {}),
+        ("a.mkv", "30", {"codec": "ffv1", "coded": "bgr0", "more": []}),
+        ("a.mkv", "60", {"codec": "ffv1", "coded": "gray", "given": "gray", "more": []}),
+        ("a.webm", "24000/1001", {"codec": "libvpx-vp9", "coded": "gbrp", "more": ["-lossless", "1"]}),
         ("a.avi", "25", {"codec": "ffv1", "coded": "bgr0", "more": []}),
         ("a.avi", "60", {"codec": "ffv1", "coded": "gray", "given": "gray", "more": []}),
     ],
@@ -142,6 +146,11 @@ X264 = {"codec": "libx264", "coded": "yuv420p"}
         ("a.mp4", lambda path: path.write_text("#EXTM3U\nfile:///etc/passwd\n"), "cannot be read as a movie .(moov atom not|.*nvalid)"),
         ("a.avi", lambda path: path.write_bytes(b""), "cannot be read as a movie"),
         ("a.mp4", lambda path: path.mkdir(), "no movie at"),
+        ("a.mkv", uneven, r"frames of 33, 34, 67 ms; expected one duration for all"),
+        ("a.mkv", made(rate="120"), r"frames of 8, 9 ms; expected one duration for all"),
+        ("a.mkv", made(more=[*RGB, "-live", "1"]), "a.mkv does not say where it ends"),
+        ("a.webm", made(codec="libvpx-vp9", coded="yuva420p", more=[]), "a.webm is see-through"),
+        ("a.webm", lambda path: path.write_bytes(b"\x1a\x45\xdf\xa3"), "a.webm does not say where it ends"),
         ("a.gif", lambda path: gif(path, pictures(channels=1), ms=[40] * 5 + [80]), "frames of 40, 80 ms"),
         ("a.gif", lambda path: gif(path, pictures(1)), "has one frame; expected two or more"),
         ("a.gif", lambda path: path.write_text("no"), "cannot be read as a movie .it is no GIF"),
@@ -154,7 +163,7 @@ def test_what_cannot_be_shown_as_it_is(tmp_path, name, make, said):
         read_movie(tmp_path / name)
 
 
-@pytest.mark.parametrize("name", ["a.mp4", "a.mov", "a.avi", "a.gif", "early.mp4"])
+@pytest.mark.parametrize("name", ["a.mp4", "a.mov", "a.avi", "a.mkv", "a.gif", "early.mp4"])
 def test_a_file_that_breaks_off_is_refused(tmp_path, name):
     how = {"codec": "ffv1", "coded": "bgr0", "more": []} if name.endswith("avi") else {}
     if name == "early.mp4":

@@ -35,7 +35,7 @@ class MovieFile:
 
 
 def read_movie(path: str | Path) -> MovieFile:
-    """Read a movie as display values: an animated PNG or GIF, or a video that ffmpeg reads (MP4, MOV, AVI).
+    """Read a movie as display values: an animated PNG or GIF, or a video that ffmpeg reads (MP4, MOV, AVI, MKV, WebM).
 
     Frames are what the file holds: none is left out, shown twice, resized or turned into another rate. The colours of a video that is
     coded as brightness and colour differences are those that ffmpeg computes, by what the file says of their matrix and range.

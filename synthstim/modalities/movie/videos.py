@@ -15,9 +15,10 @@ import numpy as np
 
 from synthstim.errors import InputError
 from synthstim.modalities.movie.levels import Levels, rate_of, require_room, require_several
+from synthstim.modalities.movie.matroska import HEAD_BYTES, MAGIC, end_of
 
 # By the end of a name, what ffmpeg takes the file for: never a playlist that names other files.
-VIDEOS = {".mp4": "mov", ".mov": "mov", ".avi": "avi"}
+VIDEOS = {".mp4": "mov", ".mov": "mov", ".avi": "avi", ".mkv": "matroska", ".webm": "matroska"}
 # The same values on every processor; colours at full resolution before they are turned into RGB.
 _SCALER = "bicubic+accurate_rnd+full_chroma_int+bitexact"
 # With one of these MP4 and MOV begin.
@@ -32,7 +33,10 @@ _DEEP = re.compile(r"(9|10|12|14|16|32)(le|be)$|^x2|48|64")
 
 @dataclass(frozen=True)
 class _Facts:
-    """What ffmpeg says of a video before it decodes anything: its coding, as stored (height, width), when frames are shown, and its clock."""
+    """What ffmpeg says of a video before it decodes anything: its coding, as stored (height, width), when frames are shown, and its clock.
+
+    ``layered`` is transparency that stands beside the frames, which ffmpeg would not decode.
+    """
 
     coding: str
     about: str
@@ -40,6 +44,7 @@ class _Facts:
     turned: bool
     square: bool
     sounds: bool
+    layered: bool
     times: tuple[Fraction, ...]
     tick: Fraction
 
@@ -108,6 +113,7 @@ def _facts_of(path: Path) -> _Facts:
         turned=turn is not None and round(float(turn[1]) / 90) % 2 == 1,
         square=named.get("sar", "1/1") in ("0/1", "1/1"),
         sounds=" Audio: " in said,
+        layered=re.search(r"alpha_mode\s*: 1", said) is not None,
         times=tuple(tick * one for one in when),
         tick=tick,
     )
@@ -119,6 +125,7 @@ def _checked(name: str, facts: _Facts) -> float:
     for wrong, what, advice in (
         (_DEEP.search(facts.coding), f"is coded as {facts.coding}; expected 8 bits", "write it with 8 bits"),
         (_SEE_THROUGH.search(facts.coding), f"is coded as {facts.coding}; expected grey or colours without transparency", "convert it"),
+        (facts.layered, "is see-through; expected grey or colours without transparency", "convert it"),
         (re.search(r"(top|bottom)( coded)? first", facts.about), "is interlaced; expected whole frames", "deinterlace it"),
         (not facts.square, "has pixels that are not square", "resize it to square ones"),
     ):  # fmt: skip
@@ -134,7 +141,10 @@ def _rate(name: str, facts: _Facts) -> float:
     mean = (times[-1] - times[0]) / len(lasting)
     if len(set(lasting)) > 1 and mean >= _TICKS * tick:
         whole = round(1 / mean)
-        for rate in (Fraction(whole), Fraction(whole * 1000, 1001)):
+        stated = re.search(r"([\d.]+) fps", facts.about)
+        near = Fraction(stated[1]) if stated else Fraction(whole)
+        # A short movie may be of either: the file, whose clock is coarse, says which.
+        for rate in sorted((Fraction(whole), Fraction(whole * 1000, 1001)), key=lambda rate: abs(rate - near)):
             # Rounding leaves less than a tick between the earliest and the latest; a frame that is missing, more.
             off = [time - at / rate for at, time in enumerate(times)]
             if max(off) - min(off) < tick:
@@ -175,8 +185,10 @@ def _require_whole(path: Path) -> None:
     """Raise InputError where a file ends within a part of it, by the lengths that its parts say."""
     size, end = path.stat().st_size, 0
     with path.open("rb") as file:
-        head = file.read(12)
-        if head[:4] == b"RIFF":
+        head = file.read(HEAD_BYTES)
+        if head[:4] == MAGIC:
+            end = end_of(path.name, head)
+        elif head[:4] == b"RIFF":
             end = 8 + int.from_bytes(head[4:8], "little")
         elif head[4:8] in _BOXES:
             while end < size and len(head) >= 8:
