@@ -208,7 +208,7 @@ def test_the_readme_says_where_images_are_in_words(
     [
         (2.2, "undoes that coding by itself, closely: it makes 21.8 % of its light of a value of 0.5"),
         (1.8, "does not undo that coding**: it makes 28.7 % of its light of a value of 0.5"),
-        (2.6, "Images look darker, and of more contrast,"),
+        (2.6, "The images look darker, and of more contrast,"),
     ],
 )
 def test_the_readme_says_what_the_display_makes_of_the_coding(

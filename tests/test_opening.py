@@ -308,7 +308,9 @@ def test_a_file_that_holds_more_than_tensors_is_sent_to_the_converter(tmp_path):
 
 
 def test_where_weights_are_is_known_without_them():
-    assert [weights_elsewhere(name) for name in ("cochcnn9", "resnet18", "efficientnet-lite0", "cochleagram", "nothing")] == [True, True, False, False, False]  # fmt: skip
+    elsewhere = "cochcnn9", "cornet-s", "vonenet-alexnet", "resnet18"
+    here = "efficientnet-lite0", "cochleagram", "faces", "nothing"
+    assert [weights_elsewhere(name) for name in (*elsewhere, *here)] == [True] * 4 + [False] * 4
 
 
 # Commands that list.

@@ -10,7 +10,7 @@ from typing import Any
 
 from torch import nn
 
-from synthstim.catalogue import DEFAULT, HEARING, OWN, SEEING
+from synthstim.catalogue import DEFAULT, OWN, SEEING
 from synthstim.errors import InputError, nearest, said_by
 from synthstim.kinds import MODELS
 from synthstim.modalities.image.displayed import require_size
@@ -165,7 +165,7 @@ def weights_elsewhere(name: str) -> bool:
         place, short = _find(name)
     except InputError:
         return False
-    return place in LIBRARIES or (place == "hearing" and HEARING[short].weights == "file")
+    return place in LIBRARIES or (place in OWN and OWN[place][short].weights == "file")
 
 
 def _find(name: str) -> tuple[str, str]:

@@ -12,15 +12,16 @@ async function main() {
   const refresh = about.modality === "movie" ? await refreshRate() : null;
   if (refresh) requireRefresh(about, refresh, simulated);
   const saving = new Saving();
-  const key = `synthstim ${about.protocol} ${location.pathname}`;
-  let known = saving.known(key);
+  const key = `synthstim ${about.protocol} ${location.pathname}${simulated ? " simulated" : ""}`;
+  // Who is simulated is somebody new, and leaves who was here before as they are.
+  let known = simulated ? null : saving.known(key);
   // The next participant at the same computer is not the last one.
-  if (!simulated && known && (await isSomebodyElse(about, saving.who(key)))) known = null;
+  if (known && (await isSomebodyElse(about, saving.who(key)))) known = null;
   if (!simulated && !known) await agree(about);
   const started = await saving.start(key, known);
   // The server may not know who comes back, as after its data were moved: then it is somebody new.
   const back = known && saving.token === known;
-  if (!simulated && known && !back) await agree(about);
+  if (known && !back) await agree(about);
   const state = new State(about, started, saving);
   if (refresh) state.projector = new Projector(refresh);
   await state.preload((ready, count) => page(`Loading ${ready} of ${count}`));
