@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import warnings
+from collections.abc import Iterator
 
 import pytest
 import torch
@@ -15,6 +16,15 @@ from synthstim.models import Observer, load_model
 
 # Two test processes run side by side (Makefile); threads of both on two cores would wait for one another.
 torch.set_num_threads(int(os.environ.get("SYNTHSTIM_TEST_THREADS", "1")))
+
+
+@pytest.fixture(scope="module")
+def one_thread() -> Iterator[None]:
+    """For figures that hang on it, and for children that are forked: these have none of the other threads, and would wait for them for ever."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
 
 
 @pytest.fixture(scope="session")

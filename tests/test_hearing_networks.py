@@ -21,13 +21,7 @@ from synthstim.models.observer import Observer
 from synthstim.models.survey import survey
 from synthstim.models.weights import load_into, read_weights
 
-
-@pytest.fixture(scope="module", autouse=True)
-def _one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 @pytest.fixture(scope="module")

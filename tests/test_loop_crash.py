@@ -25,7 +25,7 @@ from synthstim.loop.log import Log
 from synthstim.production.work_directory import WorkDirectory
 
 # Children are forked, which Python 3.12 warns of where there are threads.
-pytestmark = pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
+pytestmark = [pytest.mark.usefixtures("one_thread"), pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")]
 
 
 @pytest.fixture(scope="module")

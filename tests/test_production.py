@@ -121,7 +121,7 @@ def test_check_on_a_second_observer(made):
     assert found.elsewhere["match_db"].iloc[0] > 10
 
 
-RUN = "import sys, torch; torch.set_num_threads(1); from synthstim import make, read_recipe; make(read_recipe(sys.argv[1]), sys.argv[2], resume=len(sys.argv) > 3)"
+RUN = f"import sys, torch; torch.set_num_threads({torch.get_num_threads()}); from synthstim import make, read_recipe; make(read_recipe(sys.argv[1]), sys.argv[2], resume=len(sys.argv) > 3)"
 
 
 def test_killed_run_resumes_to_the_same_set(folder, made, tmp_path):

@@ -346,7 +346,7 @@ def test_check_on_a_second_observer_of_another_rate(tiny, cochleagram):
         check_set(stimuli, cochleagram, pool=pool, second=load_model())
 
 
-RUN = "import sys, torch; torch.set_num_threads(1); from synthstim import make, read_recipe; make(read_recipe(sys.argv[1]), sys.argv[2], resume=len(sys.argv) > 3)"
+RUN = f"import sys, torch; torch.set_num_threads({torch.get_num_threads()}); from synthstim import make, read_recipe; make(read_recipe(sys.argv[1]), sys.argv[2], resume=len(sys.argv) > 3)"
 
 
 def test_killed_run_resumes_to_the_same_set(tiny, tmp_path):

@@ -18,13 +18,7 @@ from synthstim.models.hearing.spectrotemporal import PRESETS, Octaves, Spectrote
 from synthstim.models.observer import Observer
 from synthstim.models.survey import survey
 
-
-@pytest.fixture(scope="module", autouse=True)
-def _one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 @functools.cache
