@@ -31,9 +31,9 @@ REACH = 3
 # Share of the image's variance below which a low-passed image has the skewness and kurtosis of noise.
 FAINT = 1e-6
 NOISE_KURTOSIS = 3.0
-# How even a say classes have while matched: in grey on brick and grass; in colour three photographs, at .25 of which the
-# variances of what is beyond the finest scale of two of them were left unmatched.
-GREY_EVENNESS, COLOUR_EVENNESS = 0.25, 0.5
+# How even a say classes have while they are matched in colour: with as uneven a one as in grey, two photographs of three kept
+# the wrong variances beyond the finest scale.
+COLOUR_EVENNESS = 0.5
 # Standard deviation, in display values, under which nothing varies: one level more in one pixel is more than that.
 STILL = 1e-6
 # The classes that are matched, as layers.
@@ -94,7 +94,8 @@ class PortillaSimoncelli(nn.Module):
         require_side(size, SMALLEST, shown="images", what="texture statistics")
         self.size, self.channels = size, channels
         self.statistics = COLOUR_STATISTICS if channels > 1 else STATISTICS
-        self.evenness = COLOUR_EVENNESS if channels > 1 else GREY_EVENNESS
+        if channels > 1:
+            self.evenness = COLOUR_EVENNESS
         for name in self.statistics:
             self.add_module(name, nn.Identity())
         self.pyramid = SteerablePyramid(size, SCALES, ORIENTATIONS)
