@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import skimage.data
+import torch
 
 from synthstim.modalities.image import write_png
 
@@ -23,6 +24,9 @@ stimuli:
     others: {layer: blocks.4, channels: [1, 2, 3]}
     evaluations: 40
 """
+
+# Makes a set in a process of its own, on as many threads: RECIPE OUT [--resume].
+RUN = f"import sys, torch; torch.set_num_threads({torch.get_num_threads()}); from synthstim import make, read_recipe; make(read_recipe(sys.argv[1]), sys.argv[2], resume=len(sys.argv) > 3)"
 
 
 def write_small(folder: Path, text: str = SMALL) -> Path:

@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 import torch
 from patience import PATIENCE_S
-from production_fixture import SMALL, write_small
+from production_fixture import RUN, SMALL, write_small
 from torch import nn
 
 from synthstim import ImageInput, InputError, Observer, Recipe, StimulusSet, check_set, load_model, make, read_recipe
@@ -119,9 +119,6 @@ def test_check_on_a_second_observer(made):
     found = check_set(made, observer, second=load_model(size=(96, 96)), second_layer="blocks.0")
     assert list(found.elsewhere["stimulus_id"]) == list(made.table["stimulus_id"][:4])
     assert found.elsewhere["match_db"].iloc[0] > 10
-
-
-RUN = f"import sys, torch; torch.set_num_threads({torch.get_num_threads()}); from synthstim import make, read_recipe; make(read_recipe(sys.argv[1]), sys.argv[2], resume=len(sys.argv) > 3)"
 
 
 def test_killed_run_resumes_to_the_same_set(folder, made, tmp_path):

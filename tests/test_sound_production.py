@@ -16,6 +16,7 @@ import soundfile
 import soxr
 import torch
 from patience import PATIENCE_S
+from production_fixture import RUN
 from sound_fixture import POOL, SMALL, TINY, write_sounds
 
 from synthstim import StimulusSet, check_set, load_model, make, natural_pool, read_recipe
@@ -344,9 +345,6 @@ def test_check_on_a_second_observer_of_another_rate(tiny, cochleagram):
     assert found.elsewhere["same_class"].isna().all(), "a cochleagram decides nothing"
     with pytest.raises(InputError, match=r"efficientnet-lite0 is shown images, .* holds sounds"):
         check_set(stimuli, cochleagram, pool=pool, second=load_model())
-
-
-RUN = f"import sys, torch; torch.set_num_threads({torch.get_num_threads()}); from synthstim import make, read_recipe; make(read_recipe(sys.argv[1]), sys.argv[2], resume=len(sys.argv) > 3)"
 
 
 def test_killed_run_resumes_to_the_same_set(tiny, tmp_path):
